@@ -1,0 +1,111 @@
+"""The call detail record: what one call was, folded from the facts of its life."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, RuleId, SiteName, TenantName, TrunkName
+
+
+class Outcome(StrEnum):
+    """What became of the caller: exactly one for each call."""
+
+    HANDLED = "handled"
+    ABANDONED = "abandoned"
+    OVERFLOWED = "overflowed"
+    VOICEMAIL = "voicemail"
+    CALLBACK = "callback"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class Disposition(StrEnum):
+    """Asterisk's own word for how a call or leg ended (``cdr`` documentation)."""
+
+    ANSWERED = "ANSWERED"
+    NO_ANSWER = "NO ANSWER"
+    BUSY = "BUSY"
+    FAILED = "FAILED"
+    CONGESTION = "CONGESTION"
+
+
+class ReleasedBy(StrEnum):
+    """Who ended the call."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class OfferResult(StrEnum):
+    """What became of one offer of a caller to a counselor."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    CONGESTION = "congestion"
+    CALLER_GONE = "caller-gone"
+    """The caller left while the phone rang."""
+    LOST = "lost"
+    """The phone answered, but the two could not be bridged."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CdrLeg:
+    """One offer: a leg to a counselor's phone. Times are aware UTC."""
+
+    attempt: int
+    channel: ChannelId
+    agent: AgentId
+    trunk: TrunkName | None
+    offered_at: datetime
+    rang_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime
+    result: OfferResult
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cdr:
+    """One call. Times are aware UTC, to the millisecond; durations are seconds.
+
+    ``wait_s + ring_s + talk_s`` is exactly ``ended_at - started_at``: waiting is everything before the offer that was
+    answered (or, if none was, everything before the offer that was open at the end), ringing is that offer until it was
+    answered, talking is the rest, with ``hold_s`` of it on hold.
+    """
+
+    call_id: CallId
+    site: SiteName
+    started_at: datetime
+    answered_at: datetime | None
+    """When a counselor answered."""
+    ended_at: datetime
+    caller: str
+    dialed: str
+    region: str
+    region_source: str
+    tenant: TenantName
+    topic: str | None
+    rule: RuleId
+    config_hash: str
+    queue: QueueName | None
+    agent: AgentId | None
+    trunk: TrunkName | None
+    outcome: Outcome
+    disposition: Disposition
+    hangup_cause: int
+    released_by: ReleasedBy
+    wait_s: float
+    ring_s: float
+    talk_s: float
+    hold_s: float
+    explanation: str
+    """The trace of the decision, a line for each rule, and marks such as estimated times."""
+    queued_at: datetime | None = None
+    """When the caller began to wait in the queue; for ``queue_log``."""
+    legs: tuple[CdrLeg, ...] = ()

@@ -1,0 +1,123 @@
+"""What a routing decision is made of, and what comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callrouter.core.ids import CalendarName, RegionName, RuleId, SiteName, TenantName, TopicName
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
+
+
+class CallerKind(StrEnum):
+    """What a caller's number says of the line it comes from."""
+
+    LANDLINE = "landline"
+    MOBILE = "mobile"
+    INTERNET = "internet"
+    """070."""
+    PERSONAL = "personal"
+    """050x."""
+    SERVICE = "service"
+    """1588, 080, 110, 120 and the like: an office, not a resident's line."""
+    FOREIGN = "foreign"
+    ANONYMOUS = "anonymous"
+    UNKNOWN = "unknown"
+
+
+class RegionSource(StrEnum):
+    """Where the caller's region was taken from, best first."""
+
+    DIALED = "dialed"
+    TRUNK = "trunk"
+    EXCHANGE = "exchange"
+    """The local exchange in a landline number: a hint, for numbers are portable."""
+    DEFAULT = "default"
+
+
+class Action(StrEnum):
+    """What a decision comes to, in one word."""
+
+    QUEUE = "queue"
+    ANNOUNCE = "announce"
+    """Announce and hang up."""
+    DIALPLAN = "dialplan"
+    HANGUP = "hangup"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call when it is routed."""
+
+    dialed: str
+    caller: str = ""
+    """The calling line identity as it arrived; empty when it was withheld."""
+    caller_name: str = ""
+    site: SiteName = SiteName("")
+    trunk: str = ""
+    """The PJSIP endpoint that the call came in by."""
+    diversion: str = ""
+    topic: TopicName | None = None
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEntry:
+    """One rule that was looked at: where it stands, whether it matched, and why."""
+
+    rule: RuleId
+    where: str
+    """``file:line``."""
+    matched: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which rule takes the call, what will be done, and the trace of how that was found."""
+
+    rule: RuleId
+    plan: Plan
+    region: RegionName
+    region_title: str
+    """For people: what stands in a counselor's display, such as ``창원``."""
+    region_source: RegionSource
+    tenant: TenantName
+    caller_kind: CallerKind
+    topic: TopicName | None
+    calendars: tuple[CalendarName, ...]
+    """Those that were open."""
+    trace: tuple[TraceEntry, ...]
+    config_hash: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def action(self) -> Action:
+        """The decision in one word: a queue anywhere in the plan makes it :attr:`Action.QUEUE`."""
+        if self.queue is not None:
+            return Action.QUEUE
+        match self.plan.steps[-1]:
+            case HandOver():
+                return Action.DIALPLAN
+            case _:
+                announces = any(isinstance(step, Announce) for step in self.plan.steps)
+                return Action.ANNOUNCE if announces else Action.HANGUP
+
+    @property
+    def queue(self) -> EnterQueue | None:
+        """The first queue of the plan."""
+        return next((step for step in self.plan.steps if isinstance(step, EnterQueue)), None)
+
+    @property
+    def target(self) -> str:
+        """What the action is about: a queue's name, a dialplan location, a prompt's name, or nothing."""
+        if self.queue is not None:
+            return self.queue.queue
+        last = self.plan.steps[-1]
+        if isinstance(last, HandOver):
+            return f"{last.context},{last.extension},1"
+        return next((step.prompt for step in self.plan.steps if isinstance(step, Announce)), "")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the plan tells the caller that no one will come: no queue and no hand-over in it."""
+        return all(isinstance(step, Announce | HangUp) for step in self.plan.steps)

@@ -1,0 +1,111 @@
+"""Everything that the configuration says, compiled: what the exchange runs by.
+
+A rulebook never changes; a reload brings another. Its ``hash`` names the version on every decision and CDR.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
+
+
+class WaitingSound(StrEnum):
+    """What a waiting caller hears."""
+
+    MUSIC = "music"
+    """Answer, then music on hold."""
+    RINGBACK = "ringback"
+    """The caller is not answered before a counselor answers, and hears ringing while a phone rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSpec:
+    """A queue as configured. Durations are seconds."""
+
+    name: QueueName
+    title: str
+    sound: WaitingSound = WaitingSound.MUSIC
+    music_class: str = "default"
+    ring_timeout_s: float = 20.0
+    """How long one counselor's phone rings before the next is tried."""
+    wrap_up_s: float = 10.0
+    """How long a counselor is left in peace after a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """A counselor as configured."""
+
+    id: AgentId
+    name: str
+    site: SiteName
+    endpoint: str
+    """What Asterisk dials, such as ``PJSIP/201``."""
+    queues: tuple[QueueName, ...]
+    tenant: TenantName
+    trunk: TrunkName | None = None
+    """The trunk group that a call to this counselor occupies; None for a phone on the site itself."""
+    wrap_up_s: float | None = None
+    """Overrides the queue's."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkSpec:
+    """A trunk group as configured."""
+
+    name: TrunkName
+    channels: int
+    """How many calls it carries at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits and rests that hold for every call. Durations are seconds."""
+
+    max_calls: int = 2000
+    """Calls in progress beyond which a new one goes to the dialplan's fallback at once."""
+    announcement_s: float = 120.0
+    """An announcement that has not ended by then is taken as ended."""
+    dead_man_s: float = 30.0
+    """A waiting caller goes to the fallback this long after the daemon died; renewed at half of it."""
+    connect_s: float = 5.0
+    """An answered leg that is not bridged by then is given up."""
+    clearing_s: float = 10.0
+    """A channel that has not ended this long after we hung it up is hung up again, then written off."""
+    rest_after_no_answer_s: float = 15.0
+    rest_after_busy_s: float = 10.0
+    rest_after_rejected_s: float = 10.0
+    rest_after_unreachable_s: float = 15.0
+    retry_after_congestion_s: float = 2.0
+
+
+class Router(Protocol):
+    """Whatever decides where a call goes."""
+
+    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+        """The one decision for these facts at this instant (aware). Total: it always finds a rule."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The compiled configuration."""
+
+    hash: str
+    router: Router
+    queues: Mapping[QueueName, QueueSpec]
+    agents: Mapping[AgentId, AgentSpec]
+    trunks: Mapping[TrunkName, TrunkSpec] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    prompts: Mapping[PromptName, str] = field(default_factory=dict)
+    """Prompt to Asterisk media URI; a prompt that is not here is ``sound:callrouter/<name>``."""
+    fallback_context: str = "callrouter-fallback"
+    """Where a caller goes in the dialplan when we cannot take him."""
+
+    def media(self, prompt: PromptName) -> str:
+        """The media URI under which Asterisk plays ``prompt``."""
+        return self.prompts.get(prompt, f"sound:callrouter/{prompt}")
