@@ -49,10 +49,10 @@ class CallFacts:
     """What is known of a call when it is routed."""
 
     dialed: str
+    site: SiteName
     caller: str = ""
     """The calling line identity as it arrived; empty when it was withheld."""
     caller_name: str = ""
-    site: SiteName = SiteName("")
     trunk: str = ""
     """The PJSIP endpoint that the call came in by."""
     diversion: str = ""
