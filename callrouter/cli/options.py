@@ -1,0 +1,36 @@
+"""Options that several commands share, so that they read and behave the same everywhere."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def default_config() -> Path:
+    """``$CALLROUTER_CONFIG``, else ``./config`` where there is one, else ``/etc/callrouter``."""
+    chosen = os.environ.get("CALLROUTER_CONFIG")
+    if chosen:
+        return Path(chosen)
+    local = Path("config")
+    return local if local.is_dir() else Path("/etc/callrouter")
+
+
+def config_option(command: _Command) -> _Command:
+    """``--config DIR``, passed on as ``config: Path``."""
+    option = click.option(
+        "--config",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=default_config,
+        show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
+        help="The directory with the YAML files.",
+    )
+    return option(command)
+
+
+def json_option(command: _Command) -> _Command:
+    """``--json``, passed on as ``as_json: bool``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
