@@ -1,0 +1,252 @@
+"""The configuration files of a laboratory Asterisk, as text."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.phones import ARI_USER, CARRIER_ADDRESS, Credentials, Phone
+
+# Order matters: with autoload off, res_websocket_client must be there before res_http_websocket and res_ari (22.x).
+# Modules that an older Asterisk does not have are left out; what is not listed is not loaded.
+MODULES: tuple[str, ...] = (
+    "res_timing_timerfd",
+    "res_sorcery_config",
+    "res_sorcery_memory",
+    "res_sorcery_astdb",
+    "res_crypto",
+    "res_websocket_client",
+    "res_http_websocket",
+    "res_pjproject",
+    "res_pjsip",
+    "res_pjsip_session",
+    "res_pjsip_pubsub",
+    "res_pjsip_registrar",
+    "res_pjsip_endpoint_identifier_ip",
+    "res_pjsip_endpoint_identifier_user",
+    "res_pjsip_authenticator_digest",
+    "res_pjsip_caller_id",
+    "res_pjsip_diversion",
+    "res_pjsip_dtmf_info",
+    "res_pjsip_sdp_rtp",
+    "res_pjsip_refer",
+    "res_pjsip_rfc3326",
+    "res_pjsip_header_funcs",
+    "res_pjsip_nat",
+    "res_pjsip_logger",
+    "res_rtp_asterisk",
+    "bridge_simple",
+    "bridge_native_rtp",
+    "bridge_builtin_features",
+    "bridge_holding",
+    "bridge_softmix",
+    "codec_ulaw",
+    "codec_alaw",
+    "codec_a_mu",
+    "codec_resample",
+    "format_wav",
+    "format_pcm",
+    "format_sln",
+    "res_musiconhold",
+    "chan_pjsip",
+    "pbx_config",
+    "func_timeout",
+    "func_callerid",
+    "func_channel",
+    "func_logic",
+    "func_strings",
+    "func_global",
+    "func_hangupcause",
+    "func_pjsip_endpoint",
+    "func_pjsip_aor",
+    "func_pjsip_contact",
+    "func_devstate",
+    "app_dial",
+    "app_playback",
+    "app_playtones",
+    "app_queue",
+    "app_stack",
+    "app_verbose",
+    "app_echo",
+    "app_senddtmf",
+    "res_speech",
+    "res_agi",
+    "res_stasis",
+    "res_stasis_answer",
+    "res_stasis_playback",
+    "res_stasis_recording",
+    "res_stasis_snoop",
+    "res_stasis_device_state",
+    "res_stasis_broadcast",
+    "app_stasis",
+    "app_stasis_broadcast",
+    "res_ari",
+    "res_ari_model",
+    "res_ari_applications",
+    "res_ari_asterisk",
+    "res_ari_bridges",
+    "res_ari_channels",
+    "res_ari_device_states",
+    "res_ari_endpoints",
+    "res_ari_events",
+    "res_ari_playbacks",
+    "res_ari_recordings",
+    "res_ari_sounds",
+)
+
+REQUIRED_MODULES = frozenset(
+    {"res_pjsip", "chan_pjsip", "res_ari_channels", "res_agi", "app_stasis", "app_dial", "res_musiconhold"}
+)
+
+EMPTY_FILES = ("acl", "ccss", "cel", "features", "pjproject", "stasis", "udptl", "websocket_client", "queuerules")
+"""Files that may be empty, but whose absence Asterisk logs as an error."""
+
+# Korea's ring-back and busy tones (ITU-T E.180, supplement 2): without a zone Asterisk has no ring-back to give.
+INDICATIONS = """\
+[general]
+country=kr
+
+[kr]
+description=Korea
+ringcadence=1000,2000
+dial=350+440
+busy=480+620/500,0/500
+ring=440+480/1000,0/2000
+congestion=480+620/250,0/250
+callwaiting=!440/300,!0/2000
+dialrecall=!350+440/100,!0/100
+record=1400/500,0/15000
+info=!950/330,!1400/330,!1800/330,0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskSettings:
+    """What differs between one laboratory Asterisk and another.
+
+    ``queues`` is the text of queues.conf; ``global_variables`` reach the dialplan, over its own defaults.
+    """
+
+    sip_port: int
+    http_port: int
+    rtp_range: tuple[int, int]
+    phones: tuple[Phone, ...]
+    queues: str = "[general]\n"
+    global_variables: Mapping[str, str] = field(default_factory=dict)
+    verbose: int = 3
+
+
+def render(
+    settings: AsteriskSettings, credentials: Credentials, directory: str, available_modules: Path, seen_modules: str
+) -> dict[str, str]:
+    """File name to content of all generated files.
+
+    ``directory`` and ``seen_modules`` are paths as Asterisk sees them, ``available_modules`` is the host's path of
+    the modules' folder.
+    """
+    files = {f"{name}.conf": "" for name in EMPTY_FILES}
+    files |= {
+        "asterisk.conf": _asterisk(settings, directory, seen_modules),
+        "modules.conf": _modules(available_modules),
+        "logger.conf": "[general]\ndateformat=%F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose\n",
+        "http.conf": (f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={settings.http_port}\nsessionlimit=200\n"),
+        "ari.conf": (
+            f"[general]\nenabled=yes\n[{ARI_USER}]\ntype=user\nread_only=no\npassword={credentials.ari_password}\n"
+        ),
+        "rtp.conf": f"[general]\nrtpstart={settings.rtp_range[0]}\nrtpend={settings.rtp_range[1]}\n",
+        "musiconhold.conf": f"[general]\n[default]\nmode=files\ndirectory={directory}/moh/callrouter\nsort=alpha\n",
+        "cdr.conf": "[general]\nenable=no\n",
+        "indications.conf": INDICATIONS,
+        "queues.conf": settings.queues,
+        "pjsip.conf": pjsip(settings, credentials),
+        "callrouter-globals.conf": _globals(settings),
+    }
+    return files
+
+
+def _asterisk(settings: AsteriskSettings, directory: str, modules: str) -> str:
+    return f"""\
+[directories]
+astetcdir => {directory}/etc
+astmoddir => {modules}
+astvarlibdir => {directory}/var
+astdbdir => {directory}/var
+astkeydir => {directory}/var
+astdatadir => {directory}/data
+astagidir => {directory}/data/agi-bin
+astspooldir => {directory}/spool
+astrundir => {directory}/run
+astlogdir => {directory}/log
+
+[options]
+verbose={settings.verbose}
+live_dangerously=no
+"""
+
+
+def _modules(available: Path) -> str:
+    missing = [name for name in REQUIRED_MODULES if not (available / f"{name}.so").exists()]
+    if missing:
+        raise LabError(f"this Asterisk lacks the modules {', '.join(sorted(missing))} in {available}; install them")
+    lines = [f"load={name}.so" for name in MODULES if (available / f"{name}.so").exists()]
+    return "\n".join(["[modules]", "autoload=no", *lines]) + "\n"
+
+
+def _globals(settings: AsteriskSettings) -> str:
+    return "".join(f"{name}={value}\n" for name, value in settings.global_variables.items())
+
+
+def pjsip(settings: AsteriskSettings, credentials: Credentials) -> str:
+    """pjsip.conf: the telephone network's trunk, found by its address, and the phones, found by their password."""
+    head = f"""\
+[global]
+type=global
+user_agent=callrouter-lab
+endpoint_identifier_order=ip,auth_username,username
+
+[transport-udp]
+type=transport
+protocol=udp
+bind=127.0.0.1:{settings.sip_port}
+
+[media](!)
+type=endpoint
+disallow=all
+allow=alaw,ulaw
+direct_media=no
+rtp_symmetric=yes
+language=ko
+
+[carrier](media)
+context=callrouter-inbound
+
+[carrier]
+type=identify
+endpoint=carrier
+match={CARRIER_ADDRESS}
+
+[phone](!,media)
+context=callrouter-phones
+send_pai=yes
+trust_id_outbound=yes
+"""
+    return head + "".join(_phone(phone, credentials) for phone in settings.phones)
+
+
+def _phone(phone: Phone, credentials: Credentials) -> str:
+    name = phone.extension
+    lines = [f"\n[{name}](phone)", f"aors={name}"]
+    if phone.caller_id is not None:
+        lines.append(f"callerid={phone.caller_id}")
+    lines += [f"auth={name}", f"\n[{name}]", "type=auth", "auth_type=userpass", f"username={name}"]
+    lines += [f"password={credentials.phone_passwords[name]}", f"\n[{name}]", "type=aor", "qualify_frequency=0"]
+    if phone.static_contact is not None:
+        lines.append(f"contact={phone.static_contact}")
+    else:
+        lines += ["max_contacts=1", "remove_existing=yes"]
+    return "\n".join(lines) + "\n"
+
+
+def ring_group(phones: Iterable[Phone]) -> str:
+    """The dial string that rings all ``phones`` at once."""
+    return "&".join(f"PJSIP/{phone.extension}" for phone in phones)
