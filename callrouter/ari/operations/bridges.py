@@ -1,0 +1,67 @@
+"""Operations on bridges and playbacks."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from callrouter.ari.operations.base import Method, Operation, Request, given
+
+_CREATE = Operation(name="create", method=Method.POST, path="bridges", optional=("type", "bridgeId", "name"))
+_ADD_CHANNEL = Operation(
+    name="addChannel",
+    method=Method.POST,
+    path="bridges/{bridgeId}/addChannel",
+    required=("channel",),
+    may_block=True,
+)
+_REMOVE_CHANNEL = Operation(
+    name="removeChannel", method=Method.POST, path="bridges/{bridgeId}/removeChannel", required=("channel",)
+)
+_DESTROY = Operation(name="destroy", method=Method.DELETE, path="bridges/{bridgeId}")
+_LIST = Operation(name="list", method=Method.GET, path="bridges")
+_STOP_PLAYBACK = Operation(name="stop", method=Method.DELETE, path="playbacks/{playbackId}")
+
+
+def create_bridge(bridge_id: str, name: str = "") -> Request:
+    """Create a mixing bridge with our own id. An id in use is answered 409; ids must not be used again."""
+    query = given(type="mixing", bridgeId=bridge_id, name=name or None)
+    return _CREATE.request(query=query)
+
+
+def add_channels(bridge_id: str, channel_ids: Iterable[str], *, may_block: bool = True) -> Request:
+    """Put channels into a bridge. Waits behind a playback on one of them.
+
+    Answers 400 when a channel does not exist, 409 when the bridge is not in our application, 422 when a channel is
+    not.
+    """
+    query = (("channel", ",".join(channel_ids)),)
+    return _ADD_CHANNEL.request(bridge_id, query=query, may_block=may_block)
+
+
+def remove_channels(bridge_id: str, channel_ids: Iterable[str]) -> Request:
+    """Take channels out of a bridge; they stay in the application."""
+    return _REMOVE_CHANNEL.request(bridge_id, query=(("channel", ",".join(channel_ids)),))
+
+
+def destroy_bridge(bridge_id: str) -> Request:
+    """Destroy a bridge; channels in it stay in the application."""
+    return _DESTROY.request(bridge_id)
+
+
+def list_bridges() -> Request:
+    """All bridges of this Asterisk, not only ours."""
+    return _LIST.request()
+
+
+def stop_playback(playback_id: str) -> Request:
+    """Stop a playback; 404 when it has ended by itself."""
+    return _STOP_PLAYBACK.request(playback_id)
+
+
+BRIDGE_OPERATIONS: Final = (
+    _CREATE,
+    _ADD_CHANNEL,
+    _REMOVE_CHANNEL,
+    _DESTROY,
+    _LIST,
+    _STOP_PLAYBACK,
+)

@@ -1,0 +1,80 @@
+"""Operations on Asterisk itself: applications, endpoints, device states."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from callrouter.ari.operations.base import Method, Operation, Request, json_body
+
+
+class DeviceState(StrEnum):
+    """States that a custom device (``Stasis:…``) can be set to."""
+
+    NOT_IN_USE = "NOT_INUSE"
+    IN_USE = "INUSE"
+    BUSY = "BUSY"
+    INVALID = "INVALID"
+    UNAVAILABLE = "UNAVAILABLE"
+    RINGING = "RINGING"
+    RINGING_IN_USE = "RINGINUSE"
+    ON_HOLD = "ONHOLD"
+
+
+_GET_APPLICATION = Operation(name="get", method=Method.GET, path="applications/{applicationName}", since=("13.0.0",))
+_SET_EVENT_FILTER = Operation(
+    name="filter",
+    method=Method.PUT,
+    path="applications/{applicationName}/eventFilter",
+    body=True,
+    since=("13.26.0", "16.3.0"),
+)
+_GET_INFO = Operation(name="getInfo", method=Method.GET, path="asterisk/info", optional=("only",))
+_PING = Operation(name="ping", method=Method.GET, path="asterisk/ping", since=("13.25.0", "16.2.0"))
+_LIST_ENDPOINTS = Operation(name="list", method=Method.GET, path="endpoints")
+_SET_DEVICE_STATE = Operation(
+    name="update", method=Method.PUT, path="deviceStates/{deviceName}", required=("deviceState",)
+)
+
+
+def get_application(application: str) -> Request:
+    """What an application is subscribed to. Hangs on an Asterisk whose application is deadlocked."""
+    return _GET_APPLICATION.request(application)
+
+
+def set_event_filter(application: str, event_types: Iterable[str]) -> Request:
+    """Let only these events reach the application; lost whenever the application disconnects.
+
+    Never for an application whose websocket carries REST: the filter swallows the responses too.
+    """
+    allowed = [{"type": event_type} for event_type in event_types]
+    return _SET_EVENT_FILTER.request(application, body=json_body({"allowed": allowed}))
+
+
+def get_info() -> Request:
+    """Version, identity and start time; answers with :class:`~callrouter.ari.snapshots.AsteriskInfo`."""
+    return _GET_INFO.request()
+
+
+def ping() -> Request:
+    """The cheapest request there is."""
+    return _PING.request()
+
+
+def list_endpoints() -> Request:
+    """All phones and trunks; an empty list means that Asterisk is still loading."""
+    return _LIST_ENDPOINTS.request()
+
+
+def set_device_state(device: str, state: DeviceState) -> Request:
+    """Set the state of a custom device, ``Stasis:<name>``, which phones may watch."""
+    return _SET_DEVICE_STATE.request(device, query=(("deviceState", state.value),))
+
+
+SERVER_OPERATIONS: Final = (
+    _GET_APPLICATION,
+    _SET_EVENT_FILTER,
+    _GET_INFO,
+    _PING,
+    _LIST_ENDPOINTS,
+    _SET_DEVICE_STATE,
+)
