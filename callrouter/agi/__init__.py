@@ -1,0 +1,1 @@
+"""FastAGI: the dialplan of an existing PBX asks, and gets a decision as channel variables."""
