@@ -1,0 +1,332 @@
+"""The journal: every fact of every call in progress, and every finished CDR, on disk before it counts.
+
+The event loop hands records over and goes on (about a microsecond each); a thread of its own commits many of them
+together (:mod:`callrouter.store.journal_writer`). A disk that is full, slow, read-only or locked never reaches a call:
+records wait in bounded memory, an alarm is raised, and what finds no room is counted and said.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import structlog
+
+from callrouter.core.cdr import Cdr
+from callrouter.core.ids import CallId
+from callrouter.errors import JournalError, StoreError
+from callrouter.store import journal_file
+from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter
+from callrouter.store.records import decode_cdr, encode_cdr
+
+log = structlog.get_logger(__name__)
+_Answer = TypeVar("_Answer")
+
+_PRUNE_CALLS = 500
+"""Calls removed in one transaction, so that nobody waits long behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLimits:
+    """How much may wait in memory while the disk does not take it, and how long things may take."""
+
+    facts: int = 100_000
+    """Waiting records beyond which new facts are dropped. CDRs have half as much again."""
+    bytes: int = 128 * 1024 * 1024
+    linger_s: float = 0.01
+    """How long a record may wait for others to share its commit. A ``flush`` does not wait."""
+    answer_s: float = 30.0
+    """How long a question to the journal may take."""
+    close_s: float = 5.0
+    """How long closing tries to write what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHealth:
+    """How the journal is doing, for ``/readyz``, metrics and alarms."""
+
+    error: str | None
+    """Why nothing can be written just now; None while all is well."""
+    waiting: int
+    """Records in memory, not on disk."""
+    written: int
+    commits: int
+    dropped_facts: int
+    dropped_cdrs: int
+    lost: tuple[str, ...]
+    """What could not be kept since the start, one sentence each."""
+
+    @property
+    def well(self) -> bool:
+        """Whether records reach the disk, and all of them have."""
+        return self.error is None and not self.lost and not self.dropped_facts and not self.dropped_cdrs
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact of a call, as it was handed over; ``body`` means nothing to the journal."""
+
+    at: datetime
+    kind: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Counters:
+    handed_rows: int = 0
+    handed_bytes: int = 0
+    dropped_facts: int = 0
+    dropped_cdrs: int = 0
+    told_drops: int = field(default=0)
+
+
+class Journal:
+    """The journal at ``path``, open inside ``async with``.
+
+    ``on_alarm`` is called in the event loop whenever the journal begins or ceases to fail, or has lost something.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        limits: JournalLimits | None = None,
+        on_alarm: Callable[[JournalHealth], None] | None = None,
+    ) -> None:
+        self.path = path
+        self.cdr_waiting = asyncio.Event()
+        """Set by every :meth:`finish`; whoever delivers CDRs waits for it and clears it."""
+        self._limits = limits or JournalLimits()
+        self._on_alarm = on_alarm
+        self._count = _Counters()
+        self._writer = JournalWriter(path, self._limits.linger_s, self._alarm_from_thread)
+        self._pending = self._writer.pending
+        self._wake = self._writer.wake
+        self._lock = contextlib.ExitStack()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> Self:
+        """Lock and open the file, and start the writer.
+
+        A damaged file is set aside and said so; a disk that does not answer is tried again in the background.
+
+        Raises:
+            JournalError: the folder is missing or not writable, another daemon uses the journal, or a newer
+                callrouter wrote it.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._lock.enter_context(journal_file.lock(self.path))
+        self._thread = threading.Thread(target=self._writer.run, name="journal", daemon=True)
+        self._thread.start()
+        await asyncio.to_thread(self._writer.opened.wait, self._limits.answer_s)
+        if self._writer.fatal is not None:
+            self._lock.close()
+            raise self._writer.fatal
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Write what is left, within ``limits.close_s``, and say what could not be written."""
+        assert self._thread is not None  # noqa: S101 - entered before left
+        self._writer.close(self._limits.close_s)
+        await asyncio.to_thread(self._thread.join, self._limits.close_s + 5.0)
+        if self._thread.is_alive():
+            log.error("journal.stuck", path=str(self.path), waiting=self.health.waiting)
+        self._lock.close()
+
+    # Handing over: synchronous, never waits, never raises.
+
+    def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
+        """Keep a fact of a call. Dropped, counted and alarmed if memory is full because the disk takes nothing."""
+        count = self._count
+        if self._is_full(self._limits.facts, self._limits.bytes):
+            self._drop_fact()
+            return
+        count.handed_rows += 1
+        count.handed_bytes += len(body)
+        self._pending.append((time.time(), call_id, kind, body))
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def finish(self, cdr: Cdr) -> None:
+        """Put the CDR into the outbox; its call is no longer open. Of two CDRs of one call the first counts."""
+        body = encode_cdr(cdr)
+        if self._is_full(self._limits.facts * 3 // 2, self._limits.bytes * 3 // 2):
+            self._drop_cdr(cdr)
+            return
+        self._count.handed_rows += 1
+        self._count.handed_bytes += len(body)
+        self._pending.append(FinishedRow(time.time(), cdr.call_id, body))
+        self._wake.set()
+        self.cdr_waiting.set()
+
+    async def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until all that was handed over is on disk. False if it is not, within the time, or some was dropped."""
+        drops = self._drops
+        lost = len(self._writer.lost)
+        try:
+            await self._ask(lambda _: None, timeout_s)
+        except JournalError:
+            return False
+        return drops == self._drops and lost == len(self._writer.lost)
+
+    # Questions: each sees all that was handed over before it.
+
+    async def open_calls(self) -> dict[CallId, list[Fact]]:
+        """The facts, in order, of every call that has no CDR yet; for a daemon that starts anew.
+
+        Raises:
+            JournalError: the journal cannot be read now (so for every question below).
+        """
+        return await self._ask(_open_calls)
+
+    async def undelivered(self, limit: int) -> list[tuple[int, Cdr]]:
+        """The oldest CDRs that were not delivered, with their numbers. One that cannot be read is set aside."""
+        return await self._ask(lambda connection: _undelivered(connection, limit))
+
+    async def delivered(self, numbers: Iterable[int]) -> None:
+        """Mark CDRs as delivered."""
+        rows = [(number,) for number in numbers]
+        await self._ask(lambda c: _do(c, "UPDATE outbox SET delivered = 1 WHERE seq = ?", rows))
+
+    async def set_aside(self, number: int, fault: str) -> None:
+        """Keep a CDR that PostgreSQL will not take, with the reason, out of the way of the others."""
+        await self._ask(lambda c: _do(c, "UPDATE outbox SET fault = ? WHERE seq = ?", [(fault, number)]))
+
+    async def take_up_again(self) -> int:
+        """Put the CDRs that were set aside back in line; how many there were."""
+        return await self._ask(lambda c: c.execute("UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL").rowcount)
+
+    async def aside(self) -> list[tuple[CallId, str]]:
+        """The calls whose CDRs were set aside, and why."""
+        query = "SELECT call_id, fault FROM outbox WHERE fault IS NOT NULL ORDER BY seq"
+        return await self._ask(lambda c: [(CallId(call_id), fault) for call_id, fault in c.execute(query)])
+
+    async def backlog(self) -> int:
+        """How many CDRs wait to be delivered."""
+        query = "SELECT count(*) FROM outbox WHERE delivered = 0 AND fault IS NULL"
+        return await self._ask(lambda c: int(c.execute(query).fetchone()[0]))
+
+    async def prune(self, older_than: datetime) -> int:
+        """Forget calls whose CDR was delivered and was handed over before ``older_than``; how many."""
+        total = 0
+        while pruned := await self._ask(lambda c: _prune(c, older_than.timestamp())):
+            total += pruned
+        return total
+
+    @property
+    def health(self) -> JournalHealth:
+        """How the journal is doing now."""
+        writer, count = self._writer, self._count
+        return JournalHealth(
+            error=writer.error,
+            waiting=count.handed_rows - writer.written_rows,
+            written=writer.written_rows,
+            commits=writer.commits,
+            dropped_facts=count.dropped_facts,
+            dropped_cdrs=count.dropped_cdrs,
+            lost=tuple(writer.lost),
+        )
+
+    @property
+    def _drops(self) -> int:
+        return self._count.dropped_facts + self._count.dropped_cdrs
+
+    def _is_full(self, rows: int, size: int) -> bool:
+        count, writer = self._count, self._writer
+        return count.handed_rows - writer.written_rows >= rows or count.handed_bytes - writer.written_bytes >= size
+
+    def _drop_fact(self) -> None:
+        self._count.dropped_facts += 1
+        # The first, and then every thousandth: a line for each would fill what disk there is.
+        if self._drops >= self._count.told_drops:
+            self._count.told_drops = self._drops + 1000
+            log.error("journal.dropping", facts=self._count.dropped_facts, error=self._writer.error)
+            self._alarm()
+
+    def _drop_cdr(self, cdr: Cdr) -> None:
+        self._count.dropped_cdrs += 1
+        log.error("journal.cdr_dropped", call=cdr.call_id, outcome=cdr.outcome.value, error=self._writer.error)
+        self._alarm()
+
+    def _alarm(self) -> None:
+        if self._on_alarm is not None:
+            self._on_alarm(self.health)
+
+    def _alarm_from_thread(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
+                self._loop.call_soon_threadsafe(self._alarm)
+
+    async def _ask(self, question: Callable[[sqlite3.Connection], _Answer], timeout_s: float | None = None) -> _Answer:
+        """Have the writer's thread answer a question, after all that was handed over so far."""
+        if self._thread is None or not self._thread.is_alive():
+            raise self._writer.fatal or JournalError(f"{self.path}: the journal is not open")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Answer] = loop.create_future()
+
+        def reply(set_it: Callable[[], None]) -> None:
+            def unless_given_up() -> None:
+                if not answer.done():
+                    set_it()
+
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(unless_given_up)
+
+        def run(connection: sqlite3.Connection) -> Callable[[], None]:
+            result = question(connection)
+            return lambda: reply(lambda: answer.set_result(result))
+
+        def fail(error: JournalError) -> None:
+            reply(lambda: answer.set_exception(error))
+
+        self._pending.append(Job(run, fail))
+        self._writer.hurry()
+        limit_s = self._limits.answer_s if timeout_s is None else timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await answer
+        except TimeoutError as exc:
+            why = self._writer.error or "the disk is slow"
+            raise JournalError(f"{self.path}: no answer within {limit_s:g} s ({why})") from exc
+
+
+def _open_calls(connection: sqlite3.Connection) -> dict[CallId, list[Fact]]:
+    calls: dict[CallId, list[Fact]] = {}
+    query = "SELECT at, call_id, kind, body FROM fact WHERE call_id NOT IN (SELECT call_id FROM outbox) ORDER BY seq"
+    for at, call_id, kind, body in connection.execute(query):
+        calls.setdefault(CallId(call_id), []).append(Fact(datetime.fromtimestamp(at, UTC), kind, body))
+    return calls
+
+
+def _undelivered(connection: sqlite3.Connection, limit: int) -> list[tuple[int, Cdr]]:
+    query = "SELECT seq, body FROM outbox WHERE delivered = 0 AND fault IS NULL ORDER BY seq LIMIT ?"
+    found: list[tuple[int, Cdr]] = []
+    for number, body in connection.execute(query, (limit,)).fetchall():
+        try:
+            found.append((number, decode_cdr(body)))
+        except StoreError as error:
+            log.error("journal.cdr_unreadable", number=number, error=str(error))  # noqa: TRY400 - its message says all
+            connection.execute("UPDATE outbox SET fault = ? WHERE seq = ?", (str(error), number))
+    return found
+
+
+def _do(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[int | str, ...]]) -> None:
+    connection.executemany(statement, rows)
+
+
+def _prune(connection: sqlite3.Connection, older_than: float) -> int:
+    query = "SELECT call_id FROM outbox WHERE delivered = 1 AND at < ? ORDER BY at LIMIT ?"
+    calls = connection.execute(query, (older_than, _PRUNE_CALLS)).fetchall()
+    connection.executemany("DELETE FROM fact WHERE call_id = ?", calls)
+    connection.executemany("DELETE FROM outbox WHERE call_id = ?", calls)
+    return len(calls)

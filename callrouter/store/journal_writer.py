@@ -1,0 +1,319 @@
+"""The journal's own thread: it takes what the event loop left, and commits it, many records at a time.
+
+Multi-row statements keep the hand-overs of Python's global lock few: SQLite runs without it, and each statement would
+otherwise have to win it back from a busy event loop.
+"""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from callrouter.errors import JournalError
+from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
+
+log = structlog.get_logger(__name__)
+
+FactRow = tuple[float, str, str, bytes]
+"""When (seconds since 1970), call, kind, body."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRow:
+    """A CDR for the outbox."""
+
+    at: float
+    call_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do between two commits, after all that was handed over before it."""
+
+    run: Callable[[sqlite3.Connection], Callable[[], None]]
+    """Runs in the writer's thread, in a transaction of its own; what it returns is called once that is committed."""
+    fail: Callable[[JournalError], None]
+
+
+Item = FactRow | FinishedRow | Job
+
+_ROWS_PER_STATEMENT: Final = (64, 8, 1)
+_INSERT_FACTS: Final = {
+    rows: "INSERT INTO fact (at, call_id, kind, body) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)  # noqa: S608
+    for rows in _ROWS_PER_STATEMENT
+}
+_INSERT_FINISHED: Final = "INSERT INTO outbox (at, call_id, body) VALUES (?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
+_BATCH_ROWS: Final = 4096
+_BAD_VALUE: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+"""What SQLite's binding raises for a value that it cannot keep."""
+_BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class JournalWriter:
+    """Owns the SQLite connection. Every method but :meth:`run` may be called from any thread."""
+
+    def __init__(self, path: Path, linger_s: float, on_change: Callable[[], None]) -> None:
+        self.path = path
+        self.pending: deque[Item] = deque()
+        self.wake = threading.Event()
+        """Set whenever ``pending`` has something in it."""
+        self.written_rows = 0
+        self.written_bytes = 0
+        self.commits = 0
+        self.error: str | None = None
+        """Why nothing can be written at the moment; None while all is well."""
+        self.fatal: JournalError | None = None
+        self.lost: list[str] = []
+        """What could not be kept, for people: damaged files set aside, records given up at the end."""
+        self.opened = threading.Event()
+        """Set once opening has been tried."""
+        self._linger_s = linger_s
+        self._on_change = on_change
+        self._hurry = threading.Event()
+        self._give_up_at: float | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def hurry(self) -> None:
+        """Write now; do not wait for more records to share the commit."""
+        self._hurry.set()
+        self.wake.set()
+
+    def close(self, give_up_after_s: float) -> None:
+        """Write what is left, then end the thread; after ``give_up_after_s`` seconds even if it cannot be written."""
+        self._give_up_at = time.monotonic() + give_up_after_s
+        self.hurry()
+
+    def run(self) -> None:
+        """The thread's body."""
+        try:
+            self._try_open()
+            self.opened.set()
+            while self.fatal is None and (self._give_up_at is None or self.pending):
+                self.wake.wait()
+                self._hurry.wait(self._linger_s)
+                self.wake.clear()
+                self._hurry.clear()
+                self._drain()
+        except Exception as exc:
+            log.exception("journal.defect", path=str(self.path))
+            self.fatal = JournalError(f"{self.path}: the writer failed: {exc!r}")
+            self.error = str(self.fatal)
+            self._on_change()
+        finally:
+            self.opened.set()
+            if self._connection is not None:
+                self._connection.close()
+            self._refuse_the_rest()
+
+    def _drain(self) -> None:
+        while self.pending and self.fatal is None:
+            job = self._write_batch()
+            if job is not None:
+                self._run_job(job)
+
+    def _write_batch(self) -> Job | None:
+        """Commit the records up to the next job, and return that job, if one follows."""
+        facts: list[FactRow] = []
+        finished: list[FinishedRow] = []
+        job = None
+        while self.pending and len(facts) + len(finished) < _BATCH_ROWS:
+            item = self.pending.popleft()
+            if isinstance(item, tuple):
+                facts.append(item)
+            elif isinstance(item, FinishedRow):
+                finished.append(item)
+            else:
+                job = item
+                break
+        if facts or finished:
+            self._commit(facts, finished)
+            self.written_rows += len(facts) + len(finished)
+            self.written_bytes += sum(len(fact[3]) for fact in facts) + sum(len(row.body) for row in finished)
+        return job
+
+    def _commit(self, facts: list[FactRow], finished: list[FinishedRow]) -> None:
+        """Commit, and keep trying for as long as that takes."""
+        for pause_s in chain(_BACKOFF_S, iter(lambda: _BACKOFF_S[-1], None)):
+            connection = self._try_open()
+            if connection is not None and self._try_commit(connection, facts, finished):
+                return
+            if self._gives_up() or self.fatal is not None:
+                self._say_lost(f"{len(facts)} facts and {len(finished)} CDRs: {self.error}")
+                return
+            self._rest(pause_s)
+
+    def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[FinishedRow]) -> bool:
+        try:
+            with self._transaction(connection):
+                for rows in _in_statements(facts):
+                    connection.execute(_INSERT_FACTS[len(rows)], tuple(chain.from_iterable(rows)))
+                for row in finished:
+                    connection.execute(_INSERT_FINISHED, (row.at, row.call_id, row.body))
+        except _BAD_VALUE:
+            return self._try_commit_singly(connection, facts, finished)
+        except sqlite3.Error as exc:
+            self._broken(exc)
+            return False
+        self.commits += 1
+        self._mend()
+        return True
+
+    def _try_commit_singly(
+        self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[FinishedRow]
+    ) -> bool:
+        """Commit row by row, without those that hold what SQLite cannot keep: such a row would hold up all others."""
+        statements = chain(
+            ((_INSERT_FACTS[1], fact) for fact in facts),
+            ((_INSERT_FINISHED, (row.at, row.call_id, row.body)) for row in finished),
+        )
+        refused: list[str] = []
+        try:
+            with self._transaction(connection):
+                for statement, values in statements:
+                    try:
+                        connection.execute(statement, values)
+                    except _BAD_VALUE as exc:
+                        refused.append(f"a record of call {values[1]!r}: {exc}")
+        except sqlite3.Error as exc:
+            self._broken(exc)
+            return False
+        for what in refused:
+            self._say_lost(what)
+        self.commits += 1
+        self._mend()
+        return True
+
+    @contextlib.contextmanager
+    def _transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _run_job(self, job: Job) -> None:
+        connection = self._try_open()
+        if connection is None:
+            job.fail(JournalError(f"{self.path}: {self.error}"))
+            return
+        try:
+            with self._transaction(connection):
+                reply = job.run(connection)
+        except sqlite3.Error as exc:
+            self._broken(exc)
+            job.fail(JournalError(f"{self.path}: {exc}"))
+        except Exception as exc:  # one question's defect must not end the thread
+            log.exception("journal.defect", path=str(self.path))
+            job.fail(JournalError(f"{self.path}: {exc!r}"))
+        else:
+            self._mend()
+            reply()
+
+    def _try_open(self) -> sqlite3.Connection | None:
+        """The connection, opened (again) if need be; None if that fails just now."""
+        if self._connection is not None and not self._file_is_there():
+            self._say_lost("the file was removed or replaced under the running daemon; a new one is used")
+            self._drop_connection()
+        if self._connection is not None:
+            return self._connection
+        try:
+            self._connection = self._open_or_replace()
+            self._inode = self.path.stat().st_ino
+        except JournalTooNewError as exc:
+            self.fatal = exc
+        except (sqlite3.Error, OSError, JournalError) as exc:
+            self._drop_connection()
+            self._broken(exc)
+        return self._connection
+
+    def _open_or_replace(self) -> sqlite3.Connection:
+        try:
+            return open_file(self.path)
+        except JournalDamagedError as exc:
+            kept = set_file_aside(self.path)
+            self._say_lost(f"the file was damaged ({exc}); it is kept as {kept.name}, and a new one is used")
+            return open_file(self.path)
+
+    def _file_is_there(self) -> bool:
+        try:
+            return self.path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def _broken(self, exc: Exception) -> None:
+        if isinstance(exc, sqlite3.Error) and is_damage(exc):
+            self._drop_connection()  # opening it again finds out, and sets the file aside
+        if self.error is None:
+            log.error("journal.failing", path=str(self.path), error=str(exc), backlog=len(self.pending))
+        changed = self.error != str(exc)
+        self.error = str(exc)
+        if changed:
+            self._on_change()
+
+    def _mend(self) -> None:
+        if self.error is not None:
+            log.warning("journal.mended", path=str(self.path), was=self.error)
+            self.error = None
+            self._on_change()
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _say_lost(self, what: str) -> None:
+        log.error("journal.lost", path=str(self.path), what=what)
+        self.lost.append(what)
+        del self.lost[:-100]
+        self._on_change()
+
+    def _gives_up(self) -> bool:
+        return self._give_up_at is not None and time.monotonic() >= self._give_up_at
+
+    def _rest(self, pause_s: float) -> None:
+        # Closing sets `hurry`: the last tries then follow one another quickly.
+        if self._give_up_at is not None:
+            time.sleep(min(pause_s, 0.1))
+        else:
+            self._hurry.wait(pause_s)
+            self._hurry.clear()
+
+    def _refuse_the_rest(self) -> None:
+        left = 0
+        while self.pending:
+            item = self.pending.popleft()
+            if isinstance(item, Job):
+                item.fail(self.fatal or JournalError(f"{self.path}: the journal is closed"))
+            else:
+                left += 1
+        if left:
+            self._say_lost(f"{left} records that were never written: {self.fatal or self.error}")
+
+
+def _in_statements(facts: list[FactRow]) -> Iterator[list[FactRow]]:
+    start = 0
+    for size in _ROWS_PER_STATEMENT:
+        while len(facts) - start >= size:
+            yield facts[start : start + size]
+            start += size
