@@ -1,0 +1,209 @@
+"""Delivery of CDRs from the journal to PostgreSQL: each exactly once, however often either side goes away.
+
+A CDR is inserted, and only then marked as delivered. If we die in between it is inserted again, which PostgreSQL
+ignores because the call's id is there already.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import asyncpg
+import structlog
+
+from callrouter.core.cdr import Cdr
+from callrouter.errors import JournalError, UnreachableError
+from callrouter.store.postgres import FOREIGN_ERRORS, connect, describe, insert_cdrs
+from callrouter.store.schema import migrate
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+log = structlog.get_logger(__name__)
+
+_DATA_ERRORS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ValueError,
+    OverflowError,
+    ArithmeticError,
+)
+"""The record is to blame, not the server: trying again gives the same answer."""
+
+
+class Outbox(Protocol):
+    """Where the CDRs wait: :class:`callrouter.store.journal.Journal`."""
+
+    @property
+    def cdr_waiting(self) -> asyncio.Event:
+        """Set when a CDR has come."""
+
+    async def undelivered(self, limit: int) -> list[tuple[int, Cdr]]:
+        """The oldest that wait."""
+
+    async def delivered(self, numbers: Iterable[int]) -> None:
+        """Those are done."""
+
+    async def set_aside(self, number: int, fault: str) -> None:
+        """That one cannot be delivered."""
+
+    async def backlog(self) -> int:
+        """How many wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLimits:
+    """How long things may take, and how much is done at once."""
+
+    batch: int = 500
+    connect_s: float = 5.0
+    statement_s: float = 10.0
+    first_pause_s: float = 0.2
+    longest_pause_s: float = 10.0
+    poll_s: float = 5.0
+    """The outbox is looked at this often, even if nobody says that something has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseHealth:
+    """How delivery is doing, for ``/readyz`` and metrics."""
+
+    connected: bool
+    backlog: int
+    delivered: int
+    set_aside: int
+    last_error: str | None
+    since: datetime
+    """When ``connected`` last changed."""
+
+
+class CdrWriter:
+    """Delivers CDRs as a task: ``run()`` until cancelled. Migrates the schema whenever it connects."""
+
+    def __init__(self, outbox: Outbox, url: str, limits: DeliveryLimits | None = None) -> None:
+        self._outbox = outbox
+        self._url = url
+        self._limits = limits or DeliveryLimits()
+        self._connected = False
+        self._since = datetime.now(UTC)
+        self._backlog = 0
+        self._delivered = 0
+        self._set_aside = 0
+        self._last_error: str | None = None
+        self._empty = asyncio.Event()
+
+    @property
+    def health(self) -> DatabaseHealth:
+        """How delivery is doing now."""
+        return DatabaseHealth(
+            connected=self._connected,
+            backlog=self._backlog,
+            delivered=self._delivered,
+            set_aside=self._set_aside,
+            last_error=self._last_error,
+            since=self._since,
+        )
+
+    async def run(self) -> NoReturn:
+        """Deliver until cancelled, through every failure of the server and of the journal's disk."""
+        pause_s = self._limits.first_pause_s
+        while True:
+            started = time.monotonic()
+            try:
+                await self._serve_one_connection()
+            except (UnreachableError, JournalError, *FOREIGN_ERRORS) as exc:
+                await self._note_failure(describe(exc))
+            if time.monotonic() - started > self._limits.longest_pause_s:
+                pause_s = self._limits.first_pause_s  # that connection was a good one
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads daemons out, no secret
+            pause_s = min(pause_s * 2, self._limits.longest_pause_s)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait until nothing waits any more; False if that takes longer. ``run`` must be running."""
+        self._empty.clear()
+        self._outbox.cdr_waiting.set()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _serve_one_connection(self) -> NoReturn:
+        limits = self._limits
+        connection = await connect(self._url, timeout_s=limits.connect_s, statement_timeout_s=limits.statement_s)
+        try:
+            await migrate(connection)
+            while True:
+                self._outbox.cdr_waiting.clear()
+                while await self._deliver_batch(connection):
+                    pass
+                self._empty.set()
+                await self._wait_for_more(connection)
+        finally:
+            self._empty.clear()
+            connection.terminate()  # closing politely could wait on a server that does not answer
+
+    async def _deliver_batch(self, connection: "Connection") -> bool:
+        """Deliver the oldest; whether there may be more. An empty batch asks the server whether it takes writes."""
+        batch = await self._outbox.undelivered(self._limits.batch)
+        if not batch:
+            await self._probe(connection)
+        else:
+            await self._deliver(connection, batch)
+        self._backlog = await self._outbox.backlog()
+        self._note_success()
+        return self._backlog > 0
+
+    async def _probe(self, connection: "Connection") -> None:
+        if await connection.fetchval("SELECT current_setting('transaction_read_only')::boolean"):
+            raise asyncpg.ReadOnlySQLTransactionError("the database is read-only")
+
+    async def _deliver(self, connection: "Connection", batch: Sequence[tuple[int, Cdr]]) -> None:
+        """Insert and mark; where the data are at fault, halve until the one is found, and set that aside."""
+        try:
+            await insert_cdrs(connection, [cdr for _, cdr in batch])
+        except _DATA_ERRORS as exc:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._deliver(connection, batch[:middle])
+                await self._deliver(connection, batch[middle:])
+                return
+            ((number, cdr),) = batch
+            log.error("database.cdr_refused", call=cdr.call_id, error=describe(exc))  # noqa: TRY400 - expected kind
+            await self._outbox.set_aside(number, describe(exc))
+            self._set_aside += 1
+        else:
+            await self._outbox.delivered([number for number, _ in batch])
+            self._delivered += len(batch)
+
+    async def _wait_for_more(self, connection: "Connection") -> None:
+        """Until a CDR comes, the server closes the connection, or ``poll_s`` have passed."""
+        try:
+            async with asyncio.timeout(self._limits.poll_s):
+                await self._outbox.cdr_waiting.wait()
+        except TimeoutError:
+            pass
+
+    async def _note_failure(self, error: str) -> None:
+        if self._connected or error != self._last_error:
+            log.warning("database.unavailable", error=error, backlog=self._backlog)
+        if self._connected:
+            self._since = datetime.now(UTC)
+        self._connected = False
+        self._last_error = error
+        try:
+            self._backlog = await self._outbox.backlog()
+        except JournalError as exc:
+            self._last_error = f"{error}; {exc}"
+
+    def _note_success(self) -> None:
+        if not self._connected:
+            log.info("database.available", backlog=self._backlog)
+            self._connected = True
+            self._since = datetime.now(UTC)

