@@ -153,7 +153,7 @@ class LabAsterisk:
             return
         self._take()
         try:
-            self._end_leftover()
+            self.end_leftover()
             self._check_ports()
             self._write_files()
             self._spawn()
@@ -267,11 +267,11 @@ class LabAsterisk:
             self._lock.close()
             self._lock = None
 
-    def _end_leftover(self) -> None:
-        """End what a killed laboratory left running: the lock is ours, so nobody else is using it."""
+    def end_leftover(self) -> None:
+        """End the Asterisk that a killed laboratory left running; only for whoever holds the instance's lock."""
         record = self.state_dir / "asterisk.pid"
         if record.exists():
-            end_leftover(int(record.read_text(encoding="utf-8")), self._seen("etc/asterisk.conf"))
+            kill_asterisk(int(record.read_text(encoding="utf-8")), self._seen("etc/asterisk.conf"))
 
     def _check_ports(self) -> None:
         for kind, port, name in (
@@ -365,7 +365,7 @@ class LabAsterisk:
             connection.close()
 
 
-def end_leftover(pid: int, config_path: str) -> None:
+def kill_asterisk(pid: int, config_path: str) -> None:
     """Kill process ``pid`` if, and only if, it is an Asterisk running on ``config_path``."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -1,0 +1,75 @@
+"""The Asterisk that tests use: its own ports, and tones for prompts, so that a test can tell which one was heard."""
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lab import audio, ports
+from lab.asterisk import LabAsterisk
+from lab.paths import INSTANCES, try_lock
+from lab.phones import Phone
+
+PREFIX = "test-"
+RING_BACK_HZ = (440.0, 480.0)
+MUSIC_HZ = 1000.0
+PROMPT_S = 1.0
+DEADLINE_S = 3
+FALLBACK_RINGS_S = 4
+
+PROMPT_HZ: Mapping[str, float] = MappingProxyType(
+    {
+        "welcome": 520.0,
+        "waiting": 560.0,
+        "closed": 600.0,
+        "all-busy": 640.0,
+        "fallback-wait": 680.0,
+        "fallback-sorry": 720.0,
+        "night-welcome": 760.0,
+        "changwon-welcome": 800.0,
+        "changwon-night-welcome": 840.0,
+    }
+)
+"""The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 Hz and more."""
+
+
+def asterisk_for_tests(
+    agi_port: int, *, phones: tuple[Phone, ...] | None = None, global_variables: Mapping[str, str] | None = None
+) -> LabAsterisk:
+    """An Asterisk of this process alone, not started yet.
+
+    The daemon has 3 s to take a call in it, and the fallback's ring group rings for 4 s.
+    """
+    remove_leftovers()
+    variables = {
+        "CALLROUTER_AGI": f"127.0.0.1:{agi_port}",
+        "CALLROUTER_DEADLINE": str(DEADLINE_S),
+        "CALLROUTER_FALLBACK_S": str(FALLBACK_RINGS_S),
+        **(global_variables or {}),
+    }
+    instance = LabAsterisk(
+        f"{PREFIX}{os.getpid()}-{agi_port}",
+        sip_port=ports.free_udp(),
+        http_port=ports.free_tcp(),
+        rtp_range=(20000, 29999),
+        phones=phones,
+        global_variables=variables,
+    )
+    for name, frequency_hz in PROMPT_HZ.items():
+        path = instance.sounds_dir / "callrouter" / f"{name}.wav"
+        audio.write_tone(path, frequency_hz, duration_s=PROMPT_S)
+    audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)
+    return instance
+
+
+def remove_leftovers() -> None:
+    """End and delete test instances whose process was killed before it could tidy up."""
+    for state in INSTANCES.glob(f"{PREFIX}*"):
+        lock = try_lock(state / "lock")
+        if lock is None:
+            continue
+        with lock:
+            # Without a record of its process it may be just about to be started by someone else.
+            if (state / "asterisk.pid").exists():
+                leftover = LabAsterisk(state.name)
+                leftover.end_leftover()
+                leftover.remove()

@@ -1,0 +1,103 @@
+"""A real Asterisk for the acceptance tests, and people who call and answer. Never skipped: no lab, red."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from lab import ports, testing, tools
+from lab.asterisk import LabAsterisk
+from lab.baresip import Baresip
+from lab.phones import CARRIER_ADDRESS
+
+PHONES_ADDRESS = "127.0.0.3"
+REST_TIMEOUT_S = 5.0
+
+log_start = pytest.StashKey[int]()
+
+Caller = Callable[..., Awaitable[Baresip]]
+
+
+@pytest.fixture(scope="session")
+def agi_port() -> int:
+    """The port at which the tests' Asterisk asks for FastAGI: a daemon under test listens there."""
+    return ports.free_tcp()
+
+
+@pytest.fixture(scope="session")
+def lab_asterisk(agi_port: int) -> Iterator[LabAsterisk]:
+    """One running Asterisk for all acceptance tests, with the counselors' phones 201-206 and 301-302."""
+    tools.ensure(["sipp", "baresip"])
+    asterisk = testing.asterisk_for_tests(agi_port)
+    try:
+        asterisk.start()
+        yield asterisk
+    finally:
+        asterisk.remove()
+
+
+@pytest.fixture(autouse=True)
+def asterisk_at_rest(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave no call of one test to the next, and note where in Asterisk's log each test begins."""
+    if "lab_asterisk" not in request.fixturenames:
+        yield
+        return
+    asterisk: LabAsterisk = request.getfixturevalue("lab_asterisk")
+    request.node.stash[log_start] = len(asterisk.log_text())
+    yield
+    if asterisk.is_running():
+        asterisk.cli("channel request hangup all")
+        deadline = time.monotonic() + REST_TIMEOUT_S
+        while asterisk.channels() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert asterisk.channels() == [], "calls of this test do not end"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what Asterisk logged during a test that failed."""
+    report = yield
+    asterisk = getattr(item, "funcargs", {}).get("lab_asterisk")
+    if report.failed and isinstance(asterisk, LabAsterisk):
+        start = item.stash.get(log_start, 0)
+        report.sections.append(("Asterisk's log", asterisk.log_text()[start:][-20_000:]))
+    return report
+
+
+@pytest.fixture
+async def caller(lab_asterisk: LabAsterisk) -> AsyncIterator[Caller]:
+    """``await caller("0552251234", tone_hz=1100)``: a resident somewhere in the telephone network."""
+    async with AsyncExitStack() as stack:
+
+        async def make(number: str, *, tone_hz: float | None = None, display_name: str = "") -> Baresip:
+            phone = Baresip(
+                number,
+                CARRIER_ADDRESS,
+                server=lab_asterisk.sip_address,
+                tone_hz=tone_hz,
+                display_name=display_name,
+            )
+            return await stack.enter_async_context(phone)
+
+        yield make
+
+
+@pytest.fixture
+async def counselor(lab_asterisk: LabAsterisk) -> AsyncIterator[Caller]:
+    """``await counselor("201", tone_hz=1300)``: a counselor's phone, registered."""
+    async with AsyncExitStack() as stack:
+
+        async def make(extension: str, *, tone_hz: float | None = None) -> Baresip:
+            phone = Baresip(
+                extension,
+                PHONES_ADDRESS,
+                server=lab_asterisk.sip_address,
+                password=lab_asterisk.credentials.phone_passwords[extension],
+                tone_hz=tone_hz,
+            )
+            return await stack.enter_async_context(phone)
+
+        yield make
