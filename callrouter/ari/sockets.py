@@ -1,0 +1,204 @@
+"""REST over websockets of their own: the fast way for commands (Asterisk 20.14/22.4 and newer).
+
+A command socket never shares its application with events. An event filter swallows the responses of its application's
+socket too, and a request that waits in Asterisk would hold up what comes behind it.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+import aiohttp
+import structlog
+
+from callrouter.ari import operations, wire
+from callrouter.ari.backoff import Backoff
+from callrouter.ari.operations import Request
+from callrouter.ari.outcome import Doubt, answered, unanswered
+from callrouter.ari.peer import Peer
+from callrouter.ari.pending import OnReply, PendingReplies, deliver
+from callrouter.ari.websocket import UNREACHABLE, expected, open_websocket, read_text
+from callrouter.errors import AriError, AriProtocolError, UnreachableError
+
+TRY_TIMEOUT_S: Final = 2.0
+"""How long a fresh socket may take to answer its first ping before it counts as unable to carry REST."""
+
+WRITE_TIMEOUT_S: Final = 5.0
+"""How long Asterisk may refuse to read before the socket counts as lost."""
+
+_TRY_ID: Final = "try"
+
+_log = structlog.get_logger(__name__)
+
+
+def can_carry_rest(version: str) -> bool:
+    """Whether an Asterisk of this version takes REST over the websocket; a version without numbers is worth a try."""
+    head = version.removeprefix("certified/").split("+")[0].split("-")[0]
+    numbers = [int(part) for part in head.split(".")[:2] if part.isdigit()]
+    if len(numbers) < 2:
+        return not numbers or numbers[0] >= 22
+    major, minor = numbers
+    return (major == 20 and minor >= 14) or (major == 21 and minor >= 9) or (major == 22 and minor >= 4) or major > 22
+
+
+class CommandSocket:
+    """One websocket for commands, which connects again by itself.
+
+    Requests run in the order they were sent. When the socket is lost, all that wait are answered as unknown.
+    """
+
+    def __init__(self, peer: Peer, application: str, *, limit: int, backoff: Backoff) -> None:
+        self._peer = peer
+        self._application = application
+        self._backoff = backoff
+        self._pending = PendingReplies(limit)
+        self._limit = limit
+        self._outbox: list[bytes] = []
+        self._written = asyncio.Event()
+        self._sent = 0
+        self._last_trouble = ""
+        self.is_ready = False
+        self.refused = 0
+
+    @property
+    def late(self) -> int:
+        """Answers that came after their request was given up."""
+        return self._pending.late
+
+    async def run(self, session: aiohttp.ClientSession) -> None:
+        """Keep the socket connected until cancelled, or until another daemon takes its application."""
+        while True:
+            try:
+                await self._serve(session)
+            except ExceptionGroup as errors:
+                error = expected(errors, *UNREACHABLE, AriError, UnreachableError, _ReplacedError)
+                if isinstance(error, _ReplacedError):
+                    _log.warning("ari.command_socket_replaced", site=self._peer.site, application=self._application)
+                    return
+                self._trouble(error)
+            await asyncio.sleep(self._backoff.next_s())
+
+    def send(self, request: Request, on_reply: OnReply, timeout_s: float) -> None:
+        """Send a request behind those already sent."""
+        if not self.is_ready:
+            deliver(on_reply, unanswered(Doubt.NOT_SENT))
+            return
+        if self._pending.is_full or len(self._outbox) >= self._limit:
+            self.refused += 1
+            deliver(on_reply, unanswered(Doubt.TOO_MANY))
+            return
+        self._sent += 1
+        request_id = str(self._sent)
+        self._pending.add(request_id, timeout_s, on_reply)
+        self._outbox.append(wire.encode_request(request_id, request))
+        self._written.set()
+
+    async def _serve(self, session: aiohttp.ClientSession) -> None:
+        async with (
+            asyncio.TaskGroup() as group,
+            open_websocket(session, self._peer, self._application) as websocket,
+        ):
+            await self._try(websocket)
+            self._open()
+            try:
+                group.create_task(self._write(websocket))
+                while True:
+                    self._receive(await read_text(websocket))
+            finally:
+                self._close()
+
+    async def _try(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        """See that the socket really carries REST, which older versions and filters keep from it."""
+        try:
+            async with asyncio.timeout(TRY_TIMEOUT_S):
+                frame = wire.encode_request(_TRY_ID, operations.ping())
+                await websocket.send_frame(frame, aiohttp.WSMsgType.TEXT)
+                while True:
+                    message = wire.decode(await read_text(websocket))
+                    if isinstance(message, wire.RESTResponse) and message.request_id == _TRY_ID:
+                        return
+        except TimeoutError as error:
+            raise AriProtocolError(
+                f"Asterisk at {self._peer.url} does not answer REST over the websocket of {self._application};"
+                " commands go over HTTP"
+            ) from error
+
+    async def _write(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            await self._written.wait()
+            self._written.clear()
+            frames, self._outbox = self._outbox, []
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                for frame in frames:
+                    await websocket.send_frame(frame, aiohttp.WSMsgType.TEXT)
+
+    def _receive(self, text: str) -> None:
+        try:
+            message = wire.decode(text)
+        except AriProtocolError as error:
+            _log.warning("ari.message_unusable", site=self._peer.site, why=str(error))
+            return
+        if isinstance(message, wire.RESTResponse):
+            self._pending.settle(message.request_id, answered(message.status_code, message.message_body))
+        elif isinstance(message, wire.ApplicationReplaced):
+            raise _ReplacedError
+
+    def _open(self) -> None:
+        self.is_ready = True
+        self._backoff.reset()
+        self._last_trouble = ""
+
+    def _close(self) -> None:
+        self.is_ready = False
+        self._outbox.clear()
+        self._written.clear()
+        self._pending.abandon(Doubt.CONNECTION_LOST)
+
+    def _trouble(self, error: Exception) -> None:
+        """Log why the socket is away, once for each new reason."""
+        why = str(error) or type(error).__name__
+        if why != self._last_trouble:
+            self._last_trouble = why
+            _log.warning("ari.command_socket_lost", site=self._peer.site, application=self._application, why=why)
+
+
+class _ReplacedError(Exception):
+    """Another websocket took the application of this command socket."""
+
+
+class CommandSockets:
+    """Several command sockets; requests of one lane (a call) keep to one of them, and so keep their order."""
+
+    def __init__(self, peer: Peer, applications: Sequence[str], *, limit: int = 1000) -> None:
+        self._sockets = tuple(
+            CommandSocket(peer, application, limit=limit, backoff=Backoff()) for application in applications
+        )
+
+    async def run(self, session: aiohttp.ClientSession) -> None:
+        """Keep all sockets connected until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for socket in self._sockets:
+                group.create_task(socket.run(session))
+
+    @property
+    def count(self) -> int:
+        """How many sockets there are."""
+        return len(self._sockets)
+
+    def of_lane(self, lane: str) -> CommandSocket | None:
+        """The socket of this lane, or None while it is not connected."""
+        if not self._sockets:
+            return None
+        socket = self._sockets[zlib.crc32(lane.encode()) % len(self._sockets)]
+        return socket if socket.is_ready else None
+
+    @property
+    def refused(self) -> int:
+        """Requests that were turned away because too many waited."""
+        return sum(socket.refused for socket in self._sockets)
+
+    @property
+    def late(self) -> int:
+        """Answers that came after their request was given up."""
+        return sum(socket.late for socket in self._sockets)

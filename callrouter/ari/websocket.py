@@ -1,0 +1,98 @@
+"""Opening and reading a websocket to Asterisk, with aiohttp's errors translated."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from callrouter.ari.peer import Peer
+from callrouter.ari.wire import MAX_MESSAGE_BYTES
+from callrouter.errors import AriRejectedError, UnreachableError
+
+CONNECT_TIMEOUT_S: Final = 5.0
+HEARTBEAT_S: Final = 10.0
+"""How often a ping goes out on a silent websocket; a pong that is missing for half of it closes the socket."""
+
+CLOSE_TIMEOUT_S: Final = 1.0
+"""How long Asterisk may take to say good-bye."""
+
+UNREACHABLE: Final = (aiohttp.ClientError, OSError, TimeoutError)
+"""What aiohttp raises when the other side is not there (any more)."""
+
+
+@asynccontextmanager
+async def open_websocket(
+    session: aiohttp.ClientSession, peer: Peer, application: str
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A websocket on which ``application`` lives.
+
+    Raises :class:`AriRejectedError` when Asterisk does not let us in, :class:`UnreachableError` when it is not there
+    or still loading.
+    """
+    url = URL(f"{peer.rest_url}events?app={quote(application, safe='')}", encoded=True)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            websocket = await session.ws_connect(
+                url,
+                heartbeat=HEARTBEAT_S,
+                max_msg_size=MAX_MESSAGE_BYTES,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
+            )
+    except aiohttp.WSServerHandshakeError as error:
+        raise _refusal(error, peer, application) from error
+    except UNREACHABLE as error:
+        why = str(error) or f"no answer within {CONNECT_TIMEOUT_S:g} s"
+        raise UnreachableError(f"cannot reach Asterisk at {peer.url}: {why}; is it running?") from error
+    try:
+        yield websocket
+    finally:
+        await websocket.close()
+
+
+def _refusal(error: aiohttp.WSServerHandshakeError, peer: Peer, application: str) -> Exception:
+    if error.status in (401, 403):
+        return AriRejectedError(
+            f"Asterisk at {peer.url} refuses user {peer.user!r} ({error.status});"
+            f" compare user and password with [{peer.user}] in ari.conf, which must not be read_only",
+            error.status,
+        )
+    if error.status == 400:
+        return AriRejectedError(
+            f"Asterisk at {peer.url} refuses the application name {application!r} (400); choose another", 400
+        )
+    return UnreachableError(
+        f"Asterisk at {peer.url} answers {error.status} instead of a websocket; it may be loading still,"
+        " or res_ari and res_http_websocket are not loaded"
+    )
+
+
+async def read_text(websocket: aiohttp.ClientWebSocketResponse) -> str:
+    """The next text message. Raises :class:`UnreachableError` when the websocket is at its end."""
+    while True:
+        message = await websocket.receive()
+        if message.type is aiohttp.WSMsgType.TEXT:
+            text: str = message.data
+            return text
+        if message.type is not aiohttp.WSMsgType.BINARY:
+            raise UnreachableError(_ending(message, websocket))
+
+
+def _ending(message: aiohttp.WSMessage, websocket: aiohttp.ClientWebSocketResponse) -> str:
+    if message.type is aiohttp.WSMsgType.ERROR:
+        return f"the websocket to Asterisk failed: {message.data or websocket.exception()!r}"
+    return f"Asterisk closed the websocket (code {websocket.close_code})"
+
+
+def expected(errors: ExceptionGroup[Exception], *kinds: type[Exception]) -> Exception:
+    """The first error of one of these kinds; raises the group itself if it holds anything else, which is a defect."""
+    known, others = errors.split(kinds)
+    if known is None or others is not None:
+        raise errors
+    first: Exception = known.exceptions[0]
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return first
