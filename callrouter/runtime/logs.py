@@ -1,0 +1,102 @@
+"""The daemon's log: structlog events with fields, one a line, to the standard error.
+
+What libraries log through :mod:`logging`, and what they warn of, goes the same way. Times are ISO 8601 in UTC. Callers'
+numbers and passwords are masked (:mod:`callrouter.runtime.masking`), in exceptions too; tracebacks never show the
+values of variables.
+"""
+
+import json
+import logging
+import sys
+from enum import StrEnum
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from callrouter.runtime.masking import mask_event
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    JSON = "json"
+    """One object a line, for machines."""
+    CONSOLE = "console"
+    """For people."""
+
+
+class LogLevel(StrEnum):
+    """The least important event that is still written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+_LEVELS = {
+    LogLevel.DEBUG: logging.DEBUG,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARNING: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
+
+# These tell at INFO of every single request.
+_CHATTY = ("aiohttp.access",)
+
+
+def configure_logging(
+    format: LogFormat = LogFormat.JSON, level: LogLevel = LogLevel.INFO, *, stream: TextIO | None = None
+) -> None:
+    """Set structlog and :mod:`logging` up for the whole process; may be called again.
+
+    ``stream`` is the standard error unless given.
+    """
+    stream = stream or sys.stderr
+    colors = format is LogFormat.CONSOLE and stream.isatty()
+    finish: list[Processor] = [structlog.processors.format_exc_info, mask_event, _renderer(format, colors=colors)]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[*shared, *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        # Module-level loggers would keep the first configuration for ever: tests and the command line set it twice.
+        cache_logger_on_first_use=False,
+    )
+    _route_stdlib(stream, shared, finish, _LEVELS[level])
+
+
+def _route_stdlib(stream: TextIO, shared: list[Processor], finish: list[Processor], level: int) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+        )
+    )
+    root = logging.getLogger()
+    for previous in [old for old in root.handlers if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter)]:
+        root.removeHandler(previous)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(True)
+
+
+def _renderer(format: LogFormat, *, colors: bool) -> Processor:
+    if format is LogFormat.JSON:
+        return _render_json
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+
+def _render_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """One line. Masking has left nothing in the event that JSON does not know."""
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return json.dumps({**first, **event}, ensure_ascii=False)

@@ -1,0 +1,158 @@
+"""Keeps residents' numbers and everybody's passwords out of the log.
+
+Masked is every value of a field that holds a number by its name (:data:`NUMBER_KEYS`), and whatever looks like a
+Korean or international number in any other text: messages, error texts, tracebacks, names of channels. The area or
+network prefix and the last four digits stay, so that two lines about one call can be told to belong together, and an
+operator can recognise a call that a resident complains of: ``0552251234`` → ``055***1234``, ``01056785678`` →
+``010****5678``. Three digits at least are hidden; up to four digits it is no person's number (120, 1330, an extension).
+
+In free text a number without its area code cannot be told from any other count and stays: put numbers into fields.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import date
+from enum import Enum
+
+from structlog.typing import EventDict, WrappedLogger
+
+NUMBER_KEYS = frozenset(
+    {
+        "ani",
+        "callback",
+        "callback_number",
+        "caller",
+        "caller_name",
+        "caller_number",
+        "callerid",
+        "connected",
+        "connected_number",
+        "dialed_by",
+        "from_number",
+        "number",
+        "phone",
+        "resident",
+        "to_number",
+    }
+)
+"""Fields whose value is, or may be, a resident's number."""
+
+SECRET_KEYS = frozenset({"api_key", "authorization", "cookie", "password", "secret", "token"})
+"""Fields whose value is never shown."""
+
+HIDDEN = "***"
+
+_PERSONAL_DIGITS = 5
+_TAIL_DIGITS = 4
+_HIDDEN_DIGITS = 3
+_DEEPEST = 4
+_LONGEST_TEXT = 20_000
+"""What is longer is cut before it is searched: a log line is not a place for more."""
+
+# A number may stand within a channel's name (PJSIP/0552251234-00000001) or beside Hangul, but not within a longer
+# run of ASCII letters and digits, nor after a decimal point. Call ids come first: some of them have groups of nothing
+# but digits, and a masked id could not be searched for.
+_NUMBER = re.compile(
+    r"""
+    (?<![A-Za-z0-9])(?<![0-9]\.)
+    (?:
+        (?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})
+      | (?:\+|00)?82[- ]?(?:\(0\))?0?[1-9][0-9]?[- .]?[0-9]{3,4}[- .]?[0-9]{4}   # +82-55-225-1234
+      | \(?0[1-9][0-9]{0,2}\)?[- .]?[0-9]{3,4}[- .]?[0-9]{4}   # 055-225-1234, 0505-123-4567
+      | \+[1-9][0-9]{7,14}   # E.164
+    )
+    (?![A-Za-z0-9])
+    """,
+    re.VERBOSE,
+)
+_ONLY_A_NUMBER = re.compile(r"[+0-9() .-]+")
+_PREFIX = re.compile(r"\+?82[- ]?(?:\(0\))?(?:2|[1-9][0-9])|00?82(?:2|[1-9][0-9])|02|050[0-9]|0[0-9]{2}|\+[0-9]{2}")
+# Up to the last @ of the word: a password that should have been escaped and was not is hidden whole.
+_URL_PASSWORD = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*):[^\s"'<>]*@""")
+_QUERY_SECRET = re.compile(r"""\b(api_key|password|passwd|secret|token)=[^\s&"'<>]+""", re.IGNORECASE)
+
+
+def mask_number(number: str) -> str:
+    """One number with the digits between its prefix and its last four replaced by stars; separators stay.
+
+    A number of up to four digits is returned as it is, a shorter tail is left of one of five or six.
+    """
+    digits = sum(char.isdigit() for char in number)
+    if digits < _PERSONAL_DIGITS:
+        return number
+    tail = min(_TAIL_DIGITS, digits - _HIDDEN_DIGITS)
+    head = min(_prefix_digits(number), digits - tail - _HIDDEN_DIGITS)
+    masked: list[str] = []
+    seen = 0
+    for char in number:
+        if char.isdigit():
+            seen += 1
+            masked.append(char if seen <= head or seen > digits - tail else "*")
+        else:
+            masked.append(char)
+    return "".join(masked)
+
+
+def mask_text(text: str) -> str:
+    """Free text with every number in it masked, and passwords in URLs and query strings hidden."""
+    text = text[:_LONGEST_TEXT]
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+    if "=" in text:
+        text = _QUERY_SECRET.sub(rf"\1={HIDDEN}", text)
+    return _NUMBER.sub(lambda match: match[0] if match["uuid"] else mask_number(match[0]), text)
+
+
+def mask_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """The structlog processor: every field masked, and made of what JSON knows.
+
+    It belongs behind whatever turns exceptions into text, and before the renderer.
+    """
+    for key, value in event.items():
+        # Both are ours, not a caller's; the time stamp is the one text that is nothing but digits.
+        if key not in ("timestamp", "level"):
+            event[key] = _masked(key, value, 0)
+    return event
+
+
+def _masked(key: str, value: object, depth: int) -> object:
+    # By its name first: not even a number that is no text is shown.
+    if key in SECRET_KEYS:
+        return HIDDEN
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, int):
+        return _masked_number_field(str(value)) if key in NUMBER_KEYS and abs(value) > 9999 else value
+    if isinstance(value, date):
+        return value.isoformat()
+    if depth < _DEEPEST:
+        if isinstance(value, Mapping):
+            return {mask_text(str(k)): _masked(str(k), v, depth + 1) for k, v in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [_masked(key, item, depth + 1) for item in value]
+    text = value if isinstance(value, str) else _shown(value)
+    return _masked_number_field(text) if key in NUMBER_KEYS else mask_text(text)
+
+
+def _shown(value: object) -> str:
+    """The text of anything. A log line must not fail, even where an object's own ``__str__`` does."""
+    try:
+        return str(value)
+    except Exception:
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
+def _masked_number_field(text: str) -> str:
+    """The value of a field that holds a number by its name: masked also where it does not look like one."""
+    return mask_number(text) if _ONLY_A_NUMBER.fullmatch(text) else mask_text(text)
+
+
+def _prefix_digits(number: str) -> int:
+    """How many digits tell the area or network, and not the person."""
+    match = _PREFIX.match(number.lstrip("( "))
+    return sum(char.isdigit() for char in match[0]) if match else 0

@@ -1,0 +1,180 @@
+"""The log as it comes out of the process."""
+
+import asyncio
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from callrouter.runtime.logs import LogFormat, LogLevel, configure_logging
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level, access = root.handlers[:], root.level, logging.getLogger("aiohttp.access").level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("aiohttp.access").setLevel(access)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    return io.StringIO()
+
+
+def place(caller: str) -> None:
+    raise LookupError(f"no region for {caller}")
+
+
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def only(out: io.StringIO) -> dict[str, Any]:
+    (line,) = lines(out)
+    return line
+
+
+def test_an_event_is_one_line_of_json_with_its_fields(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    structlog.get_logger("x").info("call.queued", caller="0552251234", queue="창원", note="two\nlines")
+    line = only(out)
+    assert list(line)[:3] == ["timestamp", "level", "event"]
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "level": "info",
+        "event": "call.queued",
+        "caller": "055***1234",
+        "queue": "창원",
+        "note": "two\nlines",
+    }
+
+
+def test_what_libraries_log_goes_the_same_way(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    logging.getLogger("asyncpg").warning("lost %s for %s", "postgresql://u:s3cret@db/x", "0552251234")
+    line = only(out)
+    assert line["timestamp"].endswith("Z")
+    assert (line["level"], line["logger"]) == ("warning", "asyncpg")
+    assert line["event"] == "lost postgresql://u:***@db/x for 055***1234"
+
+
+def test_a_traceback_shows_neither_numbers_nor_variables(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    try:
+        place("0552251234")
+    except LookupError:
+        structlog.get_logger().exception("call.failed")
+        logging.getLogger("lib").exception("failed")
+    for line in lines(out):
+        assert line["exception"].startswith("Traceback")
+        assert "LookupError: no region for 055***1234" in line["exception"]
+    assert "0552251234" not in out.getvalue()
+
+
+def test_a_task_that_dies_unnoticed_is_in_the_log(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    loop = asyncio.new_event_loop()
+    try:
+        loop.call_exception_handler({"message": "gone wrong", "exception": ValueError("0552251234")})
+    finally:
+        loop.close()
+    line = only(out)
+    assert (line["level"], line["logger"], line["event"]) == ("error", "asyncio", "gone wrong")
+    assert "055***1234" in line["exception"]
+
+
+def test_warnings_are_in_the_log(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)
+        logging.captureWarnings(True)
+        warnings.warn("about 0552251234", UserWarning, stacklevel=1)
+    assert "about 055***1234" in only(out)["event"]
+    assert only(out)["level"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        (LogLevel.DEBUG, ["debug", "info", "warning", "error"]),
+        (LogLevel.INFO, ["info", "warning", "error"]),
+        (LogLevel.WARNING, ["warning", "error"]),
+        (LogLevel.ERROR, ["error"]),
+    ],
+)
+def test_what_is_less_important_than_the_level_is_not_written(
+    level: LogLevel, written: list[str], out: io.StringIO
+) -> None:
+    configure_logging(LogFormat.JSON, level, stream=out)
+    for name in ("debug", "info", "warning", "error"):
+        getattr(structlog.get_logger(), name)("ours")
+        getattr(logging.getLogger("lib"), name)("theirs")
+    assert [(line["level"], line["event"]) for line in lines(out)] == [
+        (name, event) for name in written for event in ("ours", "theirs")
+    ]
+
+
+def test_requests_are_not_told_of_one_by_one(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    logging.getLogger("aiohttp.access").info("GET /metrics")
+    assert out.getvalue() == ""
+
+
+def test_the_context_of_a_call_is_on_each_of_its_lines(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    with structlog.contextvars.bound_contextvars(call="019ab345-0191-7123-8123-055225123456"):
+        structlog.get_logger().info("ours")
+        logging.getLogger("lib").warning("theirs")
+    assert [line["call"] for line in lines(out)] == ["019ab345-0191-7123-8123-055225123456"] * 2
+
+
+def test_setting_up_again_replaces_the_first_set_up(out: io.StringIO) -> None:
+    log = structlog.get_logger("made before")
+    configure_logging(LogFormat.CONSOLE, stream=out)
+    log.info("first")
+    logging.getLogger("lib").warning("first")
+    again = io.StringIO()
+    configure_logging(LogFormat.JSON, stream=again)
+    log.info("second")
+    logging.getLogger("lib").warning("second")
+    assert "second" not in out.getvalue()
+    assert [line["event"] for line in lines(again)] == ["second", "second"]
+
+
+def test_the_console_format_is_for_people(out: io.StringIO) -> None:
+    configure_logging(LogFormat.CONSOLE, stream=out)
+    try:
+        place("0552251234")
+    except LookupError:
+        structlog.get_logger().exception("call.failed", caller="01056785678")
+    text = out.getvalue()
+    assert "call.failed" in text
+    assert "caller=010****5678" in text
+    assert "LookupError: no region for 055***1234" in text
+    assert "\x1b[" not in text
+
+
+def test_no_value_makes_logging_fail(out: io.StringIO) -> None:
+    configure_logging(LogFormat.JSON, stream=out)
+    structlog.get_logger().info("odd", lone="\ud800", number=object(), nothing=float("nan"), key={1: {2: 3}})
+    assert only(out)["key"] == {"1": {"2": 3}}
+
+
+def test_the_standard_error_is_where_the_log_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    structlog.get_logger().info("hello")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["event"] == "hello"
