@@ -7,7 +7,7 @@ it: an hour that the clock skips is skipped, an hour that it shows twice counts 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -212,16 +212,16 @@ class Calendar:
 def _instants(day: date, minute: int, zone: ZoneInfo) -> Iterator[datetime]:
     """The instants at which the wall clock shows that minute: one, or two where the hour comes twice."""
     first = datetime.combine(day, time(minute // 60, minute % 60), zone)
-    yield first.astimezone(_UTC)
+    yield first.astimezone(UTC)
     second = first.replace(fold=1)
     if second.utcoffset() != first.utcoffset():
-        yield second.astimezone(_UTC)
+        yield second.astimezone(UTC)
 
 
 def _clock_change(day: date, zone: ZoneInfo) -> datetime | None:
     """The instant at which the zone's offset changes on that day, to the second; None if it does not."""
-    low = datetime.combine(day, time(), zone).astimezone(_UTC)
-    high = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(_UTC)
+    low = datetime.combine(day, time(), zone).astimezone(UTC)
+    high = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
     before = low.astimezone(zone).utcoffset()
     if high.astimezone(zone).utcoffset() == before:
         return None
@@ -232,9 +232,6 @@ def _clock_change(day: date, zone: ZoneInfo) -> datetime | None:
         else:
             high = middle
     return high
-
-
-_UTC = ZoneInfo("UTC")
 
 
 def _clock(change: datetime, now: datetime) -> str:

@@ -1,0 +1,105 @@
+"""From the sound model to the rulebook; what one part says of another is checked here."""
+
+from dataclasses import fields
+from pathlib import Path as FilePath
+
+from callrouter.config.geography import compile_geography
+from callrouter.config.hours import compile_calendars
+from callrouter.config.problems import Path
+from callrouter.config.references import Context
+from callrouter.config.routes import compile_routes
+from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.plan import EnterQueue
+from callrouter.core.routing import Route, Ruleset
+from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec
+
+
+def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
+    """The rulebook, or None if something is so wrong that there is none. Faults go to the context's problems."""
+    calendars = compile_calendars(context)
+    geography = compile_geography(context, directory)
+    routes = compile_routes(context)
+    queues = _queues(context)
+    agents = _agents(context)
+    _check_staff(context, routes)
+    _check_trunks(context)
+    if context.problems.errors or geography is None or not routes:
+        return None
+    config_hash = context.document.hash
+    return Rulebook(
+        hash=config_hash,
+        router=Ruleset(routes, geography, calendars, config_hash),
+        queues=queues,
+        agents=agents,
+        trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
+        limits=_limits(context),
+        prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
+        fallback_context=context.model.service.fallback_context,
+    )
+
+
+def _queues(context: Context) -> dict[QueueName, QueueSpec]:
+    return {
+        QueueName(name): QueueSpec(
+            QueueName(name), spec.title, spec.sound, spec.music_class, spec.ring_timeout, spec.wrap_up
+        )
+        for name, spec in context.model.queues.items()
+    }
+
+
+def _agents(context: Context) -> dict[AgentId, AgentSpec]:
+    agents: dict[AgentId, AgentSpec] = {}
+    phone_of: dict[tuple[str, str], str] = {}
+    for name, spec in context.model.agents.items():
+        path: Path = ("agents", name)
+        context.refer("sites", spec.site, (*path, "site"))
+        context.refer("tenants", spec.tenant, (*path, "tenant"))
+        for index, queue in enumerate(spec.queues):
+            context.refer("queues", queue, (*path, "queues", index))
+        if spec.trunk is not None:
+            context.refer("trunks", spec.trunk, (*path, "trunk"))
+        other = phone_of.setdefault((spec.site, spec.endpoint), name)
+        if other != name:
+            context.error((*path, "endpoint"), f'{spec.endpoint} is already the phone of "{other}"', "one phone each")
+        agents[AgentId(name)] = AgentSpec(
+            AgentId(name),
+            spec.name,
+            SiteName(spec.site),
+            spec.endpoint,
+            tuple(map(QueueName, spec.queues)),
+            TenantName(spec.tenant),
+            TrunkName(spec.trunk) if spec.trunk is not None else None,
+            spec.wrap_up,
+        )
+    return agents
+
+
+def _check_staff(context: Context, routes: tuple[Route, ...]) -> None:
+    """A queue that callers are sent to needs someone to answer; one that nobody is sent to is probably a slip."""
+    if not context.whole("agents", "queues"):
+        return
+    used = {step.queue for route in routes for step in route.plan.steps if isinstance(step, EnterQueue)}
+    served = {queue for agent in context.model.agents.values() for queue in agent.queues}
+    for name in context.model.queues:
+        if name in used and name not in served:
+            remedy = "name it in an agent's queues"
+            context.error(("queues", name), f'no agent serves the queue "{name}"', remedy, key=True)
+        if name not in used and context.whole("routes", "plans"):
+            context.warn(("queues", name), f'no route leads to the queue "{name}"', "use it, or take it out", key=True)
+
+
+def _check_trunks(context: Context) -> None:
+    for name, spec in context.model.trunks.items():
+        if spec.channels == 0:
+            context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
+
+
+def _limits(context: Context) -> Limits:
+    """What is written, and the core's defaults for the rest."""
+    written = context.model.limits
+    changed = {}
+    for limit in fields(Limits):
+        value = getattr(written, limit.name.removesuffix("_s"))
+        if value is not None:
+            changed[limit.name] = value
+    return Limits(**changed)

@@ -1,0 +1,101 @@
+"""The daemon's settings, with what the environment says: it wins over the files."""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path as FilePath
+
+from callrouter.config import model
+from callrouter.config.problems import Place
+from callrouter.config.references import Context
+from callrouter.config.settings import (
+    AgiSettings,
+    DaemonSettings,
+    LogFormat,
+    LoggingSettings,
+    SiteSettings,
+    WebSettings,
+)
+from callrouter.config.source import Document, Tree
+from callrouter.core.ids import SiteName
+
+_SECTIONS: dict[str, type[model.Section]] = {
+    "service": model.Service,
+    "web": model.Web,
+    "agi": model.Agi,
+    "state": model.State,
+    "logging": model.Logging,
+    "limits": model.LimitsSection,
+}
+"""Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
+
+_SITE_KEYS = {
+    "CALLROUTER_ARI_URL": "ari_url",
+    "CALLROUTER_ARI_USER": "user",
+    "CALLROUTER_ARI_SOUNDS_DIR": "sounds_dir",
+}
+"""What the environment may say of the site, where there is one only."""
+
+ARI_PASSWORD = "CALLROUTER_ARI_PASSWORD"  # noqa: S105  # the variable's name
+
+
+def apply_environment(document: Document, environ: Mapping[str, str]) -> None:
+    """Write the values of the environment into the tree; their place is the variable."""
+    for section, kind in _SECTIONS.items():
+        for key in kind.model_fields:
+            variable = f"CALLROUTER_{section}_{key}".upper()
+            if environ.get(variable):
+                tree = document.sections.get(section)
+                if not isinstance(tree, dict):
+                    tree = document.sections[section] = {}
+                networks: list[Tree] = [*environ[variable].split(",")]
+                tree[key] = networks if (section, key) == ("agi", "allow") else environ[variable]
+                document.places[(section, key)] = Place(f"${variable}")
+    sites = document.sections.get("sites")
+    only = next(iter(sites)) if isinstance(sites, dict) and len(sites) == 1 else None
+    for variable, key in _SITE_KEYS.items():
+        site = sites.get(only) if isinstance(sites, dict) and only is not None else None
+        if environ.get(variable) and isinstance(site, dict) and only is not None:
+            site[key] = environ[variable]
+            document.places[("sites", only, key)] = Place(f"${variable}")
+
+
+def compile_settings(
+    context: Context, directory: FilePath, environ: Mapping[str, str]
+) -> tuple[DaemonSettings, tuple[str, ...]]:
+    """The settings, and a line for each secret whose source holds nothing."""
+    whole = context.model
+    sites: dict[SiteName, SiteSettings] = {}
+    missing: list[str] = []
+    for name, site in whole.sites.items():
+        password = _password(context, name, site, directory, environ)
+        if not password:
+            source = f"${site.password_env}" if site.password_env else site.password_file
+            missing.append(f'the ARI password of site "{name}" is not set; set it in {source}')
+        sites[SiteName(name)] = SiteSettings(
+            SiteName(name), site.title, site.ari_url, site.user, password, site.application, FilePath(site.sounds_dir)
+        )
+    settings = DaemonSettings(
+        title=whole.service.title,
+        sites=sites,
+        web=WebSettings(whole.web.host, whole.web.port),
+        agi=AgiSettings(whole.agi.host, whole.agi.port, tuple(ip_network(net) for net in whole.agi.allow)),
+        state_dir=FilePath(whole.state.dir),
+        logging=LoggingSettings(whole.logging.level, LogFormat(whole.logging.format)),
+        drain_s=whole.service.drain,
+        database_url=environ.get(whole.database.url_env) or None,
+    )
+    return settings, tuple(missing)
+
+
+def _password(context: Context, name: str, site: model.Site, directory: FilePath, environ: Mapping[str, str]) -> str:
+    if len(context.model.sites) == 1 and environ.get(ARI_PASSWORD):
+        return environ[ARI_PASSWORD]
+    if site.password_env is not None:
+        return environ.get(site.password_env, "")
+    path = directory / os.path.expanduser(site.password_file or "")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        # Not a fault of the configuration: it may be checked where the secret is not.
+        return ""

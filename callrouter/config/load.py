@@ -1,0 +1,72 @@
+"""The way from a directory to what the daemon runs by."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from callrouter.config.compile import compile_rulebook
+from callrouter.config.daemon import apply_environment, compile_settings
+from callrouter.config.problems import Problem, Problems
+from callrouter.config.references import Context
+from callrouter.config.settings import DaemonSettings
+from callrouter.config.source import read
+from callrouter.config.validate import validate
+from callrouter.core.ids import PromptName
+from callrouter.core.rulebook import Rulebook
+from callrouter.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration without faults."""
+
+    rulebook: Rulebook
+    settings: DaemonSettings
+    prompts: Mapping[PromptName, str]
+    """What is to be spoken."""
+    warnings: tuple[str, ...]
+    """``file:line:column: message; remedy`` for what is probably not meant."""
+    missing_secrets: tuple[str, ...]
+
+    def require_secrets(self) -> None:
+        """Raise ConfigError if a password is not there: the daemon cannot run, although the configuration is right."""
+        if self.missing_secrets:
+            raise ConfigError(self.missing_secrets)
+
+
+def load(directory: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read, check and compile the YAML files of ``directory``.
+
+    ``environ`` overrides settings (``CALLROUTER_<SECTION>_<KEY>``) and holds secrets. Raises ConfigError with all
+    faults at once, in the order of the files.
+    """
+    loaded, problems = examine(directory, environ)
+    if loaded is None:
+        raise ConfigError(tuple(map(str, problems.errors)))
+    return loaded
+
+
+def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[Loaded | None, Problems]:
+    """Like :func:`load`, with the problems as data: None in place of the configuration if there are errors."""
+    problems = Problems()
+    document = read(directory, problems)
+    apply_environment(document, environ)
+    unreadable = bool(problems.errors) and not document.sections
+    loaded = None
+    if not unreadable:
+        checked = validate(document, problems)
+        if checked.model is not None:
+            context = Context(document, checked, checked.model, problems)
+            rulebook = compile_rulebook(context, directory)
+            settings, missing = compile_settings(context, directory, environ)
+            if rulebook is not None and not problems.errors:
+                texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}
+                loaded = Loaded(rulebook, settings, texts, _lines(problems.warnings), missing)
+    problems.errors.sort()
+    problems.warnings.sort()
+    return loaded, problems
+
+
+def _lines(problems: list[Problem]) -> tuple[str, ...]:
+    return tuple(str(problem) for problem in sorted(problems))

@@ -1,0 +1,124 @@
+"""What texts in the YAML files mean: durations, hours, dates.
+
+Each parser takes the text as written and raises ValueError with ``message; remedy``.
+"""
+
+import re
+from datetime import date
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from callrouter.core.calendars import MINUTES_A_DAY, Hours, Window
+
+_UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.ASCII)
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
+_DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
+MAX_DURATION_S = 366 * 86400.0
+
+
+def parse_duration(text: object) -> float:
+    """``20`` (seconds), ``20s``, ``2 min``, ``1.5 h``, ``1 min 30 s``, as seconds."""
+    if not isinstance(text, str):
+        raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
+    rest = text.strip().lower()
+    total, parts = 0.0, 0
+    while rest:
+        match = _DURATION.match(rest)
+        unit = match[2] if match else ""
+        if match is None or (unit and unit not in _UNITS) or (not unit and (parts or match.end() != len(rest))):
+            parts = 0
+            break
+        total += float(match[1]) * (_UNITS[unit] if unit else 1.0)
+        parts += 1
+        rest = rest[match.end() :].strip()
+    if not parts or total > MAX_DURATION_S:
+        raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
+    return total
+
+
+def parse_whole(text: object) -> int:
+    """A whole number, not negative."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text.strip(), re.ASCII):
+        raise _wrong("a whole number", text, "write digits only")
+    return int(text)
+
+
+def parse_date(text: object) -> date:
+    """``2026-12-25``."""
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip(), re.ASCII):
+        try:
+            return date.fromisoformat(text.strip())
+        except ValueError as error:
+            raise _wrong("a date of the calendar", text, f"mend it ({error})") from error
+    raise _wrong("a date", text, "write it as 2026-12-25")
+
+
+def parse_hours(text: str) -> Hours:
+    """``09:00-18:00``, half-open; an end before the start is on the next day; ``24:00`` is the day's end."""
+    start_text, dash, end_text = text.replace("–", "-").partition("-")
+    start, end = _minutes(start_text), _minutes(end_text)
+    if not dash or start is None or end is None or start >= MINUTES_A_DAY:
+        raise _wrong("hours", text, "write them as 09:00-18:00")
+    if start == end:
+        raise ValueError(f'hours "{text}" begin and end at once; for a whole day write 00:00-24:00')
+    return Hours(start, end if end > start else end + MINUTES_A_DAY)
+
+
+def parse_window(text: object) -> Window:
+    """``mon-fri 09:00-18:00``, ``sat,sun 10:00-14:00``, ``fri-mon 22:00-06:00``, ``daily 00:00-24:00``."""
+    if not isinstance(text, str):
+        raise _wrong("opening hours", text, "write days and hours: mon-fri 09:00-18:00")
+    days_text, _, hours_text = text.strip().lower().rpartition(" ")
+    days = _weekdays(days_text.replace(" ", ""))
+    if days is None:
+        raise _wrong("opening hours", text, "write days and hours: mon-fri 09:00-18:00, or sat,sun 10:00-14:00")
+    return Window(days, parse_hours(hours_text))
+
+
+def _minutes(text: str) -> int | None:
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        return None
+    minutes = int(match[1]) * 60 + int(match[2])
+    return minutes if int(match[2]) < 60 and minutes <= MINUTES_A_DAY else None
+
+
+def _weekdays(text: str) -> frozenset[int] | None:
+    """Day names, with ranges that may run over Sunday; None if any is no day."""
+    if text == "daily":
+        return frozenset(range(7))
+    days: set[int] = set()
+    for part in text.split(","):
+        first_text, dash, last_text = part.partition("-")
+        first, last = _DAYS.get(first_text), _DAYS.get(last_text if dash else first_text)
+        if first is None or last is None:
+            return None
+        days |= {(first + step) % 7 for step in range((last - first) % 7 + 1)}
+    return frozenset(days)
+
+
+def _wrong(expected: str, text: object, remedy: str) -> ValueError:
+    written = f'"{text}"' if isinstance(text, str) else "this"
+    return ValueError(f"{written} is not {expected}; {remedy}")
+
+
+def _one_or_many(value: object) -> object:
+    """A single text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _written(value: object) -> object:
+    """A text may not be empty."""
+    if value is None or value == "":
+        raise ValueError("nothing is written here; write a value, or take the key out")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_written)]
+Names = Annotated[list[Text], BeforeValidator(_one_or_many)]
+"""One name, or a list of names."""
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Whole = Annotated[int, BeforeValidator(parse_whole)]
+Day = Annotated[date, BeforeValidator(parse_date)]

@@ -1,0 +1,70 @@
+"""What the daemon itself needs to know: where its peers are and where it listens. Changes need a restart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from callrouter.core.ids import SiteName
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """One Asterisk server."""
+
+    name: SiteName
+    title: str
+    ari_url: str
+    """Without a slash at its end: ``http://127.0.0.1:8088``."""
+    user: str
+    password: str = field(repr=False)
+    """Empty if its source held nothing; see ``Loaded.missing_secrets``."""
+    application: str
+    sounds_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where pages, API and metrics are served."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgiSettings:
+    """Where FastAGI is answered, and to whom."""
+
+    host: str
+    port: int
+    allow: tuple[IPv4Network | IPv6Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """Log level (``debug``, ``info``, ``warning``, ``error``) and format."""
+
+    level: str
+    format: LogFormat
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSettings:
+    """All of it. Durations are seconds."""
+
+    title: str
+    sites: Mapping[SiteName, SiteSettings]
+    web: WebSettings
+    agi: AgiSettings
+    state_dir: Path
+    logging: LoggingSettings
+    drain_s: float
+    database_url: str | None = field(repr=False)
