@@ -1,0 +1,246 @@
+import asyncio
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from callrouter.core.cdr import Cdr, OfferResult, Outcome, ReleasedBy
+from callrouter.core.ids import AgentId, CallId, QueueName, RegionName, RuleId, TenantName
+from callrouter.errors import DatabaseError, UnreachableError
+from callrouter.store.postgres import CdrArchive, CdrSearch, connect, insert_cdrs, open_archive
+from callrouter.store.queries import named
+from callrouter.store.schema import migrate, migrations
+from tests.fakes import cdrs
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+pytestmark = pytest.mark.postgres
+
+
+async def test_two_daemons_migrate_an_empty_database_at_once(empty_database: str) -> None:
+    connections = [await connect(empty_database) for _ in range(4)]
+    try:
+        applied = await asyncio.gather(*(migrate(connection) for connection in connections))
+        assert sorted(map(len, applied)) == [0, 0, 0, len(migrations())]
+        assert await migrate(connections[0]) == ()
+        rows = await connections[0].fetch("SELECT version FROM callrouter.migration ORDER BY version")
+        assert [row["version"] for row in rows] == [step.version for step in migrations()]
+    finally:
+        for connection in connections:
+            await connection.close()
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [step.version for step in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+async def test_every_named_query_is_good_sql(connection: "Connection") -> None:
+    assert len(named()) >= 9
+    for text in named().values():
+        await connection.prepare(text)
+
+
+async def test_a_cdr_and_its_legs_read_back_as_the_very_same(connection: "Connection") -> None:
+    calls = [cdrs.handled(), cdrs.abandoned(), cdrs.overflowed()]
+    await insert_cdrs(connection, calls)
+    for cdr in calls:
+        assert await CdrArchive(connection).get(cdr.call_id) == cdr
+
+
+async def test_the_first_cdr_of_a_call_stays(connection: "Connection") -> None:
+    first = cdrs.handled()
+    await insert_cdrs(connection, [first])
+    await insert_cdrs(connection, [cdrs.abandoned(call_id=first.call_id), first])
+    assert await CdrArchive(connection).get(first.call_id) == first
+    assert await connection.fetchval("SELECT count(*) FROM callrouter.cdr_leg") == len(first.legs)
+
+
+async def test_wait_ring_and_talk_are_exactly_the_whole_call(connection: "Connection") -> None:
+    awkward = cdrs.handled(
+        ended_at=cdrs.EVENING + timedelta(seconds=0.1 + 0.2 + 0.7, milliseconds=3), wait_s=0.1, ring_s=0.2, talk_s=0.703
+    )
+    await insert_cdrs(connection, [cdrs.handled(), cdrs.abandoned(), cdrs.overflowed(), awkward])
+    query = (
+        "SELECT call_id FROM callrouter.cdr WHERE wait_s + ring_s + talk_s <> extract(epoch FROM ended_at - started_at)"
+    )
+    assert await connection.fetch(query) == []
+
+
+async def test_a_nul_in_a_callers_number_does_not_lose_the_call(connection: "Connection") -> None:
+    cdr = cdrs.handled(caller="055\0x")
+    await insert_cdrs(connection, [cdr])
+    found = await CdrArchive(connection).get(cdr.call_id)
+    assert found is not None
+    assert found.caller == "055\ufffdx"
+
+
+async def test_asterisk_cdr_shows_a_handled_call_as_asterisk_would(connection: "Connection") -> None:
+    cdr = cdrs.handled()
+    await insert_cdrs(connection, [cdr])
+    row = await connection.fetchrow("SELECT * FROM callrouter.asterisk_cdr")
+    assert row is not None
+    number = await connection.fetchval("SELECT number FROM callrouter.cdr")
+    assert dict(row) == {
+        "calldate": cdr.started_at,
+        "clid": "0552251234",
+        "src": "0552251234",
+        "dst": "120",
+        "dcontext": "callrouter",
+        "channel": f"hall/{cdr.call_id}",
+        "dstchannel": "leg-2",
+        "lastapp": "Stasis",
+        "lastdata": "callrouter",
+        "duration": 100,
+        "billsec": 65,
+        "disposition": "ANSWERED",
+        "amaflags": 3,
+        "accountcode": "changwon",
+        "uniqueid": cdr.call_id,
+        "userfield": "handled",
+        "peeraccount": "",
+        "linkedid": cdr.call_id,
+        "sequence": number,
+        "start": cdr.started_at,
+        "answer": cdr.answered_at,
+        "end": cdr.ended_at,
+    }
+
+
+async def test_asterisk_cdr_shows_unanswered_calls_without_billed_seconds(connection: "Connection") -> None:
+    await insert_cdrs(connection, [cdrs.abandoned(), cdrs.overflowed()])
+    rows = await connection.fetch("SELECT * FROM callrouter.asterisk_cdr ORDER BY duration")
+    assert [(row["duration"], row["billsec"], row["disposition"], row["answer"]) for row in rows] == [
+        (40, 0, "NO ANSWER", None),
+        (69, 0, "NO ANSWER", None),
+    ]
+    assert [row["dstchannel"] for row in rows] == ["leg-1", ""]
+
+
+async def _queue_log(connection: "Connection", cdr: Cdr) -> list[tuple[object, ...]]:
+    await insert_cdrs(connection, [cdr])
+    rows = await connection.fetch("SELECT * FROM callrouter.queue_log WHERE callid = $1 ORDER BY id", cdr.call_id)
+    assert {row["queuename"] for row in rows} <= {cdr.queue}
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+    ids = [row["id"] for row in rows]
+    assert len(set(ids)) == len(ids)
+    seconds = [(row["time"] - cdrs.EVENING).total_seconds() for row in rows]
+    return [
+        (at, row["event"], row["agent"], row["data1"], row["data2"], row["data3"])
+        for at, row in zip(seconds, rows, strict=True)
+    ]
+
+
+async def test_queue_log_tells_a_handled_call_with_its_missed_offer(connection: "Connection") -> None:
+    assert await _queue_log(connection, cdrs.handled()) == [
+        (9.5, "ENTERQUEUE", "NONE", "", "0552251234", "0"),
+        (28.25, "RINGNOANSWER", "agent1", "15250", "", ""),
+        (34.625, "CONNECT", "agent2", "25", "leg-2", "4"),
+        (100.002, "COMPLETECALLER", "agent2", "25", "65", "0"),
+    ]
+
+
+@pytest.mark.parametrize("by", [ReleasedBy.AGENT, ReleasedBy.SYSTEM])
+async def test_queue_log_says_when_it_was_not_the_caller_who_hung_up(connection: "Connection", by: ReleasedBy) -> None:
+    events = await _queue_log(connection, cdrs.handled(released_by=by))
+    assert events[-1][1] == "COMPLETEAGENT"
+
+
+async def test_queue_log_tells_an_abandoned_call(connection: "Connection") -> None:
+    assert await _queue_log(connection, cdrs.abandoned()) == [
+        (9.5, "ENTERQUEUE", "NONE", "", "0552251234", "0"),
+        (28.25, "RINGNOANSWER", "agent1", "15250", "", ""),
+        (40.75, "ABANDON", "NONE", "0", "0", "31"),
+    ]
+
+
+async def test_queue_log_tells_an_overflowed_call(connection: "Connection") -> None:
+    assert await _queue_log(connection, cdrs.overflowed()) == [
+        (9.5, "ENTERQUEUE", "NONE", "", "0552251234", "0"),
+        (69.5, "EXITWITHTIMEOUT", "NONE", "0", "0", "60"),
+    ]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+async def test_no_queued_call_stays_open_in_queue_log(connection: "Connection", outcome: Outcome) -> None:
+    events = [event[1] for event in await _queue_log(connection, cdrs.abandoned(outcome=outcome))]
+    assert events[0] == "ENTERQUEUE"
+    assert events[-1] in {"ABANDON", "EXITWITHTIMEOUT"}
+
+
+async def test_a_congested_trunk_is_no_miss_of_the_agent_in_queue_log(connection: "Connection") -> None:
+    cdr = cdrs.abandoned(legs=(cdrs.leg(1, OfferResult.CONGESTION),))
+    assert "RINGNOANSWER" not in [event[1] for event in await _queue_log(connection, cdr)]
+
+
+async def test_a_call_that_never_queued_is_not_in_queue_log(connection: "Connection") -> None:
+    cdr = cdrs.abandoned(queue=None, queued_at=None, outcome=Outcome.CLOSED, legs=())
+    assert await _queue_log(connection, cdr) == []
+
+
+@pytest.mark.parametrize(
+    ("search", "wanted"),
+    [
+        (CdrSearch(), ["late", "busy", "first"]),
+        (CdrSearch(limit=1), ["late"]),
+        (CdrSearch(since=cdrs.EVENING + timedelta(hours=1)), ["late", "busy"]),
+        (CdrSearch(until=cdrs.EVENING + timedelta(hours=1)), ["first"]),
+        (CdrSearch(caller="01012345678"), ["late"]),
+        (CdrSearch(region=RegionName("jinju")), ["late"]),
+        (CdrSearch(tenant=TenantName("jinju")), ["late"]),
+        (CdrSearch(queue=QueueName("day")), ["busy"]),
+        (CdrSearch(agent=AgentId("agent2")), ["late", "first"]),
+        (CdrSearch(outcome=Outcome.ABANDONED), ["busy"]),
+        (CdrSearch(rule=RuleId("jinju-day")), ["late"]),
+        (CdrSearch(rule=RuleId("jinju-day"), outcome=Outcome.ABANDONED), []),
+        (CdrSearch(caller="' OR true --"), []),
+    ],
+)
+async def test_calls_are_found_by_what_they_were(
+    connection: "Connection", search: CdrSearch, wanted: list[str]
+) -> None:
+    late = cdrs.EVENING + timedelta(hours=2)
+    calls = {
+        "first": cdrs.handled(),
+        "busy": cdrs.abandoned(started_at=cdrs.EVENING + timedelta(hours=1), queue="day"),
+        "late": cdrs.handled(started_at=late, caller="01012345678", region="jinju", tenant="jinju", rule="jinju-day"),
+    }
+    await insert_cdrs(connection, list(calls.values()))
+    assert await CdrArchive(connection).find(search) == [calls[name] for name in wanted]
+
+
+async def test_an_unknown_call_is_none(connection: "Connection") -> None:
+    archive = CdrArchive(connection)
+    assert await archive.get(cdrs.call_id()) is None
+    assert await archive.get(CallId("no uuid")) is None
+
+
+async def test_a_database_without_tables_says_what_makes_them(empty_database: str) -> None:
+    async with open_archive(empty_database) as archive:
+        with pytest.raises(DatabaseError, match="`callrouter run` makes them"):
+            await archive.find(CdrSearch())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u:sesame@127.0.0.1:1/x", "postgresql://u:sesame@localhost:notaport/x", "nonsense://sesame"],
+)
+async def test_an_unreachable_server_is_said_without_the_password(url: str) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        await connect(url, timeout_s=2)
+    assert re.match("PostgreSQL cannot be reached: .+; check the database URL", str(caught.value))
+    assert "sesame" not in str(caught.value)
+
+
+async def test_a_missing_database_is_unreachable(postgres: str) -> None:
+    with pytest.raises(UnreachableError, match="does not exist"):
+        await connect(postgres.replace("/callrouter?", "/nowhere?"))
+
+
+async def test_a_statement_that_takes_too_long_is_ended_by_the_server(database: str) -> None:
+    connection = await connect(database, statement_timeout_s=0.2)
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await connection.execute("SELECT pg_sleep(30)")
+    await connection.close()
