@@ -66,6 +66,8 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
+# What every match of the former has in it; told several times faster, and most texts have none.
+_MAY_HOLD_NUMBER = re.compile(r"[0-9][0-9() .-]{6,}[0-9]")
 _ONLY_A_NUMBER = re.compile(r"[+0-9() .-]+")
 _PREFIX = re.compile(r"\+?82[- ]?(?:\(0\))?(?:2|[1-9][0-9])|00?82(?:2|[1-9][0-9])|02|050[0-9]|0[0-9]{2}|\+[0-9]{2}")
 # Up to the last @ of the word: a password that should have been escaped and was not is hidden whole.
@@ -101,6 +103,8 @@ def mask_text(text: str) -> str:
         text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
     if "=" in text:
         text = _QUERY_SECRET.sub(rf"\1={HIDDEN}", text)
+    if _MAY_HOLD_NUMBER.search(text) is None:
+        return text
     return _NUMBER.sub(lambda match: match[0] if match["uuid"] else mask_number(match[0]), text)
 
 
@@ -110,7 +114,7 @@ def mask_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDic
     It belongs behind whatever turns exceptions into text, and before the renderer.
     """
     for key, value in event.items():
-        # Both are ours, not a caller's; the time stamp is the one text that is nothing but digits.
+        # Made by the log itself on every line, and not worth searching.
         if key not in ("timestamp", "level"):
             event[key] = _masked(key, value, 0)
     return event

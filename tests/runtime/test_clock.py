@@ -87,13 +87,15 @@ def test_without_calls_a_clock_that_is_behind_is_set_forward_at_once() -> None:
 
 def test_without_calls_a_clock_that_is_ahead_runs_at_half_speed() -> None:
     world = World()
-    world.wall_s -= 60
-    world.clock.check(idle=True)
-    before = world.clock.now()
-    world.pass_by(10)
-    assert world.clock.now() - before == timedelta(seconds=5)
-    world.pass_by_with_checks(130, idle=True)
+    world.wall_s -= 60.3
+    with capture_logs() as logs:
+        world.clock.check(idle=True)
+        before = world.clock.now()
+        world.pass_by(10)
+        assert world.clock.now() - before == timedelta(seconds=5)
+        world.pass_by_with_checks(130, idle=True)
     assert abs(world.error_s()) <= 0.5
+    assert [log["event"] for log in logs] == ["clock.differs", "clock.agrees"], "it swings about the goal"
 
 
 def test_a_call_that_comes_during_the_half_speed_has_a_true_duration() -> None:
