@@ -13,6 +13,7 @@ from callrouter.core.ids import CalendarName
 def compile_calendars(context: Context) -> dict[CalendarName, Calendar]:
     """Every sound calendar; faults go to the context's problems."""
     compiler = _Compiler(context)
+    compiler.zone(context.model.timezone, ("timezone",))
     for name in context.model.calendars:
         compiler.calendar(name)
     return {name: calendar for name, calendar in compiler.done.items() if calendar is not None}
@@ -23,6 +24,7 @@ class _Compiler:
     context: Context
     done: dict[CalendarName, Calendar | None] = field(default_factory=dict)
     _under_way: list[str] = field(default_factory=list)
+    _bad_zones: set[Path] = field(default_factory=set)
 
     def calendar(self, name: str) -> Calendar | None:
         """The calendar of that name, compiled once; None if it is faulty."""
@@ -34,17 +36,19 @@ class _Compiler:
             self._under_way.pop()
         return self.done[key]
 
-    def _zone(self, name: str, spec: model.Calendar) -> ZoneInfo | None:
-        path: Path = ("calendars", name, "zone") if spec.zone else ("timezone",)
-        key = spec.zone or self.context.model.timezone
+    def zone(self, key: str, path: Path) -> ZoneInfo | None:
+        """The zone of that name; a fault at ``path`` (noted once) if there is none."""
         try:
             return ZoneInfo(key)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.context.error(path, f'unknown time zone "{key}"', "write an IANA name, such as Asia/Seoul")
+            if path not in self._bad_zones:
+                self.context.error(path, f'unknown time zone "{key}"', "write an IANA name, such as Asia/Seoul")
+            self._bad_zones.add(path)
             return None
 
     def _weekly(self, name: str, spec: model.Calendar) -> Calendar | None:
-        zone = self._zone(name, spec)
+        path: Path = ("calendars", name, "zone") if spec.zone else ("timezone",)
+        zone = self.zone(spec.zone or self.context.model.timezone, path)
         days = {
             day: DayException("other hours" if hours else "closed by a dated entry", tuple(hours))
             for day, hours in spec.exceptions.items()

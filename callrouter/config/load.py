@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from callrouter.config.compile import compile_rulebook
 from callrouter.config.daemon import apply_environment, compile_settings
@@ -28,6 +29,8 @@ class Loaded:
     warnings: tuple[str, ...]
     """``file:line:column: message; remedy`` for what is probably not meant."""
     missing_secrets: tuple[str, ...]
+    timezone: ZoneInfo
+    """Of the calendars that name no other, and of times that people write."""
 
     def require_secrets(self) -> None:
         """Raise ConfigError if a password is not there: the daemon cannot run, although the configuration is right."""
@@ -62,7 +65,9 @@ def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[L
             settings, missing = compile_settings(context, directory, environ)
             if rulebook is not None and not problems.errors:
                 texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}
-                loaded = Loaded(rulebook, settings, texts, _lines(problems.warnings), missing)
+                loaded = Loaded(
+                    rulebook, settings, texts, _lines(problems.warnings), missing, ZoneInfo(checked.model.timezone)
+                )
     problems.errors.sort()
     problems.warnings.sort()
     return loaded, problems

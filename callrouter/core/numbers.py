@@ -25,9 +25,8 @@ _FORMS: tuple[tuple[CallerKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.ASCII))
     for kind, pattern in (
         (CallerKind.LANDLINE, r"(02|0[346][1-4]|05[1-5])([2-9][0-9]{2,3})([0-9]{4})"),
-        (CallerKind.MOBILE, r"(010)([2-9][0-9]{3})([0-9]{4})"),
-        (CallerKind.MOBILE, r"(01[16-9])([2-9][0-9]{2,3})([0-9]{4})"),
-        (CallerKind.INTERNET, r"(070)([2-9][0-9]{3})([0-9]{4})"),
+        (CallerKind.MOBILE, r"(01[016-9])([0-9]{3,4})([0-9]{4})"),
+        (CallerKind.INTERNET, r"(070)([0-9]{4})([0-9]{4})"),
         (CallerKind.PERSONAL, r"(050[0-9])([0-9]{3,4})([0-9]{4})"),
         (CallerKind.SERVICE, r"(080|060)([0-9]{3,4})([0-9]{4})"),
         (CallerKind.SERVICE, r"(1[568][0-9]{2})([0-9]{4})"),

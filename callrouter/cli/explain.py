@@ -1,0 +1,136 @@
+"""``callrouter explain``: what would become of this call, and why?"""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+import click
+
+from callrouter.cli.options import config_option, json_option
+from callrouter.config import Loaded, load
+from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.ids import SiteName, TopicName
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Step
+from callrouter.core.rulebook import Rulebook
+
+
+@click.command(epilog="Example: callrouter explain --from 0552251234 --to 120 --at 2026-11-24T19:30")
+@config_option
+@json_option
+@click.option("--from", "caller", default="", help="The caller's number; left out: withheld.")
+@click.option("--to", "dialed", default="120", show_default=True, help="The dialled number.")
+@click.option("--at", "at_text", default=None, help="When (2026-11-24T19:30), in the configuration's time zone; now.")
+@click.option("--topic", default=None, help="What the caller wants, a name of topics:.")
+@click.option("--trunk", default="", help="The PJSIP endpoint that the call comes in by.")
+def explain(
+    config: Path, as_json: bool, caller: str, dialed: str, at_text: str | None, topic: str | None, trunk: str
+) -> None:
+    """Say where a call would go: every rule that is looked at, matched or not, and why.
+
+    It asks the very code that routes calls.
+    """
+    loaded = load(config, os.environ)
+    at = _instant(at_text, loaded.timezone)
+    site = next(iter(loaded.settings.sites), SiteName(""))
+    facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None)
+    decision = loaded.rulebook.router.decide(facts, at)
+    if as_json:
+        click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(_lines(decision, loaded, at)))
+
+
+def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
+    """The decision for programs; the agents are those who serve its queue."""
+    return {
+        "region": decision.region,
+        "region_source": decision.region_source.value,
+        "region_confidence": decision.extra.get("region_confidence", ""),
+        "region_why": decision.extra.get("region_why", ""),
+        "tenant": decision.tenant,
+        "caller_kind": decision.caller_kind.value,
+        "topic": decision.topic,
+        "calendars": list(decision.calendars),
+        "rule": decision.rule,
+        "action": decision.action.value,
+        "target": decision.target,
+        "steps": [_step_data(step) for step in decision.plan.steps],
+        "agents": _agents(decision, rulebook),
+        "trace": [
+            {"rule": entry.rule, "where": entry.where, "matched": entry.matched, "why": entry.why}
+            for entry in decision.trace
+        ],
+        "config_hash": decision.config_hash,
+    }
+
+
+def _instant(text: str | None, zone: ZoneInfo) -> datetime:
+    if text is None:
+        return datetime.now(zone)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a time; write it as 2026-11-24T19:30", param_hint="--at") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=zone)
+
+
+def _step_data(step: Step) -> Mapping[str, object]:
+    """A step as it would be written in YAML; durations in seconds."""
+    match step:
+        case Announce(prompt):
+            return {"announce": prompt}
+        case EnterQueue(queue, max_wait_s):
+            return {"queue": queue, "max_wait_s": max_wait_s}
+        case HandOver(context, extension):
+            return {"dialplan": f"{context},{extension}"}
+        case HangUp(cause):
+            return {"hangup": int(cause)}
+        case _:
+            assert_never(step)
+
+
+def _agents(decision: Decision, rulebook: Rulebook) -> list[str]:
+    """Who serves the decision's queue."""
+    step = decision.queue
+    return [] if step is None else [agent.id for agent in rulebook.agents.values() if step.queue in agent.queues]
+
+
+def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
+    extra = decision.extra
+    local = at.astimezone(loaded.timezone)
+    calendars = ", ".join(decision.calendars) or "nothing"
+    lines = [
+        f"at        {local:%a %Y-%m-%d %H:%M} {loaded.timezone.key}; open: {calendars}",
+        f"region    {decision.region} ({decision.region_title}), from {decision.region_source.value}, "
+        f"{extra.get('region_confidence', '')}: {extra.get('region_why', '')}",
+        f"tenant    {decision.tenant}",
+        "rules",
+    ]
+    for entry in decision.trace:
+        lines.append(f"  {'*' if entry.matched else '-'} {entry.where}: {entry.rule}: {entry.why}")
+    lines.append(f"plan      {decision.plan.name}")
+    lines += [f"  {number}. {_step_text(step)}" for number, step in enumerate(decision.plan.steps, 1)]
+    agents = _agents(decision, loaded.rulebook)
+    if agents:
+        lines.append(f"agents    {', '.join(agents)}")
+    return lines
+
+
+def _step_text(step: Step) -> str:
+    match step:
+        case Announce(prompt):
+            return f"announce {prompt}"
+        case EnterQueue(queue, None):
+            return f"wait in queue {queue}"
+        case EnterQueue(queue, max_wait_s):
+            return f"wait in queue {queue}, at most {max_wait_s:g} s"
+        case HandOver(context, extension):
+            return f"go on in the dialplan at {context},{extension}"
+        case HangUp(cause):
+            return f"hang up ({cause.name.lower().replace('_', ' ')})"
+        case _:
+            assert_never(step)

@@ -1,0 +1,154 @@
+"""One YAML file as nodes with places, built from the parser's events.
+
+PyYAML's own conversions are left out on purpose: they would turn ``17:00`` into 1020, ``0552`` into a number and
+``no`` into false, and keep the last of two equal keys without a word (YAML 1.1, PyYAML ``SafeConstructor``). Here a
+scalar is the text that was written. PyYAML's composer is left out, too: its C version overflows the stack on deep
+nesting, and aliases let a small file grow without bounds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import yaml
+
+from callrouter.config.problems import Place, Problems
+
+MAX_DEPTH = 24
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULLS = frozenset({"", "~", "null"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """Text as written; ``plain`` if it stood without quotes."""
+
+    place: Place
+    text: str
+    plain: bool
+
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing is written here, or a null."""
+        return self.plain and self.text in _NULLS
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    place: Place
+    items: list["Node"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys with their places, and values, in order; equal keys are still there."""
+
+    place: Place
+    entries: list[tuple[str, Place, "Node"]] = field(default_factory=list)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def parse(file: str, text: str, problems: Problems) -> Node | None:
+    """The file's one document; None if it is empty or no YAML. Faults go to ``problems``."""
+    try:
+        return _Builder(file, problems, yaml.parse(text, Loader=_LOADER)).document()
+    except _TooDeepError as error:
+        problems.error(error.place, f"is nested deeper than {MAX_DEPTH}", "flatten it")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = " ".join(part for part in (error.context, error.problem) if part)
+        problems.error(_place(file, mark), f"is not YAML: {message}", _remedy(message))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problems.error(Place(file, line), f"is not YAML: {error.reason}", "take the character out")
+    return None
+
+
+class _TooDeepError(Exception):
+    """Leaves the builder at the place that is nested too deep."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(str(place))
+        self.place = place
+
+
+@dataclass(slots=True)
+class _Builder:
+    file: str
+    problems: Problems
+    events: Iterator[yaml.Event]
+
+    def document(self) -> Node | None:
+        """Read the stream to its end; a second document is a fault."""
+        root: Node | None = None
+        count = 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                count += 1
+                if count == 2:
+                    place = _place(self.file, event.start_mark)
+                    self.problems.error(place, "a second document begins here", "take the line --- out")
+                node = self.node(next(self.events), 0)
+                root = node if count == 1 else root
+        return root
+
+    def node(self, event: yaml.Event, depth: int) -> Node:
+        """The node that begins with ``event``."""
+        place = _place(self.file, event.start_mark)
+        if depth > MAX_DEPTH:
+            raise _TooDeepError(place)
+        if isinstance(event, yaml.AliasEvent):
+            self.problems.error(place, f"the alias *{event.anchor} is not taken here", "write the value out")
+            return Scalar(place, "", True)
+        tag = getattr(event, "tag", None)
+        if tag:
+            self.problems.error(place, f"the tag {tag} means nothing here", "take it out")
+        if isinstance(event, yaml.SequenceStartEvent):
+            sequence = Sequence(place)
+            while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+                sequence.items.append(self.node(event, depth + 1))
+            return sequence
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(place, depth)
+        if not isinstance(event, yaml.ScalarEvent):
+            raise TypeError(f"{event} begins no node")
+        return Scalar(place, event.value, not event.style)  # None or "", depending on the loader
+
+    def mapping(self, place: Place, depth: int) -> Mapping:
+        """Keys and values up to the mapping's end; a key that is no text is a fault."""
+        mapping = Mapping(place)
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.node(event, depth + 1)
+            value = self.node(next(self.events), depth + 1)
+            if isinstance(key, Scalar):
+                mapping.entries.append((key.text, key.place, value))
+            else:
+                self.problems.error(key.place, "a key must be text", "put quotes around it")
+        return mapping
+
+
+class _Mark(Protocol):
+    """What the parsers' marks (one class in Python, one in C) have in common; counted from 0."""
+
+    line: int
+    column: int
+
+
+def _place(file: str, mark: _Mark | None) -> Place:
+    return Place(file) if mark is None else Place(file, mark.line + 1, mark.column + 1)
+
+
+def _remedy(message: str) -> str:
+    """What usually stands behind a syntax error."""
+    if "character that cannot start any token" in message:
+        return "indent with spaces, not tabs, and put quotes around text that begins with @, ` or %"
+    if "mapping values are not allowed" in message:
+        return "put quotes around text that holds a colon and a space, and check the indentation"
+    if "alias" in message:
+        return "put quotes around a text that begins with *"
+    return "check indentation, quotes and brackets here and above"
