@@ -1,5 +1,6 @@
 """CDRs in PostgreSQL: connecting, writing and finding them. Parameters only; no value is ever part of the SQL."""
 
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -45,6 +46,7 @@ _CANNOT_CONNECT = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
+_HEX = re.compile(r"[0-9a-f]{1,32}")
 _MILLISECOND = Decimal("0.001")
 
 
@@ -193,17 +195,18 @@ class CdrArchive:
         )
         return await self._read("find_cdrs", *with_values)
 
-    async def get(self, call_id: CallId) -> Cdr | None:
-        """One call, or None if there is none of that id (or the id is no UUID).
+    async def get(self, call_id: str) -> Cdr | None:
+        """The call of that id, or of an id that begins so; None if there is none (or the text is no part of a UUID).
 
         Raises:
-            DatabaseError: PostgreSQL said no.
+            DatabaseError: PostgreSQL said no, or several calls' ids begin so.
         """
-        try:
-            key = uuid.UUID(call_id)
-        except ValueError:
+        digits = call_id.strip().lower().replace("-", "")
+        if not _HEX.fullmatch(digits):
             return None
-        found = await self._read("get_cdr", key)
+        found = await self._read("get_cdrs", uuid.UUID(digits.ljust(32, "0")), uuid.UUID(digits.ljust(32, "f")))
+        if len(found) > 1:
+            raise DatabaseError(f"several calls have ids that begin with {call_id}; give more of it")
         return found[0] if found else None
 
     async def _read(self, name: str, *values: Any) -> list[Cdr]:

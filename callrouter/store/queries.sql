@@ -43,8 +43,9 @@ WHERE ($1::timestamptz IS NULL OR started_at >= $1)
 ORDER BY started_at DESC, call_id DESC
 LIMIT $10
 
--- name: get_cdr
-SELECT * FROM callrouter.cdr WHERE call_id = $1
+-- name: get_cdrs
+-- Two are enough to know that an id was cut too short.
+SELECT * FROM callrouter.cdr WHERE call_id BETWEEN $1 AND $2 ORDER BY call_id LIMIT 2
 
 -- name: get_legs
 SELECT * FROM callrouter.cdr_leg WHERE call_id = ANY($1::uuid[]) ORDER BY call_id, attempt

@@ -211,10 +211,19 @@ async def test_calls_are_found_by_what_they_were(
     assert await CdrArchive(connection).find(search) == [calls[name] for name in wanted]
 
 
+async def test_a_call_is_found_by_the_beginning_of_its_id(connection: "Connection") -> None:
+    one, two = (cdrs.handled(call_id=CallId(f"019a1111-2222-7{n}33-8444-555566667777")) for n in "34")
+    await insert_cdrs(connection, [one, two])
+    archive = CdrArchive(connection)
+    assert await archive.get("019A1111-2222-73") == one
+    with pytest.raises(DatabaseError, match="several calls have ids that begin with 019a1111-2222"):
+        await archive.get("019a1111-2222")
+
+
 async def test_an_unknown_call_is_none(connection: "Connection") -> None:
     archive = CdrArchive(connection)
     assert await archive.get(cdrs.call_id()) is None
-    assert await archive.get(CallId("no uuid")) is None
+    assert await archive.get("no uuid") is None
 
 
 async def test_a_database_without_tables_says_what_makes_them(empty_database: str) -> None:

@@ -1,0 +1,156 @@
+"""``callrouter cdr``: finding calls and looking at one."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import click
+
+from callrouter.cli import cdr_text
+from callrouter.cli.options import default_config, json_option
+from callrouter.config import load
+from callrouter.core.cdr import Cdr, Outcome
+from callrouter.core.numbers import masked
+from callrouter.errors import ConfigError, UnreachableError
+from callrouter.store.postgres import CdrSearch, open_archive
+
+_EPILOG = """\b
+Examples:
+  callrouter cdr --since 2026-11-24 --queue night --outcome abandoned
+  callrouter cdr 019ab3c4-5d6e-7f80
+  callrouter cdr --since 2026-11-01 --until 2026-12-01 --limit 100000 --csv > november.csv
+"""
+_MOMENT = "DATE[THH:MM[:SS][ZONE]]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the CDRs are, and the zone in which people here write and read times (None: this machine's)."""
+
+    url: str
+    zone: tzinfo | None
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    options = [
+        click.option(
+            "--since", metavar=_MOMENT, help="Calls that began then or later, local time if no zone is given."
+        ),
+        click.option("--until", metavar=_MOMENT, help="Calls that began before then."),
+        click.option("--caller", help="The caller's number, as it is in the CDR."),
+        click.option("--region"),
+        click.option("--tenant"),
+        click.option("--queue"),
+        click.option("--agent"),
+        click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome])),
+        click.option("--rule", help="The rule that decided."),
+        click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Newest first."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("call_id", required=False)
+@_filters
+@click.option(
+    "--config",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_config,
+    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
+    help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
+)
+@click.option("--database-url", envvar="CALLROUTER_DATABASE_URL", help="Default: $CALLROUTER_DATABASE_URL.")
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
+@click.option("--mask/--no-mask", default=True, show_default=True, help="Hide the end of callers' numbers.")
+@click.pass_context
+def cdr(
+    context: click.Context,
+    /,
+    call_id: str | None,
+    config: Path,
+    database_url: str | None,
+    as_json: bool,
+    as_csv: bool,
+    mask: bool,
+    **filters: Any,
+) -> None:
+    """List the calls that fit, newest first; or show the one of CALL_ID (its beginning is enough) with its legs.
+
+    Exit status: 0 fine, 1 no such call, 2 wrong usage, 3 the database cannot be reached.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    place = _place(config, database_url)
+    search = _search(filters, place.zone)
+    found = asyncio.run(_find(place.url, call_id, search))
+    if call_id and not found:
+        click.echo(f"no call has the id {call_id}", err=True)
+        context.exit(1)
+    calls = [_without_number(call) for call in found] if mask else found
+    if as_json:
+        click.echo(cdr_text.as_json(calls[0] if call_id else calls))
+    elif as_csv:
+        cdr_text.write_csv(sys.stdout, calls, place.zone)
+    elif call_id:
+        click.echo(cdr_text.in_full(calls[0], place.zone))
+    else:
+        click.echo(cdr_text.table(calls, place.zone))
+
+
+def _place(config: Path, url: str | None) -> _Place:
+    """The database and the zone. A configuration with faults is in nobody's way if the URL is given."""
+    try:
+        loaded = load(config)
+    except (ConfigError, OSError):
+        if url is None:
+            raise
+        return _Place(url, None)
+    url = url or loaded.settings.database_url
+    if not url:
+        raise UnreachableError("no database is known; set CALLROUTER_DATABASE_URL or give --database-url")
+    return _Place(url, loaded.timezone)
+
+
+def _search(filters: dict[str, Any], zone: tzinfo | None) -> CdrSearch:
+    outcome = filters.pop("outcome")
+    return CdrSearch(
+        since=_moment("--since", filters.pop("since"), zone),
+        until=_moment("--until", filters.pop("until"), zone),
+        outcome=Outcome(outcome) if outcome else None,
+        **filters,
+    )
+
+
+def _moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        message = f'"{text}" is no time; write 2026-11-24, 2026-11-24T19:30 or 2026-11-24T19:30+09:00'
+        raise click.BadParameter(message, param_hint=option) from exc
+    if moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=zone) if zone else moment.astimezone()
+
+
+async def _find(url: str, call_id: str | None, search: CdrSearch) -> list[Cdr]:
+    async with open_archive(url) as archive:
+        if call_id is None:
+            return await archive.find(search)
+        call = await archive.get(call_id)
+        return [call] if call else []
+
+
+def _without_number(call: Cdr) -> Cdr:
+    hidden = masked(call.caller)
+    # The trace of the decision quotes the number too.
+    explanation = call.explanation.replace(call.caller, hidden) if call.caller else call.explanation
+    return replace(call, caller=hidden, explanation=explanation)

@@ -1,0 +1,133 @@
+"""CDRs as people and programs read them: a table, one call in full, JSON, CSV."""
+
+import csv
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import TextIO
+from unicodedata import east_asian_width
+
+import msgspec
+
+from callrouter.core.cdr import Cdr, CdrLeg
+
+_COLUMNS = {
+    "call": 18,
+    "started": 19,
+    "caller": 13,
+    "region": 12,
+    "queue": 10,
+    "agent": 10,
+    "outcome": 10,
+    "wait": 6,
+    "talk": 6,
+}
+"""Widths of the table's columns: with the gaps between them, 120 in all."""
+
+_RIGHT = frozenset({"wait", "talk"})
+_SHORT_ID = 18
+"""UUID version 7: the time to the millisecond, and twelve random bits."""
+
+_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name != "legs")
+
+
+def table(calls: Sequence[Cdr], zone: tzinfo | None) -> str:
+    """One line a call, at most 120 columns wide, also with Korean names in it."""
+    lines = [_line({name: name for name in _COLUMNS})]
+    lines += [
+        _line(
+            {
+                "call": call.call_id[:_SHORT_ID],
+                "started": _local(call.started_at, zone).strftime("%Y-%m-%d %H:%M:%S"),
+                "caller": call.caller,
+                "region": call.region,
+                "queue": call.queue or "-",
+                "agent": call.agent or "-",
+                "outcome": call.outcome.value,
+                "wait": _clock(call.wait_s),
+                "talk": _clock(call.talk_s),
+            }
+        )
+        for call in calls
+    ]
+    return "\n".join(lines)
+
+
+def in_full(call: Cdr, zone: tzinfo | None) -> str:
+    """Everything about one call: its fields, its legs, and why it was routed so."""
+    fields = {name: _shown(getattr(call, name), zone) for name in _CSV_FIELDS if name != "explanation"}
+    width = max(map(len, fields))
+    lines = [f"{name:<{width}}  {text}" for name, text in fields.items()]
+    lines += ["", "legs:" if call.legs else "legs: none"]
+    lines += [_leg_line(leg, zone) for leg in call.legs]
+    lines += ["", "explanation:", *(f"  {line}" for line in call.explanation.splitlines())]
+    return "\n".join(lines)
+
+
+def as_json(calls: Cdr | Sequence[Cdr]) -> str:
+    """The record or records as JSON; times in UTC."""
+    return msgspec.json.format(msgspec.json.encode(calls), indent=2).decode()
+
+
+def write_csv(out: TextIO, calls: Sequence[Cdr], zone: tzinfo | None) -> None:
+    """A header and a line a call, without legs; times in ISO 8601 with their zone, durations in seconds."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_CSV_FIELDS)
+    for call in calls:
+        writer.writerow([_cell(getattr(call, name), zone) for name in _CSV_FIELDS])
+
+
+def _leg_line(leg: CdrLeg, zone: tzinfo | None) -> str:
+    times = [
+        f"{what} {_local(at, zone).isoformat(timespec='milliseconds')}"
+        for what, at in (
+            ("offered", leg.offered_at),
+            ("rang", leg.rang_at),
+            ("answered", leg.answered_at),
+            ("ended", leg.ended_at),
+        )
+        if at is not None
+    ]
+    way = f" over {leg.trunk}" if leg.trunk else ""
+    head = f"  {leg.attempt}. {leg.agent}{way}: {leg.result.value}, cause {leg.cause}, channel {leg.channel}"
+    return "\n     ".join([head, *times])
+
+
+def _shown(value: object, zone: tzinfo | None) -> str:
+    return "-" if value is None else _cell(value, zone)
+
+
+def _cell(value: object, zone: tzinfo | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return _local(value, zone).isoformat(timespec="milliseconds")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return str(value)
+
+
+def _local(moment: datetime, zone: tzinfo | None) -> datetime:
+    return moment.astimezone(zone)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _line(cells: dict[str, str]) -> str:
+    return "  ".join(_fitted(cells[name], width, name in _RIGHT) for name, width in _COLUMNS.items()).rstrip()
+
+
+def _fitted(text: str, width: int, right: bool) -> str:
+    """Cut or padded to ``width`` columns of a terminal, where a Korean syllable takes two."""
+    if _columns(text) > width:
+        while _columns(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    padding = " " * (width - _columns(text))
+    return padding + text if right else text + padding
+
+
+def _columns(text: str) -> int:
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
