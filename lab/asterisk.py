@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from callrouter.prompts import provide_music
 from lab import asterisk_config
 from lab.asterisk_config import AsteriskSettings
 from lab.errors import LabError, NotReadyError
@@ -38,11 +39,22 @@ LONGEST_SOCKET_PATH = 100
 
 @dataclass(frozen=True, slots=True)
 class AriAccess:
-    """Where Asterisk's REST interface is and who may use it."""
+    """Where Asterisk's REST interface is and who may use it: ``server_url`` is that of its HTTP server."""
 
-    url: str
+    server_url: str
     user: str
     password: str
+
+    @property
+    def url(self) -> str:
+        """The interface itself, ending in ``/ari``."""
+        return f"{self.server_url}/ari"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request needs to be let in."""
+        token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Authorization": f"Basic {token}"}
 
 
 class LabAsterisk:
@@ -121,8 +133,8 @@ class LabAsterisk:
 
     @property
     def ari(self) -> AriAccess:
-        """How to reach its REST interface; ``url`` ends in ``/ari``."""
-        return AriAccess(f"http://127.0.0.1:{self.http_port}/ari", ARI_USER, self.credentials.ari_password)
+        """How to reach its REST interface."""
+        return AriAccess(f"http://127.0.0.1:{self.http_port}", ARI_USER, self.credentials.ari_password)
 
     @property
     def sip_address(self) -> str:
@@ -303,6 +315,8 @@ class LabAsterisk:
             write_atomically(self.directory / "etc" / name, content, mode=0o600)
         for source in sorted(DIALPLAN.glob("*.conf")):
             write_atomically(self.directory / "etc" / source.name, source.read_text(encoding="utf-8"))
+        # Asterisk has no music class unless there is a file when it starts.
+        provide_music(self.moh_dir / "callrouter")
         self.log_path.unlink(missing_ok=True)
 
     def _link_data(self) -> None:
@@ -353,10 +367,9 @@ class LabAsterisk:
 
     def _request(self, method: str, path: str) -> tuple[int, bytes]:
         access = self.ari
-        token = base64.b64encode(f"{access.user}:{access.password}".encode()).decode()
         connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=ASK_TIMEOUT_S)
         try:
-            connection.request(method, f"/ari/{path}", headers={"Authorization": f"Basic {token}"})
+            connection.request(method, f"/ari/{path}", headers=access.headers)
             response = connection.getresponse()
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as exc:

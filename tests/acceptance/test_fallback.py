@@ -1,14 +1,16 @@
 """Nobody hears nothing: with no daemon at all, Asterisk alone rings the counselors, then says sorry."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 
 from lab import audio
 from lab.asterisk import LabAsterisk
-from lab.baresip import Baresip
-from lab.testing import FALLBACK_RINGS_S, PROMPT_HZ, PROMPT_S, RING_BACK_HZ
+from lab.baresip import CLOSED, Baresip
+from lab.testing import DEADLINE_S, FALLBACK_RINGS_S, PROMPT_HZ, PROMPT_S, RING_BACK_HZ
 
 pytestmark = pytest.mark.asterisk
 
@@ -101,3 +103,49 @@ async def test_with_no_phone_registered_the_resident_is_told_so_at_once(
     heard = resident.heard()
     assert audio.tone_seconds(heard, PROMPT_HZ["fallback-wait"]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
     assert audio.tone_seconds(heard, PROMPT_HZ["fallback-sorry"]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+
+
+@asynccontextmanager
+async def application_that_does_nothing(asterisk: LabAsterisk) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A daemon that is connected and hangs: it reads nothing and never does anything with a call."""
+    access = asterisk.ari
+    async with (
+        aiohttp.ClientSession(headers=access.headers) as session,
+        session.ws_connect(f"{access.url}/events?app=callrouter") as socket,
+    ):
+        yield socket
+
+
+async def test_a_daemon_that_takes_the_call_and_hangs_loses_it_to_the_fallback(
+    caller: People, counselor: People, lab_asterisk: LabAsterisk
+) -> None:
+    resident = await caller("0552251234")
+    phone = await counselor("205")
+
+    async with application_that_does_nothing(lab_asterisk):
+        await resident.dial("120")
+        ringing = await phone.incoming(timeout_s=DEADLINE_S + PROMPT_S + 2)
+        await phone.accept()
+        await phone.established()
+        await asyncio.sleep(DEADLINE_S + 1)  # longer than the dead man's switch, which must be lifted by now
+        assert not phone.seen(CLOSED)
+        await phone.hang_up()
+        await resident.closed()
+
+    assert "0552251234" in ringing.peer
+
+
+async def test_a_daemon_that_dies_with_the_caller_inside_loses_him_to_the_fallback(
+    caller: People, counselor: People, lab_asterisk: LabAsterisk
+) -> None:
+    resident = await caller("0552251234")
+    phone = await counselor("206")
+
+    async with application_that_does_nothing(lab_asterisk) as socket:
+        await resident.dial("120")
+        arrived = await socket.receive_json(timeout=5)
+        while arrived["type"] != "StasisStart":
+            arrived = await socket.receive_json(timeout=5)
+    await phone.incoming(timeout_s=DEADLINE_S + PROMPT_S + 2)
+
+    assert arrived["args"] == ["inbound", "120"]
