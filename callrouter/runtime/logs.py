@@ -8,52 +8,35 @@ values of variables.
 import json
 import logging
 import sys
-from enum import StrEnum
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from callrouter.config.settings import LogFormat
 from callrouter.runtime.masking import mask_event
 
-
-class LogFormat(StrEnum):
-    """How a log line is written."""
-
-    JSON = "json"
-    """One object a line, for machines."""
-    CONSOLE = "console"
-    """For people."""
-
-
-class LogLevel(StrEnum):
-    """The least important event that is still written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 _LEVELS = {
-    LogLevel.DEBUG: logging.DEBUG,
-    LogLevel.INFO: logging.INFO,
-    LogLevel.WARNING: logging.WARNING,
-    LogLevel.ERROR: logging.ERROR,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
 }
 
 # These tell at INFO of every single request.
 _CHATTY = ("aiohttp.access",)
 
 
-def configure_logging(
-    format: LogFormat = LogFormat.JSON, level: LogLevel = LogLevel.INFO, *, stream: TextIO | None = None
-) -> None:
+def configure_logging(format: LogFormat = LogFormat.JSON, level: str = "info", *, stream: TextIO | None = None) -> None:
     """Set structlog and :mod:`logging` up for the whole process; may be called again.
 
-    ``stream`` is the standard error unless given.
+    ``level`` is the least important one that is still written: ``debug``, ``info``, ``warning`` or ``error``; another
+    raises ValueError. ``stream`` is the standard error unless given.
     """
+    if level not in _LEVELS:
+        raise ValueError(f'log level "{level}" does not exist; use {", ".join(_LEVELS)}')
     stream = stream or sys.stderr
+    threshold = _LEVELS[level]
     colors = format is LogFormat.CONSOLE and stream.isatty()
     finish: list[Processor] = [structlog.processors.format_exc_info, mask_event, _renderer(format, colors=colors)]
     shared: list[Processor] = [
@@ -64,12 +47,12 @@ def configure_logging(
     ]
     structlog.configure(
         processors=[*shared, *finish],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         # Module-level loggers would keep the first configuration for ever: tests and the command line set it twice.
         cache_logger_on_first_use=False,
     )
-    _route_stdlib(stream, shared, finish, _LEVELS[level])
+    _route_stdlib(stream, shared, finish, threshold)
 
 
 def _route_stdlib(stream: TextIO, shared: list[Processor], finish: list[Processor], level: int) -> None:

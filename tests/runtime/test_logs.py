@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
-from callrouter.runtime.logs import LogFormat, LogLevel, configure_logging
+from callrouter.config.settings import LogFormat
+from callrouter.runtime.logs import configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -107,15 +108,13 @@ def test_warnings_are_in_the_log(out: io.StringIO) -> None:
 @pytest.mark.parametrize(
     ("level", "written"),
     [
-        (LogLevel.DEBUG, ["debug", "info", "warning", "error"]),
-        (LogLevel.INFO, ["info", "warning", "error"]),
-        (LogLevel.WARNING, ["warning", "error"]),
-        (LogLevel.ERROR, ["error"]),
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
     ],
 )
-def test_what_is_less_important_than_the_level_is_not_written(
-    level: LogLevel, written: list[str], out: io.StringIO
-) -> None:
+def test_what_is_less_important_than_the_level_is_not_written(level: str, written: list[str], out: io.StringIO) -> None:
     configure_logging(LogFormat.JSON, level, stream=out)
     for name in ("debug", "info", "warning", "error"):
         getattr(structlog.get_logger(), name)("ours")
@@ -123,6 +122,11 @@ def test_what_is_less_important_than_the_level_is_not_written(
     assert [(line["level"], line["event"]) for line in lines(out)] == [
         (name, event) for name in written for event in ("ours", "theirs")
     ]
+
+
+def test_a_level_that_does_not_exist_is_refused(out: io.StringIO) -> None:
+    with pytest.raises(ValueError, match='"loud" does not exist; use debug, info, warning, error'):
+        configure_logging(LogFormat.JSON, "loud", stream=out)
 
 
 def test_requests_are_not_told_of_one_by_one(out: io.StringIO) -> None:
