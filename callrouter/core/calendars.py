@@ -187,24 +187,26 @@ class Calendar:
         return self.schedule.is_open(at)
 
     def next_change(self, at: datetime) -> datetime | None:
-        """The first instant after ``at`` when it opens or closes, in local time; None if not within 400 days."""
+        """The first instant (UTC) after ``at`` when it opens or closes; None if not within 400 days."""
         now_open = self.is_open(at)
         today = at.astimezone(self.zone).date()
         for offset in range(LOOKAHEAD_DAYS):
             for edge in sorted(self.schedule.boundaries(today + timedelta(days=offset))):
                 if edge > at and self.is_open(edge) != now_open:
-                    return edge.astimezone(self.zone)
+                    return edge
         return None
 
     def explain(self, at: datetime) -> str:
         """``open until 18:00, for 3 h 20 min`` or ``closed: opens Tue 09:00, in 12 h``, with what is special today."""
+        # In UTC: between two local times of one zone, Python subtracts what the clocks show.
+        at = at.astimezone(UTC)
         change = self.next_change(at)
         reason = self.schedule.reason(at)
         special = f" ({reason})" if reason else ""
         is_open = self.is_open(at)
         if change is None:
             return f"open{special}, and stays so" if is_open else f"closed{special}, and stays so"
-        when = _clock(change, at.astimezone(self.zone))
+        when = _clock(change.astimezone(self.zone), at.astimezone(self.zone))
         span = _span(change - at)
         return f"open{special} until {when}, for {span}" if is_open else f"closed{special}: opens {when}, in {span}"
 

@@ -24,7 +24,7 @@ _DIALLABLE = re.compile(r"\+?[0-9]{1,32}", re.ASCII)
 _FORMS: tuple[tuple[CallerKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.ASCII))
     for kind, pattern in (
-        (CallerKind.LANDLINE, r"(02|0[346][1-4]|05[1-5])([2-9][0-9]{2,3})([0-9]{4})"),
+        (CallerKind.LANDLINE, r"(02|03[1-3]|04[1-4]|05[1-5]|06[1-4])([2-9][0-9]{2,3})([0-9]{4})"),
         (CallerKind.MOBILE, r"(01[016-9])([0-9]{3,4})([0-9]{4})"),
         (CallerKind.INTERNET, r"(070)([0-9]{4})([0-9]{4})"),
         (CallerKind.PERSONAL, r"(050[0-9])([0-9]{3,4})([0-9]{4})"),
@@ -32,7 +32,7 @@ _FORMS: tuple[tuple[CallerKind, re.Pattern[str]], ...] = tuple(
         (CallerKind.SERVICE, r"(1[568][0-9]{2})([0-9]{4})"),
         (CallerKind.SERVICE, r"(1[0-9]{2,3})"),
         # A short number asked for in one area, such as 055-120.
-        (CallerKind.SERVICE, r"(02|0[346][1-4]|05[1-5])(1[0-9]{2,3})"),
+        (CallerKind.SERVICE, r"(02|03[1-3]|04[1-4]|05[1-5]|06[1-4])(1[0-9]{2,3})"),
     )
 )
 """National forms, area or service code first; the groups are what people write between hyphens."""

@@ -274,12 +274,13 @@ class Ruleset:
         origin = self.geography.locate(facts, caller, dialed)
         states = self._states_at(at)
         case = Case(facts, caller, dialed, origin, states.__getitem__)
-        trace: list[TraceEntry] = []
-        for route in self.routes:
-            entry = route.visit(case)
-            trace.append(entry)
-            if entry.matched:
-                break
+        # The last route takes every call, so this ends.
+        walk = iter(self.routes)
+        route = next(walk)
+        trace = [route.visit(case)]
+        while not trace[-1].matched:
+            route = next(walk)
+            trace.append(route.visit(case))
         return Decision(
             rule=route.rule,
             plan=route.plan,
