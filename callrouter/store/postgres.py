@@ -79,7 +79,9 @@ def describe(exc: BaseException) -> str:
     """A foreign error in one line; some have no text of their own."""
     if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc.__context__, FOREIGN_ERRORS):
         return describe(exc.__context__)  # it only says that there could be no ROLLBACK any more
-    return " ".join(str(exc).split()) or type(exc).__name__
+    # Without DETAIL: it may quote the row, and with it the caller's number.
+    text = str(exc.args[0]) if isinstance(exc, asyncpg.PostgresError) and exc.args else str(exc)
+    return " ".join(text.split()) or type(exc).__name__
 
 
 async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:

@@ -114,6 +114,7 @@ async def test_a_lost_acknowledgement_delivers_nothing_twice(
     async with _running(CdrWriter(journal, database, QUICK)) as writer:
         assert await writer.drain(10)
     assert sorted(await _stored(database)) == sorted(calls)
+    assert await journal.aside() == []
     connection = await connect(database)
     assert await connection.fetchval("SELECT count(*) FROM callrouter.cdr_leg") == 60
     await connection.close()
