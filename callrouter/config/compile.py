@@ -9,8 +9,7 @@ from callrouter.config.problems import Path
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
-from callrouter.core.plan import EnterQueue
-from callrouter.core.routing import Route, Ruleset
+from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec
 
 
@@ -21,7 +20,7 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     routes = compile_routes(context)
     queues = _queues(context)
     agents = _agents(context)
-    _check_staff(context, routes)
+    _check_staff(context)
     _check_trunks(context)
     if context.problems.errors or geography is None or not routes:
         return None
@@ -74,14 +73,18 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
     return agents
 
 
-def _check_staff(context: Context, routes: tuple[Route, ...]) -> None:
-    """A queue that callers are sent to needs someone to answer; one that nobody is sent to is probably a slip."""
-    if not context.whole("agents", "queues"):
-        return
-    used = {step.queue for route in routes for step in route.plan.steps if isinstance(step, EnterQueue)}
+def _check_staff(context: Context) -> None:
+    """A queue that callers are sent to needs someone to answer; what nobody is sent to is probably a slip."""
+    routes, plans = context.model.routes, context.model.plans
+    used_plans = {route.plan for route in routes if route.plan is not None}
+    done = [*(route.do or [] for route in routes), *(plans[name] for name in used_plans if name in plans)]
+    used = {step.queue for steps in done for step in steps}
     served = {queue for agent in context.model.agents.values() for queue in agent.queues}
+    for name in plans:
+        if name not in used_plans and context.whole("routes"):
+            context.warn(("plans", name), f'no route does the plan "{name}"', "use it, or take it out", key=True)
     for name in context.model.queues:
-        if name in used and name not in served:
+        if name in used and name not in served and context.whole("agents"):
             remedy = "name it in an agent's queues"
             context.error(("queues", name), f'no agent serves the queue "{name}"', remedy, key=True)
         if name not in used and context.whole("routes", "plans"):

@@ -50,8 +50,12 @@ def _table(context: Context, directory: FilePath) -> Table:
             text = (files("callrouter.core") / "data" / "kr055_exchanges.csv").read_text(encoding="utf-8")
         else:
             text = (directory / chosen).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        context.error(path, f'the table "{chosen}" cannot be read: {error}', "write kr055, or the name of a CSV file")
+    except OSError as error:
+        remedy = "write kr055, or the name of a CSV file"
+        context.error(path, f'the table "{chosen}" cannot be read: {error.strerror}', remedy)
+        return []
+    except UnicodeDecodeError:
+        context.error(path, f'the table "{chosen}" is not UTF-8', "save it as UTF-8 (not CP949/EUC-KR)")
         return []
     return _rows(context, chosen, text)
 

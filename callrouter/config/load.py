@@ -55,11 +55,10 @@ def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[L
     problems = Problems()
     document = read(directory, problems)
     apply_environment(document, environ)
-    unreadable = bool(problems.errors) and not document.sections
     loaded = None
-    if not unreadable:
+    if document.sections or not document.incomplete:
         checked = validate(document, problems)
-        if checked.model is not None:
+        if checked.model is not None and not document.incomplete:
             context = Context(document, checked, checked.model, problems)
             rulebook = compile_rulebook(context, directory)
             settings, missing = compile_settings(context, directory, environ)

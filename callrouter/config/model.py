@@ -15,6 +15,7 @@ from callrouter.config.scalars import (
     Seconds,
     Text,
     Whole,
+    one_or_many,
     parse_hours,
     parse_window,
 )
@@ -183,10 +184,6 @@ class Numbering(Section):
     default_region: Name
 
 
-def _windows(value: object) -> object:
-    return [parse_window(item) for item in (value if isinstance(value, list) else [value])]
-
-
 def _exception(value: object) -> object:
     """``closed``, or hours, or a list of hours."""
     items = value if isinstance(value, list) else [value]
@@ -194,9 +191,14 @@ def _exception(value: object) -> object:
         return []
     if not items or not all(isinstance(item, str) for item in items):
         raise ValueError("this is not closed and not hours; write closed, or 09:00-13:00")
-    return [parse_hours(item) for item in items if isinstance(item, str)]
+    try:
+        return [parse_hours(item) for item in items if isinstance(item, str)]
+    except ValueError as error:
+        message, _, remedy = str(error).partition("; ")
+        raise ValueError(f"{message}; {remedy}, or closed alone") from error
 
 
+Windows = Annotated[list[Annotated[Window, BeforeValidator(parse_window)]], BeforeValidator(one_or_many)]
 OtherHours = Annotated[list[Hours], BeforeValidator(_exception)]
 
 
@@ -206,7 +208,7 @@ class Calendar(Section):
     title: Text | None = None
     zone: Text | None = None
     """IANA name; default: the section ``timezone:``."""
-    open: Annotated[list[Window], BeforeValidator(_windows)] | None = None
+    open: Windows | None = None
     closed_on: Names = Field(default=[])
     """Sets of ``holidays:`` on which it stays closed."""
     exceptions: dict[Day, OtherHours] = Field(default={})
@@ -285,7 +287,7 @@ class When(Section):
     region: Names | None = None
     tenant: Names | None = None
     calendar: Names | None = None
-    caller: Annotated[list[Kind], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] | None = None
+    caller: Annotated[list[Kind], BeforeValidator(one_or_many)] | None = None
     topic: Names | None = None
     trunk: Names | None = None
     """Trunk groups, or PJSIP endpoints."""
@@ -353,6 +355,8 @@ class Route(Section):
 
 
 def _prompt(value: object) -> object:
+    if value is None:
+        raise ValueError("nothing is written here; write what is to be said")
     return {"text": value} if isinstance(value, str) else value
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import yaml
 
 from callrouter.config.problems import Place, Problems
+from callrouter.errors import CallrouterError
 
 MAX_DEPTH = 24
 
@@ -54,27 +55,29 @@ Node = Scalar | Sequence | Mapping
 
 
 def parse(file: str, text: str, problems: Problems) -> Node | None:
-    """The file's one document; None if it is empty or no YAML. Faults go to ``problems``."""
+    """The file's one document; None if it is empty. Faults go to ``problems``.
+
+    Raises UnreadableError for what is no YAML, or nested too deep.
+    """
     try:
         return _Builder(file, problems, yaml.parse(text, Loader=_LOADER)).document()
-    except _TooDeepError as error:
-        problems.error(error.place, f"is nested deeper than {MAX_DEPTH}", "flatten it")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = " ".join(part for part in (error.context, error.problem) if part)
-        problems.error(_place(file, mark), f"is not YAML: {message}", _remedy(message))
+        raise UnreadableError(_place(file, mark), f"is not YAML: {message}", _remedy(message)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        problems.error(Place(file, line), f"is not YAML: {error.reason}", "take the character out")
-    return None
+        raise UnreadableError(Place(file, line), f"is not YAML: {error.reason}", "take it out") from error
 
 
-class _TooDeepError(Exception):
-    """Leaves the builder at the place that is nested too deep."""
+class UnreadableError(CallrouterError):
+    """The file cannot be read any further than ``place``."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(str(place))
+    def __init__(self, place: Place, message: str, remedy: str) -> None:
+        super().__init__(f"{place}: {message}; {remedy}")
         self.place = place
+        self.message = message
+        self.remedy = remedy
 
 
 @dataclass(slots=True)
@@ -101,7 +104,7 @@ class _Builder:
         """The node that begins with ``event``."""
         place = _place(self.file, event.start_mark)
         if depth > MAX_DEPTH:
-            raise _TooDeepError(place)
+            raise UnreadableError(place, f"is nested deeper than {MAX_DEPTH}", "flatten it")
         if isinstance(event, yaml.AliasEvent):
             self.problems.error(place, f"the alias *{event.anchor} is not taken here", "write the value out")
             return Scalar(place, "", True)

@@ -104,7 +104,7 @@ def _wrong(expected: str, text: object, remedy: str) -> ValueError:
     return ValueError(f"{written} is not {expected}; {remedy}")
 
 
-def _one_or_many(value: object) -> object:
+def one_or_many(value: object) -> object:
     """A single text stands for a list of one."""
     return [value] if isinstance(value, str) else value
 
@@ -117,7 +117,7 @@ def _written(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_written)]
-Names = Annotated[list[Text], BeforeValidator(_one_or_many)]
+Names = Annotated[list[Text], BeforeValidator(one_or_many)]
 """One name, or a list of names."""
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Whole = Annotated[int, BeforeValidator(parse_whole)]

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
-from callrouter.config.nodes import Mapping, Node, Scalar, parse
+from callrouter.config.nodes import Mapping, Node, Scalar, UnreadableError, parse
 from callrouter.config.problems import Path, Place, Problems
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -25,6 +25,8 @@ class Document:
     places: dict[Path, Place] = field(default_factory=dict)
     key_places: dict[Path, Place] = field(default_factory=dict)
     hash: str = ""
+    incomplete: bool = False
+    """A file could not be read; nothing should be concluded from what is missing."""
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Where the value at ``path`` (or its key) stands; for a path that is not there, its nearest ancestor."""
@@ -44,12 +46,19 @@ def read(directory: FilePath, problems: Problems) -> Document:
     files = sorted(path for path in directory.glob("*.y*ml") if path.suffix in {".yaml", ".yml"} and path.is_file())
     if not files:
         problems.error(Place(str(directory)), "there is no YAML file here", "name the right directory with --config")
+        document.incomplete = True
     for path in files:
         text = _text(path, problems)
         if text is None:
+            document.incomplete = True
             continue
         digest.update(path.name.encode() + b"\0" + text.encode() + b"\0")
-        node = parse(path.name, text, problems)
+        try:
+            node = parse(path.name, text, problems)
+        except UnreadableError as error:
+            problems.error(error.place, error.message, error.remedy)
+            document.incomplete = True
+            continue
         if node is not None:
             _Merger(document, problems).take(node)
     document.hash = digest.hexdigest()[:12]

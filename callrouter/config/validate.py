@@ -98,6 +98,8 @@ _EMPTY: dict[str, Tree] = {"routes": [], "numbering": {"default_region": "-"}}
 
 def _report(document: Document, details: list[ErrorDetails], paths: list[Path], problems: Problems) -> None:
     for detail, path in zip(details, paths, strict=True):
+        if document.incomplete and len(path) == 1 and detail["type"] == "missing":
+            continue
         at_key = "[key]" in detail["loc"] or detail["type"] == "extra_forbidden"
         place = document.place(path, key=at_key)
         message, remedy = _say(detail, path)
