@@ -156,15 +156,15 @@ class AriSession:
         """One connection, from its begin to its end; returns why it ended."""
         try:
             async with (
-                asyncio.TaskGroup() as group,
                 open_websocket(session, self._peer, self._peer.application) as websocket,
+                asyncio.TaskGroup() as group,
             ):
                 group.create_task(self._read(websocket))
                 await self._synchronise()
                 group.create_task(self._probe())
                 await self._repeat_snapshots()
-        except ExceptionGroup as errors:
-            return expected(errors, *UNREACHABLE, AriError, UnreachableError, _ReplacedError)
+        except Exception as error:
+            return expected(error, *UNREACHABLE, AriError, UnreachableError, _ReplacedError)
         raise AssertionError("snapshots are repeated for ever")
 
     async def _synchronise(self) -> None:

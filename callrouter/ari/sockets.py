@@ -71,8 +71,8 @@ class CommandSocket:
         while True:
             try:
                 await self._serve(session)
-            except ExceptionGroup as errors:
-                error = expected(errors, *UNREACHABLE, AriError, UnreachableError, _ReplacedError)
+            except Exception as problem:
+                error = expected(problem, *UNREACHABLE, AriError, UnreachableError, _ReplacedError)
                 if isinstance(error, _ReplacedError):
                     _log.warning("ari.command_socket_replaced", site=self._peer.site, application=self._application)
                     return
@@ -96,8 +96,8 @@ class CommandSocket:
 
     async def _serve(self, session: aiohttp.ClientSession) -> None:
         async with (
-            asyncio.TaskGroup() as group,
             open_websocket(session, self._peer, self._application) as websocket,
+            asyncio.TaskGroup() as group,
         ):
             await self._try(websocket)
             self._open()

@@ -87,11 +87,22 @@ def _ending(message: aiohttp.WSMessage, websocket: aiohttp.ClientWebSocketRespon
     return f"Asterisk closed the websocket (code {websocket.close_code})"
 
 
-def expected(errors: ExceptionGroup[Exception], *kinds: type[Exception]) -> Exception:
-    """The first error of one of these kinds; raises the group itself if it holds anything else, which is a defect."""
-    known, others = errors.split(kinds)
+def expected(error: Exception, *kinds: type[Exception]) -> Exception:
+    """The error itself, or the first in a group, if it is of these kinds; raises it if not, for it is a defect.
+
+    A task group whose child fails while the group is being cancelled reports the failure and drops the cancellation
+    (Python before 3.13), so that the caller would go on: the cancellation is raised again here.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
+    if not isinstance(error, ExceptionGroup):
+        if isinstance(error, kinds):
+            return error
+        raise error
+    known, others = error.split(kinds)
     if known is None or others is not None:
-        raise errors
+        raise error
     first: Exception = known.exceptions[0]
     while isinstance(first, ExceptionGroup):
         first = first.exceptions[0]
