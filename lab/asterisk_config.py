@@ -62,6 +62,7 @@ MODULES: tuple[str, ...] = (
     "func_pjsip_contact",
     "func_devstate",
     "app_dial",
+    "app_exec",
     "app_playback",
     "app_playtones",
     "app_queue",

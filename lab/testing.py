@@ -16,6 +16,15 @@ PROMPT_S = 1.0
 DEADLINE_S = 3
 FALLBACK_RINGS_S = 4
 
+# A queue of Asterisk's own, as an existing PBX has, for the sample that asks callrouter over FastAGI.
+QUEUES = """\
+[general]
+[agi-sample]
+strategy=ringall
+timeout=10
+member => PJSIP/201
+"""
+
 PROMPT_HZ: Mapping[str, float] = MappingProxyType(
     {
         "welcome": 520.0,
@@ -53,6 +62,7 @@ def asterisk_for_tests(
         rtp_range=(20000, 29999),
         phones=phones,
         global_variables=variables,
+        queues=QUEUES,
     )
     for name, frequency_hz in PROMPT_HZ.items():
         path = instance.sounds_dir / "callrouter" / f"{name}.wav"

@@ -1,0 +1,68 @@
+# callrouter: everything a developer or a curious operator does, one word each.
+#
+#   make run     start the whole thing on this machine: Asterisk, PostgreSQL, the daemon with the sample configuration
+#   make call    place one call from a simulated resident to a simulated counselor, and show its record
+#   make test    every test, on a real Asterisk and a real PostgreSQL
+#   make check   the quick half: style, types, import contracts, unit tests
+#   make bench   the benchmarks, side by side with Asterisk's own queue
+#   make lab     have the lab's Asterisk and its callers and phones, without starting anything
+#   make clean   remove what the above left here; passwords of the lab included
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lab run call test check bench clean
+
+help:
+	@sed -n '3,9s/^#   //p' Makefile
+
+venv: $(READY)
+
+# Made anew whenever the dependencies may have changed.
+$(READY): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "callrouter needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+	         "Install one and say: make PYTHON=python3.11 ..." >&2; exit 3; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { test "$$(id -u)" = 0 && test -e /etc/debian_version && \
+	    { echo "installing python3-venv ..."; apt-get update -qq; \
+	      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv; } >&2 && \
+	    $(PYTHON) -c 'import venv, ensurepip'; } || \
+	  { echo "Python's venv module is missing; install it with: sudo apt-get install -y python3-venv" >&2; exit 3; }
+	@echo "preparing $(VENV) (Python packages; a minute the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+lab: $(READY)
+	@$(BIN)/python -m lab build
+
+run: $(READY)
+	@$(BIN)/python -m lab run
+
+call: $(READY)
+	@$(BIN)/python -m lab call
+
+# One run of pytest, which takes the unit tests first, then PostgreSQL, then Asterisk (tests/conftest.py).
+test: $(READY)
+	@$(BIN)/python -m lab build
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m 'not asterisk and not postgres'
+
+bench: $(READY)
+	@$(BIN)/python -m lab build
+	@$(BIN)/python -m bench
+
+clean:
+	@$(PYTHON) -m lab.clean
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
