@@ -78,6 +78,7 @@ class DatabaseHealth:
     delivered: int
     set_aside: int
     last_error: str | None
+    """Why it is not connected; None while it is."""
     since: datetime
     """When ``connected`` last changed."""
 
@@ -192,8 +193,10 @@ class CdrWriter:
             pass
 
     async def _note_failure(self, error: str) -> None:
-        if self._connected or error != self._last_error:
+        if self._connected or self._last_error is None:
             log.warning("database.unavailable", error=error, backlog=self._backlog)
+        elif error != self._last_error:
+            log.debug("database.still_unavailable", error=error)
         if self._connected:
             self._since = datetime.now(UTC)
         self._connected = False
@@ -201,10 +204,11 @@ class CdrWriter:
         try:
             self._backlog = await self._outbox.backlog()
         except JournalError as exc:
-            self._last_error = f"{error}; {exc}"
+            log.debug("database.backlog_unknown", error=str(exc))
 
     def _note_success(self) -> None:
         if not self._connected:
             log.info("database.available", backlog=self._backlog)
             self._connected = True
+            self._last_error = None
             self._since = datetime.now(UTC)

@@ -8,6 +8,7 @@ All of this blocks, for half a second (three when the data directory is new): ca
 """
 
 import logging
+import shutil
 import subprocess
 import time
 import warnings
@@ -37,15 +38,18 @@ class EmbeddedPostgres:
         """
         package = _package()
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        for tries_left in range(_TRIES - 1, -1, -1):
+        is_new = not any(self.data_dir.iterdir())
+        faults: list[Exception] = []
+        while len(faults) < _TRIES:
             try:
                 return self._start(package)
             except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as exc:
-                if not tries_left:
-                    message = f"{self.data_dir}: PostgreSQL does not start ({exc}); see {self.data_dir / 'log'}"
-                    raise UnreachableError(message) from exc
+                faults.append(exc)
+            if is_new and self.pid is None:
+                _empty(self.data_dir)  # half made, it could never be started
             time.sleep(_PAUSE_S)
-        raise AssertionError("the last try returned or raised")
+        message = f"{self.data_dir}: PostgreSQL does not start ({faults[0]}); see {self.data_dir / 'log'}"
+        raise UnreachableError(message) from faults[0]
 
     def stop(self) -> None:
         """Stop it, whoever started it; nothing happens if it does not run.
@@ -90,6 +94,14 @@ class EmbeddedPostgres:
         there = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608 - our own constant
         if not subprocess.check_output((*psql, "-c", there), timeout=30).strip():
             subprocess.check_output((*psql, "-c", f"CREATE DATABASE {DATABASE}"), timeout=30)
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def _package() -> ModuleType:
