@@ -21,6 +21,8 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     queues = _queues(context)
     agents = _agents(context)
     _check_staff(context)
+    if not context.model.sites and context.whole("sites"):
+        context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
     if context.problems.errors or geography is None or not routes:
         return None

@@ -38,6 +38,8 @@ class Context:
 
         True only if the definition is sound, too: a faulty one was reported where it stands.
         """
+        if section in self.checked.damaged and section not in self.checked.names:
+            return False  # The section as a whole is unusable, and that was reported.
         if name not in self.names(section):
             self.error(path, f'unknown {section.removesuffix("s")} "{name}"', nearest(name, self.names(section)))
             return False

@@ -1,0 +1,147 @@
+"""``callrouter check`` and ``callrouter explain``."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from callrouter.cli import main
+from callrouter.config import load
+from callrouter.core.decision import CallFacts
+from callrouter.core.ids import SiteName
+
+SAMPLE = Path(__file__).parents[2] / "config"
+BAD = Path(__file__).parents[1] / "bad_config"
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_ARI_PASSWORD", "x")
+    monkeypatch.delenv("CALLROUTER_CONFIG", raising=False)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+def broken(folder: Path) -> Path:
+    for path in (BAD / "base").glob("*.yaml"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "routes.yaml").write_bytes((BAD / "routes.several-faults-at-once.yaml").read_bytes())
+    (folder / "more.yaml").write_text("plans: {spare: [hangup]}")
+    return folder
+
+
+def test_check_is_content_with_the_sample() -> None:
+    result = run("check", "--config", str(SAMPLE))
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{SAMPLE}: fine (2 queues, 8 agents, version ")
+
+
+def test_check_prints_every_fault_and_says_no(tmp_path: Path) -> None:
+    result = run("check", "--config", str(broken(tmp_path)))
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 4
+    assert 'routes.yaml:8:5: unknown key "doo"; did you mean "do"?' in result.stdout
+    assert result.stderr == f"{tmp_path}: 4 faults\n"
+
+
+def test_check_gives_faults_to_programs(tmp_path: Path) -> None:
+    result = run("check", "--config", str(broken(tmp_path)), "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert (report["ok"], report["hash"], len(report["errors"])) == (False, None, 4)
+    assert report["errors"][0] == {
+        "file": "routes.yaml",
+        "line": 8,
+        "column": 5,
+        "message": 'unknown key "doo"',
+        "remedy": 'did you mean "do"?',
+    }
+    good = json.loads(run("check", "--config", str(SAMPLE), "--json").stdout)
+    assert (good["ok"], good["errors"], good["warnings"], len(good["hash"])) == (True, [], [], 12)
+
+
+def test_check_shows_warnings_and_missing_secrets_without_saying_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(tmp_path)
+    monkeypatch.delenv("CALLROUTER_ARI_PASSWORD")
+    (tmp_path / "routes.yaml").write_bytes((BAD / "base" / "routes.yaml").read_bytes())
+    result = run("check", "--config", str(tmp_path))
+    assert result.exit_code == 0
+    assert 'warning: more.yaml:1:9: no route does the plan "spare"; use it, or take it out' in result.stdout
+    assert 'note: the ARI password of site "hall" is not set; set it in $TEST_PASSWORD' in result.stdout
+
+
+def test_explain_shows_every_rule_that_was_looked_at() -> None:
+    result = run("explain", "--config", str(SAMPLE), "--from", "0552251234", "--to", "120", "--at", "2026-11-24T17:56")
+    assert result.exit_code == 0
+    assert "changwon-day: tenant changwon; calendar weekday-day open until 18:00, for 4 min" in result.stdout
+    assert "wait in queue changwon, at most 600 s" in result.stdout
+    assert "agents    201, 202, 203, 204, 205, 206, 301, 302" in result.stdout
+
+
+def test_explain_gives_the_stated_keys_to_programs() -> None:
+    result = run(
+        "explain", "--config", str(SAMPLE), "--from", "0557421234", "--at", "2026-11-24T10:30:00+00:00", "--json"
+    )
+    data = json.loads(result.stdout)
+    assert (data["region"], data["region_source"], data["tenant"]) == ("jinju", "exchange", "gyeongnam")
+    assert (data["calendars"], data["rule"]) == (["weekday-night"], "gyeongnam-night")
+    assert data["steps"] == [
+        {"announce": "night-welcome"},
+        {"queue": "gyeongnam", "max_wait_s": 600.0},
+        {"announce": "all-busy"},
+        {"hangup": 16},
+    ]
+    assert [(entry["rule"], entry["matched"]) for entry in data["trace"]] == [
+        ("changwon-day", False),
+        ("changwon-night", False),
+        ("gyeongnam-day", False),
+        ("gyeongnam-night", True),
+    ]
+
+
+def test_explain_without_a_time_takes_now() -> None:
+    assert run("explain", "--config", str(SAMPLE)).exit_code == 0
+
+
+def test_explain_says_how_a_time_is_written() -> None:
+    result = run("explain", "--config", str(SAMPLE), "--at", "teatime")
+    assert result.exit_code == 2
+    assert "'teatime' is not a time; write it as 2026-11-24T19:30" in result.stderr
+
+
+def test_explain_refuses_a_faulty_configuration(tmp_path: Path) -> None:
+    result = run("explain", "--config", str(broken(tmp_path)))
+    assert result.exit_code == 1
+    assert 'unknown key "doo"' in result.stderr
+
+
+SEOUL = ZoneInfo("Asia/Seoul")
+LOADED = load(SAMPLE, {})
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["0552251234", "01023456789", "", "0557421234", "+12125550123", "junk"]),
+    st.integers(0, 366 * 24 * 60).map(lambda m: datetime(2026, 1, 1, tzinfo=SEOUL) + timedelta(minutes=m)),
+)
+def test_explain_tells_what_the_daemon_decides(caller: str, moment: datetime) -> None:
+    decision = LOADED.rulebook.router.decide(CallFacts("120", SiteName("gyeongnam"), caller), moment)
+    told = json.loads(
+        run("explain", "--config", str(SAMPLE), "--from", caller, "--at", moment.isoformat(), "--json").stdout
+    )
+    assert told["rule"] == decision.rule
+    assert told["region"] == decision.region
+    assert told["calendars"] == list(decision.calendars)
+    assert [(e["rule"], e["where"], e["matched"], e["why"]) for e in told["trace"]] == [
+        (e.rule, e.where, e.matched, e.why) for e in decision.trace
+    ]
+    assert told["config_hash"] == decision.config_hash

@@ -1,0 +1,89 @@
+"""What texts mean."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callrouter.config.scalars import parse_date, parse_duration, parse_hours, parse_whole, parse_window
+from callrouter.core.calendars import Hours
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("20", 20),
+        ("20s", 20),
+        ("2 min", 120),
+        ("1.5h", 5400),
+        ("1 min 30 s", 90),
+        ("500ms", 0.5),
+        ("1d", 86400),
+        ("0", 0),
+    ],
+)
+def test_durations_are_seconds_or_carry_their_unit(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1 fortnight", "1 min 30", "20 s later", "1e3", "9999d", None, ["1"]])
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="is not a duration; write seconds"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("09:00-18:00", Hours(540, 1080)),
+        ("9:00 - 18:00", Hours(540, 1080)),
+        ("09:00–18:00", Hours(540, 1080)),
+        ("18:00-24:00", Hours(1080, 1440)),
+        ("18:00-00:00", Hours(1080, 1440)),
+        ("00:00-24:00", Hours(0, 1440)),
+        ("18:00-09:00", Hours(1080, 1980)),
+    ],
+)
+def test_hours_run_to_their_end_on_the_same_or_the_next_day(text: str, hours: Hours) -> None:
+    assert parse_hours(text) == hours
+
+
+@pytest.mark.parametrize("text", ["", "09:00", "24:00-25:00", "09:60-10:00", "9-18", "24:00-09:00", "09:00-24:01"])
+def test_what_is_no_hours_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not hours; write them as 09:00-18:00"):
+        parse_hours(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("mon-fri 09:00-18:00", {0, 1, 2, 3, 4}),
+        ("Sat,Sun 09:00-18:00", {5, 6}),
+        ("fri-mon 09:00-18:00", {4, 5, 6, 0}),
+        ("mon, wed-thu 09:00-18:00", {0, 2, 3}),
+        ("daily 09:00-18:00", {0, 1, 2, 3, 4, 5, 6}),
+        ("sun 09:00-18:00", {6}),
+    ],
+)
+def test_days_are_names_lists_and_ranges(text: str, days: set[int]) -> None:
+    assert parse_window(text).days == days
+
+
+@pytest.mark.parametrize("text", ["09:00-18:00", "monday 09:00-18:00", "mon- 09:00-18:00", "mon,, 09:00-18:00", 5])
+def test_what_are_no_days_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="is not opening hours; write days and hours"):
+        parse_window(text)
+
+
+@pytest.mark.parametrize("parser", [parse_duration, parse_whole, parse_date, parse_window, parse_hours])
+@given(text=st.text(max_size=20) | st.from_regex(r"[a-z0-9:, -]{1,20}", fullmatch=True))
+def test_no_text_gives_anything_but_a_value_or_a_message_with_a_remedy(
+    parser: Callable[[str], object], text: str
+) -> None:
+    refused = None
+    try:
+        parser(text)
+    except ValueError as error:
+        refused = str(error)
+    assert refused is None or refused.partition("; ")[2]

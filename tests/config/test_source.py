@@ -1,0 +1,93 @@
+"""Reading YAML: text as written, places, and files that are no good."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callrouter.config import nodes, source
+from callrouter.config.nodes import UnreadableError, parse
+from callrouter.config.problems import Place, Problems
+from callrouter.config.source import read
+
+
+def read_text(folder: Path, text: str | bytes) -> tuple[source.Document, list[str]]:
+    data = text.encode() if isinstance(text, str) else text
+    (folder / "a.yaml").write_bytes(data)
+    problems = Problems()
+    document = read(folder, problems)
+    return document, [str(problem) for problem in problems.errors]
+
+
+def test_scalars_stay_the_text_that_was_written(tmp_path: Path) -> None:
+    document, problems = read_text(tmp_path, "a: [17:00, 0552, no, 1_000, 1.0, ~, '', \"~\", null, 2026-12-25, =, <<]")
+    assert problems == []
+    assert document.sections["a"] == [
+        "17:00", "0552", "no", "1_000", "1.0", None, "", "~", None, "2026-12-25", "=", "<<",
+    ]  # fmt: skip
+
+
+def test_every_value_and_key_knows_its_place(tmp_path: Path) -> None:
+    document, _ = read_text(tmp_path, "a:\n  b: [x,\n    y]\n")
+    assert document.place(("a", "b", 1)) == Place("a.yaml", 3, 5)
+    assert document.place(("a", "b"), key=True) == Place("a.yaml", 2, 3)
+    assert document.place(("a", "b", 7, "deeper")) == Place("a.yaml", 2, 6)
+    assert document.place(("nowhere",)) == Place("callrouter.yaml")
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
+    document, problems = read_text(tmp_path, b"\xef\xbb\xbfa: |\r\n  x\r\n  y\r\n")
+    assert (document.sections, problems) == ({"a": "x\ny\n"}, [])
+
+
+def test_a_file_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    document, problems = read_text(tmp_path, "a: 1\nb: 창원".encode("cp949"))
+    assert problems == ["a.yaml:2:1: is not UTF-8; save it as UTF-8 (not CP949/EUC-KR)"]
+    assert document.incomplete
+
+
+def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_FILE_BYTES", 10)
+    _, problems = read_text(tmp_path, "a: 0123456789")
+    assert problems == ["a.yaml:1:1: has 13 bytes; keep a file under 10; split it"]
+
+
+def test_a_control_character_is_named_with_its_line(tmp_path: Path) -> None:
+    _, problems = read_text(tmp_path, "a: 1\nb: \x07")
+    assert problems == ["a.yaml:2:1: is not YAML: control characters are not allowed; take it out"]
+
+
+def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (tmp_path / "a.yaml").touch()
+    problems = Problems()
+    read(tmp_path, problems)
+    assert list(map(str, problems.errors)) == [
+        "a.yaml:1:1: cannot be read: Permission denied; let the daemon's user read it"
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n...\n", "~\n"])
+def test_an_empty_file_holds_nothing_and_is_no_fault(tmp_path: Path, text: str) -> None:
+    document, problems = read_text(tmp_path, text)
+    assert (document.sections, problems, document.incomplete) == ({}, [], False)
+
+
+def test_deep_nesting_is_refused_and_crashes_nothing(tmp_path: Path) -> None:
+    _, problems = read_text(tmp_path, "[" * 200_000)
+    assert problems == [f"a.yaml:1:{nodes.MAX_DEPTH + 2}: is nested deeper than {nodes.MAX_DEPTH}; flatten it"]
+
+
+@given(st.text(st.sampled_from("ab:-[]{},&*!|>'\"%@` \n\t#?~"), max_size=40) | st.text(max_size=40))
+def test_whatever_stands_in_a_file_is_read_or_refused_with_a_place(text: str) -> None:
+    problems = Problems()
+    refused = None
+    try:
+        parse("a.yaml", text, problems)
+    except UnreadableError as error:
+        refused = error
+    assert refused is None or (refused.place.line >= 1 and refused.remedy)
