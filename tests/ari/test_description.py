@@ -26,8 +26,8 @@ def complaints(documents: dict[str, dict[str, Any]], about: str = "POST channels
     return [line.removeprefix(about).strip() for line in description.check(documents) if line.startswith(about)]
 
 
-def model(name: str, **properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {"events": {"models": {name: {"properties": properties}}}}
+def model(model_name: str, /, **properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {"events": {"models": {model_name: {"properties": properties}}}}
 
 
 def test_a_description_that_agrees_gives_nothing_to_say() -> None:
