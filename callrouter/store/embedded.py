@@ -2,7 +2,8 @@
 
 It listens on a Unix socket in its data directory (or, if that path is too long for one, in the user's runtime
 directory), never on the network. PostgreSQL refuses to run as root: the package then makes a system user ``pgserver``
-and opens the folders above the data directory for it to pass through.
+and opens the folders above the data directory for it to pass through. They must stay open: a server that can no longer
+reach its files ends.
 
 All of this blocks, for half a second (three when the data directory is new): call it with ``asyncio.to_thread``.
 """

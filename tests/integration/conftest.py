@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder that a server of another user can reach. Not below pytest's own: each new session closes that again."""
+    with tempfile.TemporaryDirectory(prefix="callrouter-test-") as folder:
+        yield Path(folder)
+
+
 def _other_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
@@ -33,10 +41,9 @@ async def _sql(url: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres(open_folder: Path) -> Iterator[str]:
     """The URL of the session's server; its database ``migrated`` is the template."""
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    server = EmbeddedPostgres(folder / "data")
+    server = EmbeddedPostgres(open_folder / "session")
     url = server.start()
 
     async def make_template() -> None:

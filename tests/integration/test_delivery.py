@@ -193,9 +193,9 @@ async def test_a_server_that_does_not_answer_is_given_up_and_tried_again(journal
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, str]]:
+def own_server(open_folder: Path, tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, str]]:
     """A server of the test's own, to be ill-treated."""
-    server = EmbeddedPostgres(tmp_path / "data")
+    server = EmbeddedPostgres(open_folder / tmp_path.name)
     yield server, server.start()
     server.stop()
 
@@ -259,12 +259,12 @@ async def test_a_server_that_is_away_for_a_while_costs_one_log_line_each_way(
     assert [event for event in events if event in said] == said
 
 
-def test_the_private_server_starts_once_and_stops_from_anywhere(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / "data")
+def test_the_private_server_starts_once_and_stops_from_anywhere(open_folder: Path) -> None:
+    server = EmbeddedPostgres(open_folder / "once")
     try:
         url = server.start()
         pid = server.pid
-        again = EmbeddedPostgres(tmp_path / "data")
+        again = EmbeddedPostgres(open_folder / "once")
         assert (again.start(), again.pid) == (url, pid)
         again.stop()
         assert server.pid is None
