@@ -1,7 +1,7 @@
 """A phone with real sound: one baresip process, told what to do and asked what happens over its ``ctrl_tcp``.
 
-Works with baresip 1.0 and 1.1 (Debian 12 and 13). It needs no sound card: it speaks a WAV file or silence, and records both
-directions with its ``sndfile`` module.
+Works with baresip 1.0 and 1.1 (Debian 12 and 13). It needs no sound card: it speaks a WAV file or silence, and
+records both directions with its ``sndfile`` module.
 """
 
 import asyncio
