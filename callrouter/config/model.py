@@ -295,7 +295,12 @@ class When(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> "When":
-        if all(getattr(self, name) in (None, []) for name in type(self).model_fields):
+        values = [getattr(self, name) for name in type(self).model_fields]
+        if [] in values:
+            raise ValueError(
+                "a condition with an empty list would hold for nothing; write a value, or take the key out"
+            )
+        if all(value is None for value in values):
             raise ValueError("there is no condition here; write one, or take the key out")
         return self
 

@@ -4,6 +4,7 @@ from callrouter.config import model
 from callrouter.config.geography import endpoints_of
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
+from callrouter.config.shadows import Shadows
 from callrouter.core.causes import Cause
 from callrouter.core.ids import CalendarName, PromptName, QueueName, RegionName, RuleId, TenantName, TopicName
 from callrouter.core.numbers import parse
@@ -155,35 +156,12 @@ def _check_order(context: Context) -> None:
     if last.when is not None and is_last:
         remedy = "add a route without when: behind it"
         context.error(("routes", index, "id"), f'the last route "{last.id}" does not take every call', remedy)
-    for position, (index, route) in enumerate(routes):
-        for earlier_index, earlier in routes[:position]:
-            if _takes_all_of(context, earlier.when, route.when):
-                place = context.document.place(("routes", earlier_index, "id"))
-                message = f'the route "{route.id}" is never reached: "{earlier.id}" ({place}) takes all of its calls'
-                context.error(("routes", index, "id"), message, "move it up, or take it out")
-                break
-
-
-def _takes_all_of(context: Context, wide: model.When | None, narrow: model.When | None) -> bool:
-    """Whether what ``narrow`` takes, ``wide`` takes too, as far as can be seen from the words."""
-    if wide is None:
-        return True
-    if narrow is None:
-        return False
-    for name in ("dialed", "region", "tenant", "calendar", "caller", "topic", "trunk"):
-        some, few = getattr(wide, name), getattr(narrow, name)
-        if some and not _covers(context, name, some, few, narrow):
-            return False
-    return wide.unless is None or wide.unless == narrow.unless
-
-
-def _covers(context: Context, name: str, some: list[str], few: list[str] | None, narrow: model.When) -> bool:
-    if name == "tenant" and few is None and narrow.region:
-        regions = context.model.regions
-        return all(region in regions and regions[region].tenant in some for region in narrow.region)
-    if few is None:
-        return False
-    if name == "dialed":
-        prefixes = tuple(number[:-1] for number in some if number.endswith("*"))
-        return all(number in some or (prefixes and number.startswith(prefixes)) for number in few)
-    return set(few) <= set(some)
+    shadows = Shadows(context.model)
+    for index, route in routes:
+        found = shadows.of(route.when)
+        if found is not None:
+            earlier = context.model.routes[found]
+            place = context.document.place(("routes", context.checked.route_indexes[found], "id"))
+            message = f'the route "{route.id}" is never reached: "{earlier.id}" ({place}) takes all of its calls'
+            context.error(("routes", index, "id"), message, "move it up, or take it out")
+        shadows.add(route.when)
