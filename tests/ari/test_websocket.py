@@ -8,14 +8,14 @@ from callrouter.ari.websocket import expected
 from callrouter.errors import UnreachableError
 
 
-def test_an_expected_error_is_found_alone_and_inside_groups() -> None:
+async def test_an_expected_error_is_found_alone_and_inside_groups() -> None:
     error = UnreachableError("away")
 
     assert expected(error, UnreachableError) is error
     assert expected(ExceptionGroup("", [ExceptionGroup("", [error])]), UnreachableError) is error
 
 
-def test_a_defect_is_not_hidden_by_an_expected_error_beside_it() -> None:
+async def test_a_defect_is_not_hidden_by_an_expected_error_beside_it() -> None:
     with pytest.raises(KeyError):
         expected(KeyError("defect"), UnreachableError)
     with pytest.raises(ExceptionGroup):
