@@ -260,7 +260,7 @@ class Ruleset:
         self.geography = geography
         self.calendars = calendars
         self.config_hash = config_hash
-        # What calendars say changes at most once a minute; explaining them is the dearest part of a decision.
+        # What calendars say is the same for a whole minute; explaining them is the dearest part of a decision.
         self._minute = -1
         self._states: dict[CalendarName, CalendarState] = {}
 
@@ -300,10 +300,8 @@ class Ruleset:
         """What every calendar says at this minute."""
         minute = int(at.timestamp() // 60)
         if minute != self._minute:
-            # Taken at the minute's beginning, so that the words do not depend on which call asked first.
-            start = at.replace(second=0, microsecond=0)
             self._states = {
-                name: CalendarState(calendar.is_open(start), calendar.explain(start))
+                name: CalendarState(calendar.is_open(at), calendar.explain(at))
                 for name, calendar in self.calendars.items()
             }
             self._minute = minute

@@ -58,6 +58,14 @@ def test_a_route_that_is_called_unreachable_gets_no_call_that_the_other_does_not
     assert found is not None or later not in earlier
 
 
+def test_a_tenant_covers_its_regions_and_no_others() -> None:
+    shadows = Shadows(MODEL)
+    shadows.add(When(tenant=["town"]))
+    assert shadows.of(When(region=["city", "village"])) == 0
+    assert shadows.of(When(region=["city", "province"])) is None
+    assert shadows.of(When(region=["province", "city"])) is None
+
+
 def test_ten_thousand_routes_that_share_nothing_are_told_apart_quickly() -> None:
     shadows = Shadows(MODEL)
     for number in range(10_000):
