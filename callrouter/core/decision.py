@@ -121,3 +121,11 @@ class Decision:
     def closed(self) -> bool:
         """Whether the plan tells the caller that no one will come: no queue and no hand-over in it."""
         return all(isinstance(step, Announce | HangUp) for step in self.plan.steps)
+
+    @property
+    def explanation(self) -> str:
+        """The trace in words, a line for each rule, as it stands in the CDR."""
+        why = self.extra.get("region_why", "")
+        region = f"region {self.region or 'unknown'} ({self.region_source}{': ' + why if why else ''})"
+        lines = [f"{'>' if entry.matched else '-'} {entry.rule} [{entry.where}] {entry.why}" for entry in self.trace]
+        return "\n".join([region, *lines])

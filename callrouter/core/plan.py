@@ -2,39 +2,39 @@
 
 A plan is a tuple of steps carried out in order. It always ends in a step after which nothing more is needed: a queue
 without a time limit, a hand-over, or a hang-up.
+
+Steps are recorded with the call (a caller keeps his plan over a reload and a restart of the daemon), hence the tags.
 """
 
-from dataclasses import dataclass
+from typing import assert_never
+
+import msgspec
 
 from callrouter.core.causes import Cause
 from callrouter.core.ids import PromptName, QueueName
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(msgspec.Struct, frozen=True, tag="announce"):
     """Answer, if that has not been done, and play a prompt to its end."""
 
     prompt: PromptName
 
 
-@dataclass(frozen=True, slots=True)
-class EnterQueue:
+class EnterQueue(msgspec.Struct, frozen=True, tag="queue"):
     """Wait in a queue until a counselor answers, for at most ``max_wait_s`` seconds (None: without limit)."""
 
     queue: QueueName
     max_wait_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
+class HandOver(msgspec.Struct, frozen=True, tag="hand-over"):
     """Leave the application and go on in the dialplan."""
 
     context: str
     extension: str
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(msgspec.Struct, frozen=True, tag="hang-up"):
     """End the call."""
 
     cause: Cause = Cause.NORMAL_CLEARING
@@ -43,8 +43,7 @@ class HangUp:
 Step = Announce | EnterQueue | HandOver | HangUp
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Named steps; see the module."""
 
     name: str
@@ -67,3 +66,5 @@ def is_final(step: Step) -> bool:
             return limit is None
         case Announce():
             return False
+        case _:
+            assert_never(step)

@@ -1,0 +1,71 @@
+"""A counselor as the exchange sees one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from callrouter.core.cdr import OfferResult
+from callrouter.core.ids import ChannelId
+from callrouter.core.rulebook import AgentSpec, Limits
+
+
+class AgentState(StrEnum):
+    """What a counselor is doing."""
+
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    """Picked for a caller; the phone is being called."""
+    RINGING = "ringing"
+    ON_CALL = "on-call"
+    WRAP_UP = "wrap-up"
+    RESTING = "resting"
+    """Left alone for a while after an offer that failed."""
+
+
+@dataclass(slots=True)
+class Agent:
+    """A counselor's state; times are aware UTC.
+
+    ``idle_since`` orders the counselors who are available: the one who has been idle longest is rung first. An offer
+    that came to nothing through no fault of the counselor leaves it as it was.
+    """
+
+    spec: AgentSpec
+    state: AgentState
+    since: datetime
+    idle_since: datetime
+    leg: ChannelId | None = None
+    misses: int = 0
+    """Offers missed in a row."""
+    retired: bool = False
+    """No longer in the rules; leaves when the present call is over."""
+
+    def change(self, state: AgentState, at: datetime) -> None:
+        """Enter ``state``."""
+        self.state = state
+        self.since = at
+
+
+_BLAMED = frozenset({OfferResult.NO_ANSWER, OfferResult.BUSY, OfferResult.REJECTED, OfferResult.UNREACHABLE})
+
+
+def is_blamed(result: OfferResult) -> bool:
+    """Whether an offer that ended so counts as one that the counselor missed."""
+    return result in _BLAMED
+
+
+def rest_after(result: OfferResult, limits: Limits) -> float:
+    """How many seconds a counselor is left alone after an offer ended with ``result`` (not ``ANSWERED``)."""
+    match result:
+        case OfferResult.NO_ANSWER:
+            return limits.rest_after_no_answer_s
+        case OfferResult.BUSY:
+            return limits.rest_after_busy_s
+        case OfferResult.REJECTED:
+            return limits.rest_after_rejected_s
+        case OfferResult.UNREACHABLE:
+            return limits.rest_after_unreachable_s
+        case OfferResult.CONGESTION | OfferResult.FAILED:
+            return limits.retry_after_congestion_s
+        case _:
+            return 0.0

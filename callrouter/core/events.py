@@ -1,0 +1,164 @@
+"""What the outside tells the exchange. Each event is handed over with the time at which it was seen."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from callrouter.core.decision import CallFacts
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, SiteName, TrunkName
+from callrouter.core.rulebook import Rulebook
+
+
+class TimerKind(StrEnum):
+    """What a timer is for."""
+
+    ANNOUNCEMENT = "announcement"
+    WAIT = "wait"
+    RING = "ring"
+    CONNECT = "connect"
+    CLEARING = "clearing"
+    DEAD_MAN = "dead-man"
+    LEG = "leg"
+    """A leg that we hung up has not ended."""
+    AGENT = "agent"
+    """Wrap-up, or the rest after an offer that failed, is over."""
+    TRUNK = "trunk"
+    """A trunk group that was congested may be tried again."""
+
+
+TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName]
+
+
+class CallArrived(msgspec.Struct, frozen=True, gc=False):
+    """A caller's channel entered the application. ``call`` is a fresh id."""
+
+    call: CallId
+    channel: ChannelId
+    facts: CallFacts
+
+
+class CallerLeft(msgspec.Struct, frozen=True, gc=False):
+    """A caller's channel left the application: hung up, or taken away by the dialplan."""
+
+    channel: ChannelId
+    cause: int = 16
+
+
+class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
+    """An announcement came to its end, or could not be played."""
+
+    playback: PlaybackId
+
+
+class LegRang(msgspec.Struct, frozen=True, gc=False):
+    """A leg of ours rings at the phone."""
+
+    channel: ChannelId
+
+
+class LegAnswered(msgspec.Struct, frozen=True, gc=False):
+    """A leg of ours was answered."""
+
+    channel: ChannelId
+
+
+class LegEnded(msgspec.Struct, frozen=True, gc=False):
+    """A leg of ours is gone (Q.850 ``cause``)."""
+
+    channel: ChannelId
+    cause: int
+
+
+class LegRefused(msgspec.Struct, frozen=True, gc=False):
+    """Asterisk would not make the leg: it never existed. ``endpoint`` if the phone cannot be reached at all."""
+
+    channel: ChannelId
+    endpoint: bool
+
+
+class LegUncertain(msgspec.Struct, frozen=True, gc=False):
+    """Whether Asterisk made the leg is not known: the request timed out or its socket was lost."""
+
+    channel: ChannelId
+
+
+class Bridged(msgspec.Struct, frozen=True, gc=False):
+    """Caller and leg are in the bridge."""
+
+    call: CallId
+    bridge: BridgeId
+
+
+class BridgeFailed(msgspec.Struct, frozen=True, gc=False):
+    """Caller and leg could not be put into the bridge, or nobody knows."""
+
+    call: CallId
+    bridge: BridgeId
+
+
+class TimerFired(msgspec.Struct, frozen=True, gc=False):
+    """A timer that the exchange set has run out."""
+
+    key: TimerKey
+
+
+class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
+    """One channel in a site's snapshot."""
+
+    channel: ChannelId
+    state: str
+    """Asterisk's word: ``Down``, ``Ring``, ``Ringing``, ``Up`` …"""
+    inbound: CallFacts | None
+    """For a channel that the dialplan sent into our application: what it says of the call."""
+    fresh_call: CallId | None = None
+    """An id to use if this inbound channel turns out to be unknown."""
+
+
+class SiteUp(msgspec.Struct, frozen=True):
+    """A site is connected, with everything in it that is ours.
+
+    ``requested_at`` is when the snapshot was asked for: what we made after it may rightly be missing from it.
+    Sent again from time to time; taking the same snapshot twice changes nothing.
+    """
+
+    site: SiteName
+    requested_at: datetime
+    channels: Mapping[ChannelId, ChannelSeen]
+    bridges: frozenset[BridgeId]
+
+
+class SiteDown(msgspec.Struct, frozen=True):
+    """A site cannot be reached; its calls go on without us."""
+
+    site: SiteName
+
+
+class DrainRequested(msgspec.Struct, frozen=True):
+    """Take no new calls."""
+
+
+class RulebookReplaced(msgspec.Struct, frozen=True):
+    """New rules, from the next call on; calls in progress keep their decision."""
+
+    rulebook: Rulebook
+
+
+Event = (
+    CallArrived
+    | CallerLeft
+    | PlaybackEnded
+    | LegRang
+    | LegAnswered
+    | LegEnded
+    | LegRefused
+    | LegUncertain
+    | Bridged
+    | BridgeFailed
+    | TimerFired
+    | SiteUp
+    | SiteDown
+    | DrainRequested
+    | RulebookReplaced
+)

@@ -1,0 +1,247 @@
+"""The exchange: takes what happens, decides what is to be done.
+
+It is synchronous and pure. Every event comes with its time; commands, facts, CDRs and notices come out. One task owns
+it, so there are no locks. What a call makes of a signal stands in :data:`callrouter.core.states.TABLE`; what is done
+then, in :class:`callrouter.core.conduct.Conduct`; what happens when a site comes back, in
+:mod:`callrouter.core.resync`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from callrouter.core import events as ev
+from callrouter.core import facts, naming, resync
+from callrouter.core.agent import AgentState
+from callrouter.core.call import Call
+from callrouter.core.causes import Cause
+from callrouter.core.cdr import OfferResult
+from callrouter.core.conduct import Conduct, Cue
+from callrouter.core.events import TimerKind
+from callrouter.core.facts import ReleaseReason
+from callrouter.core.floor import Leg
+from callrouter.core.ids import AgentId, CallId, ChannelId, TrunkName
+from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.rulebook import Rulebook
+from callrouter.core.states import TABLE, CallState, Signal, Unmoved
+
+_TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
+    TimerKind.ANNOUNCEMENT: Signal.ANNOUNCEMENT_OVER,
+    TimerKind.WAIT: Signal.WAIT_OVER,
+    TimerKind.RING: Signal.RING_OVER,
+    TimerKind.CONNECT: Signal.BRIDGE_FAILED,
+    TimerKind.CLEARING: Signal.CLEARING_OVER,
+    TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
+}
+
+_Handler = Callable[[Any, datetime, Output], None]
+
+
+class Exchange:
+    """All calls, and the floor that serves them."""
+
+    def __init__(self, rulebook: Rulebook, at: datetime) -> None:
+        self.conduct = Conduct(rulebook, at)
+        self.floor = self.conduct.floor
+        self.counters = self.conduct.counters
+        self.draining = False
+        self._handlers: dict[type[ev.Event], _Handler] = {
+            ev.CallArrived: self.call_arrived,
+            ev.CallerLeft: self._caller_left,
+            ev.PlaybackEnded: self._playback_ended,
+            ev.LegRang: self._leg_rang,
+            ev.LegAnswered: self._leg_answered,
+            ev.LegEnded: self.leg_ended,
+            ev.LegRefused: self._leg_refused,
+            ev.LegUncertain: self._leg_uncertain,
+            ev.Bridged: self._bridged,
+            ev.BridgeFailed: self._bridge_failed,
+            ev.TimerFired: self._timer_fired,
+            ev.SiteUp: self._site_up,
+            ev.SiteDown: self._site_down,
+            ev.DrainRequested: self._drain,
+            ev.RulebookReplaced: self._rulebook_replaced,
+        }
+
+    @property
+    def calls(self) -> Mapping[CallId, Call]:
+        """The calls in progress."""
+        return self.conduct.calls
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rules that the next call is routed by."""
+        return self.floor.rulebook
+
+    def handle(self, event: ev.Event, at: datetime) -> Output:
+        """Take one event, seen at ``at`` (aware UTC, never before that of the event before)."""
+        out = Output()
+        self._handlers[type(event)](event, at, out)
+        self._match(at, out)
+        return out
+
+    def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
+        """Know again the calls that an earlier daemon had, from their facts; before the first event.
+
+        They are taken up, or closed, when their site comes up. A history that does not begin with an opening, or
+        contradicts itself, is left out; the ids of those that were taken are returned.
+        """
+        return tuple(
+            call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
+        )
+
+    def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
+        """Send one call to the dialplan's fallback, whatever state it is in: its handling failed."""
+        out = Output()
+        call = self.calls.get(call_id)
+        if call is not None:
+            self.conduct.give_up(call, why, at, out)
+        return out
+
+    def signal(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Let ``call`` take a signal, as the table says."""
+        key = (call.state, cue.signal)
+        reaction = TABLE[key]
+        if reaction is Unmoved.STALE:
+            self.counters.stale[key] += 1
+        elif reaction is Unmoved.IMPOSSIBLE:
+            self.counters.impossible[key] += 1
+            self.conduct.give_up(call, f"{cue.signal} in state {call.state}", at, out)
+        else:
+            self.conduct.act(reaction, call, cue, at, out)
+
+    def _match(self, at: datetime, out: Output) -> None:
+        while (match := self.floor.match()) is not None:
+            self.signal(self.calls[match.call], Cue(Signal.MATCHED, agent=match.agent), at, out)
+
+    def call_arrived(self, event: ev.CallArrived, at: datetime, out: Output) -> None:
+        """A caller came in, or is found waiting."""
+        known = self.conduct.call_of(event.channel)
+        if known is not None:
+            self.signal(known, Cue(Signal.ARRIVED), at, out)
+            return
+        call = self.conduct.open(event.call, event.channel, event.facts, at, out)
+        if self.draining or len(self.calls) > self.rulebook.limits.max_calls:
+            why = "draining" if self.draining else f"more than {self.rulebook.limits.max_calls} calls"
+            out.notices.append(Notice(NoticeKind.NOT_TAKEN, call.id, why))
+            self.conduct.hand_over(call, ReleaseReason.NOT_TAKEN, at, out)
+        else:
+            self.signal(call, Cue(Signal.ARRIVED), at, out)
+
+    def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
+        call = self._of_channel(event.channel)
+        if call is not None:
+            self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause), at, out)
+
+    def _playback_ended(self, event: ev.PlaybackEnded, at: datetime, out: Output) -> None:
+        call_id = naming.parse_playback(event.playback)
+        call = self.calls.get(call_id) if call_id is not None else None
+        if call is None:
+            self.counters.unknown_channel += 1
+        elif call.playback != event.playback:
+            self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
+        else:
+            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+
+    def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
+        leg = self._leg(event.channel, out)
+        if leg is None:
+            return
+        if leg.agent.state is AgentState.RESERVED:
+            leg.agent.change(AgentState.RINGING, at)
+        self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
+
+    def _leg_answered(self, event: ev.LegAnswered, at: datetime, out: Output) -> None:
+        leg = self._leg(event.channel, out)
+        if leg is not None:
+            self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+
+    def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
+        """A leg is gone, or is missed."""
+        leg = self.floor.legs.get(event.channel)
+        if leg is None:
+            self.counters.unknown_channel += 1
+        elif leg.result is None:
+            self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out)
+        else:
+            self.floor.leg_gone(leg, leg.result, at, out)
+
+    def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
+        """A leg is found answered: if its call still waits for that, the answer was missed."""
+        call = self.calls.get(leg.call)
+        if call is not None and call.state is CallState.OFFERED:
+            self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+
+    def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
+        cause = Cause.SUBSCRIBER_ABSENT if event.endpoint else Cause.NORMAL_TEMPORARY_FAILURE
+        self.leg_ended(ev.LegEnded(event.channel, cause), at, out)
+
+    def _leg_uncertain(self, event: ev.LegUncertain, at: datetime, out: Output) -> None:
+        """It may exist: hang it up, and let the caller go on to the next phone."""
+        leg = self.floor.legs.get(event.channel)
+        if leg is not None and leg.result is None:
+            self._signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
+
+    def _bridged(self, event: ev.Bridged, at: datetime, out: Output) -> None:
+        self._signal_of_bridge(event, Cue(Signal.BRIDGED), at, out)
+
+    def _bridge_failed(self, event: ev.BridgeFailed, at: datetime, out: Output) -> None:
+        self._signal_of_bridge(event, Cue(Signal.BRIDGE_FAILED), at, out)
+
+    def _timer_fired(self, event: ev.TimerFired, at: datetime, out: Output) -> None:
+        kind, subject = event.key
+        if kind is TimerKind.AGENT:
+            self.floor.agent_rested(AgentId(subject), at)
+        elif kind is TimerKind.TRUNK:
+            self.floor.trunk_rested(TrunkName(subject))
+        elif kind is TimerKind.LEG:
+            leg = self.floor.legs.get(ChannelId(subject))
+            if leg is not None:
+                self.floor.leg_overdue(leg, out=out, at=at)
+        else:
+            call = self.calls.get(CallId(subject))
+            if call is not None:
+                call.timers.discard(kind)
+                self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
+
+    def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
+        self.floor.sites.add(event.site)
+        resync.compare(self, event, at, out)
+
+    def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:
+        self.floor.sites.discard(event.site)
+
+    def _drain(self, event: ev.DrainRequested, at: datetime, out: Output) -> None:
+        self.draining = True
+
+    def _rulebook_replaced(self, event: ev.RulebookReplaced, at: datetime, out: Output) -> None:
+        self.conduct.replace(event.rulebook, at)
+
+    def _of_channel(self, channel: ChannelId) -> Call | None:
+        call = self.conduct.call_of(channel)
+        if call is None:
+            self.counters.unknown_channel += 1
+        return call
+
+    def _leg(self, channel: ChannelId, out: Output) -> Leg | None:
+        """The leg, or None for one that nobody knows any more: that is hung up, or it would ring for ever."""
+        leg = self.floor.legs.get(channel)
+        if leg is None:
+            self.counters.unknown_channel += 1
+            resync.hang_up_orphan(self, channel, out)
+        return leg
+
+    def _signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> None:
+        """A leg that its call has let go of speaks to it no more."""
+        call = self.calls.get(leg.call)
+        if call is not None and call.offer is not None and call.offer.channel == leg.channel:
+            self.signal(call, cue, at, out)
+
+    def _signal_of_bridge(self, event: ev.Bridged | ev.BridgeFailed, cue: Cue, at: datetime, out: Output) -> None:
+        call = self.calls.get(event.call)
+        if call is None:
+            self.counters.unknown_channel += 1
+        elif call.offer is None or call.offer.bridge != event.bridge:
+            self.counters.stale[call.state, cue.signal] += 1
+        else:
+            self.signal(call, cue, at, out)

@@ -1,0 +1,160 @@
+"""What happened to a call, in the order it happened: the record from which calls are restored and CDRs are made.
+
+A call's lasting state is what its facts say and nothing else (:meth:`callrouter.core.call.Call.apply`), so a daemon
+that starts anew on the journal of a dead one knows the same calls. Times are aware UTC.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from callrouter.core.cdr import OfferResult
+from callrouter.core.decision import CallerKind, CallFacts, RegionSource
+from callrouter.core.ids import (
+    AgentId,
+    BridgeId,
+    CalendarName,
+    CallId,
+    ChannelId,
+    QueueName,
+    RegionName,
+    RuleId,
+    SiteName,
+    TenantName,
+    TopicName,
+    TrunkName,
+)
+from callrouter.core.plan import Plan
+
+
+class ReleaseReason(StrEnum):
+    """Why a call came to its end."""
+
+    CALLER_HUNG_UP = "caller-hung-up"
+    AGENT_HUNG_UP = "agent-hung-up"
+    PLAN_ENDED = "plan-ended"
+    HANDED_OVER = "handed-over"
+    """The plan sent the caller on into the dialplan."""
+    NOT_TAKEN = "not-taken"
+    """We sent the caller to the dialplan's fallback: draining, or too many calls."""
+    DEFECT = "defect"
+    """An event met the call in a state that forbids it; the caller went to the fallback."""
+    VANISHED = "vanished"
+    """Asterisk no longer knew the caller's channel: it ended unseen."""
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened", gc=False):
+    """A call came in."""
+
+    at: datetime
+    call: CallId
+    site: SiteName
+    channel: ChannelId
+    facts: CallFacts
+
+
+class Routed(msgspec.Struct, frozen=True, tag="routed", gc=False):
+    """A rule took the call."""
+
+    at: datetime
+    rule: RuleId
+    plan: Plan
+    region: RegionName
+    region_title: str
+    region_source: RegionSource
+    tenant: TenantName
+    caller_kind: CallerKind
+    topic: TopicName | None
+    calendars: tuple[CalendarName, ...]
+    config_hash: str
+    explanation: str
+
+
+class StepBegun(msgspec.Struct, frozen=True, tag="step", gc=False):
+    """The plan's step with this index began."""
+
+    at: datetime
+    index: int
+
+
+class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
+    """We answered the caller."""
+
+    at: datetime
+
+
+class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
+    """The caller began to wait; ``place`` orders callers over all queues."""
+
+    at: datetime
+    queue: QueueName
+    place: int
+
+
+class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
+    """A counselor's phone was called for this caller."""
+
+    at: datetime
+    attempt: int
+    agent: AgentId
+    trunk: TrunkName | None
+    channel: ChannelId
+
+
+class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
+    """The offered phone rings."""
+
+    at: datetime
+
+
+class PickedUp(msgspec.Struct, frozen=True, tag="picked-up", gc=False):
+    """The offered phone was answered; ``bridge`` is being made."""
+
+    at: datetime
+    bridge: BridgeId
+
+
+class Connected(msgspec.Struct, frozen=True, tag="connected", gc=False):
+    """Caller and counselor can speak."""
+
+    at: datetime
+
+
+class OfferClosed(msgspec.Struct, frozen=True, tag="offer-closed", gc=False):
+    """The open offer came to nothing, or (``ANSWERED``) the conversation ended."""
+
+    at: datetime
+    result: OfferResult
+    cause: int
+
+
+class LeftQueue(msgspec.Struct, frozen=True, tag="left-queue", gc=False):
+    """The caller stopped waiting because the plan's limit was reached."""
+
+    at: datetime
+
+
+class Released(msgspec.Struct, frozen=True, tag="released", gc=False):
+    """The call is being ended; ``estimated`` if the time is not one we saw."""
+
+    at: datetime
+    reason: ReleaseReason
+    cause: int
+    estimated: bool = False
+
+
+Fact = (
+    Opened
+    | Routed
+    | StepBegun
+    | Answered
+    | Queued
+    | Offered
+    | Rang
+    | PickedUp
+    | Connected
+    | OfferClosed
+    | LeftQueue
+    | Released
+)

@@ -1,0 +1,228 @@
+"""The floor of the call centre: counselors, the legs to their phones, trunk channels and bridges.
+
+What is scarce is handed out here and comes back here, each thing once: a counselor and a trunk channel are taken before
+anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from callrouter.core import commands as cmd
+from callrouter.core import naming
+from callrouter.core.acd import Acd, Match
+from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
+from callrouter.core.call import Call
+from callrouter.core.causes import Cause
+from callrouter.core.cdr import OfferResult
+from callrouter.core.events import TimerKind
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName, TrunkName
+from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.rulebook import QueueSpec, Rulebook
+from callrouter.core.trunks import Seizure, Trunks
+
+
+@dataclass(slots=True)
+class Leg:
+    """A channel of ours to a counselor's phone, from the request to its last event."""
+
+    channel: ChannelId
+    call: CallId
+    site: SiteName
+    agent: Agent
+    seizure: Seizure | None
+    wrap_up_s: float
+    made_at: datetime
+    result: OfferResult | None = None
+    """Why the call let go of it; None while it is the call's."""
+    insisted: bool = False
+
+
+@dataclass(slots=True)
+class _Bridge:
+    site: SiteName
+    call: CallId
+    channels: set[ChannelId]
+
+
+class Floor:
+    """See the module. All methods write what is to be done into the ``Output`` they are given."""
+
+    def __init__(self, rulebook: Rulebook, at: datetime) -> None:
+        self.rulebook = rulebook
+        self.acd = Acd()
+        self.trunks = Trunks(rulebook.trunks)
+        self.agents: dict[AgentId, Agent] = {}
+        self.legs: dict[ChannelId, Leg] = {}
+        self.sites: set[SiteName] = set()
+        """Sites that are up."""
+        self._bridges: dict[BridgeId, _Bridge] = {}
+        self._staff(rulebook, at)
+
+    def replace(self, rulebook: Rulebook, at: datetime) -> None:
+        """Go on by new rules: counselors who are busy keep what they are doing."""
+        self.rulebook = rulebook
+        self.trunks.replace(rulebook.trunks)
+        for agent in list(self.agents.values()):
+            self.acd.spare(agent)
+            spec = rulebook.agents.get(agent.spec.id)
+            agent.retired = spec is None
+            if spec is not None:
+                agent.spec = spec
+            if agent.retired and agent.leg is None:
+                del self.agents[agent.spec.id]
+            elif agent.state is AgentState.AVAILABLE:
+                self.acd.offer_to(agent)
+        self._staff(rulebook, at)
+
+    def match(self) -> Match | None:
+        """The next caller and counselor, if there is a pair with a way between them."""
+        return self.acd.match(self._reachable)
+
+    def open_leg(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
+        """Take the counselor and a trunk channel, and call the phone."""
+        channel = naming.leg_channel(call.id, call.attempts + 1)
+        spec = agent.spec
+        seizure = self.trunks.seize(spec.trunk, channel) if spec.trunk is not None else None
+        leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, _wrap_up(agent, queue), at))
+        agent.change(AgentState.RESERVED, at)
+        out.commands.append(
+            cmd.Originate(
+                spec.site,
+                call.id,
+                channel,
+                spec.endpoint,
+                caller_name=call.routed.region_title if call.routed else "",
+                caller_number=call.arrival.caller or "anonymous",
+                timeout_s=queue.ring_timeout_s + self.rulebook.limits.clearing_s,
+                originator=call.channel,
+            )
+        )
+        return leg
+
+    def adopt_leg(self, call: Call, channel: ChannelId, queue: QueueSpec, at: datetime) -> Leg | None:
+        """Take back the counselor and the channel of a leg that an earlier daemon made; None if he is unknown."""
+        offer = call.offer
+        agent = self.agents.get(offer.agent) if offer is not None else None
+        if offer is None or agent is None or agent.leg is not None:
+            return None
+        self.acd.spare(agent)
+        seizure = self.trunks.reclaim(offer.trunk, channel) if offer.trunk is not None else None
+        agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
+        return self._hold(Leg(channel, call.id, agent.spec.site, agent, seizure, _wrap_up(agent, queue), offer.at))
+
+    def let_go(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
+        """The call has no more use for the leg: hang it up, and remember how the offer ended."""
+        leg.result = result
+        out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
+        out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), self.rulebook.limits.clearing_s))
+
+    def leg_overdue(self, leg: Leg, at: datetime, out: Output) -> None:
+        """A leg that was hung up has not ended: once more, then it is written off."""
+        if leg.insisted:
+            out.notices.append(
+                Notice(NoticeKind.WRITTEN_OFF, leg.call, f"leg {leg.channel} to {leg.agent.spec.id} never ended")
+            )
+            self.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
+            return
+        leg.insisted = True
+        self.let_go(leg, leg.result or OfferResult.FAILED, at, out)
+
+    def leg_gone(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
+        """The leg is no more: give back what it held."""
+        del self.legs[leg.channel]
+        out.commands.append(cmd.CancelTimer((TimerKind.LEG, leg.channel)))
+        if leg.seizure is not None:
+            self.trunks.release(leg.seizure)
+            if result is OfferResult.CONGESTION:
+                self._rest_trunk(leg.seizure.trunk, out)
+        self.leave_bridges(leg.channel, out)
+        self._release_agent(leg, result, at, out)
+
+    def make_bridge(self, call: Call, bridge: BridgeId, leg: Leg) -> None:
+        """Remember who is in a bridge, so that it is destroyed when all have left."""
+        self._bridges[bridge] = _Bridge(call.site, call.id, {call.channel, leg.channel})
+
+    def leave_bridges(self, channel: ChannelId, out: Output) -> None:
+        """``channel`` is gone; a bridge without channels is destroyed.
+
+        Not before: destroying a bridge while its channels hang up hides why they did.
+        """
+        for bridge_id, bridge in list(self._bridges.items()):
+            bridge.channels.discard(channel)
+            if not bridge.channels:
+                del self._bridges[bridge_id]
+                out.commands.append(cmd.DestroyBridge(bridge.site, bridge.call, bridge_id))
+
+    def knows_bridge(self, bridge: BridgeId) -> bool:
+        """Whether a bridge is in use, as far as we know."""
+        return bridge in self._bridges
+
+    def agent_rested(self, agent_id: AgentId, at: datetime) -> None:
+        """Wrap-up or rest is over."""
+        agent = self.agents.get(agent_id)
+        if agent is not None and agent.state in (AgentState.WRAP_UP, AgentState.RESTING):
+            self._make_available(agent, at, idle_since=at)
+
+    def trunk_rested(self, trunk: TrunkName) -> None:
+        """A congested trunk group may be tried again."""
+        self.trunks.wake(trunk)
+
+    def _staff(self, rulebook: Rulebook, at: datetime) -> None:
+        for agent_id, spec in rulebook.agents.items():
+            if agent_id not in self.agents:
+                agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at)
+                self.agents[agent_id] = agent
+                self.acd.offer_to(agent)
+
+    def _hold(self, leg: Leg) -> Leg:
+        self.legs[leg.channel] = leg
+        self.acd.spare(leg.agent)
+        leg.agent.leg = leg.channel
+        return leg
+
+    def _reachable(self, agent: Agent) -> bool:
+        return agent.spec.site in self.sites and self.trunks.has_room(agent.spec.trunk)
+
+    def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
+        self.trunks.rest(trunk)
+        out.commands.append(cmd.SetTimer((TimerKind.TRUNK, trunk), self.rulebook.limits.retry_after_congestion_s))
+
+    def _release_agent(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
+        agent = leg.agent
+        agent.leg = None
+        if agent.retired:
+            del self.agents[agent.spec.id]
+            return
+        if is_blamed(result):
+            agent.misses += 1
+        elif result is OfferResult.ANSWERED:
+            agent.misses = 0
+        pause_s = self._pause_after(leg, result)
+        if pause_s > 0:
+            agent.change(AgentState.WRAP_UP if result is OfferResult.ANSWERED else AgentState.RESTING, at)
+            out.commands.append(cmd.SetTimer((TimerKind.AGENT, agent.spec.id), pause_s))
+        else:
+            to_the_end = result is OfferResult.ANSWERED or is_blamed(result)
+            self._make_available(agent, at, idle_since=at if to_the_end else agent.idle_since)
+
+    def _pause_after(self, leg: Leg, result: OfferResult) -> float:
+        if result is OfferResult.ANSWERED:
+            return leg.wrap_up_s
+        if result is OfferResult.CONGESTION and leg.seizure is not None:
+            return 0.0  # the trunk group rests, not the counselor
+        return rest_after(result, self.rulebook.limits)
+
+    def _make_available(self, agent: Agent, at: datetime, idle_since: datetime) -> None:
+        agent.change(AgentState.AVAILABLE, at)
+        agent.idle_since = idle_since
+        self.acd.offer_to(agent)
+
+
+def _wrap_up(agent: Agent, queue: QueueSpec) -> float:
+    return queue.wrap_up_s if agent.spec.wrap_up_s is None else agent.spec.wrap_up_s
+
+
+def unheld(legs: Iterable[Leg], held: Mapping[ChannelId, object], before: datetime) -> list[Leg]:
+    """The legs made before ``before`` whose channels are not among ``held``."""
+    return [leg for leg in legs if leg.made_at < before and leg.channel not in held]

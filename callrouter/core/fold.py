@@ -1,0 +1,216 @@
+"""From the facts of a call to its CDR."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from callrouter.core import facts
+from callrouter.core.causes import CONGESTION, Cause
+from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.facts import ReleaseReason
+from callrouter.core.ids import QueueName, RuleId, TenantName
+from callrouter.core.plan import EnterQueue, HandOver
+
+
+@dataclass(slots=True)
+class _Summary:
+    """What the facts come to, gathered in one pass."""
+
+    opened: facts.Opened
+    routed: facts.Routed | None = None
+    queued: facts.Queued | None = None
+    offered: facts.Offered | None = None
+    rang_at: datetime | None = None
+    picked_up_at: datetime | None = None
+    connected: facts.Offered | None = None
+    connected_at: datetime | None = None
+    caller_answered: bool = False
+    left_queue: bool = False
+    released: facts.Released | None = None
+    legs: tuple[CdrLeg, ...] = ()
+
+    def take(self, fact: facts.Fact) -> None:
+        match fact:
+            case facts.Routed():
+                self.routed = fact
+            case facts.Queued():
+                self.queued = self.queued or fact
+                self.left_queue = False
+            case facts.LeftQueue():
+                self.left_queue = True
+            case facts.Answered():
+                self.caller_answered = True
+            case facts.Released():
+                self.released = fact
+            case facts.Offered():
+                self.offered, self.rang_at, self.picked_up_at = fact, None, None
+            case facts.OfferClosed():
+                self._close_offer(fact)
+            case _:
+                self._take_progress(fact)
+
+    def _take_progress(self, fact: facts.Fact) -> None:
+        match fact:
+            case facts.Rang():
+                self.rang_at = fact.at
+            case facts.PickedUp():
+                self.picked_up_at = fact.at
+            case facts.Connected():
+                self.connected, self.connected_at = self.offered, self.picked_up_at
+            case _:
+                pass
+
+    def _close_offer(self, closed: facts.OfferClosed) -> None:
+        offered = self.offered
+        if offered is None:
+            return
+        leg = CdrLeg(
+            attempt=offered.attempt,
+            channel=offered.channel,
+            agent=offered.agent,
+            trunk=offered.trunk,
+            offered_at=_ms(offered.at),
+            rang_at=_ms(self.rang_at) if self.rang_at else None,
+            answered_at=_ms(self.picked_up_at) if self.picked_up_at else None,
+            ended_at=_ms(closed.at),
+            result=closed.result,
+            cause=closed.cause,
+        )
+        self.legs = (*self.legs, leg)
+        self.offered = None
+
+
+def fold(history: Sequence[facts.Fact]) -> Cdr:
+    """The CDR of a call that has ended.
+
+    Raises:
+        ValueError: the facts are not those of an ended call (no :class:`~callrouter.core.facts.Opened` at first, or
+            no :class:`~callrouter.core.facts.Released`).
+    """
+    opened = history[0] if history else None
+    if not isinstance(opened, facts.Opened):
+        raise ValueError("a call's history begins with its opening")  # noqa: TRY004 - the history is wrong, not a type
+    summary = _Summary(opened)
+    for fact in history[1:]:
+        summary.take(fact)
+    if summary.released is None:
+        raise ValueError(f"call {opened.call} has not been released")
+    return _cdr(summary, summary.released)
+
+
+def _cdr(s: _Summary, released: facts.Released) -> Cdr:
+    started, ended = _ms(s.opened.at), max(_ms(released.at), _ms(s.opened.at))
+    answered = _ms(s.connected_at) if s.connected_at else None
+    offered = _last_offer_at(s, ended)
+    routed = s.routed
+    return Cdr(
+        call_id=s.opened.call,
+        site=s.opened.site,
+        started_at=started,
+        answered_at=answered,
+        ended_at=ended,
+        caller=s.opened.facts.caller,
+        dialed=s.opened.facts.dialed,
+        region=routed.region if routed else "",
+        region_source=routed.region_source if routed else "",
+        tenant=routed.tenant if routed else TenantName(""),
+        topic=routed.topic if routed else None,
+        rule=routed.rule if routed else RuleId(""),
+        config_hash=routed.config_hash if routed else "",
+        queue=_queue(s),
+        agent=s.connected.agent if s.connected else None,
+        trunk=s.connected.trunk if s.connected else None,
+        outcome=_outcome(s, released),
+        disposition=_disposition(s, released),
+        hangup_cause=released.cause,
+        released_by=_released_by(released),
+        wait_s=_seconds(started, offered),
+        ring_s=_seconds(offered, answered or ended),
+        talk_s=_seconds(answered, ended) if answered else 0.0,
+        hold_s=0.0,
+        explanation=_explanation(s, released),
+        queued_at=_ms(s.queued.at) if s.queued else None,
+        legs=s.legs,
+    )
+
+
+def _last_offer_at(s: _Summary, ended: datetime) -> datetime:
+    """When waiting turned into ringing: at the offer that was answered, or that was open when the call ended."""
+    if s.connected:
+        return _ms(s.connected.at)
+    last = s.legs[-1] if s.legs else None
+    return last.offered_at if last and last.ended_at == ended else ended
+
+
+def _queue(s: _Summary) -> QueueName | None:
+    return s.queued.queue if s.queued else None
+
+
+def _outcome(s: _Summary, released: facts.Released) -> Outcome:
+    if s.connected:
+        return Outcome.HANDLED
+    match released.reason:
+        case ReleaseReason.NOT_TAKEN:
+            return Outcome.REJECTED
+        case ReleaseReason.DEFECT:
+            return Outcome.FAILED
+        case ReleaseReason.HANDED_OVER:
+            return Outcome.OVERFLOWED if s.queued else Outcome.HANDLED
+        case _:
+            return _outcome_without_counselor(s, released)
+
+
+def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome:
+    if s.left_queue:
+        return Outcome.OVERFLOWED
+    if s.routed and not any(isinstance(step, EnterQueue | HandOver) for step in s.routed.plan.steps):
+        return Outcome.CLOSED
+    if released.reason is ReleaseReason.PLAN_ENDED:
+        return Outcome.OVERFLOWED
+    return Outcome.ABANDONED
+
+
+def _disposition(s: _Summary, released: facts.Released) -> Disposition:
+    if s.connected:
+        return Disposition.ANSWERED
+    if released.reason in (ReleaseReason.DEFECT, ReleaseReason.NOT_TAKEN):
+        return Disposition.FAILED
+    last = s.legs[-1] if s.legs else None
+    if released.cause == Cause.USER_BUSY or (last and last.result is OfferResult.BUSY):
+        return Disposition.BUSY
+    if released.cause in CONGESTION or (last and last.result is OfferResult.CONGESTION):
+        return Disposition.CONGESTION
+    return Disposition.NO_ANSWER
+
+
+def _released_by(released: facts.Released) -> ReleasedBy:
+    match released.reason:
+        case ReleaseReason.CALLER_HUNG_UP:
+            return ReleasedBy.CALLER
+        case ReleaseReason.AGENT_HUNG_UP:
+            return ReleasedBy.AGENT
+        case _:
+            return ReleasedBy.SYSTEM
+
+
+def _explanation(s: _Summary, released: facts.Released) -> str:
+    lines = [s.routed.explanation] if s.routed else []
+    if released.reason not in (
+        ReleaseReason.CALLER_HUNG_UP,
+        ReleaseReason.AGENT_HUNG_UP,
+        ReleaseReason.PLAN_ENDED,
+    ):
+        lines.append(f"released: {released.reason}")
+    if released.estimated:
+        lines.append("ended_at is an estimate: the end of the call was not seen")
+    return "\n".join(lines)
+
+
+def _ms(at: datetime) -> datetime:
+    """To the millisecond, downwards, so that sums of differences stay exact."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    delta = end - begin
+    return max(0, (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000) / 1000

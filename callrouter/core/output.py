@@ -1,0 +1,42 @@
+"""What comes out of the exchange for one event."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callrouter.core.cdr import Cdr
+from callrouter.core.commands import Command
+from callrouter.core.facts import Fact
+from callrouter.core.ids import CallId
+
+
+class NoticeKind(StrEnum):
+    """What an operator should know of."""
+
+    IMPOSSIBLE_EVENT = "impossible-event"
+    WRITTEN_OFF = "written-off"
+    """A channel that Asterisk never told us the end of."""
+    ORPHAN_LEG = "orphan-leg"
+    """A leg of ours whose call is not known any more; it is hung up."""
+    ADOPTED = "adopted"
+    """A call of an earlier daemon that we go on with."""
+    NOT_TAKEN = "not-taken"
+    """A caller who went to the dialplan's fallback because we take no more calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth a line in the log."""
+
+    kind: NoticeKind
+    call: CallId | None
+    text: str
+
+
+@dataclass(slots=True)
+class Output:
+    """Commands to carry out, facts to keep, CDRs of calls that ended, and notices."""
+
+    commands: list[Command] = field(default_factory=list)
+    facts: list[tuple[CallId, Fact]] = field(default_factory=list)
+    cdrs: list[Cdr] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)

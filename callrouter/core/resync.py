@@ -1,0 +1,175 @@
+"""After a silence: what we believe is compared with what Asterisk says.
+
+Used when a site comes up (first connect, reconnect, new daemon) and from time to time in between. Comparing twice
+changes nothing the second time.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import facts, naming
+from callrouter.core.call import Call
+from callrouter.core.causes import Cause
+from callrouter.core.cdr import OfferResult
+from callrouter.core.conduct import Cue
+from callrouter.core.events import TimerKind
+from callrouter.core.facts import ReleaseReason
+from callrouter.core.ids import ChannelId
+from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.plan import EnterQueue
+from callrouter.core.states import CallState, Signal
+
+if TYPE_CHECKING:
+    from callrouter.core.exchange import Exchange
+
+MARGIN = timedelta(seconds=2)
+"""A leg that was made this shortly before a snapshot may rightly be missing from it: its request may be on its way."""
+
+_REMEMBER_GONE = timedelta(minutes=2)
+"""How long a caller who left is remembered, so that an old snapshot does not bring him back."""
+
+
+def remember(history: Sequence[facts.Fact]) -> Call | None:
+    """The call that these facts tell of, waiting to be adopted; None if they make no sense."""
+    opened = history[0] if history else None
+    if not isinstance(opened, facts.Opened):
+        return None
+    call = Call.open(opened)
+    try:
+        for fact in history[1:]:
+            call.apply(fact)
+    except (ValueError, IndexError):
+        return None
+    call.to_be_adopted = True
+    return call
+
+
+def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -> None:
+    """Make our calls and legs at a site agree with its snapshot."""
+    exchange.conduct.forget_left(at - _REMEMBER_GONE)
+    for call in [call for call in exchange.calls.values() if call.site == event.site]:
+        seen = event.channels.get(call.channel)
+        if seen is None or seen.inbound is None:
+            if call.opened_at < event.requested_at:
+                _vanished(exchange, call, at, out)
+        elif call.to_be_adopted:
+            _adopt(exchange, call, event, at, out)
+    _compare_legs(exchange, event, at, out)
+    _take_unknown(exchange, event, at, out)
+    for bridge in event.bridges:
+        call_id = naming.parse_bridge(bridge)
+        if call_id is not None and not exchange.floor.knows_bridge(bridge):
+            out.commands.append(cmd.DestroyBridge(event.site, call_id, bridge))
+
+
+def hang_up_orphan(exchange: "Exchange", channel: ChannelId, out: Output) -> None:
+    """End a leg of ours that no call knows."""
+    name = naming.parse_leg_channel(channel)
+    for site in exchange.floor.sites if name is not None else ():
+        if name is not None:
+            out.notices.append(Notice(NoticeKind.ORPHAN_LEG, name.call, f"leg {channel} belongs to no call"))
+            out.commands.append(cmd.Hangup(site, name.call, channel, Cause.NORMAL_CLEARING))
+
+
+def _vanished(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
+    call.to_be_adopted = False
+    if call.state is CallState.ROUTING:  # remembered from between two facts
+        exchange.conduct.record(call, facts.Released(at, ReleaseReason.VANISHED, Cause.NOT_DEFINED, True), out)
+    cue = Cue(Signal.CALLER_LEFT, cause=Cause.NOT_DEFINED, estimated=True)
+    exchange.signal(call, cue, at, out)
+
+
+def _compare_legs(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -> None:
+    for leg in [leg for leg in exchange.floor.legs.values() if leg.site == event.site]:
+        seen = event.channels.get(leg.channel)
+        if seen is None:
+            if leg.made_at < event.requested_at - MARGIN:
+                out_of_nowhere = ev.LegEnded(leg.channel, Cause.NOT_DEFINED)
+                exchange.leg_ended(out_of_nowhere, at, out)
+        elif seen.state == "Up":
+            exchange.catch_up_leg(leg, at, out)
+
+
+def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -> None:
+    for seen in event.channels.values():
+        if naming.parse_leg_channel(seen.channel) is not None:
+            if seen.channel not in exchange.floor.legs:
+                hang_up_orphan(exchange, seen.channel, out)
+        elif (
+            seen.inbound is not None
+            and seen.fresh_call is not None
+            and exchange.conduct.call_of(seen.channel) is None
+            and not exchange.conduct.has_left(seen.channel)
+        ):
+            exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
+
+
+def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    """Go on with a call of an earlier daemon, from wherever it was."""
+    conduct = exchange.conduct
+    call.to_be_adopted = False
+    out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
+    if call.state not in (CallState.CONNECTED, CallState.CLEARING):
+        conduct.guard(call, at, out)
+    match call.state:
+        case CallState.ROUTING if call.routed is None:
+            conduct.route(call, at, out)
+        case CallState.ROUTING:
+            conduct.next_step(call, at, out)
+        case CallState.ANNOUNCING:
+            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+        case CallState.QUEUED:
+            _adopt_waiting(exchange, call, at, out)
+        case CallState.OFFERED | CallState.CONNECTING | CallState.CONNECTED:
+            _adopt_offer(exchange, call, event, at, out)
+        case CallState.CLEARING | CallState.ENDED:
+            conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
+
+
+def _adopt_waiting(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
+    step = call.steps[call.step]
+    if isinstance(step, EnterQueue) and step.max_wait_s is not None and call.queued_at is not None:
+        left_s = step.max_wait_s - (at - call.queued_at).total_seconds()
+        exchange.conduct.set_timer(call, TimerKind.WAIT, max(0.0, left_s), out)
+    exchange.conduct.wait(call, at, out)
+
+
+def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    offer, queue = call.offer, exchange.conduct.queue_of(call)
+    seen = event.channels.get(offer.channel) if offer is not None else None
+    leg = None
+    if offer is not None and queue is not None and seen is not None:
+        leg = exchange.floor.adopt_leg(call, offer.channel, queue, at)
+    if offer is None or queue is None or leg is None:
+        _offer_is_gone(exchange, call, at, out)
+        return
+    call.music = call.state is CallState.OFFERED  # what the earlier daemon left playing
+    match call.state:
+        case CallState.OFFERED:
+            left_s = queue.ring_timeout_s - (at - offer.at).total_seconds()
+            exchange.conduct.set_timer(call, TimerKind.RING, max(1.0, left_s), out)
+        case CallState.CONNECTING if offer.bridge is not None:
+            exchange.floor.make_bridge(call, offer.bridge, leg)
+            exchange.conduct.set_timer(call, TimerKind.CONNECT, exchange.rulebook.limits.connect_s, out)
+            out.commands.append(cmd.Connect(call.site, call.id, offer.bridge, call.channel, leg.channel))
+        case _ if offer.bridge is not None:
+            exchange.floor.make_bridge(call, offer.bridge, leg)
+        case _:
+            pass
+
+
+def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
+    """The counselor's leg ended while nobody looked."""
+    conduct = exchange.conduct
+    if call.state is CallState.CONNECTED:
+        conduct.record(call, facts.OfferClosed(at, OfferResult.ANSWERED, Cause.NOT_DEFINED), out)
+        released = facts.Released(at, ReleaseReason.AGENT_HUNG_UP, Cause.NORMAL_CLEARING, True)
+        conduct.record(call, released, out)
+        out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
+        conduct.set_timer(call, TimerKind.CLEARING, exchange.rulebook.limits.clearing_s, out)
+    else:
+        conduct.record(call, facts.OfferClosed(at, OfferResult.FAILED, Cause.NOT_DEFINED), out)
+        _adopt_waiting(exchange, call, at, out)

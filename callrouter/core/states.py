@@ -1,0 +1,131 @@
+"""The life of a call as a table: what each state makes of each signal.
+
+Every pair of state and signal is a transition, stale or impossible. *Stale* is what may rightly come late or twice (a
+timer that ran out while it was being cancelled, an answer to a request whose purpose is gone): ignored and counted.
+*Impossible* is what a right exchange never delivers: it is reported, and that call alone is given up to the dialplan.
+The engine runs by this table, and the diagram in the documentation is drawn from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class CallState(StrEnum):
+    """Where a call stands."""
+
+    ROUTING = "routing"
+    """Between two steps of its plan."""
+    ANNOUNCING = "announcing"
+    QUEUED = "queued"
+    OFFERED = "offered"
+    """A counselor's phone is being called."""
+    CONNECTING = "connecting"
+    """The phone was answered; the two are being bridged."""
+    CONNECTED = "connected"
+    CLEARING = "clearing"
+    """We have let the caller go, and wait for the channel to leave."""
+    ENDED = "ended"
+
+
+class Signal(StrEnum):
+    """What can happen to a call."""
+
+    ARRIVED = "arrived"
+    ANNOUNCEMENT_OVER = "announcement-over"
+    MATCHED = "matched"
+    WAIT_OVER = "wait-over"
+    LEG_RANG = "leg-rang"
+    LEG_ANSWERED = "leg-answered"
+    LEG_ENDED = "leg-ended"
+    RING_OVER = "ring-over"
+    BRIDGED = "bridged"
+    BRIDGE_FAILED = "bridge-failed"
+    CALLER_LEFT = "caller-left"
+    CLEARING_OVER = "clearing-over"
+    DEAD_MAN_DUE = "dead-man-due"
+
+
+class Unmoved(Enum):
+    """Pairs that change nothing."""
+
+    STALE = "stale"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """``action`` names what the exchange does; afterwards the call is in one of ``to``."""
+
+    action: str
+    to: frozenset[CallState]
+
+
+def _to(action: str, *states: CallState) -> Transition:
+    return Transition(action, frozenset(states))
+
+
+_S = CallState
+_G = Signal
+
+_NEXT_STEP = (_S.ANNOUNCING, _S.QUEUED, _S.CLEARING)
+
+_TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
+    (_S.ROUTING, _G.ARRIVED): _to("begin", *_NEXT_STEP),
+    (_S.ANNOUNCING, _G.ANNOUNCEMENT_OVER): _to("end_announcement", *_NEXT_STEP),
+    (_S.ANNOUNCING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.ANNOUNCING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.ANNOUNCING),
+    (_S.QUEUED, _G.MATCHED): _to("offer", _S.OFFERED),
+    (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
+    (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),
+    (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
+    (_S.OFFERED, _G.LEG_ANSWERED): _to("connect", _S.CONNECTING),
+    (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
+    (_S.OFFERED, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
+    (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
+    (_S.OFFERED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.OFFERED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.OFFERED),
+    (_S.CONNECTING, _G.BRIDGED): _to("connected", _S.CONNECTED),
+    (_S.CONNECTING, _G.BRIDGE_FAILED): _to("connect_failed", *_NEXT_STEP),
+    (_S.CONNECTING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
+    (_S.CONNECTING, _G.WAIT_OVER): _to("remember_wait_over", _S.CONNECTING),
+    (_S.CONNECTING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.CONNECTING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONNECTING),
+    (_S.CONNECTED, _G.LEG_ENDED): _to("agent_hung_up", _S.CLEARING),
+    (_S.CONNECTED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.CLEARING, _G.CALLER_LEFT): _to("finish", _S.ENDED),
+    (_S.CLEARING, _G.CLEARING_OVER): _to("insist", _S.CLEARING, _S.ENDED),
+}
+
+_LATE = frozenset(
+    {
+        _G.ARRIVED,
+        _G.ANNOUNCEMENT_OVER,
+        _G.WAIT_OVER,
+        _G.RING_OVER,
+        _G.BRIDGED,
+        _G.BRIDGE_FAILED,
+        _G.CALLER_LEFT,
+        _G.CLEARING_OVER,
+        _G.DEAD_MAN_DUE,
+    }
+)
+"""May come late or twice: timers, announcements, answers to requests, repeated messages of Asterisk."""
+
+_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED})
+_HAS_LEG = frozenset({_S.OFFERED, _S.CONNECTING, _S.CONNECTED})
+"""Only in these does a call have a leg; a leg that it has let go of speaks to it no more."""
+
+
+def _complete() -> Mapping[tuple[CallState, Signal], Transition | Unmoved]:
+    table: dict[tuple[CallState, Signal], Transition | Unmoved] = {}
+    for state in CallState:
+        for signal in Signal:
+            late = signal in _LATE or (state in _HAS_LEG and signal in _LATE_FROM_LEG)
+            unmoved = Unmoved.STALE if late and state is not _S.ROUTING else Unmoved.IMPOSSIBLE
+            table[state, signal] = _TRANSITIONS.get((state, signal), unmoved)
+    return table
+
+
+TABLE: Mapping[tuple[CallState, Signal], Transition | Unmoved] = _complete()

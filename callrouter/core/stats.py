@@ -1,0 +1,85 @@
+"""Counters of what happened, and the picture of now that pages, metrics and ``callrouter status`` show."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from callrouter.core.agent import AgentState
+from callrouter.core.cdr import OfferResult, Outcome
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.states import CallState, Signal
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the daemon started. Keys are closed sets, fit for metric labels."""
+
+    arrived: int = 0
+    ended: Counter[Outcome] = field(default_factory=Counter)
+    offers: Counter[OfferResult] = field(default_factory=Counter)
+    stale: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
+    impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
+    unknown_channel: int = 0
+    """Events about channels that are not, or no longer, ours."""
+
+
+class CallNow(msgspec.Struct, frozen=True):
+    """One call in progress."""
+
+    call: CallId
+    state: CallState
+    since: datetime
+    """When it came in."""
+    site: SiteName
+    caller: str
+    dialed: str
+    region: str
+    tenant: TenantName
+    queue: QueueName | None
+    agent: AgentId | None
+
+
+class AgentNow(msgspec.Struct, frozen=True):
+    """One counselor."""
+
+    agent: AgentId
+    name: str
+    site: SiteName
+    state: AgentState
+    since: datetime
+    misses: int
+
+
+class QueueNow(msgspec.Struct, frozen=True):
+    """One queue: callers who wait (``oldest`` since when), those for whom a phone rings, and counselors."""
+
+    queue: QueueName
+    title: str
+    waiting: int
+    ringing: int
+    oldest: datetime | None
+    agents: int
+    available: int
+
+
+class TrunkNow(msgspec.Struct, frozen=True):
+    """One trunk group."""
+
+    trunk: TrunkName
+    channels: int
+    in_use: int
+
+
+class ExchangeNow(msgspec.Struct, frozen=True):
+    """Everything in progress."""
+
+    at: datetime
+    draining: bool
+    config_hash: str
+    sites_up: tuple[SiteName, ...]
+    calls: tuple[CallNow, ...]
+    queues: tuple[QueueNow, ...]
+    agents: tuple[AgentNow, ...]
+    trunks: tuple[TrunkNow, ...]
