@@ -133,6 +133,10 @@ class AriSession:
             expected(errors, _ReplacedError)
         self._listener.replaced(self._peer.site)
 
+    def resync(self) -> None:
+        """Take a snapshot soon and hand it to the listener: events were lost on our side."""
+        self._resync.set()
+
     async def _run_sockets(self, session: aiohttp.ClientSession) -> None:
         """Command sockets, once the server's version is known to carry them."""
         await self._carries_rest.wait()

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 import click
 
-from callrouter.cli.options import config_option, json_option
+from callrouter.cli.options import config_option, instant, json_option
 from callrouter.config import Loaded, load
 from callrouter.core.decision import CallFacts, Decision
 from callrouter.core.ids import SiteName, TopicName
@@ -34,7 +33,7 @@ def explain(
     It asks the very code that routes calls.
     """
     loaded = load(config, os.environ)
-    at = _instant(at_text, loaded.timezone)
+    at = instant(at_text, loaded.timezone, "--at") if at_text else datetime.now(loaded.timezone)
     site = next(iter(loaded.settings.sites), SiteName(""))
     facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None)
     decision = loaded.rulebook.router.decide(facts, at)
@@ -66,16 +65,6 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
         ],
         "config_hash": decision.config_hash,
     }
-
-
-def _instant(text: str | None, zone: ZoneInfo) -> datetime:
-    if text is None:
-        return datetime.now(zone)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a time; write it as 2026-11-24T19:30", param_hint="--at") from error
-    return at if at.tzinfo is not None else at.replace(tzinfo=zone)
 
 
 def _step_data(step: Step) -> Mapping[str, object]:
@@ -111,7 +100,7 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
         "rules",
     ]
     for entry in decision.trace:
-        lines.append(f"  {'*' if entry.matched else '-'} {entry.where}: {entry.rule}: {entry.why}")
+        lines.append(f"  {entry.line}")
     lines.append(f"plan      {decision.plan.name}")
     lines += [f"  {number}. {_step_text(step)}" for number, step in enumerate(decision.plan.steps, 1)]
     agents = _agents(decision, loaded.rulebook)

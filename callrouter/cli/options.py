@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -34,3 +36,12 @@ def config_option(command: _Command) -> _Command:
 def json_option(command: _Command) -> _Command:
     """``--json``, passed on as ``as_json: bool``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def instant(text: str, zone: ZoneInfo, option: str) -> datetime:
+    """A time that a person wrote, in ``zone`` unless it names one; ``option`` is blamed if it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a time; write it as 2026-11-24T19:30", param_hint=option) from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=zone)

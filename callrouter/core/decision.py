@@ -70,6 +70,11 @@ class TraceEntry:
     matched: bool
     why: str
 
+    @property
+    def line(self) -> str:
+        """For people; a star marks the rule that took the call."""
+        return f"{'*' if self.matched else '-'} {self.where}: {self.rule}: {self.why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -98,6 +98,24 @@ class Exchange:
             self.conduct.give_up(call, why, at, out)
         return out
 
+    def concerns(self, event: ev.Event) -> CallId | None:
+        """The call in progress that an event is about, if it is about one."""
+        match event:
+            case ev.CallArrived(channel=channel) | ev.CallerLeft(channel=channel):
+                call = self.conduct.call_of(channel)
+                return call.id if call is not None else None
+            case ev.LegRang(channel=channel) | ev.LegAnswered(channel=channel) | ev.LegEnded(channel=channel):
+                leg = naming.parse_leg_channel(channel)
+                return leg.call if leg is not None else None
+            case ev.Bridged(call=call_id) | ev.BridgeFailed(call=call_id):
+                return call_id
+            case ev.PlaybackEnded(playback=playback):
+                return naming.parse_playback(playback)
+            case ev.TimerFired(key=(_, subject)) if subject in self.calls:
+                return CallId(subject)
+            case _:
+                return None
+
     def signal(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Let ``call`` take a signal, as the table says."""
         key = (call.state, cue.signal)

@@ -1,0 +1,71 @@
+"""What FastAGI answers to ``agi://…/route``: the decision, as channel variables for Asterisk's own applications.
+
+======================  ==============================================================================================
+variable                meaning
+======================  ==============================================================================================
+CALLROUTER_ACTION       ``queue``, ``announce``, ``dialplan`` or ``hangup``
+CALLROUTER_TARGET       the queue's name, ``context,extension,1``, or the last prompt's name
+CALLROUTER_PROMPTS      what to play first, for ``Playback()``: sound files joined by ``&``
+CALLROUTER_MAX_WAIT     seconds to wait in the queue at most, empty for no limit
+CALLROUTER_RULE         id of the rule that decided
+CALLROUTER_REGION       region of the caller
+CALLROUTER_TITLE        the region for people
+CALLROUTER_TENANT       whose call it is
+CALLROUTER_CONFIG       hash of the configuration that decided
+======================  ==============================================================================================
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from callrouter.agi.protocol import AgiRequest
+from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.ids import SiteName
+from callrouter.core.plan import Announce, EnterQueue
+from callrouter.core.rulebook import Rulebook
+
+
+def route(request: AgiRequest, rulebook: Rulebook, now: Callable[[], datetime], site: SiteName) -> Mapping[str, str]:
+    """The variables for one request.
+
+    The dialled number is the first argument of ``AGI()``, else the query parameter ``dialed``, else what Asterisk
+    says was dialled.
+    """
+    dialed = (
+        (request.arguments[0] if request.arguments else "")
+        or request.parameters.get("dialed", "")
+        or request.dialed
+        or request.extension
+        or ""
+    )
+    facts = CallFacts(
+        dialed=dialed,
+        site=site,
+        caller=request.caller or "",
+        caller_name=request.caller_name or "",
+        trunk=request.channel.partition("/")[2].rpartition("-")[0],
+        language=request.language,
+    )
+    return variables(rulebook.router.decide(facts, now()), rulebook)
+
+
+def variables(decision: Decision, rulebook: Rulebook) -> Mapping[str, str]:
+    """A decision in the variables of the module's table."""
+    queue = decision.queue
+    prompts = []
+    for step in decision.plan.steps:
+        if isinstance(step, EnterQueue):
+            break
+        if isinstance(step, Announce):
+            prompts.append(rulebook.media(step.prompt).removeprefix("sound:"))
+    return {
+        "CALLROUTER_ACTION": decision.action.value,
+        "CALLROUTER_TARGET": decision.target,
+        "CALLROUTER_PROMPTS": "&".join(prompts),
+        "CALLROUTER_MAX_WAIT": f"{queue.max_wait_s:g}" if queue is not None and queue.max_wait_s is not None else "",
+        "CALLROUTER_RULE": decision.rule,
+        "CALLROUTER_REGION": decision.region,
+        "CALLROUTER_TITLE": decision.region_title,
+        "CALLROUTER_TENANT": decision.tenant,
+        "CALLROUTER_CONFIG": decision.config_hash,
+    }

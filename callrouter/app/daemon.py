@@ -1,0 +1,205 @@
+"""``callrouter run``: everything wired, started, drained and ended in order."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+import callrouter
+from callrouter.agi.protocol import AgiRequest
+from callrouter.agi.route import route
+from callrouter.agi.server import AgiServer
+from callrouter.app.status import DaemonStatus
+from callrouter.ari.fleet import Fleet
+from callrouter.ari.peer import Peer
+from callrouter.config import Loaded
+from callrouter.config.settings import SiteSettings
+from callrouter.core import events as ev
+from callrouter.core import facts
+from callrouter.core.exchange import Exchange
+from callrouter.core.ids import SiteName
+from callrouter.errors import JournalError
+from callrouter.runtime.call_ids import new_call_id
+from callrouter.runtime.clock import SteadyClock
+from callrouter.runtime.dispatcher import Dispatcher
+from callrouter.runtime.systemd import ServiceManager
+from callrouter.store.delivery import CdrWriter
+from callrouter.store.journal import Fact, Journal
+from callrouter.web.server import WebServer
+
+log = structlog.get_logger(__name__)
+
+LAST_DELIVERY_S: Final = 5.0
+"""How long, at the end, CDRs are still handed to PostgreSQL; the rest stay in the journal for the next start."""
+KEEP_JOURNAL: Final = timedelta(days=7)
+"""How long facts and delivered CDRs stay in the journal."""
+PRUNE_EVERY_S: Final = 3600.0
+CLOCK_CHECK_S: Final = 1.0
+
+
+class Stop:
+    """Whether to stop: a first signal asks to drain, a second to stop at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+
+    def signal(self) -> None:
+        """A signal came."""
+        if self.asked.is_set():
+            self.at_once.set()
+        self.asked.set()
+
+
+async def run_daemon(loaded: Loaded, clock: SteadyClock) -> None:
+    """Run until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        ConfigError: a password is missing.
+        JournalError: the journal cannot be opened, or another daemon has it.
+        UnreachableError: a port to listen on is taken.
+    """
+    loaded.require_secrets()
+    stop = Stop()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.signal)
+    manager = ServiceManager.of_environment()
+    async with _daemon(loaded, clock) as (dispatcher, status, writer):
+        gc.freeze()
+        manager.ready(status.line(clock.now()))
+        log.info("daemon.ready", version=callrouter.__version__, config=loaded.rulebook.hash)
+        watchdog = asyncio.create_task(manager.keep_alive(lambda: dispatcher.is_alive))
+        await stop.asked.wait()
+        manager.stopping("draining")
+        await _drain(dispatcher, loaded.settings.drain_s, stop)
+        watchdog.cancel()
+        if writer is not None:
+            await writer.drain(LAST_DELIVERY_S)
+    log.info("daemon.ended")
+
+
+@contextlib.asynccontextmanager
+async def _daemon(
+    loaded: Loaded, clock: SteadyClock
+) -> AsyncIterator[tuple[Dispatcher, DaemonStatus, CdrWriter | None]]:
+    settings = loaded.settings
+    _make_state_dir(loaded)
+    fleet = Fleet(
+        [_peer(site) for site in settings.sites.values()], partial(new_call_id, clock.now), clock.now, time.monotonic
+    )
+    async with Journal(settings.state_dir / "journal.sqlite3") as journal:
+        dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
+        fleet.inbox = dispatcher
+        await _remember(dispatcher, journal)
+        writer = CdrWriter(journal, settings.database_url) if settings.database_url else None
+        if writer is None:
+            log.warning("database.none", remedy="set CALLROUTER_DATABASE_URL; until then CDRs stay in the journal")
+        agi = AgiServer(
+            settings.agi.host,
+            settings.agi.port,
+            {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)))},
+            allowed_networks=settings.agi.allow,
+        )
+        status = DaemonStatus(loaded, clock, dispatcher, fleet, journal, writer, agi)
+        async with agi, WebServer(settings.web.host, settings.web.port, status), _background() as start:
+            start(dispatcher.run())
+            start(fleet.run())
+            start(_keep_time(clock, dispatcher))
+            start(_prune(journal, clock))
+            if writer is not None:
+                start(writer.run())
+            yield dispatcher, status, writer
+
+
+@contextlib.asynccontextmanager
+async def _background() -> AsyncIterator[Callable[[Coroutine[Any, Any, object]], None]]:
+    """Yields what starts a task. All are cancelled when the block ends, and one that fails ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks: list[asyncio.Task[object]] = []
+
+        def start(work: Coroutine[Any, Any, object]) -> None:
+            tasks.append(group.create_task(work))
+
+        yield start
+        for task in tasks:
+            task.cancel()
+
+
+async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
+    """Take no new calls; let those in progress come to their end, up to the limit or a second signal."""
+    dispatcher.post(ev.DrainRequested())
+    log.info("daemon.draining", calls=len(dispatcher.exchange.calls), limit_s=limit_s)
+    idle = asyncio.create_task(dispatcher.wait_idle())
+    hurry = asyncio.create_task(stop.at_once.wait())
+    await asyncio.wait((idle, hurry), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    for task in (idle, hurry):
+        task.cancel()
+    left = len(dispatcher.exchange.calls)
+    if left:
+        log.warning("daemon.leaving_calls", calls=left, remedy="they go on; the next daemon takes them up")
+
+
+async def _remember(dispatcher: Dispatcher, journal: Journal) -> None:
+    """Know the calls that an earlier daemon left behind."""
+    open_calls = await journal.open_calls()
+    histories = [_decode(records) for records in open_calls.values()]
+    restored = dispatcher.restore(histories)
+    if open_calls:
+        log.info("journal.restored", calls=len(restored), unusable=len(open_calls) - len(restored))
+
+
+def _decode(records: Iterable[Fact]) -> list[facts.Fact]:
+    decoder = msgspec.msgpack.Decoder(facts.Fact)
+    history: list[facts.Fact] = []
+    for record in records:
+        try:
+            history.append(decoder.decode(record.body))
+        except (msgspec.MsgspecError, ValueError) as error:
+            log.warning("journal.fact_unreadable", kind=record.kind, why=str(error))
+            break
+    return history
+
+
+async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:
+    while True:
+        await asyncio.sleep(CLOCK_CHECK_S)
+        clock.check(idle=not dispatcher.exchange.calls)
+
+
+async def _prune(journal: Journal, clock: SteadyClock) -> None:
+    while True:
+        try:
+            removed = await journal.prune(clock.now() - KEEP_JOURNAL)
+        except JournalError as error:
+            log.warning("journal.not_pruned", why=str(error))
+        else:
+            log.debug("journal.pruned", calls=removed)
+        await asyncio.sleep(PRUNE_EVERY_S)
+
+
+def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
+    return dict(route(request, dispatcher.exchange.rulebook, clock.now, site))
+
+
+def _peer(site: SiteSettings) -> Peer:
+    return Peer(site.name, site.ari_url, site.user, site.password, site.application)
+
+
+def _make_state_dir(loaded: Loaded) -> None:
+    path = loaded.settings.state_dir
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise JournalError(
+            f"state directory {path} cannot be made ({error.strerror}); create it for the daemon's user, or set"
+            " CALLROUTER_STATE_DIR"
+        ) from error

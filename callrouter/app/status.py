@@ -1,0 +1,91 @@
+"""What the daemon tells of itself, gathered from its parts."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+import callrouter
+from callrouter.agi.server import AgiServer
+from callrouter.ari.fleet import Fleet
+from callrouter.config import Loaded
+from callrouter.core.picture import picture
+from callrouter.core.stats import Counters, ExchangeNow
+from callrouter.runtime.clock import SteadyClock
+from callrouter.runtime.dispatcher import Dispatcher
+from callrouter.store.delivery import CdrWriter
+from callrouter.store.journal import Journal
+from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
+
+
+class DaemonStatus:
+    """Implements :class:`callrouter.web.sources.StatusSource`."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        clock: SteadyClock,
+        dispatcher: Dispatcher,
+        fleet: Fleet,
+        journal: Journal,
+        writer: CdrWriter | None,
+        agi: AgiServer,
+    ) -> None:
+        self._loaded = loaded
+        self._clock = clock
+        self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._journal = journal
+        self._writer = writer
+        self._agi = agi
+        self._started_at = clock.now()
+
+    def now(self) -> ExchangeNow:
+        """Everything in progress."""
+        return picture(self._dispatcher.exchange, self._clock.now())
+
+    def counters(self) -> Counters:
+        """What happened since the start."""
+        return self._dispatcher.exchange.counters
+
+    def health(self) -> Health:
+        """How the daemon itself is."""
+        inbox = self._dispatcher.inbox
+        agi = asdict(self._agi.counters)
+        return Health(
+            title=self._loaded.settings.title,
+            version=callrouter.__version__,
+            config_hash=self._dispatcher.exchange.rulebook.hash,
+            started_at=self._started_at,
+            sites=self._sites(),
+            journal=self._journal_health(),
+            database=self._database(),
+            inbox=InboxHealth(inbox.waiting, inbox.capacity),
+            dispatcher_alive=self._dispatcher.is_alive,
+            draining=self._dispatcher.exchange.draining,
+            replaced=self._dispatcher.stood_down,
+            timezone=self._loaded.timezone,
+            agi_sessions={name: count for name, count in agi.items() if name != "open_sessions"},
+            agi_open=agi["open_sessions"],
+            ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
+        )
+
+    def line(self, at: datetime) -> str:
+        """One line for the service manager."""
+        now = picture(self._dispatcher.exchange, at)
+        return f"{len(now.calls)} calls, sites up: {', '.join(now.sites_up) or 'none'}"
+
+    def _sites(self) -> tuple[SiteHealth, ...]:
+        return tuple(
+            SiteHealth(site, self._loaded.settings.sites[site].title, s.up, s.words, s.since, s.version)
+            for site, s in self._fleet.states.items()
+        )
+
+    def _journal_health(self) -> JournalHealth:
+        health = self._journal.health
+        alarm = health.error or ("; ".join(health.lost) if health.lost else None)
+        return JournalHealth(alarm, health.waiting, health.dropped_facts + health.dropped_cdrs)
+
+    def _database(self) -> DatabaseHealth | None:
+        if self._writer is None:
+            return None
+        h = self._writer.health
+        return DatabaseHealth(h.connected, h.backlog, h.last_error, h.since, h.delivered, h.set_aside)

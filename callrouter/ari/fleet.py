@@ -1,0 +1,138 @@
+"""All sites together: each with its own session, health and life, and one way to command any of them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from callrouter.ari import wire
+from callrouter.ari.outcome import Outcome, Reply
+from callrouter.ari.peer import Peer
+from callrouter.ari.session import AriSession
+from callrouter.ari.sync import SiteSnapshot
+from callrouter.ari.translate import EventReader, Order, orders
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core.ids import CallId, SiteName
+
+log = structlog.get_logger(__name__)
+
+_QUIET: Final = frozenset({Outcome.DONE, Outcome.GONE})
+"""Outcomes of a command that are part of every day: what we wanted to end had ended."""
+
+
+class Inbox(Protocol):
+    """Takes events for the exchange."""
+
+    def post(self, event: ev.Event, site: SiteName | None = None) -> None:
+        """Hand an event in; must not wait."""
+
+    def stand_down(self) -> None:
+        """Another daemon is in charge."""
+
+
+@dataclass(slots=True)
+class SiteState:
+    """What is known of the connection to one site."""
+
+    up: bool
+    words: str
+    since: datetime
+    version: str | None = None
+
+
+class Fleet:
+    """The sessions of all sites. ``inbox`` is set before :meth:`run`."""
+
+    def __init__(
+        self,
+        peers: Sequence[Peer],
+        new_call: Callable[[], CallId],
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.inbox: Inbox | None = None
+        self.states = {peer.site: SiteState(False, "not connected yet", now()) for peer in peers}
+        self.outcomes: Counter[tuple[SiteName, Outcome]] = Counter()
+        self._now = now
+        self._monotonic = monotonic
+        self._applications: Mapping[SiteName, str] = {peer.site: peer.application for peer in peers}
+        self._readers = {peer.site: EventReader(peer.site, peer.application, new_call) for peer in peers}
+        self._sessions = {peer.site: AriSession(peer, self, clock=monotonic) for peer in peers}
+
+    async def run(self) -> None:
+        """Keep every site connected, until cancelled or until every one has been taken over by another daemon."""
+        async with asyncio.TaskGroup() as group:
+            for site, session in self._sessions.items():
+                group.create_task(session.run(), name=f"ari:{site}")
+
+    # Commands.
+
+    def carry_out(self, command: cmd.AriCommand) -> None:
+        """Send what the command asks for; what its replies mean comes back as events."""
+        for order in orders(command, self._applications[command.site]):
+            on_reply = partial(self._replied, command, order)
+            self._sessions[command.site].commands.send(command.call, order.request, on_reply)
+
+    def resync(self, site: SiteName) -> None:
+        """Have the site's snapshot taken soon."""
+        self._sessions[site].resync()
+
+    def _replied(self, command: cmd.AriCommand, order: Order, reply: Reply) -> None:
+        self.outcomes[command.site, reply.outcome] += 1
+        if reply.outcome not in _QUIET:
+            log.warning(
+                "ari.command_failed",
+                command=type(command).__name__,
+                call=command.call,
+                site=command.site,
+                outcome=reply.outcome,
+                status=reply.status,
+                why=str(reply.doubt or reply.body)[:200],
+            )
+        if order.on_reply is not None:
+            event = order.on_reply(reply)
+            if event is not None:
+                self._post(event, command.site)
+
+    # The sessions' listener.
+
+    def up(self, site: SiteName, snapshot: SiteSnapshot) -> None:
+        """Connected."""
+        self.states[site] = SiteState(True, "up", self._now(), snapshot.version)
+        self.snapshot(site, snapshot)
+
+    def snapshot(self, site: SiteName, snapshot: SiteSnapshot) -> None:
+        """What is there now, for comparison."""
+        age = timedelta(seconds=self._monotonic() - snapshot.requested_at)
+        self._post(self._readers[site].site_up(snapshot, self._now() - age), site)
+
+    def event(self, site: SiteName, event: wire.Event) -> None:
+        """Something happened."""
+        translated = self._readers[site].read(event)
+        if translated is not None:
+            self._post(translated, site)
+
+    def down(self, site: SiteName, reason: str) -> None:
+        """Not connected any more."""
+        self.states[site] = SiteState(False, reason, self._now(), self.states[site].version)
+        self._post(ev.SiteDown(site), None)
+
+    def overflow(self, site: SiteName) -> None:
+        """Events were lost before they reached us; the session takes a snapshot by itself."""
+        log.warning("ari.events_lost", site=site)
+
+    def replaced(self, site: SiteName) -> None:
+        """Another daemon has the application."""
+        self.states[site] = SiteState(False, "another daemon took over", self._now(), self.states[site].version)
+        if self.inbox is not None:
+            self.inbox.stand_down()
+
+    def _post(self, event: ev.Event, site: SiteName | None) -> None:
+        if self.inbox is not None:
+            self.inbox.post(event, site)

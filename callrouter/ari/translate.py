@@ -1,0 +1,237 @@
+"""Between Asterisk's words and the exchange's: events in, requests out, replies back in."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+
+from callrouter.ari import operations, wire
+from callrouter.ari.operations import Request
+from callrouter.ari.outcome import Outcome, Reply
+from callrouter.ari.snapshots import Channel
+from callrouter.ari.sync import SiteSnapshot
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import naming
+from callrouter.core.causes import Cause
+from callrouter.core.decision import CallFacts
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+
+INBOUND = "inbound"
+"""The first argument with which the dialplan sends a caller into our application."""
+
+MOST_CAUSES = 10_000
+"""Hang-up causes kept until their channel leaves; beyond it the oldest are forgotten, and 16 is assumed."""
+
+_NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
+_NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
+
+
+class EventReader:
+    """Turns one site's messages into events of the exchange.
+
+    ``new_call`` makes an id for each caller who comes in.
+    """
+
+    def __init__(self, site: SiteName, application: str, new_call: Callable[[], CallId]) -> None:
+        self._site = site
+        self._application = application
+        self._new_call = new_call
+        self._causes: dict[str, int] = {}
+
+    def read(self, event: wire.Event) -> ev.Event | None:
+        """The exchange's event, or None for a message that means nothing to it."""
+        match event:
+            case wire.StasisStart():
+                return self._entered(event)
+            case wire.StasisEnd(channel=channel):
+                return self._left(channel)
+            case wire.ChannelHangupRequest():
+                self._keep_cause(event)
+                return None
+            case wire.ChannelDestroyed(channel=channel, cause=cause):
+                self._causes.pop(channel.id, None)
+                ours = naming.parse_leg_channel(channel.id) is not None
+                return ev.LegEnded(ChannelId(channel.id), cause) if ours else None
+            case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING):
+                return ev.LegRang(ChannelId(peer.id))
+            case wire.PlaybackFinished(playback=playback):
+                return ev.PlaybackEnded(PlaybackId(playback.id))
+            case _:
+                return None
+
+    def site_up(self, snapshot: SiteSnapshot, requested_at: datetime) -> ev.SiteUp:
+        """The snapshot as the exchange compares it; ``requested_at`` by the exchange's clock."""
+        seen = {}
+        for channel in (*snapshot.channels, *snapshot.legs):
+            inbound = self._arrival(channel, _arguments(channel))
+            fresh = self._new_call() if inbound is not None else None
+            channel_id = ChannelId(channel.id)
+            seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh)
+        bridges = frozenset(BridgeId(bridge.id) for bridge in snapshot.bridges)
+        return ev.SiteUp(self._site, requested_at, seen, bridges)
+
+    def _entered(self, event: wire.StasisStart) -> ev.Event | None:
+        channel = ChannelId(event.channel.id)
+        if naming.parse_leg_channel(channel) is not None:
+            return ev.LegAnswered(channel)
+        facts = self._arrival(event.channel, event.args)
+        return ev.CallArrived(self._new_call(), channel, facts) if facts is not None else None
+
+    def _left(self, channel: Channel) -> ev.Event | None:
+        if naming.parse_leg_channel(channel.id) is not None:
+            return None  # its end, with the cause, follows
+        cause = self._causes.pop(channel.id, 0) or Cause.NORMAL_CLEARING
+        return ev.CallerLeft(ChannelId(channel.id), cause)
+
+    def _keep_cause(self, event: wire.ChannelHangupRequest) -> None:
+        # 32 marks Asterisk's own request to hang up, not a Q.850 cause.
+        if event.cause and not event.soft:
+            self._causes[event.channel.id] = event.cause
+            if len(self._causes) > MOST_CAUSES:
+                del self._causes[next(iter(self._causes))]
+
+    def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
+        if not arguments or arguments[0] != INBOUND:
+            return None
+        return CallFacts(
+            dialed=arguments[1] if len(arguments) > 1 else "",
+            site=self._site,
+            caller=channel.caller.number,
+            caller_name=channel.caller.name,
+            trunk=_endpoint(channel.name),
+            diversion=channel.caller_rdnis,
+            language=channel.language,
+        )
+
+
+def _arguments(channel: Channel) -> tuple[str, ...]:
+    """The arguments that a channel in ``Stasis()`` was given after the application's name."""
+    return tuple(channel.dialplan.app_data.split(",")[1:]) if channel.dialplan.app_name == "Stasis" else ()
+
+
+def _endpoint(channel_name: str) -> str:
+    """The endpoint's name within a channel's: ``carrier`` of ``PJSIP/carrier-0000002a``."""
+    return channel_name.partition("/")[2].rpartition("-")[0]
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """One request, and what its reply means to the exchange."""
+
+    request: Request
+    on_reply: Callable[[Reply], ev.Event | None] | None = None
+
+
+def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # noqa: C901 - an arm for each command
+    """The requests that carry out a command, in order."""
+    match command:
+        case cmd.Answer(channel=channel):
+            return (Order(operations.answer(channel, may_block=False), _caller_gone(channel)),)
+        case cmd.Ring(channel=channel):
+            return (Order(operations.ring(channel)),)
+        case cmd.Play(channel=channel, playback=playback, media=media):
+            return (Order(operations.play(channel, playback, (media,)), _playback_failed(playback)),)
+        case cmd.StopPlayback(playback=playback):
+            return (Order(operations.stop_playback(playback)),)
+        case cmd.StartMusic(channel=channel, music_class=music_class):
+            return (Order(operations.start_music(channel, music_class), _caller_gone(channel)),)
+        case cmd.StopMusic(channel=channel):
+            return (Order(operations.stop_music(channel)),)
+        case cmd.SetDeadMan():
+            return (_dead_man(command),)
+        case cmd.Hangup(channel=channel, cause=cause):
+            return (Order(operations.hang_up(channel, reason_code=cause), _hung_up(channel)),)
+        case cmd.ContinueInDialplan(channel=channel, context=context, extension=extension):
+            request = operations.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
+            return (Order(request, _caller_gone(channel)),)
+        case cmd.Originate():
+            return (_originate(command, application),)
+        case cmd.Connect(call=call, bridge=bridge, caller=caller, leg=leg):
+            add = operations.add_channels(bridge, (caller, leg), may_block=False)
+            return (Order(operations.create_bridge(bridge)), Order(add, _bridged(call, bridge)))
+        case cmd.DestroyBridge(bridge=bridge):
+            return (Order(operations.destroy_bridge(bridge)),)
+        case _:
+            assert_never(command)
+
+
+def _dead_man(command: cmd.SetDeadMan) -> Order:
+    after_s = f"{command.after_s:g}"
+    request = operations.set_variable(command.channel, "TIMEOUT(absolute)", after_s, may_block=command.playing)
+    return Order(request, _caller_gone(command.channel))
+
+
+def _originate(command: cmd.Originate, application: str) -> Order:
+    request = operations.originate(
+        command.channel,
+        command.endpoint,
+        application=application,
+        arguments="agent",
+        caller_id=caller_id(command.caller_name, command.caller_number),
+        timeout_s=max(1, round(command.timeout_s)),
+        originator=command.originator,
+    )
+    return Order(request, _originated(command.channel))
+
+
+def caller_id(name: str, number: str) -> str:
+    """What the counselor's phone shows, in Asterisk's form ``"name" <number>``.
+
+    Whatever could end the name or the number early is left out: both may hold what a caller sent.
+    """
+    clean_name = _NOT_IN_A_NAME.sub("", name)
+    clean_number = _NOT_IN_A_NUMBER.sub("", number)
+    return f'"{clean_name}" <{clean_number}>'
+
+
+def _originated(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
+    def read(reply: Reply) -> ev.Event | None:
+        match reply.outcome:
+            case Outcome.DONE:
+                return None
+            case Outcome.UNKNOWN if reply.was_sent:
+                return ev.LegUncertain(channel)
+            case Outcome.REFUSED:
+                return ev.LegRefused(channel, endpoint=reply.status >= 500)
+            case _:
+                return ev.LegRefused(channel, endpoint=False)
+
+    return read
+
+
+def _bridged(call: CallId, bridge: BridgeId) -> Callable[[Reply], ev.Event | None]:
+    def read(reply: Reply) -> ev.Event | None:
+        return ev.Bridged(call, bridge) if reply.outcome is Outcome.DONE else ev.BridgeFailed(call, bridge)
+
+    return read
+
+
+def _playback_failed(playback: PlaybackId) -> Callable[[Reply], ev.Event | None]:
+    def read(reply: Reply) -> ev.Event | None:
+        failed = reply.outcome in (Outcome.REFUSED, Outcome.CONFLICT) or not reply.was_sent
+        return ev.PlaybackEnded(playback) if failed else None
+
+    return read
+
+
+def _caller_gone(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
+    """A caller's channel that Asterisk does not know has left, whether or not we were told."""
+
+    def read(reply: Reply) -> ev.Event | None:
+        return ev.CallerLeft(channel) if reply.outcome is Outcome.GONE else None
+
+    return read
+
+
+def _hung_up(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
+    """A channel that is gone when we hang it up has ended, whether or not we were told."""
+    ours = naming.parse_leg_channel(channel) is not None
+
+    def read(reply: Reply) -> ev.Event | None:
+        if reply.outcome is not Outcome.GONE:
+            return None
+        return ev.LegEnded(channel, Cause.NORMAL_CLEARING) if ours else ev.CallerLeft(channel)
+
+    return read

@@ -1,0 +1,72 @@
+"""The exchange as it is now, for whoever looks."""
+
+from collections import Counter
+from datetime import datetime
+
+from callrouter.core.agent import AgentState
+from callrouter.core.call import Call
+from callrouter.core.exchange import Exchange
+from callrouter.core.ids import QueueName, TenantName
+from callrouter.core.rulebook import QueueSpec
+from callrouter.core.states import CallState
+from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, TrunkNow
+
+_RINGING = frozenset({CallState.OFFERED, CallState.CONNECTING})
+
+
+def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
+    """Everything in progress; a copy, which later events do not change."""
+    floor = exchange.floor
+    return ExchangeNow(
+        at=at,
+        draining=exchange.draining,
+        config_hash=exchange.rulebook.hash,
+        sites_up=tuple(sorted(floor.sites)),
+        calls=tuple(_call(call) for call in exchange.calls.values()),
+        queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
+        agents=tuple(
+            AgentNow(agent_id, agent.spec.name, agent.spec.site, agent.state, agent.since, agent.misses)
+            for agent_id, agent in floor.agents.items()
+        ),
+        trunks=tuple(
+            TrunkNow(name, spec.channels, floor.trunks.in_use(name)) for name, spec in exchange.rulebook.trunks.items()
+        ),
+    )
+
+
+def _call(call: Call) -> CallNow:
+    return CallNow(
+        call.id,
+        call.state,
+        call.opened_at,
+        call.site,
+        call.arrival.caller,
+        call.arrival.dialed,
+        region=call.routed.region if call.routed else "",
+        tenant=call.routed.tenant if call.routed else TenantName(""),
+        queue=call.queue,
+        agent=call.offer.agent if call.offer else None,
+    )
+
+
+def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:
+    calls = [call for call in exchange.calls.values() if call.queue == queue.name]
+    states = Counter(call.state for call in calls)
+    waiting = [call.queued_at for call in calls if call.state is CallState.QUEUED and call.queued_at]
+    return QueueNow(
+        queue.name,
+        queue.title,
+        waiting=states[CallState.QUEUED],
+        ringing=sum(states[state] for state in _RINGING),
+        oldest=min(waiting, default=None),
+        agents=_agents(exchange, queue.name),
+        available=sum(
+            agent.state is AgentState.AVAILABLE
+            for agent in exchange.floor.agents.values()
+            if queue.name in agent.spec.queues
+        ),
+    )
+
+
+def _agents(exchange: Exchange, queue: QueueName) -> int:
+    return sum(queue in agent.spec.queues for agent in exchange.floor.agents.values())

@@ -1,0 +1,243 @@
+"""The one task that owns the exchange: events in from a bounded inbox, commands, facts and CDRs out.
+
+Nothing in here decides anything. What is decided in :mod:`callrouter.core` is carried out through the Protocols below,
+in the order in which it was decided; no call ever waits for a disk or a database.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import facts
+from callrouter.core.cdr import Cdr
+from callrouter.core.events import TimerKey
+from callrouter.core.exchange import Exchange
+from callrouter.core.ids import CallId, SiteName
+from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.runtime.timers import Timers
+
+log = structlog.get_logger(__name__)
+
+INBOX_CAPACITY: Final = 20_000
+"""Events that may wait; at 150 calls a second, half a minute's worth."""
+
+_UNIMPORTANT = (ev.LegRang,)
+"""What is dropped first when the inbox is nearly full: the call goes on without it."""
+
+_WARNINGS = frozenset({NoticeKind.IMPOSSIBLE_EVENT, NoticeKind.WRITTEN_OFF, NoticeKind.ORPHAN_LEG})
+
+
+class Commander(Protocol):
+    """Carries out commands at the sites. Must not wait; replies come back as events, by :meth:`Dispatcher.post`."""
+
+    def carry_out(self, command: cmd.AriCommand) -> None:
+        """Send what the command asks for."""
+
+    def resync(self, site: SiteName) -> None:
+        """Have the site's snapshot taken soon: events of it were lost."""
+
+
+class Ledger(Protocol):
+    """Keeps facts and CDRs. Never waits and never raises."""
+
+    def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
+        """Keep a fact of a call in progress."""
+
+    def finish(self, cdr: Cdr) -> None:
+        """Keep the CDR of a call that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxNow:
+    """How full the inbox is, and what did not get in."""
+
+    waiting: int
+    capacity: int
+    dropped: int
+    handled: int
+    failures: int
+    """Events whose handling raised: defects, each contained to its call."""
+
+
+class Dispatcher:
+    """See the module. Everything here runs in one event loop."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        commander: Commander,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        *,
+        capacity: int = INBOX_CAPACITY,
+    ) -> None:
+        self.exchange = exchange
+        self._commander = commander
+        self._ledger = ledger
+        self._now = now
+        self._capacity = capacity
+        self._inbox: deque[tuple[ev.Event, datetime]] = deque()
+        self._wake = asyncio.Event()
+        self._timers: Timers[TimerKey] = Timers()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: datetime | None = None
+        self._lost_from: set[SiteName] = set()
+        self._idle = asyncio.Event()
+        self._dropped = self._handled = self._failures = 0
+        self._stood_down = self._running = False
+        self._encoder = msgspec.msgpack.Encoder()
+
+    @property
+    def inbox(self) -> InboxNow:
+        """For metrics and health."""
+        return InboxNow(len(self._inbox), self._capacity, self._dropped, self._handled, self._failures)
+
+    def post(self, event: ev.Event, site: SiteName | None = None) -> None:
+        """Hand an event in. When the inbox is full it is lost, and its ``site`` will be compared anew."""
+        room = self._capacity - len(self._inbox)
+        if room <= 0 or (room <= self._capacity // 10 and isinstance(event, _UNIMPORTANT)):
+            self._lose(site)
+            return
+        self._inbox.append((event, self._now()))
+        self._wake.set()
+
+    def stand_down(self) -> None:
+        """Another daemon is in charge: command nothing and write nothing any more."""
+        self._stood_down = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    @property
+    def stood_down(self) -> bool:
+        """Whether another daemon has taken over."""
+        return self._stood_down
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the task runs; that it answers at all shows that the event loop does."""
+        return self._running
+
+    async def run(self) -> None:
+        """Handle events until cancelled, a hundred at a time so that the sockets get their turn."""
+        self._running = True
+        try:
+            await self._run()
+        finally:
+            self._running = False
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            for _ in range(100):
+                if not self._inbox:
+                    self._wake.clear()
+                    self._recover()
+                    break
+                event, at = self._inbox.popleft()
+                self._handle(event, at)
+            else:
+                await asyncio.sleep(0)
+
+    async def wait_idle(self) -> None:
+        """Wait until no call is in progress."""
+        while self.exchange.calls:
+            self._idle.clear()
+            await self._idle.wait()
+
+    def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
+        """Let the exchange remember the calls of an earlier daemon; before :meth:`run`."""
+        return self.exchange.restore(histories)
+
+    def _handle(self, event: ev.Event, at: datetime) -> None:
+        if self._stood_down:
+            return
+        self._handled += 1
+        try:
+            self._carry_out(self.exchange.handle(event, at))
+        except Exception:
+            # A defect of ours must cost one call at the most, and that caller still gets a person.
+            self._failures += 1
+            call = self.exchange.concerns(event)
+            log.exception("exchange.event_failed", event_type=type(event).__name__, call=call)
+            if call is not None:
+                self._carry_out(self.exchange.give_up(call, at, "its handling failed"))
+
+    def _carry_out(self, out: Output) -> None:
+        for call_id, fact in out.facts:
+            self._ledger.append_facts(call_id, type(fact).__name__, self._encoder.encode(fact))
+        for command in out.commands:
+            match command:
+                case cmd.SetTimer(key=key, after_s=after_s):
+                    self._timers.set(key, self._now() + timedelta(seconds=after_s))
+                case cmd.CancelTimer(key=key):
+                    self._timers.cancel(key)
+                case _:
+                    self._commander.carry_out(command)
+        for cdr in out.cdrs:
+            self._ledger.finish(cdr)
+            _log_cdr(cdr)
+        for notice in out.notices:
+            _log_notice(notice)
+        if out.cdrs and not self.exchange.calls:
+            self._idle.set()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Wake up for the next timer. An alarm for one that has been cancelled is left to ring: that costs less."""
+        deadline = self._timers.next_deadline()
+        if deadline is None or (self._alarm_at is not None and self._alarm_at <= deadline):
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        delay_s = max(0.0, (deadline - self._now()).total_seconds())
+        self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
+        self._alarm_at = deadline
+
+    def _ring(self) -> None:
+        self._alarm = self._alarm_at = None
+        for key in self._timers.pop_due(self._now()):
+            self.post(ev.TimerFired(key))
+        self._set_alarm()
+
+    def _lose(self, site: SiteName | None) -> None:
+        if not self._dropped % 1000:
+            log.error("inbox.full", capacity=self._capacity, site=site, dropped=self._dropped + 1)
+        self._dropped += 1
+        if site is not None:
+            self._lost_from.add(site)
+
+    def _recover(self) -> None:
+        """The inbox is empty again: see what was missed."""
+        while self._lost_from:
+            self._commander.resync(self._lost_from.pop())
+
+
+def _log_cdr(cdr: Cdr) -> None:
+    log.info(
+        "call.ended",
+        call=cdr.call_id,
+        caller=cdr.caller,
+        dialed=cdr.dialed,
+        region=cdr.region,
+        rule=cdr.rule,
+        queue=cdr.queue,
+        agent=cdr.agent,
+        outcome=cdr.outcome,
+        released_by=cdr.released_by,
+        wait_s=cdr.wait_s,
+        ring_s=cdr.ring_s,
+        talk_s=cdr.talk_s,
+    )
+
+
+def _log_notice(notice: Notice) -> None:
+    write = log.warning if notice.kind in _WARNINGS else log.info
+    write(f"exchange.{notice.kind}", call=notice.call, why=notice.text)
