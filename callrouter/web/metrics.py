@@ -1,0 +1,164 @@
+"""Metrics in Prometheus' formats, read from the daemon at the moment of the scrape.
+
+Labels are names of the configuration and words of closed sets; no number or name of a person is ever one.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from callrouter.core.agent import AgentState
+from callrouter.core.cdr import OfferResult, Outcome
+from callrouter.core.states import CallState, Signal
+from callrouter.core.stats import Counters, ExchangeNow
+from callrouter.web.readiness import hindrances
+from callrouter.web.sources import Health, StatusSource
+
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+_Labels = TypeVar("_Labels", bound=tuple[str, ...])
+
+
+class Metrics:
+    """The metrics of one daemon, with a registry of their own."""
+
+    def __init__(self, source: StatusSource) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Collector(source))
+        ProcessCollector(registry=self._registry)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The text and its content type: OpenMetrics where ``accept`` (the request's header) names it."""
+        if "application/openmetrics-text" in accept:
+            text: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+            return text, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self._registry), PLAIN
+
+
+class _Collector(Collector):
+    def __init__(self, source: StatusSource) -> None:
+        self._source = source
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing ahead of time: being registered must not ask the daemon."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, of one moment."""
+        now, counters, health = self._source.now(), self._source.counters(), self._source.health()
+        yield from _of_calls(now, counters)
+        yield from _of_queues(now)
+        yield from _of_resources(now)
+        yield from _of_events(counters, health)
+        yield from _of_daemon(health)
+        yield from _of_records(health)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[_Labels, float]) -> Metric:
+    family = GaugeMetricFamily(f"callrouter_{name}", text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+def _count(name: str, text: str, labels: tuple[str, ...], values: Mapping[_Labels, float]) -> Metric:
+    family = CounterMetricFamily(f"callrouter_{name}", text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+def _one(value: float) -> Mapping[tuple[()], float]:
+    return {(): value}
+
+
+def _of_calls(now: ExchangeNow, counters: Counters) -> Iterator[Metric]:
+    states = Counter(call.state for call in now.calls)
+    yield _gauge("calls", "Calls in progress.", ("state",), {(s.value,): states[s] for s in CallState})
+    yield _count("calls_arrived", "Calls that came in.", (), _one(counters.arrived))
+    ended = {(outcome.value,): counters.ended[outcome] for outcome in Outcome}
+    yield _count("calls_ended", "Calls that ended, by what became of the caller.", ("outcome",), ended)
+    offers = {(result.value,): counters.offers[result] for result in OfferResult}
+    yield _count("offers", "Offers of a caller to a counselor, by what became of them.", ("result",), offers)
+
+
+def _of_queues(now: ExchangeNow) -> Iterator[Metric]:
+    queue = ("queue",)
+    waiting = {(q.queue,): q.waiting for q in now.queues}
+    yield _gauge("queue_waiting", "Callers who wait.", queue, waiting)
+    yield _gauge("queue_ringing", "Callers for whom a phone rings.", queue, {(q.queue,): q.ringing for q in now.queues})
+    oldest = {(q.queue,): _seconds(q.oldest, now.at) for q in now.queues}
+    yield _gauge("queue_oldest_wait_seconds", "How long the first in line has waited.", queue, oldest)
+    yield _gauge("queue_agents", "Counselors of the queue.", queue, {(q.queue,): q.agents for q in now.queues})
+    available = {(q.queue,): q.available for q in now.queues}
+    yield _gauge("queue_agents_available", "Counselors of the queue who could take a call.", queue, available)
+
+
+def _of_resources(now: ExchangeNow) -> Iterator[Metric]:
+    agents = Counter((agent.site, agent.state) for agent in now.agents)
+    sites = sorted({agent.site for agent in now.agents})
+    values = {(site, state.value): agents[site, state] for site in sites for state in AgentState}
+    yield _gauge("agents", "Counselors by what they are doing.", ("site", "state"), values)
+    yield _gauge("trunk_channels", "Channels of the group.", ("trunk",), {(t.trunk,): t.channels for t in now.trunks})
+    used = {(t.trunk,): t.in_use for t in now.trunks}
+    yield _gauge("trunk_channels_in_use", "Channels of the group that carry a call.", ("trunk",), used)
+
+
+def _of_events(counters: Counters, health: Health) -> Iterator[Metric]:
+    yield _count(
+        "events_stale", "Events that came late or twice, and were ignored.", ("state", "signal"), _pairs(counters.stale)
+    )
+    yield _count(
+        "events_impossible",
+        "Events that the call's state does not allow; that call was given up.",
+        ("state", "signal"),
+        _pairs(counters.impossible),
+    )
+    text = "Events about channels that are not, or no longer, ours."
+    yield _count("events_unknown_channel", text, (), _one(counters.unknown_channel))
+    yield _gauge("inbox_depth", "Events that wait for the dispatcher.", (), _one(health.inbox.depth))
+    yield _gauge("inbox_capacity", "Events that may wait for the dispatcher.", (), _one(health.inbox.capacity))
+
+
+def _pairs(events: Mapping[tuple[CallState, Signal], int]) -> Mapping[tuple[str, str], float]:
+    """Only those that happened: most of the hundred pairs never do."""
+    return {(state.value, signal.value): count for (state, signal), count in events.items()}
+
+
+def _of_daemon(health: Health) -> Iterator[Metric]:
+    info = {(health.version, health.config_hash): 1.0}
+    yield _gauge("build_info", "Version of the daemon and of its rules.", ("version", "config_hash"), info)
+    yield _gauge("start_time_seconds", "When the daemon started.", (), _one(health.started_at.timestamp()))
+    yield _gauge("ready", "1 while calls are taken.", (), _one(not hindrances(health)))
+    yield _gauge("draining", "1 while the daemon is stopping.", (), _one(health.draining))
+    up = {(site.site,): float(site.up) for site in health.sites}
+    yield _gauge("site_up", "1 while the Asterisk of the site is connected.", ("site",), up)
+    requests = {(site, outcome): count for (site, outcome), count in health.ari_requests.items()}
+    yield _count("ari_requests", "Requests to Asterisk, by outcome.", ("site", "outcome"), requests)
+    sessions = {(outcome,): count for outcome, count in health.agi_sessions.items()}
+    yield _count("agi_sessions", "FastAGI connections, by what became of them.", ("outcome",), sessions)
+    yield _gauge("agi_sessions_open", "FastAGI connections in progress.", (), _one(health.agi_open))
+
+
+def _of_records(health: Health) -> Iterator[Metric]:
+    journal = health.journal
+    yield _gauge("journal_ok", "1 while records reach the disk.", (), _one(journal.alarm is None))
+    yield _gauge("journal_waiting", "Records in memory that are not on disk yet.", (), _one(journal.waiting))
+    yield _count("journal_dropped", "Records that found no room.", (), _one(journal.dropped))
+    database = health.database
+    if database is None:
+        return
+    yield _gauge("database_connected", "1 while PostgreSQL takes CDRs.", (), _one(database.connected))
+    yield _gauge("cdr_backlog", "CDRs that wait in the journal for PostgreSQL.", (), _one(database.backlog))
+    yield _count("cdr_delivered", "CDRs that PostgreSQL has taken.", (), _one(database.delivered))
+    yield _count("cdr_set_aside", "CDRs that PostgreSQL would not take.", (), _one(database.set_aside))
+
+
+def _seconds(since: datetime | None, at: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (at - since).total_seconds())

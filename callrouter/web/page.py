@@ -1,0 +1,139 @@
+"""The page at ``/``: sites, queues, counselors and calls of this moment.
+
+The whole page is rendered here, once for the first look and again for every refresh: the script only puts the new
+``<main>`` in the place of the old one, so there is no second renderer that could disagree.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
+from html import escape
+
+from callrouter.core.cdr import Outcome
+from callrouter.web import words
+from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument, Trunk
+
+REFRESH_S = 3
+
+_FRAME = """\
+<!doctype html>
+<html lang="ko">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · 현황</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/static/status.css">
+<script src="/static/status.js" defer data-refresh-s="{refresh_s}"></script>
+<noscript><meta http-equiv="refresh" content="{refresh_s}"></noscript>
+</head>
+<body>
+<header>
+<h1>{title}</h1>
+<p id="connection" role="status"></p>
+</header>
+{main}
+<footer><a href="/api/v1/status">JSON</a> · <a href="/metrics">metrics</a> · \
+<a href="/api/v1/openapi.json">OpenAPI</a></footer>
+</body>
+</html>
+"""
+
+
+def page(status: StatusDocument, zone: tzinfo) -> str:
+    """The HTML; ``zone`` is in which people here read times."""
+    return _FRAME.format(title=escape(status.service.title), refresh_s=REFRESH_S, main=_main(status, zone))
+
+
+def _main(status: StatusDocument, zone: tzinfo) -> str:
+    names = {agent.agent: agent.name for agent in status.agents}
+    titles = {queue.queue: queue.title for queue in status.queues}
+    parts = [
+        _state(status, zone),
+        _table("대기열", ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사"), _queues(status)),
+        _table("상담사", ("내선", "이름", "상태", "경과"), (_agent(agent, status.at) for agent in status.agents)),
+        _table(
+            "진행 중인 통화",
+            ("상태", "경과", "발신 번호", "수신 번호", "지역", "대기열", "상담사"),
+            (_call(call, status.at, titles, names) for call in status.calls),
+        ),
+    ]
+    if status.trunks:
+        parts.append(_table("국선", ("국선", "사용", "전체"), map(_trunk, status.trunks)))
+    parts.append(_table("교환기", ("교환기", "상태", "경과", "Asterisk"), (_site(s, status.at) for s in status.sites)))
+    return f"<main>\n{''.join(parts)}</main>"
+
+
+def _state(status: StatusDocument, zone: tzinfo) -> str:
+    kind, word = ("good", "정상 운영 중") if status.ready else ("bad", "전화를 받지 못하고 있습니다")
+    told = (*status.hindrances, *status.remarks)
+    items = "".join(f"<li>{escape(text)}</li>" for text in told)
+    ended = " · ".join(
+        f"{words.OUTCOMES[outcome]} {status.totals.ended[outcome.value]}"
+        for outcome in Outcome
+        if status.totals.ended.get(outcome.value)
+    )
+    totals = f"수신 {status.totals.arrived}" + (f" · {ended}" if ended else "")
+    local = status.at.astimezone(zone)
+    return (
+        f'<section aria-label="상태"><p class="state {kind}">{word}</p>\n'
+        + (f'<ul class="trouble">{items}</ul>\n' if items else "")
+        + f'<p><time datetime="{local.isoformat()}">{local:%Y-%m-%d %H:%M:%S}</time> · '
+        + f"{_since_start(status, zone)} · {escape(totals)}</p></section>\n"
+    )
+
+
+def _since_start(status: StatusDocument, zone: tzinfo) -> str:
+    return f"{status.service.started_at.astimezone(zone):%Y-%m-%d %H:%M}부터"
+
+
+def _queues(status: StatusDocument) -> Iterable[str]:
+    return (_queue(queue, status.at) for queue in status.queues)
+
+
+def _queue(queue: Queue, at: datetime) -> str:
+    is_stuck = queue.waiting and not queue.available
+    cells = (queue.waiting, queue.ringing, words.duration(queue.oldest, at), queue.available, queue.agents)
+    return _row(queue.title, cells, kind="warn" if is_stuck else "")
+
+
+def _agent(agent: Agent, at: datetime) -> str:
+    state = words.AGENT_STATES[agent.state]
+    return _row(agent.agent, (agent.name, state, words.duration(agent.since, at)), kind=agent.state.value)
+
+
+def _call(call: Call, at: datetime, titles: Mapping[str, str], names: Mapping[str, str]) -> str:
+    cells = (
+        words.duration(call.since, at),
+        call.caller,
+        call.dialed,
+        call.region,
+        titles.get(call.queue, call.queue) if call.queue else "–",
+        names.get(call.agent, call.agent) if call.agent else "–",
+    )
+    return _row(words.CALL_STATES[call.state], cells)
+
+
+def _trunk(trunk: Trunk) -> str:
+    return _row(trunk.trunk, (trunk.in_use, trunk.channels), kind="warn" if trunk.in_use >= trunk.channels else "")
+
+
+def _site(site: Site, at: datetime) -> str:
+    state = "연결됨" if site.up else f"연결 안 됨: {site.state}"
+    return _row(
+        site.title, (state, words.duration(site.since, at), site.version or "–"), kind="" if site.up else "warn"
+    )
+
+
+def _row(head: str, cells: Iterable[str | int], *, kind: str = "") -> str:
+    tag = f'<tr class="{escape(kind)}">' if kind else "<tr>"
+    rest = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+    return f'{tag}<th scope="row">{escape(head)}</th>{rest}</tr>\n'
+
+
+def _table(caption: str, columns: tuple[str, ...], rows: Iterable[str]) -> str:
+    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    body = "".join(rows) or f'<tr><td colspan="{len(columns)}" class="none">없음</td></tr>\n'
+    return (
+        f'<section><div class="scroll"><table><caption>{caption}</caption>\n'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table></div></section>\n"
+    )

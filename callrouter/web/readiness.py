@@ -1,0 +1,31 @@
+"""Whether the daemon takes calls, and why not."""
+
+from callrouter.web.sources import Health
+
+
+def hindrances(health: Health) -> tuple[str, ...]:
+    """Why no call is taken now, a sentence each; empty while calls are taken."""
+    found = []
+    if not health.dispatcher_alive:
+        found.append("the dispatcher does not run; restart callrouter and look into its log")
+    if health.replaced:
+        found.append("another daemon took our application in Asterisk; stop one of the two")
+    if health.draining:
+        found.append("draining: calls in progress go on, no new ones are taken")
+    if not any(site.up for site in health.sites):
+        states = "; ".join(f"{site.site}: {site.state}" for site in health.sites) or "none is configured"
+        found.append(f"no Asterisk is connected ({states})")
+    if health.journal.alarm is not None:
+        found.append(f"the journal cannot be relied on: {health.journal.alarm}")
+    return tuple(found)
+
+
+def remarks(health: Health) -> tuple[str, ...]:
+    """What an operator should know although calls are taken."""
+    found = []
+    if health.database is not None and not health.database.connected:
+        why = health.database.last_error or "not yet connected"
+        found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
+    if any(site.up for site in health.sites):
+        found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
+    return tuple(found)

@@ -1,0 +1,174 @@
+"""The web server: page, API, health and metrics. For reading only, and without a resident's whole number.
+
+There is no log-in yet, so it belongs on a loopback or otherwise trusted address.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from callrouter.errors import UnreachableError
+from callrouter.web.metrics import Metrics
+from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
+from callrouter.web.page import page
+from callrouter.web.readiness import hindrances, remarks
+from callrouter.web.sources import StatusSource
+from callrouter.web.status import StatusDocument, status_document
+
+_log = structlog.get_logger(__name__)
+
+MAX_LINE_BYTES: Final = 4096
+MAX_HEADER_BYTES: Final = 8190
+MAX_HEADERS: Final = 64
+CLOSE_TIMEOUT_S: Final = 1.0
+
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Server": "callrouter",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""On every answer. ``Server`` is also how ``callrouter doctor`` knows one of ours."""
+
+_STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class WebServer:
+    """Serves while it is entered: ``async with WebServer("127.0.0.1", 8080, source) as server: …``."""
+
+    def __init__(self, host: str, port: int, source: StatusSource) -> None:
+        self._host = host
+        self._port = port
+        self._source = source
+        self._metrics = Metrics(source)
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on: once entered, the real one, also when 0 was asked for."""
+        return self._port
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises UnreachableError when the address cannot be had."""
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            shutdown_timeout=CLOSE_TIMEOUT_S,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as exc:
+            await runner.cleanup()
+            raise UnreachableError(
+                f"cannot listen for web pages on {self._host}:{self._port}: {exc.strerror or exc}; "
+                "free the port, or set another host or port under web: in callrouter.yaml"
+            ) from exc
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+        _log.info("web.listening", host=self._host, port=self.port)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take no new connection, and give answers in progress a second."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with self:
+            await asyncio.Event().wait()
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[_faults_as_json])
+        application.on_response_prepare.append(_add_headers)
+        # GET, and HEAD with it (RFC 9110, 9.1); everything else is answered 405.
+        application.router.add_get("/", self._page)
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._metrics_text)
+        application.router.add_get("/api/v1/status", self._status)
+        application.router.add_get("/api/v1/openapi.json", _openapi)
+        for name, content_type in _STATIC.items():
+            application.router.add_get(f"/static/{name}", _static(name, content_type))
+        return application
+
+    def _document(self) -> StatusDocument:
+        return status_document(self._source.now(), self._source.counters(), self._source.health())
+
+    async def _page(self, _: web.Request) -> web.Response:
+        text = page(self._document(), self._source.health().timezone)
+        return web.Response(text=text, content_type="text/html")
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return _json(self._document())
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        alive = self._source.health().dispatcher_alive
+        return _json(Liveness(alive), status=200 if alive else 503)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        health = self._source.health()
+        against = hindrances(health)
+        return _json(Readiness(not against, against, remarks(health)), status=503 if against else 200)
+
+    async def _metrics_text(self, request: web.Request) -> web.Response:
+        body, content_type = self._metrics.exposition(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+async def _openapi(_: web.Request) -> web.Response:
+    return web.Response(body=openapi(), content_type="application/json")
+
+
+def _static(name: str, content_type: str) -> _Handler:
+    body = resources.files("callrouter.web").joinpath("static", name).read_bytes()
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, content_type=content_type, charset="utf-8")
+
+    return answer
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+@web.middleware
+async def _faults_as_json(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as exc:
+        allowed = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else {}
+        body = msgspec.json.encode(Fault(exc.reason))
+        return web.Response(body=body, status=exc.status, headers=allowed, content_type="application/json")
+    except Exception:
+        # A defect in one answer must not be told to strangers, and must not go unseen either.
+        _log.exception("web.answer_failed", path=request.path)
+        fault = Fault("this could not be answered; the daemon's log says why")
+        return _json(fault, status=500)

@@ -1,0 +1,101 @@
+"""What the pages, the API and the metrics are made from; the wiring hands in something that knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Protocol
+
+from callrouter.core.ids import SiteName
+from callrouter.core.stats import Counters, ExchangeNow
+
+
+@dataclass(frozen=True, slots=True)
+class SiteHealth:
+    """The connection to one Asterisk."""
+
+    site: SiteName
+    title: str
+    up: bool
+    state: str
+    """In words: ``up``, or why it is not."""
+    since: datetime
+    """When ``up`` last changed."""
+    version: str | None = None
+    """Asterisk's, once it has told."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseHealth:
+    """Delivery of CDRs to PostgreSQL."""
+
+    connected: bool
+    backlog: int
+    """CDRs that wait in the journal."""
+    last_error: str | None
+    since: datetime
+    """When ``connected`` last changed."""
+    delivered: int = 0
+    set_aside: int = 0
+    """CDRs that PostgreSQL would not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHealth:
+    """The local journal; ``alarm`` says in words what is wrong, None while all is well."""
+
+    alarm: str | None
+    waiting: int = 0
+    """Records in memory that are not on disk yet."""
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InboxHealth:
+    """The dispatcher's queue of events."""
+
+    depth: int
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the daemon itself is.
+
+    ``dispatcher_alive`` is whether the task that owns the exchange runs and gets on with its inbox; ``replaced`` is
+    whether another daemon took our application, so that this one must not command any more. ``database`` is None
+    where none is configured. ``agi_sessions`` counts FastAGI connections by what became of them (a closed set of
+    words); ``ari_requests`` counts requests by site and outcome. Times are aware UTC.
+    """
+
+    title: str
+    version: str
+    config_hash: str
+    started_at: datetime
+    sites: tuple[SiteHealth, ...]
+    journal: JournalHealth
+    database: DatabaseHealth | None
+    inbox: InboxHealth
+    dispatcher_alive: bool = True
+    draining: bool = False
+    replaced: bool = False
+    timezone: tzinfo = UTC
+    """In which people here read times."""
+    agi_sessions: Mapping[str, int] = field(default_factory=dict)
+    agi_open: int = 0
+    ari_requests: Mapping[tuple[SiteName, str], int] = field(default_factory=dict)
+
+
+class StatusSource(Protocol):
+    """Asked at every request, from the event loop: answers at once, from memory, and does not wait."""
+
+    def now(self) -> ExchangeNow:
+        """Everything in progress."""
+        ...
+
+    def counters(self) -> Counters:
+        """What happened since the start."""
+        ...
+
+    def health(self) -> Health:
+        """How the daemon itself is."""
+        ...

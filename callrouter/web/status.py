@@ -1,0 +1,191 @@
+"""The status document, ``/api/v1/status``: everything in progress, without a resident's whole number."""
+
+from datetime import datetime
+
+import msgspec
+
+from callrouter.core.agent import AgentState
+from callrouter.core.ids import CallId, SiteName, TenantName
+from callrouter.core.numbers import masked
+from callrouter.core.states import CallState
+from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
+from callrouter.web.readiness import hindrances, remarks
+from callrouter.web.sources import Health
+
+
+class Service(msgspec.Struct, frozen=True):
+    """Which daemon this is."""
+
+    title: str
+    version: str
+    config_hash: str
+    started_at: datetime
+
+
+class Site(msgspec.Struct, frozen=True):
+    """One Asterisk: ``state`` is in words, ``since`` when ``up`` last changed."""
+
+    site: SiteName
+    title: str
+    up: bool
+    state: str
+    since: datetime
+    version: str | None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call in progress. The caller's number is masked."""
+
+    call: CallId
+    state: CallState
+    since: datetime
+    site: SiteName
+    caller: str
+    dialed: str
+    region: str
+    tenant: TenantName
+    queue: str | None
+    agent: str | None
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """One queue; ``oldest`` is since when the longest-waiting caller waits."""
+
+    queue: str
+    title: str
+    waiting: int
+    ringing: int
+    oldest: datetime | None
+    agents: int
+    available: int
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """One counselor; ``misses`` counts the offers missed in a row."""
+
+    agent: str
+    name: str
+    site: SiteName
+    state: AgentState
+    since: datetime
+    misses: int
+
+
+class Trunk(msgspec.Struct, frozen=True):
+    """One trunk group."""
+
+    trunk: str
+    channels: int
+    in_use: int
+
+
+class Database(msgspec.Struct, frozen=True):
+    """PostgreSQL; ``backlog`` CDRs wait for it."""
+
+    connected: bool
+    since: datetime
+    backlog: int
+    set_aside: int
+    last_error: str | None
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """The local journal; ``alarm`` is what is wrong with it."""
+
+    alarm: str | None
+    waiting: int
+    dropped: int
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Since the start: calls that came in and ended, by outcome; offers, by result."""
+
+    arrived: int
+    ended: dict[str, int]
+    offers: dict[str, int]
+    impossible_events: int
+
+
+class StatusDocument(msgspec.Struct, frozen=True):
+    """All of it. ``hindrances`` are why no call is taken (empty when ``ready``); ``remarks`` is what else is amiss."""
+
+    at: datetime
+    service: Service
+    ready: bool
+    hindrances: tuple[str, ...]
+    remarks: tuple[str, ...]
+    draining: bool
+    sites: tuple[Site, ...]
+    queues: tuple[Queue, ...]
+    agents: tuple[Agent, ...]
+    trunks: tuple[Trunk, ...]
+    calls: tuple[Call, ...]
+    database: Database | None
+    journal: Journal
+    inbox_depth: int
+    totals: Totals
+
+
+def status_document(now: ExchangeNow, counters: Counters, health: Health) -> StatusDocument:
+    """The document for this moment."""
+    against = hindrances(health)
+    return StatusDocument(
+        at=now.at,
+        service=Service(health.title, health.version, health.config_hash, health.started_at),
+        ready=not against,
+        hindrances=against,
+        remarks=remarks(health),
+        draining=health.draining,
+        sites=tuple(Site(s.site, s.title, s.up, s.state, s.since, s.version) for s in health.sites),
+        queues=tuple(map(_queue, now.queues)),
+        agents=tuple(map(_agent, now.agents)),
+        trunks=tuple(map(_trunk, now.trunks)),
+        calls=tuple(map(_call, now.calls)),
+        database=_database(health),
+        journal=Journal(health.journal.alarm, health.journal.waiting, health.journal.dropped),
+        inbox_depth=health.inbox.depth,
+        totals=_totals(counters),
+    )
+
+
+def _call(call: CallNow) -> Call:
+    return Call(
+        call=call.call,
+        state=call.state,
+        since=call.since,
+        site=call.site,
+        caller=masked(call.caller),
+        dialed=call.dialed,
+        region=call.region,
+        tenant=call.tenant,
+        queue=call.queue,
+        agent=call.agent,
+    )
+
+
+def _queue(queue: QueueNow) -> Queue:
+    return Queue(queue.queue, queue.title, queue.waiting, queue.ringing, queue.oldest, queue.agents, queue.available)
+
+
+def _agent(agent: AgentNow) -> Agent:
+    return Agent(agent.agent, agent.name, agent.site, agent.state, agent.since, agent.misses)
+
+
+def _trunk(trunk: TrunkNow) -> Trunk:
+    return Trunk(trunk.trunk, trunk.channels, trunk.in_use)
+
+
+def _database(health: Health) -> Database | None:
+    database = health.database
+    if database is None:
+        return None
+    return Database(database.connected, database.since, database.backlog, database.set_aside, database.last_error)
+
+
+def _totals(counters: Counters) -> Totals:
+    return Totals(
+        arrived=counters.arrived,
+        ended={outcome.value: count for outcome, count in counters.ended.items()},
+        offers={result.value: count for result, count in counters.offers.items()},
+        impossible_events=counters.impossible.total(),
+    )

@@ -1,0 +1,50 @@
+"""What the page calls things, in Korean."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from callrouter.core.agent import AgentState
+from callrouter.core.cdr import Outcome
+from callrouter.core.states import CallState
+
+AGENT_STATES: Final[Mapping[AgentState, str]] = {
+    AgentState.AVAILABLE: "대기",
+    AgentState.RESERVED: "연결 준비",
+    AgentState.RINGING: "벨 울림",
+    AgentState.ON_CALL: "통화 중",
+    AgentState.WRAP_UP: "후처리",
+    AgentState.RESTING: "잠시 쉼",
+}
+
+CALL_STATES: Final[Mapping[CallState, str]] = {
+    CallState.ROUTING: "분배 중",
+    CallState.ANNOUNCING: "안내 방송",
+    CallState.QUEUED: "대기",
+    CallState.OFFERED: "벨 울림",
+    CallState.CONNECTING: "연결 중",
+    CallState.CONNECTED: "통화 중",
+    CallState.CLEARING: "종료 중",
+    CallState.ENDED: "종료",
+}
+
+OUTCOMES: Final[Mapping[Outcome, str]] = {
+    Outcome.HANDLED: "응대",
+    Outcome.ABANDONED: "포기",
+    Outcome.OVERFLOWED: "전환",
+    Outcome.VOICEMAIL: "음성 사서함",
+    Outcome.CALLBACK: "회신 예약",
+    Outcome.CLOSED: "업무 시간 외",
+    Outcome.REJECTED: "거절",
+    Outcome.FAILED: "실패",
+}
+
+
+def duration(since: datetime | None, at: datetime) -> str:
+    """``3:07`` or ``1:02:09`` from ``since`` until ``at``; a dash where there is no ``since``."""
+    if since is None:
+        return "–"
+    whole_s = max(0, int((at - since).total_seconds()))
+    minutes, seconds = divmod(whole_s, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

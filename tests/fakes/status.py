@@ -1,0 +1,134 @@
+"""A small call centre at one moment, for pages, API, metrics and ``callrouter status``."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from callrouter.core.agent import AgentState
+from callrouter.core.cdr import OfferResult, Outcome
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.states import CallState, Signal
+from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
+from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
+
+AT = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
+CALLER = "0552251234"
+SITE = SiteName("gyeongnam")
+
+
+def exchange_now() -> ExchangeNow:
+    """One caller talks to counselor 201, another has waited for 95 seconds."""
+    queue, tenant = QueueName("changwon"), TenantName("changwon")
+    talking = CallNow(
+        call=CallId("019ab3c4-0000-7000-8000-000000000001"),
+        state=CallState.CONNECTED,
+        since=AT - timedelta(minutes=62, seconds=9),
+        site=SITE,
+        caller=CALLER,
+        dialed="120",
+        region="changwon",
+        tenant=tenant,
+        queue=queue,
+        agent=AgentId("201"),
+    )
+    waiting = CallNow(
+        call=CallId("019ab3c4-0000-7000-8000-000000000002"),
+        state=CallState.QUEUED,
+        since=AT - timedelta(seconds=100),
+        site=SITE,
+        caller="01023456789",
+        dialed="120",
+        region="unknown",
+        tenant=tenant,
+        queue=queue,
+        agent=None,
+    )
+    return ExchangeNow(
+        at=AT,
+        draining=False,
+        config_hash="abc123abc123",
+        sites_up=(SITE,),
+        calls=(talking, waiting),
+        queues=(
+            QueueNow(
+                queue=queue,
+                title="창원시",
+                waiting=1,
+                ringing=0,
+                oldest=AT - timedelta(seconds=95),
+                agents=2,
+                available=0,
+            ),
+        ),
+        agents=(
+            AgentNow(
+                agent=AgentId("201"),
+                name="도청 상담사 1",
+                site=SITE,
+                state=AgentState.ON_CALL,
+                since=AT - timedelta(minutes=61),
+                misses=0,
+            ),
+            AgentNow(
+                agent=AgentId("301"),
+                name="창원 <상담사> 1",
+                site=SITE,
+                state=AgentState.RESTING,
+                since=AT - timedelta(seconds=7),
+                misses=2,
+            ),
+        ),
+        trunks=(TrunkNow(trunk=TrunkName("city"), channels=4, in_use=1),),
+    )
+
+
+def counters() -> Counters:
+    """Five calls came in, two were handled, one was abandoned."""
+    return Counters(
+        arrived=5,
+        ended=Counter({Outcome.HANDLED: 2, Outcome.ABANDONED: 1}),
+        offers=Counter({OfferResult.ANSWERED: 3, OfferResult.NO_ANSWER: 1}),
+        stale=Counter({(CallState.QUEUED, Signal.RING_OVER): 4}),
+        impossible=Counter({(CallState.QUEUED, Signal.LEG_ANSWERED): 1}),
+        unknown_channel=6,
+    )
+
+
+def health() -> Health:
+    """All is well."""
+    return Health(
+        title="경상남도 120 <민원>",
+        version="0.1.0",
+        config_hash="abc123abc123",
+        started_at=AT - timedelta(hours=2),
+        sites=(SiteHealth(SITE, "경상남도청", True, "up", AT - timedelta(hours=1), "22.10.1"),),
+        journal=JournalHealth(alarm=None, waiting=3),
+        database=DatabaseHealth(connected=True, backlog=7, last_error=None, since=AT, delivered=9),
+        inbox=InboxHealth(depth=2, capacity=10_000),
+        timezone=ZoneInfo("Asia/Seoul"),
+        agi_sessions={"served": 8, "malformed": 1},
+        agi_open=1,
+        ari_requests={(SITE, "done"): 20},
+    )
+
+
+@dataclass
+class FakeStatus:
+    """A source that says what it is told to."""
+
+    exchange: ExchangeNow = field(default_factory=exchange_now)
+    counted: Counters = field(default_factory=counters)
+    condition: Health = field(default_factory=health)
+    error: Exception | None = None
+
+    def now(self) -> ExchangeNow:
+        if self.error is not None:
+            raise self.error
+        return self.exchange
+
+    def counters(self) -> Counters:
+        return self.counted
+
+    def health(self) -> Health:
+        return self.condition

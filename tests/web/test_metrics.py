@@ -1,0 +1,88 @@
+"""Metrics say what the daemon says, at the moment they are asked."""
+
+from collections import Counter
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_plain
+
+from callrouter.core.cdr import Outcome
+from callrouter.web.metrics import Metrics
+from callrouter.web.sources import JournalHealth
+from tests.fakes.status import FakeStatus
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def samples(source: FakeStatus) -> Samples:
+    text = Metrics(source).exposition("")[0].decode()
+    return {
+        (sample.name.removeprefix("callrouter_"), tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse_plain(text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("calls", {"state": "connected"}, 1),
+        ("calls", {"state": "offered"}, 0),
+        ("calls_arrived_total", {}, 5),
+        ("calls_ended_total", {"outcome": "handled"}, 2),
+        ("calls_ended_total", {"outcome": "closed"}, 0),
+        ("offers_total", {"result": "no-answer"}, 1),
+        ("queue_waiting", {"queue": "changwon"}, 1),
+        ("queue_oldest_wait_seconds", {"queue": "changwon"}, 95),
+        ("queue_agents_available", {"queue": "changwon"}, 0),
+        ("agents", {"site": "gyeongnam", "state": "on-call"}, 1),
+        ("agents", {"site": "gyeongnam", "state": "available"}, 0),
+        ("trunk_channels_in_use", {"trunk": "city"}, 1),
+        ("events_stale_total", {"state": "queued", "signal": "ring-over"}, 4),
+        ("events_impossible_total", {"state": "queued", "signal": "leg-answered"}, 1),
+        ("events_unknown_channel_total", {}, 6),
+        ("site_up", {"site": "gyeongnam"}, 1),
+        ("ari_requests_total", {"site": "gyeongnam", "outcome": "done"}, 20),
+        ("agi_sessions_total", {"outcome": "malformed"}, 1),
+        ("inbox_depth", {}, 2),
+        ("journal_ok", {}, 1),
+        ("cdr_backlog", {}, 7),
+        ("ready", {}, 1),
+    ],
+)
+def test_every_metric_has_the_daemons_value(name: str, labels: dict[str, str], value: float) -> None:
+    assert samples(FakeStatus())[name, tuple(sorted(labels.items()))] == value
+
+
+def test_a_scrape_sees_what_has_happened_since_the_last() -> None:
+    source = FakeStatus()
+    metrics = Metrics(source)
+    before = metrics.exposition("")[0]
+    source.counted.ended = Counter({Outcome.CLOSED: 41})
+    source.condition = replace(source.condition, journal=JournalHealth("disk full"), database=None)
+    after = metrics.exposition("")[0].decode()
+    assert b'outcome="closed"} 0.0' in before
+    assert 'outcome="closed"} 41.0' in after
+    assert "callrouter_journal_ok 0.0" in after
+    assert "callrouter_ready 0.0" in after
+    assert "callrouter_cdr_backlog" not in after
+
+
+def test_labels_never_name_a_person() -> None:
+    labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
+    assert labels - {"implementation", "major", "minor", "patchlevel"} == {
+        *("state", "outcome", "result", "queue", "site", "trunk", "signal", "version", "config_hash")
+    }
+
+
+async def test_both_formats_are_served_as_asked(client: aiohttp.ClientSession) -> None:
+    async with client.get("/metrics") as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        plain = {family.name for family in parse_plain(await answer.text())}
+    async with client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=banana"}) as answer:
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        modern = {family.name for family in parse_openmetrics(await answer.text())}  # type: ignore[no-untyped-call]
+    assert plain == modern
+    assert {"callrouter_calls_ended", "process_cpu_seconds"} <= plain

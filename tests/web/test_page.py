@@ -1,0 +1,92 @@
+"""The page: complete, escaped, and fit for those who do not see it."""
+
+from dataclasses import replace
+from datetime import UTC
+from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from callrouter.core.agent import AgentState
+from callrouter.core.cdr import Outcome
+from callrouter.core.states import CallState
+from callrouter.web import words
+from callrouter.web.page import page
+from callrouter.web.status import StatusDocument, status_document
+from tests.fakes.status import FakeStatus
+
+VOID = {"meta", "link", "br"}
+
+
+class Outline(HTMLParser):
+    """Tags in order; fails where one is closed that is not open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def status() -> StatusDocument:
+    source = FakeStatus()
+    return status_document(source.now(), source.counters(), source.health())
+
+
+def test_the_page_shows_queues_counselors_calls_and_sites(status: StatusDocument) -> None:
+    text = page(status, ZoneInfo("Asia/Seoul"))
+    for part in ("창원시", "1:35", "도청 상담사 1", "통화 중", "055-225-****", "1:02:09", "경상남도청", "연결됨"):
+        assert part in text
+    assert "2026-11-24 10:30:00" in text
+    assert "정상 운영 중" in text
+    assert "수신 5 · 응대 2 · 포기 1" in text
+
+
+def test_what_comes_from_the_configuration_is_escaped(status: StatusDocument) -> None:
+    text = page(status, UTC)
+    assert "경상남도 120 &lt;민원&gt;" in text
+    assert "창원 &lt;상담사&gt; 1" in text
+    assert "<민원>" not in text
+
+
+def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(status: StatusDocument) -> None:
+    outline = Outline(page(status, UTC))
+    assert outline.open == []
+    assert ("html", {"lang": "ko"}) in outline.tags
+    tables = [tag for tag, _ in outline.tags].count("table")
+    assert tables == [tag for tag, _ in outline.tags].count("caption") == 5
+    assert all(attributes.get("scope") in ("row", "col") for tag, attributes in outline.tags if tag == "th")
+    places = [value for _, attrs in outline.tags for key, value in attrs.items() if key in ("src", "href")]
+    assert all(value is not None and value.startswith(("/", "data:")) for value in places)
+
+
+def test_trouble_is_on_top_in_words(status: StatusDocument) -> None:
+    source = FakeStatus()
+    source.condition = replace(source.condition, draining=True)
+    text = page(status_document(source.now(), source.counters(), source.health()), UTC)
+    assert "전화를 받지 못하고 있습니다" in text
+    assert "draining: calls in progress go on" in text
+
+
+def test_an_empty_call_centre_is_said_to_be_empty(status: StatusDocument) -> None:
+    empty = msgspec.structs.replace(status, calls=(), trunks=())
+    text = page(empty, UTC)
+    assert '<td colspan="7" class="none">없음</td>' in text
+    assert "국선" not in text
+
+
+def test_every_state_and_outcome_has_a_korean_word() -> None:
+    assert set(words.AGENT_STATES) == set(AgentState)
+    assert set(words.CALL_STATES) == set(CallState)
+    assert set(words.OUTCOMES) == set(Outcome)

@@ -1,0 +1,185 @@
+"""What is served, to whom, and what is not."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import aiohttp
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from callrouter.core.ids import SiteName
+from callrouter.errors import UnreachableError
+from callrouter.web.server import HEADERS, WebServer
+from callrouter.web.sources import DatabaseHealth, JournalHealth, SiteHealth
+from callrouter.web.status import StatusDocument
+from tests.fakes.status import AT, FakeStatus
+
+PATHS = ("/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/openapi.json", "/static/status.css")
+
+
+async def readiness(client: aiohttp.ClientSession) -> tuple[int, dict[str, object]]:
+    async with client.get("/readyz") as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_daemon_that_takes_calls_is_ready(client: aiohttp.ClientSession) -> None:
+    assert await readiness(client) == (200, {"ready": True, "hindrances": [], "remarks": []})
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"draining": True}, "draining: calls in progress go on, no new ones are taken"),
+        ({"replaced": True}, "another daemon took our application in Asterisk; stop one of the two"),
+        ({"dispatcher_alive": False}, "the dispatcher does not run; restart callrouter and look into its log"),
+        ({"journal": JournalHealth("disk full")}, "the journal cannot be relied on: disk full"),
+        (
+            {"sites": (SiteHealth(SiteName("hall"), "도청", False, "refused", AT),)},
+            "no Asterisk is connected (hall: refused)",
+        ),
+        ({"sites": ()}, "no Asterisk is connected (none is configured)"),
+    ],
+)
+async def test_a_daemon_that_takes_no_calls_says_why(
+    client: aiohttp.ClientSession, source: FakeStatus, change: dict[str, object], why: str
+) -> None:
+    source.condition = replace(source.condition, **change)  # type: ignore[arg-type]
+    status, told = await readiness(client)
+    assert (status, told["ready"], told["hindrances"]) == (503, False, [why])
+
+
+async def test_an_absent_database_is_told_but_calls_are_taken(
+    client: aiohttp.ClientSession, source: FakeStatus
+) -> None:
+    source.condition = replace(source.condition, database=DatabaseHealth(False, 12, "refused", AT))
+    status, told = await readiness(client)
+    assert status == 200
+    assert told["remarks"] == ["PostgreSQL is away (refused); 12 CDRs wait in the journal"]
+
+
+async def test_one_site_of_two_is_enough_and_the_other_is_told(
+    client: aiohttp.ClientSession, source: FakeStatus
+) -> None:
+    other = SiteHealth(SiteName("jinju"), "진주", False, "no answer", AT)
+    source.condition = replace(source.condition, sites=(*source.condition.sites, other))
+    status, told = await readiness(client)
+    assert (status, told["remarks"]) == (200, ["site jinju is not connected: no answer"])
+
+
+async def test_the_daemon_is_alive_while_its_dispatcher_is(client: aiohttp.ClientSession, source: FakeStatus) -> None:
+    source.condition = replace(source.condition, sites=(), draining=True)
+    async with client.get("/healthz") as answer:
+        assert (answer.status, await answer.json()) == (200, {"alive": True})
+    source.condition = replace(source.condition, dispatcher_alive=False)
+    async with client.get("/healthz") as answer:
+        assert (answer.status, await answer.json()) == (503, {"alive": False})
+
+
+async def test_the_status_is_the_documented_type_and_masks_callers(client: aiohttp.ClientSession) -> None:
+    async with client.get("/api/v1/status") as answer:
+        body = await answer.read()
+    status = msgspec.json.decode(body, type=StatusDocument)
+    assert [call.caller for call in status.calls] == ["055-225-****", "010-2345-****"]
+    assert (status.queues[0].waiting, status.agents[1].misses, status.trunks[0].in_use) == (1, 2, 1)
+    assert (status.ready, status.totals.ended) == (True, {"handled": 2, "abandoned": 1})
+    assert status.database is not None
+    assert status.database.backlog == 7
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_answer_holds_a_residents_number(client: aiohttp.ClientSession, path: str) -> None:
+    async with client.get(path) as answer:
+        text = await answer.text()
+    assert answer.status == 200
+    assert text
+    for number in ("0552251234", "225-1234", "01023456789", "6789"):
+        assert number not in text
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/nothing-here"])
+async def test_every_answer_has_the_headers_that_protect_it(client: aiohttp.ClientSession, path: str) -> None:
+    async with client.get(path) as answer:
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_nothing_can_be_changed_here(client: aiohttp.ClientSession, method: str) -> None:
+    async with client.request(method, "/api/v1/status") as answer:
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET,HEAD"
+        assert await answer.json() == {"error": "Method Not Allowed"}
+
+
+async def test_an_unknown_path_is_a_json_fault(client: aiohttp.ClientSession) -> None:
+    async with client.get("/static/../server.py") as answer:
+        assert (answer.status, await answer.json()) == (404, {"error": "Not Found"})
+
+
+async def test_headers_without_end_are_refused(server: WebServer, client: aiohttp.ClientSession) -> None:
+    async with asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000)
+        await writer.drain()
+        first = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert first.split()[1] == b"400"
+    async with client.get("/healthz") as answer:
+        assert answer.status == 200
+
+
+async def test_a_defect_is_logged_and_not_told(client: aiohttp.ClientSession, source: FakeStatus) -> None:
+    source.error = ZeroDivisionError("secret of the house")
+    with capture_logs() as logs:
+        async with client.get("/api/v1/status") as answer:
+            text = await answer.text()
+    assert answer.status == 500
+    assert "secret" not in text
+    assert [entry["event"] for entry in logs] == ["web.answer_failed"]
+
+
+async def test_a_taken_port_says_what_to_do(server: WebServer, source: FakeStatus) -> None:
+    with pytest.raises(UnreachableError, match=rf"127\.0\.0\.1:{server.port}: .*; free the port, or set another"):
+        async with WebServer("127.0.0.1", server.port, source):
+            pass
+
+
+async def test_leaving_frees_the_port_within_a_moment(source: FakeStatus) -> None:
+    async with WebServer("127.0.0.1", 0, source) as first:
+        port = first.port
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""  # an idle connection is closed too
+        writer.close()
+        await writer.wait_closed()
+    async with WebServer("127.0.0.1", port, source) as second:
+        assert second.port == port
+
+
+async def test_run_serves_until_cancelled(source: FakeStatus) -> None:
+    server = WebServer("127.0.0.1", 0, source)
+    task = asyncio.create_task(server.run())
+    async with asyncio.timeout(5):
+        while server.port == 0:  # noqa: ASYNC110 - nobody tells when it listens
+            await asyncio.sleep(0.01)
+        async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{server.port}/healthz") as answer:
+            assert answer.status == 200
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientSession) -> None:
+    async with client.get("/api/v1/openapi.json") as answer:
+        document = await answer.json()
+    assert document["openapi"] == "3.1.0"
+    for path, operations in document["paths"].items():
+        async with client.get(path) as answer:
+            assert str(answer.status) in operations["get"]["responses"]
+    schemas = document["components"]["schemas"]
+    text = json.dumps(document)
+    for name in schemas:
+        assert f"#/components/schemas/{name}" in text or name == "Fault"
+    assert set(schemas["StatusDocument"]["properties"]) == set(StatusDocument.__struct_fields__)
