@@ -1,0 +1,127 @@
+"""``callrouter status``: what the daemon is doing now."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from callrouter.cli.daemon_api import fetch_status, url_of
+from callrouter.cli.options import default_config, json_option
+from callrouter.cli.text import Column, elapsed, plain, table
+from callrouter.web.status import Call, Queue, Site, StatusDocument
+
+_EPILOG = """\b
+Examples:
+  callrouter status
+  callrouter status --json | jq '.queues[] | {title, waiting}'
+"""
+
+_SITES = (Column("site", 16), Column("title", 24), Column("up", 3), Column("since", 9, right=True), Column("", 40))
+_QUEUES = (
+    Column("queue", 20),
+    Column("title", 28),
+    Column("waiting", 7, right=True),
+    Column("ringing", 7, right=True),
+    Column("longest", 9, right=True),
+    Column("free", 5, right=True),
+    Column("agents", 6, right=True),
+)
+_AGENTS = (
+    Column("agent", 16),
+    Column("name", 28),
+    Column("state", 10),
+    Column("for", 9, right=True),
+    Column("missed", 6, right=True),
+    Column("site", 16),
+)
+_CALLS = (
+    Column("state", 10),
+    Column("for", 9, right=True),
+    Column("caller", 16),
+    Column("dialed", 12),
+    Column("region", 12),
+    Column("queue", 16),
+    Column("agent", 12),
+)
+_TRUNKS = (Column("trunk", 24), Column("in use", 6, right=True), Column("channels", 8, right=True))
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--config",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_config,
+    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
+    help="The directory with the YAML files, which say where the daemon serves.",
+)
+@click.option("--url", help="Where the daemon serves, such as http://127.0.0.1:8080. Default: as configured.")
+@json_option
+def status(config: Path, url: str | None, as_json: bool) -> None:
+    """Show sites, queues, agents and calls of the daemon that runs. Callers' numbers are masked.
+
+    Exit status: 0 fine, 3 no daemon can be reached.
+    """
+    found = asyncio.run(fetch_status(url or url_of(config)))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        click.echo("\n\n".join(_parts(found)))
+
+
+def _parts(found: StatusDocument) -> Iterator[str]:
+    at = found.at
+    yield _head(found)
+    yield table(
+        _SITES, [(s.site, s.title, "yes" if s.up else "no", elapsed(s.since, at), _note(s)) for s in found.sites]
+    )
+    yield table(_QUEUES, [_queue(queue, at) for queue in found.queues])
+    yield table(
+        _AGENTS, [(a.agent, a.name, a.state.value, elapsed(a.since, at), str(a.misses), a.site) for a in found.agents]
+    )
+    if found.trunks:
+        yield table(_TRUNKS, [(t.trunk, str(t.in_use), str(t.channels)) for t in found.trunks])
+    yield table(_CALLS, [_call(call, at) for call in found.calls]) if found.calls else "no calls"
+
+
+def _head(found: StatusDocument) -> str:
+    service, totals = found.service, found.totals
+    word = "takes calls" if found.ready else "TAKES NO CALLS"
+    ended = ", ".join(f"{count} {outcome}" for outcome, count in sorted(totals.ended.items()))
+    lines = [
+        f"{service.title}: {word}",
+        f"callrouter {service.version}, rules {service.config_hash}, up {elapsed(service.started_at, found.at)}",
+        f"calls since then: {totals.arrived} came in" + (f"; {ended}" if ended else ""),
+        f"database: {_database(found)}",
+        f"journal: {found.journal.alarm or 'well'}",
+    ]
+    lines += [f"! {text}" for text in (*found.hindrances, *found.remarks)]
+    if totals.impossible_events:
+        lines.append(f"! {totals.impossible_events} events did not fit their calls; see the log")
+    return "\n".join(map(plain, lines))
+
+
+def _database(found: StatusDocument) -> str:
+    database = found.database
+    if database is None:
+        return "none; CDRs stay in the journal"
+    word = "connected" if database.connected else "away"
+    aside = f", {database.set_aside} refused" if database.set_aside else ""
+    return f"{word} for {elapsed(database.since, found.at)}, {database.backlog} CDRs wait{aside}"
+
+
+def _note(site: Site) -> str:
+    return f"Asterisk {site.version}" if site.up and site.version else site.state
+
+
+def _queue(queue: Queue, at: datetime) -> tuple[str, ...]:
+    counts = (queue.waiting, queue.ringing, queue.available, queue.agents)
+    waiting, ringing, free, agents = map(str, counts)
+    return (queue.queue, queue.title, waiting, ringing, elapsed(queue.oldest, at), free, agents)
+
+
+def _call(call: Call, at: datetime) -> tuple[str, ...]:
+    state, age = call.state.value, elapsed(call.since, at)
+    return (state, age, call.caller, call.dialed, call.region, call.queue or "-", call.agent or "-")
