@@ -1,0 +1,73 @@
+"""FastAGI gets the decision that calls get, as channel variables."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from callrouter.agi.protocol import AgiRequest, AgiSession
+from callrouter.agi.route import route
+from callrouter.config import Loaded, load
+from callrouter.core.decision import CallFacts
+from callrouter.core.ids import SiteName
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+TUESDAY_10 = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # 10:00 in Seoul
+TUESDAY_03 = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
+SITE = SiteName("gyeongnam")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    return load(CONFIG, {"CALLROUTER_ARI_PASSWORD": "x"})
+
+
+def a_request(query: str = "", *, argument: str = "", caller: str = "0552251234") -> AgiRequest:
+    lines = [
+        f"agi_request: agi://127.0.0.1/route{query}",
+        f"agi_network_script: route{query}",
+        "agi_channel: PJSIP/carrier-00000001",
+        "agi_language: ko",
+        f"agi_callerid: {caller}",
+        "agi_dnid: unknown",
+        "agi_extension: 119",
+        *([f"agi_arg_1: {argument}"] if argument else []),
+    ]
+    (event,) = AgiSession().receive(("\n".join(lines) + "\n\n").encode())
+    assert isinstance(event, AgiRequest)
+    return event
+
+
+def test_the_variables_say_what_the_daemon_itself_would_do(loaded: Loaded) -> None:
+    answer = route(a_request(argument="120"), loaded.rulebook, lambda: TUESDAY_10, SITE)
+    decision = loaded.rulebook.router.decide(CallFacts("120", SITE, "0552251234", trunk="carrier"), TUESDAY_10)
+
+    assert answer["CALLROUTER_RULE"] == decision.rule == "changwon-day"
+    assert (answer["CALLROUTER_ACTION"], answer["CALLROUTER_TARGET"]) == ("queue", "changwon")
+    assert answer["CALLROUTER_PROMPTS"] == "callrouter/changwon-welcome"
+    assert answer["CALLROUTER_MAX_WAIT"] == "600"
+    assert answer["CALLROUTER_REGION"] == "changwon"
+    assert answer["CALLROUTER_CONFIG"] == loaded.rulebook.hash
+
+
+def test_when_it_is_closed_the_announcement_is_the_answer(loaded: Loaded) -> None:
+    answer = route(a_request(argument="120"), loaded.rulebook, lambda: TUESDAY_03, SITE)
+
+    assert (answer["CALLROUTER_ACTION"], answer["CALLROUTER_TARGET"]) == ("announce", "closed")
+    assert answer["CALLROUTER_PROMPTS"] == "callrouter/closed"
+    assert answer["CALLROUTER_MAX_WAIT"] == ""
+
+
+def test_the_dialled_number_is_taken_from_the_argument_then_the_query_then_asterisk(loaded: Loaded) -> None:
+    asked: list[str] = []
+
+    class Spy:
+        def decide(self, facts: CallFacts, at: datetime) -> object:
+            asked.append(facts.dialed)
+            return loaded.rulebook.router.decide(facts, at)
+
+    rulebook = type(loaded.rulebook)("h", Spy(), loaded.rulebook.queues, loaded.rulebook.agents)  # type: ignore[arg-type]
+    for request in (a_request("?dialed=121", argument="120"), a_request("?dialed=121"), a_request()):
+        route(request, rulebook, lambda: TUESDAY_10, SITE)
+
+    assert asked == ["120", "121", "119"]

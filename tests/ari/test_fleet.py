@@ -1,0 +1,110 @@
+"""All sites together, against a fake Asterisk."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from callrouter.ari.fleet import Fleet
+from callrouter.ari.outcome import Outcome
+from callrouter.ari.peer import Peer
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import naming
+from callrouter.core.causes import Cause
+from callrouter.core.ids import CallId, ChannelId, SiteName
+from tests.fakes.ari import PATIENCE_S, TIMESTAMP, Answer, FakeAri, arrival
+
+CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
+LEG = naming.leg_channel(CALL, 1)
+
+
+@dataclass
+class Inbox:
+    events: list[ev.Event] = field(default_factory=list)
+    stood_down: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def post(self, event: ev.Event, site: SiteName | None = None) -> None:
+        self.events.append(event)
+        self.changed.set()
+
+    def stand_down(self) -> None:
+        self.stood_down = True
+        self.changed.set()
+
+    async def until(self, kind: type[ev.Event]) -> ev.Event:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for event in self.events:
+                    if isinstance(event, kind):
+                        return event
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture
+async def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+async def fleet(peer: Peer, inbox: Inbox) -> AsyncIterator[Fleet]:
+    fleet = Fleet([peer], lambda: CALL, lambda: datetime.now(UTC), time.monotonic)
+    fleet.inbox = inbox
+    task = asyncio.create_task(fleet.run())
+    await inbox.until(ev.SiteUp)
+    yield fleet
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_site_that_comes_up_is_told_with_its_version(fleet: Fleet, peer: Peer) -> None:
+    state = fleet.states[peer.site]
+
+    assert state.up
+    assert state.version is not None
+
+
+async def test_a_command_is_carried_out_and_counted_by_its_outcome(
+    fleet: Fleet, peer: Peer, inbox: Inbox, fake: FakeAri
+) -> None:
+    fake.on(f"POST channels/{LEG}", Answer(500, {"error": "Allocation failed"}))
+
+    fleet.carry_out(cmd.Originate(peer.site, CALL, LEG, "PJSIP/201", "창원", "055", 30.0, ChannelId("1.0")))
+
+    assert await inbox.until(ev.LegRefused) == ev.LegRefused(LEG, endpoint=True)
+    assert fleet.outcomes[peer.site, Outcome.REFUSED] == 1
+
+
+async def test_hanging_up_what_is_gone_tells_its_end(fleet: Fleet, peer: Peer, inbox: Inbox, fake: FakeAri) -> None:
+    fake.on(f"DELETE channels/{LEG}", Answer(404, {"message": "Channel not found"}))
+
+    fleet.carry_out(cmd.Hangup(peer.site, CALL, LEG, Cause.NORMAL_CLEARING))
+
+    assert await inbox.until(ev.LegEnded) == ev.LegEnded(LEG, 16)
+
+
+async def test_a_caller_who_comes_in_is_posted_as_an_arrival(fleet: Fleet, inbox: Inbox, fake: FakeAri) -> None:
+    await fake.emit({**arrival("1795492460.0"), "args": ["inbound", "120"]})
+
+    event = await inbox.until(ev.CallArrived)
+
+    assert isinstance(event, ev.CallArrived)
+    assert event.channel == "1795492460.0"
+
+
+async def test_when_another_daemon_takes_over_the_inbox_is_told_to_stand_down(
+    fleet: Fleet, peer: Peer, inbox: Inbox, fake: FakeAri
+) -> None:
+    await fake.emit({"type": "ApplicationReplaced", "timestamp": TIMESTAMP})
+
+    await inbox.until(ev.SiteDown)
+    async with asyncio.timeout(PATIENCE_S):
+        while not inbox.stood_down:
+            inbox.changed.clear()
+            await inbox.changed.wait()
+    assert not fleet.states[peer.site].up

@@ -1,0 +1,208 @@
+"""Between Asterisk's words and the exchange's."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callrouter.ari import wire
+from callrouter.ari.outcome import Doubt, Reply, answered, unanswered
+from callrouter.ari.snapshots import Channel, ChannelState, Dialplan
+from callrouter.ari.sync import SiteSnapshot
+from callrouter.ari.translate import EventReader, caller_id, orders
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import naming
+from callrouter.core.causes import Cause
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+
+CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
+SITE = SiteName("gyeongnam")
+LEG = naming.leg_channel(CALL, 1)
+CALLER = ChannelId("1795492460.0")
+AT = "2026-11-24T03:54:20.183+0000"
+
+
+def a_reader() -> EventReader:
+    return EventReader(SITE, "callrouter", lambda: CALL)
+
+
+def a_message(kind: str, **fields: Any) -> wire.Event:
+    message = wire.decode(json.dumps({"type": kind, "timestamp": AT, "application": "callrouter", **fields}))
+    assert not isinstance(message, wire.RESTResponse | wire.Unknown)
+    return message
+
+
+def a_channel(channel_id: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": channel_id,
+        "name": "PJSIP/carrier-00000001",
+        "state": "Up",
+        "caller": {"name": "x", "number": "0552251234"},
+        "caller_rdnis": "0552110114",
+        **fields,
+    }
+
+
+def test_a_caller_whom_the_dialplan_sends_arrives_with_what_is_known_of_the_call() -> None:
+    event = a_reader().read(a_message("StasisStart", channel=a_channel(CALLER), args=["inbound", "120"]))
+
+    assert isinstance(event, ev.CallArrived)
+    assert (event.call, event.channel) == (CALL, CALLER)
+    assert (event.facts.dialed, event.facts.caller, event.facts.trunk) == ("120", "0552251234", "carrier")
+    assert event.facts.diversion == "0552110114"
+    assert event.facts.site == SITE
+
+
+def test_a_caller_without_a_dialled_number_arrives_all_the_same() -> None:
+    event = a_reader().read(a_message("StasisStart", channel=a_channel(CALLER), args=["inbound"]))
+
+    assert isinstance(event, ev.CallArrived)
+    assert event.facts.dialed == ""
+
+
+@pytest.mark.parametrize("args", [[], ["something-else", "120"]])
+def test_a_channel_that_is_not_sent_as_a_caller_is_none_of_our_business(args: list[str]) -> None:
+    assert a_reader().read(a_message("StasisStart", channel=a_channel(CALLER), args=args)) is None
+
+
+def test_our_own_leg_in_the_application_has_been_answered() -> None:
+    assert a_reader().read(a_message("StasisStart", channel=a_channel(LEG), args=["agent"])) == ev.LegAnswered(LEG)
+
+
+def test_a_ringing_phone_is_told_once_and_other_progress_is_not() -> None:
+    reader = a_reader()
+
+    assert reader.read(a_message("Dial", peer=a_channel(LEG), dialstatus="RINGING")) == ev.LegRang(LEG)
+    for word in ("", "ANSWER", "BUSY", "NOANSWER"):
+        assert reader.read(a_message("Dial", peer=a_channel(LEG), dialstatus=word)) is None
+
+
+def test_a_leg_ends_when_it_is_destroyed_and_not_when_it_leaves_the_application() -> None:
+    reader = a_reader()
+
+    assert reader.read(a_message("StasisEnd", channel=a_channel(LEG))) is None
+    ended = reader.read(a_message("ChannelDestroyed", channel=a_channel(LEG), cause=17, cause_txt="busy"))
+    assert ended == ev.LegEnded(LEG, Cause.USER_BUSY)
+
+
+def test_a_caller_who_leaves_has_the_cause_that_the_hang_up_brought() -> None:
+    reader = a_reader()
+
+    assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=31)) is None
+    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 31)
+
+
+def test_a_caller_who_leaves_without_a_cause_has_cleared_normally() -> None:
+    reader = a_reader()
+    reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=32, soft=True))
+
+    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
+
+
+def test_the_end_of_an_announcement_is_told_whether_or_not_it_could_be_heard() -> None:
+    playback = {"id": "p1", "media_uri": "sound:x", "target_uri": "channel:1", "state": "failed"}
+
+    event = a_reader().read(a_message("PlaybackFinished", playback=playback))
+
+    assert event == ev.PlaybackEnded(PlaybackId("p1"))
+
+
+def test_messages_that_mean_nothing_to_the_exchange_are_left_out() -> None:
+    assert a_reader().read(a_message("ChannelDtmfReceived", channel=a_channel(CALLER), digit="5")) is None
+
+
+def test_a_snapshot_tells_callers_from_legs_and_from_what_is_not_in_the_application() -> None:
+    inside = Dialplan(app_name="Stasis", app_data="callrouter,inbound,120")
+    answered_leg = Dialplan(app_name="Stasis", app_data="callrouter,agent")
+    channels = (
+        Channel(id=CALLER, name="PJSIP/carrier-1", state=ChannelState.UP, dialplan=inside),
+        Channel(id=LEG, name="PJSIP/201-1", state=ChannelState.UP, dialplan=answered_leg),
+    )
+    ringing = naming.leg_channel(CALL, 2)
+    dialling = Dialplan(app_name="AppDial2")
+    legs = (Channel(id=ringing, name="PJSIP/202-1", state=ChannelState.RINGING, dialplan=dialling),)
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    snapshot = SiteSnapshot(1.0, 1.1, "id", now, "22.10.1", channels, legs, ())
+
+    event = a_reader().site_up(snapshot, now)
+
+    assert event.requested_at == now
+    assert event.channels[CALLER].inbound is not None
+    assert event.channels[CALLER].fresh_call == CALL
+    assert event.channels[LEG].inbound is None
+    assert event.channels[ringing].state == "Ringing"
+
+
+def the_events_after(command: cmd.AriCommand, reply: Reply) -> list[ev.Event]:
+    found = [order.on_reply(reply) for order in orders(command, "callrouter") if order.on_reply is not None]
+    return [event for event in found if event is not None]
+
+
+ORIGINATE = cmd.Originate(SITE, CALL, LEG, "PJSIP/201", "창원", "0552251234", 30.0, CALLER)
+CONNECT = cmd.Connect(SITE, CALL, BridgeId("b"), CALLER, LEG)
+PLAY = cmd.Play(SITE, CALL, CALLER, PlaybackId("p"), "sound:callrouter/welcome")
+
+
+def test_a_phone_that_asterisk_cannot_reach_is_told_as_such() -> None:
+    assert the_events_after(ORIGINATE, answered(200)) == []
+    assert the_events_after(ORIGINATE, answered(500)) == [ev.LegRefused(LEG, endpoint=True)]
+    assert the_events_after(ORIGINATE, answered(400)) == [ev.LegRefused(LEG, endpoint=False)]
+
+
+def test_a_leg_whose_request_got_no_answer_is_uncertain_unless_it_was_never_sent() -> None:
+    assert the_events_after(ORIGINATE, unanswered(Doubt.TIMED_OUT)) == [ev.LegUncertain(LEG)]
+    assert the_events_after(ORIGINATE, unanswered(Doubt.NOT_SENT)) == [ev.LegRefused(LEG, endpoint=False)]
+
+
+def test_two_are_bridged_only_when_asterisk_says_so() -> None:
+    assert the_events_after(CONNECT, answered(204)) == [ev.Bridged(CALL, BridgeId("b"))]
+    for reply in (answered(422), answered(404), unanswered(Doubt.CONNECTION_LOST)):
+        assert the_events_after(CONNECT, reply) == [ev.BridgeFailed(CALL, BridgeId("b"))]
+
+
+def test_an_announcement_that_cannot_be_played_is_over() -> None:
+    assert the_events_after(PLAY, answered(201)) == []
+    assert the_events_after(PLAY, answered(400)) == [ev.PlaybackEnded(PlaybackId("p"))]
+    assert the_events_after(PLAY, unanswered(Doubt.NOT_SENT)) == [ev.PlaybackEnded(PlaybackId("p"))]
+
+
+def test_a_channel_that_asterisk_does_not_know_has_ended() -> None:
+    gone = answered(404)
+
+    assert the_events_after(cmd.Answer(SITE, CALL, CALLER), gone) == [ev.CallerLeft(CALLER)]
+    assert the_events_after(cmd.Hangup(SITE, CALL, CALLER, Cause.NORMAL_CLEARING), gone) == [ev.CallerLeft(CALLER)]
+    assert the_events_after(cmd.Hangup(SITE, CALL, LEG, Cause.NORMAL_CLEARING), gone) == [ev.LegEnded(LEG, 16)]
+    assert the_events_after(cmd.Hangup(SITE, CALL, LEG, Cause.NORMAL_CLEARING), answered(204)) == []
+
+
+def test_the_dead_mans_switch_waits_on_a_socket_only_where_nothing_plays() -> None:
+    (quiet,) = orders(cmd.SetDeadMan(SITE, CALL, CALLER, 30.0, playing=False), "callrouter")
+    (playing,) = orders(cmd.SetDeadMan(SITE, CALL, CALLER, 30.0, playing=True), "callrouter")
+
+    assert not quiet.request.may_block
+    assert playing.request.may_block
+    assert dict(quiet.request.query) == {"variable": "TIMEOUT(absolute)", "value": "30"}
+
+
+def test_the_leg_is_asked_for_with_our_id_and_the_callers_number_and_region() -> None:
+    (order,) = orders(ORIGINATE, "callrouter")
+    query = dict(order.request.query)
+
+    assert order.request.path == f"channels/{LEG}"
+    assert query["callerId"] == '"창원" <0552251234>'
+    assert (query["endpoint"], query["timeout"], query["app"]) == ("PJSIP/201", "30", "callrouter")
+
+
+@given(name=st.text(max_size=50), number=st.text(max_size=50))
+def test_nothing_that_a_caller_sends_breaks_out_of_the_display(name: str, number: str) -> None:
+    shown = caller_id(name, number)
+
+    assert shown.startswith('"')
+    assert shown.count('"') == 2
+    assert shown.count("<") == shown.count(">") == 1
+    assert shown.endswith(">")
+    assert shown.isprintable() or not any(ord(c) < 32 for c in shown)

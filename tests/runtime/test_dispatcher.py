@@ -1,0 +1,208 @@
+"""The task that owns the exchange: what goes in, what comes out, and what happens when it goes wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import facts
+from callrouter.core.cdr import Cdr, Outcome
+from callrouter.core.decision import CallerKind, CallFacts, Decision, RegionSource
+from callrouter.core.exchange import Exchange
+from callrouter.core.ids import (
+    AgentId,
+    CallId,
+    ChannelId,
+    PromptName,
+    QueueName,
+    RegionName,
+    RuleId,
+    SiteName,
+    TenantName,
+)
+from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
+from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.runtime.dispatcher import Dispatcher
+
+PATIENCE_S = 5.0
+SITE = SiteName("gyeongnam")
+CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
+OTHER = CallId("01a20b11-1afe-7650-8942-ca3ab4100bdf")
+QUEUE = QueueName("q")
+
+
+class OneRule:
+    """A router that sends everyone to the same plan, and fails for the caller ``boom``."""
+
+    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+        if facts.caller == "boom":
+            raise RuntimeError("a defect in a rule")
+        steps = (Announce(PromptName("welcome")), EnterQueue(QUEUE, 0.02), HangUp())
+        return Decision(
+            RuleId("r"),
+            Plan("p", steps),
+            RegionName("changwon"),
+            "창원",
+            RegionSource.EXCHANGE,
+            TenantName("changwon"),
+            CallerKind.LANDLINE,
+            None,
+            (),
+            (),
+            "h",
+        )
+
+
+@dataclass
+class Commander:
+    commands: list[cmd.AriCommand] = field(default_factory=list)
+    resynced: list[SiteName] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def carry_out(self, command: cmd.AriCommand) -> None:
+        self.commands.append(command)
+        self.changed.set()
+
+    def resync(self, site: SiteName) -> None:
+        self.resynced.append(site)
+        self.changed.set()
+
+    async def until(self, kind: type[cmd.AriCommand]) -> cmd.AriCommand:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for command in self.commands:
+                    if isinstance(command, kind):
+                        return command
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@dataclass
+class Ledger:
+    kept: list[tuple[CallId, str, bytes]] = field(default_factory=list)
+    cdrs: list[Cdr] = field(default_factory=list)
+
+    def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
+        self.kept.append((call_id, kind, body))
+
+    def finish(self, cdr: Cdr) -> None:
+        self.cdrs.append(cdr)
+
+
+@dataclass
+class Scene:
+    dispatcher: Dispatcher
+    commander: Commander
+    ledger: Ledger
+
+    def arrives(self, call: CallId = CALL, caller: str = "0552251234", channel: str = "1.0") -> None:
+        self.dispatcher.post(ev.CallArrived(call, ChannelId(channel), CallFacts("120", SITE, caller)), SITE)
+
+    async def settle(self) -> None:
+        """Let all that was posted be handled."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.dispatcher.inbox.waiting:
+                await asyncio.sleep(0)
+
+
+def a_scene(capacity: int = 1000) -> Scene:
+    agent = AgentSpec(AgentId("201"), "상담사", SITE, "PJSIP/201", (QUEUE,), TenantName("changwon"))
+    rulebook = Rulebook("h", OneRule(), {QUEUE: QueueSpec(QUEUE, "Q")}, {agent.id: agent})
+    commander, ledger = Commander(), Ledger()
+    exchange = Exchange(rulebook, datetime.now(UTC))
+    return Scene(
+        Dispatcher(exchange, commander, ledger, lambda: datetime.now(UTC), capacity=capacity), commander, ledger
+    )
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    scene = a_scene()
+    task = asyncio.create_task(scene.dispatcher.run())
+    yield scene
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not scene.dispatcher.is_alive
+
+
+async def test_commands_are_carried_out_in_their_order_and_facts_are_kept(scene: Scene) -> None:
+    scene.arrives()
+    await scene.commander.until(cmd.Play)
+
+    assert [type(command) for command in scene.commander.commands] == [cmd.SetDeadMan, cmd.Answer, cmd.Play]
+    kept = [msgspec.msgpack.decode(body, type=facts.Fact) for _, _, body in scene.ledger.kept]
+    assert [type(fact) for fact in kept] == [facts.Opened, facts.Routed, facts.StepBegun, facts.Answered]
+
+
+async def test_kept_facts_bring_a_call_back_in_another_exchange(scene: Scene) -> None:
+    scene.arrives()
+    await scene.commander.until(cmd.Play)
+    history = [msgspec.msgpack.decode(body, type=facts.Fact) for _, _, body in scene.ledger.kept]
+
+    assert a_scene().dispatcher.restore([history]) == (CALL,)
+
+
+async def test_a_timer_that_the_exchange_sets_comes_back_to_it(scene: Scene) -> None:
+    scene.arrives()
+    play = await scene.commander.until(cmd.Play)
+    assert isinstance(play, cmd.Play)
+
+    scene.dispatcher.post(ev.PlaybackEnded(play.playback), SITE)  # no site is up: the wait of 20 ms runs out
+    await scene.commander.until(cmd.Hangup)
+
+    scene.dispatcher.post(ev.CallerLeft(ChannelId("1.0")), SITE)
+    async with asyncio.timeout(PATIENCE_S):
+        await scene.dispatcher.wait_idle()
+    assert [cdr.outcome for cdr in scene.ledger.cdrs] == [Outcome.OVERFLOWED]
+
+
+async def test_an_event_whose_handling_fails_costs_that_call_alone(scene: Scene) -> None:
+    scene.arrives(OTHER, caller="boom", channel="2.0")
+    scene.arrives()
+    await scene.commander.until(cmd.Play)
+
+    sent_on = [c.channel for c in scene.commander.commands if isinstance(c, cmd.ContinueInDialplan)]
+    assert sent_on == ["2.0"], "the caller whose rule failed gets a person"
+    assert scene.dispatcher.inbox.failures == 1
+
+
+async def test_a_full_inbox_loses_events_counts_them_and_has_the_site_compared_anew() -> None:
+    scene = a_scene(capacity=2)
+    for number in range(3):
+        scene.dispatcher.post(ev.CallerLeft(ChannelId(f"{number}")), SITE)
+    assert scene.dispatcher.inbox.dropped == 1
+
+    task = asyncio.create_task(scene.dispatcher.run())
+    async with asyncio.timeout(PATIENCE_S):
+        while not scene.commander.resynced:
+            await scene.commander.changed.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert scene.commander.resynced == [SITE]
+
+
+async def test_a_nearly_full_inbox_drops_what_matters_least_first() -> None:
+    scene = a_scene(capacity=10)
+    for number in range(9):
+        scene.dispatcher.post(ev.CallerLeft(ChannelId(f"{number}")), SITE)
+
+    scene.dispatcher.post(ev.LegRang(ChannelId("x")), SITE)
+    assert scene.dispatcher.inbox.dropped == 1
+    scene.dispatcher.post(ev.CallerLeft(ChannelId("9")), SITE)
+    assert scene.dispatcher.inbox.waiting == 10
+
+
+async def test_a_daemon_that_stood_down_commands_nothing_and_writes_nothing(scene: Scene) -> None:
+    scene.dispatcher.stand_down()
+    scene.arrives()
+    await scene.settle()
+
+    assert scene.commander.commands == []
+    assert scene.ledger.kept == []
+    assert scene.dispatcher.stood_down
