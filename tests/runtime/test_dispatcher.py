@@ -106,7 +106,7 @@ class Scene:
     async def settle(self) -> None:
         """Let all that was posted be handled."""
         async with asyncio.timeout(PATIENCE_S):
-            while self.dispatcher.inbox.waiting:
+            while self.dispatcher.inbox.waiting:  # noqa: ASYNC110 - turns of the loop, not a wait
                 await asyncio.sleep(0)
 
 
