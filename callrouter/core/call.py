@@ -1,15 +1,31 @@
 """One call, as its facts say it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
 
 from callrouter.core import facts, naming
 from callrouter.core.decision import CallFacts
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, QueueName, SiteName, TrunkName
-from callrouter.core.plan import Announce, Step
+from callrouter.core.plan import Announce, EnterQueue, Step
 from callrouter.core.states import CallState
+
+_S = CallState
+_FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
+    facts.Routed: frozenset({_S.ROUTING}),
+    facts.StepBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
+    facts.Answered: frozenset({_S.ANNOUNCING, _S.QUEUED, _S.CONNECTING}),
+    facts.Queued: frozenset({_S.ROUTING}),
+    facts.LeftQueue: frozenset({_S.QUEUED}),
+    facts.Offered: frozenset({_S.QUEUED}),
+    facts.Rang: frozenset({_S.OFFERED}),
+    facts.PickedUp: frozenset({_S.OFFERED}),
+    facts.Connected: frozenset({_S.CONNECTING}),
+    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONNECTING, _S.CONNECTED}),
+    facts.Released: frozenset(_S) - {_S.CLEARING, _S.ENDED},
+}
+"""In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
 
 @dataclass(slots=True)
@@ -66,57 +82,69 @@ class Call:
         return self.routed.plan.steps if self.routed is not None else ()
 
     def apply(self, fact: facts.Fact) -> None:
-        """Take one fact into the call's state and history."""
+        """Take one fact into the call's state and history.
+
+        Raises:
+            ValueError: it cannot be true of a call that stands where this one does.
+        """
+        if self.state not in _FOLLOWS.get(type(fact), ()):
+            raise ValueError(f"call {self.id} in state {self.state} cannot take {fact!r}")
+        self._take(fact)
         self.history.append(fact)
+
+    def _take(self, fact: facts.Fact) -> None:
         match fact:
-            case facts.Opened():
-                raise ValueError(f"call {self.id} was opened twice")
             case facts.Routed():
                 self.routed = fact
             case facts.StepBegun(index=index):
-                self.step = index
-                self.state = CallState.ROUTING
-                if isinstance(self.steps[index], Announce):
-                    self.state = CallState.ANNOUNCING
-                    self.playbacks += 1
-                    self.playback = naming.playback(self.id, self.playbacks)
+                self._begin(index)
             case facts.Answered():
                 self.answered = True
-            case facts.Queued(queue=queue, place=place):
-                self.queue, self.place, self.state = queue, place, CallState.QUEUED
-                self.queued_at = fact.at
+            case facts.Queued(queue=queue, place=place, at=at):
+                self._wait_in(queue, place, at)
             case facts.LeftQueue():
                 self.queue, self.state = None, CallState.ROUTING
             case facts.Released():
                 self.released, self.state = fact, CallState.CLEARING
-            case facts.Offered() | facts.Rang() | facts.PickedUp() | facts.Connected() | facts.OfferClosed():
-                self._apply_to_offer(fact)
+            case facts.Offered():
+                self.attempts = fact.attempt
+                self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at)
+                self.state = CallState.OFFERED
             case _:
-                assert_never(fact)
+                self._take_of_offer(fact)
 
-    def _apply_to_offer(
-        self, fact: facts.Offered | facts.Rang | facts.PickedUp | facts.Connected | facts.OfferClosed
-    ) -> None:
-        if isinstance(fact, facts.Offered):
-            self.attempts = fact.attempt
-            self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at)
-            self.state = CallState.OFFERED
-            return
-        if self.offer is None:
+    def _begin(self, index: int) -> None:
+        """Begin the step after the present one."""
+        if index != self.step + 1 or index >= len(self.steps):
+            raise ValueError(f"call {self.id} at step {self.step} of {len(self.steps)} cannot begin step {index}")
+        self.step = index
+        self.state = CallState.ROUTING
+        if isinstance(self.steps[index], Announce):
+            self.state = CallState.ANNOUNCING
+            self.playbacks += 1
+            self.playback = naming.playback(self.id, self.playbacks)
+
+    def _wait_in(self, queue: QueueName, place: int, at: datetime) -> None:
+        if not self.steps or not isinstance(self.steps[self.step], EnterQueue):
+            raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
+        self.queue, self.place, self.queued_at = queue, place, at
+        self.state = CallState.QUEUED
+
+    def _take_of_offer(self, fact: facts.Fact) -> None:
+        offer = self.offer
+        if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
         match fact:
             case facts.Rang():
-                self.offer.rang = True
+                offer.rang = True
             case facts.PickedUp(bridge=bridge):
-                self.offer.bridge = bridge
+                offer.bridge = bridge
                 self.state = CallState.CONNECTING
             case facts.Connected():
                 self.state = CallState.CONNECTED
-            case facts.OfferClosed():
+            case _:
                 self.offer = None
                 self.state = CallState.QUEUED
-            case _:
-                assert_never(fact)
 
     def close(self) -> None:
         """The caller's channel is gone and nothing more will happen."""

@@ -212,8 +212,12 @@ class Conduct:
 
     def next_step(self, call: Call, at: datetime, out: Output) -> None:
         """Begin the step of the plan that follows."""
-        step = call.steps[call.step + 1]
         self.record(call, facts.StepBegun(at, call.step + 1), out)
+        self.carry_out_step(call, at, out)
+
+    def carry_out_step(self, call: Call, at: datetime, out: Output) -> None:
+        """Do what the plan's present step says."""
+        step = call.steps[call.step]
         match step:
             case Announce(prompt=prompt):
                 self._announce(call, self.floor.rulebook.media(prompt), at, out)

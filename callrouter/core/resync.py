@@ -41,7 +41,7 @@ def remember(history: Sequence[facts.Fact]) -> Call | None:
     try:
         for fact in history[1:]:
             call.apply(fact)
-    except (ValueError, IndexError):
+    except ValueError:
         return None
     call.to_be_adopted = True
     return call
@@ -117,6 +117,8 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     match call.state:
         case CallState.ROUTING if call.routed is None:
             conduct.route(call, at, out)
+        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun):
+            conduct.carry_out_step(call, at, out)
         case CallState.ROUTING:
             conduct.next_step(call, at, out)
         case CallState.ANNOUNCING:

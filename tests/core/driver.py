@@ -1,0 +1,453 @@
+"""An exchange to try things on: simulated time, an Asterisk that does as its phones are told, and a fixed router.
+
+Commands are carried out at once; what Asterisk answers waits in ``inbox`` until it is delivered, as in the daemon.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import facts, naming
+from callrouter.core.agent import Agent
+from callrouter.core.call import Call
+from callrouter.core.causes import Cause
+from callrouter.core.cdr import Cdr
+from callrouter.core.decision import CallerKind, CallFacts, Decision, RegionSource, TraceEntry
+from callrouter.core.events import TimerKey, TimerKind
+from callrouter.core.exchange import Exchange
+from callrouter.core.ids import (
+    AgentId,
+    BridgeId,
+    CallId,
+    ChannelId,
+    PlaybackId,
+    PromptName,
+    QueueName,
+    RegionName,
+    RuleId,
+    SiteName,
+    TenantName,
+    TrunkName,
+)
+from callrouter.core.output import Notice, Output
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
+from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
+from callrouter.core.states import CallState
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+HALL = SiteName("hall")
+DESK, NIGHT, BELL = QueueName("desk"), QueueName("night"), QueueName("bell")
+CITY = TrunkName("city")
+WELCOME, SORRY = PromptName("welcome"), PromptName("sorry")
+
+PLANS: Mapping[str, Plan] = {
+    "120": Plan("queue", (EnterQueue(DESK),)),
+    "121": Plan("welcome-queue", (Announce(WELCOME), EnterQueue(DESK, 60.0), Announce(SORRY), HangUp())),
+    "122": Plan("closed", (Announce(SORRY), HangUp())),
+    "123": Plan("two-queues", (EnterQueue(DESK, 30.0), EnterQueue(NIGHT))),
+    "124": Plan("ringback", (EnterQueue(BELL, 60.0), HandOver("duty", "100"))),
+    "125": Plan("hand-over", (HandOver("office", "200"),)),
+    "126": Plan("no-answer", (HangUp(Cause.USER_BUSY),)),
+}
+
+
+@dataclass(slots=True)
+class FixedRouter:
+    """Decides by the dialled number alone; a number that is not there is a defect of the router."""
+
+    plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
+
+    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+        plan = self.plans[facts.dialed]
+        rule = RuleId(plan.name)
+        return Decision(
+            rule=rule,
+            plan=plan,
+            region=RegionName("changwon"),
+            region_title="창원",
+            region_source=RegionSource.EXCHANGE,
+            tenant=TenantName("changwon"),
+            caller_kind=CallerKind.LANDLINE,
+            topic=None,
+            calendars=(),
+            trace=(TraceEntry(rule, "routes.yaml:1", True, "it was dialled"),),
+            config_hash="0123456789ab",
+        )
+
+
+def agent(
+    name: str, *queues: QueueName, trunk: TrunkName | None = None, site: SiteName = HALL, wrap_up_s: float | None = None
+) -> AgentSpec:
+    """A counselor, of the queue ``desk`` if none is said."""
+    return AgentSpec(
+        AgentId(name), name.title(), site, f"PJSIP/{name}", queues or (DESK,), TenantName("changwon"), trunk, wrap_up_s
+    )
+
+
+def rulebook(
+    *agents: AgentSpec,
+    limits: Limits | None = None,
+    queues: Iterable[QueueSpec] = (),
+    trunk_channels: int = 2,
+    plans: Mapping[str, Plan] | None = None,
+) -> Rulebook:
+    """Three queues and one trunk group, served by ``agents``."""
+    known = {
+        DESK: QueueSpec(DESK, "창원시"),
+        NIGHT: QueueSpec(NIGHT, "야간"),
+        BELL: QueueSpec(BELL, "벨", sound=WaitingSound.RINGBACK),
+    }
+    return Rulebook(
+        hash="0123456789ab",
+        router=FixedRouter(plans or PLANS),
+        queues=known | {queue.name: queue for queue in queues},
+        agents={spec.id: spec for spec in agents},
+        trunks={CITY: TrunkSpec(CITY, trunk_channels)},
+        limits=limits or Limits(),
+    )
+
+
+def without_queue(rules: Rulebook, queue: QueueName) -> Rulebook:
+    """The same rules, but for one queue that nobody knows any more."""
+    agents = {
+        name: replace(spec, queues=tuple(served for served in spec.queues if served != queue))
+        for name, spec in rules.agents.items()
+    }
+    return replace(rules, agents=agents, queues={name: spec for name, spec in rules.queues.items() if name != queue})
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel of the simulated Asterisk."""
+
+    id: ChannelId
+    state: str
+    inbound: CallFacts | None = None
+    in_app: bool = True
+    music: bool = False
+    answered: bool = False
+
+
+@dataclass(slots=True)
+class Asterisk:
+    """One site: channels and bridges, and what it tells of them. Disconnected, it hears and says nothing."""
+
+    site: SiteName
+    inbox: list[ev.Event]
+    channels: dict[ChannelId, Channel] = field(default_factory=dict)
+    bridges: dict[BridgeId, set[ChannelId]] = field(default_factory=dict)
+    playing: dict[PlaybackId, ChannelId] = field(default_factory=dict)
+    phones: dict[str, str] = field(default_factory=dict)
+    """What a phone does when it is called: ``answers``, ``rings``, ``busy`` … ; nothing, unless it is said."""
+    endpoints: dict[ChannelId, str] = field(default_factory=dict)
+    connected: bool = True
+
+    def tell(self, event: ev.Event) -> None:
+        if self.connected:
+            self.inbox.append(event)
+
+    def do(self, command: cmd.AriCommand) -> None:
+        if not self.connected:
+            return
+        match command:
+            case cmd.Originate():
+                self._originate(command)
+            case cmd.Hangup(channel=channel, cause=cause):
+                self.hang_up(channel, cause)
+            case cmd.ContinueInDialplan(channel=channel):
+                self.leave(channel)
+            case cmd.Connect():
+                self._connect(command)
+            case cmd.DestroyBridge(bridge=bridge):
+                self.bridges.pop(bridge, None)
+            case cmd.Play(playback=playback, channel=channel):
+                self.playing[playback] = channel
+            case cmd.StopPlayback(playback=playback):
+                self.end_playback(playback)
+            case cmd.StartMusic(channel=channel) if channel in self.channels:
+                self.channels[channel].music = True
+            case cmd.StopMusic(channel=channel) if channel in self.channels:
+                self.channels[channel].music = False
+            case cmd.Answer(channel=channel) if channel in self.channels:
+                self.channels[channel].answered = True
+            case _:
+                pass
+
+    def _originate(self, command: cmd.Originate) -> None:
+        channel = command.channel
+        if channel in self.channels:
+            self.tell(ev.LegRefused(channel, endpoint=False))
+            return
+        self.endpoints[channel] = command.endpoint
+        self.channels[channel] = Channel(channel, "Down")
+        match self.phones.get(command.endpoint, "silent"):
+            case "rings":
+                self.ring(channel)
+            case "answers":
+                self.ring(channel)
+                self.pick_up(channel)
+            case "busy":
+                self.hang_up(channel, Cause.USER_BUSY)
+            case "rejects":
+                self.hang_up(channel, Cause.CALL_REJECTED)
+            case "congested":
+                self.hang_up(channel, Cause.NORMAL_CIRCUIT_CONGESTION)
+            case "unknown":
+                del self.channels[channel]
+                self.tell(ev.LegRefused(channel, endpoint=True))
+            case "uncertain":
+                self.tell(ev.LegUncertain(channel))
+            case _:
+                pass
+
+    def _connect(self, command: cmd.Connect) -> None:
+        if command.caller in self.channels and command.leg in self.channels:
+            for members in self.bridges.values():
+                members -= {command.caller, command.leg}
+            self.bridges[command.bridge] = {command.caller, command.leg}
+            self.tell(ev.Bridged(command.call, command.bridge))
+        else:
+            self.tell(ev.BridgeFailed(command.call, command.bridge))
+
+    def ring(self, channel: ChannelId) -> None:
+        self.channels[channel].state = "Ringing"
+        self.tell(ev.LegRang(channel))
+
+    def pick_up(self, channel: ChannelId) -> None:
+        self.channels[channel].state = "Up"
+        self.tell(ev.LegAnswered(channel))
+
+    def hang_up(self, channel: ChannelId, cause: int = Cause.NORMAL_CLEARING) -> None:
+        gone = self.channels.pop(channel, None)
+        if gone is None:
+            return
+        for members in self.bridges.values():
+            members.discard(channel)
+        if gone.inbound is None:
+            self.tell(ev.LegEnded(channel, cause))
+        elif gone.in_app:
+            self.tell(ev.CallerLeft(channel, cause))
+
+    def leave(self, channel: ChannelId) -> None:
+        if channel in self.channels and self.channels[channel].in_app:
+            self.channels[channel].in_app = False
+            self.tell(ev.CallerLeft(channel))
+
+    def end_playback(self, playback: PlaybackId) -> None:
+        if self.playing.pop(playback, None) is not None:
+            self.tell(ev.PlaybackEnded(playback))
+
+
+_Command = TypeVar("_Command", bound=cmd.Command)
+
+
+class Driver:
+    """An exchange with time, timers, one Asterisk, and a journal of all that came out."""
+
+    def __init__(self, rules: Rulebook, *, connected: bool = True) -> None:
+        self.now = START
+        self.rules = rules
+        self.exchange = Exchange(rules, self.now)
+        self.inbox: list[ev.Event] = []
+        self.asterisk = Asterisk(HALL, self.inbox)
+        self.timers: dict[TimerKey, datetime] = {}
+        self.journal: dict[CallId, list[facts.Fact]] = {}
+        self.log: list[tuple[CallId, facts.Fact | Cdr]] = []
+        self.commands: list[cmd.Command] = []
+        self.cdrs: list[Cdr] = []
+        self.notices: list[Notice] = []
+        self._calls = 0
+        if connected:
+            self.sync()
+
+    # Time and delivery.
+
+    def handle(self, event: ev.Event) -> Output:
+        """Hand one event in and carry out what comes of it; what Asterisk answers waits in the inbox."""
+        out = self.exchange.handle(event, self.now)
+        self.carry_out(out)
+        return out
+
+    def carry_out(self, out: Output) -> None:
+        for call, fact in out.facts:
+            self.journal.setdefault(call, []).append(fact)
+            self.log.append((call, fact))
+        for cdr in out.cdrs:
+            self.log.append((cdr.call_id, cdr))
+        self.cdrs += out.cdrs
+        self.notices += out.notices
+        self.commands += out.commands
+        for command in out.commands:
+            match command:
+                case cmd.SetTimer(key=key, after_s=after_s):
+                    self.timers[key] = self.now + timedelta(seconds=after_s)
+                case cmd.CancelTimer(key=key):
+                    self.timers.pop(key, None)
+                case _:
+                    self.asterisk.do(command)
+
+    def settle(self) -> None:
+        """Deliver what waits in the inbox, and what comes of it."""
+        while self.inbox:
+            self.handle(self.inbox.pop(0))
+
+    def tell(self, event: ev.Event) -> None:
+        """Hand one event in, and let everything settle."""
+        self.handle(event)
+        self.settle()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; timers run out in their order."""
+        until = self.now + timedelta(seconds=seconds)
+        while due := self.next_timer(until):
+            self.now = self.timers.pop(due)
+            self.tell(ev.TimerFired(due))
+        self.now = until
+
+    def next_timer(self, until: datetime) -> TimerKey | None:
+        """The timer that runs out first, if that is before or at ``until``."""
+        due = min(self.timers, key=lambda key: self.timers[key], default=None)
+        return due if due is not None and self.timers[due] <= until else None
+
+    def fire(self, kind: TimerKind, subject: str) -> None:
+        """Let a timer run out, set or not."""
+        key: TimerKey = (kind, CallId(subject))
+        self.timers.pop(key, None)
+        self.tell(ev.TimerFired(key))
+
+    # Callers, phones, sites.
+
+    def new_call_id(self) -> CallId:
+        self._calls += 1
+        return CallId(str(UUID(int=(7 << 76) | (2 << 62) | self._calls)))
+
+    def dial(self, dialed: str = "120", caller: str = "0552251234") -> Call:
+        """A resident dials; everything settles."""
+        call = self.arrive(dialed, caller)
+        self.settle()
+        return self.exchange.calls[call]
+
+    def arrive(self, dialed: str = "120", caller: str = "0552251234") -> CallId:
+        """A resident dials; what comes of it waits in the inbox."""
+        call = self.new_call_id()
+        channel = ChannelId(f"resident-{self._calls}")
+        arrival = CallFacts(dialed, HALL, caller)
+        self.asterisk.channels[channel] = Channel(channel, "Ring", arrival)
+        self.asterisk.tell(ev.CallArrived(call, channel, arrival))
+        return call
+
+    def hang_up(self, call: Call, cause: int = Cause.NORMAL_CLEARING) -> None:
+        """The caller hangs up."""
+        self.asterisk.hang_up(call.channel, cause)
+        self.settle()
+
+    def leg(self, call: Call) -> ChannelId:
+        """The channel of the open offer."""
+        assert call.offer is not None, call
+        return call.offer.channel
+
+    def ring(self, call: Call) -> None:
+        self.asterisk.ring(self.leg(call))
+        self.settle()
+
+    def pick_up(self, call: Call) -> None:
+        self.asterisk.pick_up(self.leg(call))
+        self.settle()
+
+    def leg_ends(self, call: Call, cause: int = Cause.NORMAL_CLEARING) -> None:
+        self.asterisk.hang_up(self.leg(call), cause)
+        self.settle()
+
+    def announcement_ends(self, call: Call) -> None:
+        assert call.playback is not None
+        self.asterisk.end_playback(call.playback)
+        self.settle()
+
+    def snapshot(self, requested_at: datetime | None = None) -> ev.SiteUp:
+        seen = {
+            channel.id: ev.ChannelSeen(
+                channel.id,
+                channel.state,
+                channel.inbound if channel.in_app else None,
+                self.new_call_id() if channel.inbound is not None and channel.in_app else None,
+            )
+            for channel in self.asterisk.channels.values()
+        }
+        return ev.SiteUp(HALL, requested_at or self.now, seen, frozenset(self.asterisk.bridges))
+
+    def sync(self) -> None:
+        """The site is (again) connected, and its snapshot is taken."""
+        self.asterisk.connected = True
+        self.tell(self.snapshot())
+
+    def lose_site(self) -> None:
+        self.asterisk.connected = False
+        self.inbox.clear()
+        self.tell(ev.SiteDown(HALL))
+
+    def restart(self, rules: Rulebook | None = None, lost: int = 0) -> None:
+        """The daemon dies, the last ``lost`` records of its journal with it, and a new one begins."""
+        if lost:
+            del self.log[-lost:]
+        self.rules = rules or self.rules
+        self.journal.clear()
+        self.cdrs = []
+        for call, record in self.log:
+            if isinstance(record, Cdr):
+                self.cdrs.append(record)
+            else:
+                self.journal.setdefault(call, []).append(record)
+        ended = {cdr.call_id for cdr in self.cdrs}
+        self.inbox.clear()
+        self.timers.clear()
+        self.exchange = Exchange(self.rules, self.now)
+        self.exchange.restore([history for call, history in self.journal.items() if call not in ended])
+
+    # Looking.
+
+    def agent(self, name: str) -> Agent:
+        return self.exchange.floor.agents[AgentId(name)]
+
+    def given(self, kind: type[_Command]) -> list[_Command]:
+        """All commands of one kind, in order."""
+        return [command for command in self.commands if isinstance(command, kind)]
+
+    def cdr(self, call: Call) -> Cdr:
+        """The one CDR of a call."""
+        (cdr,) = [cdr for cdr in self.cdrs if cdr.call_id == call.id]
+        return cdr
+
+    def called(self) -> list[str]:
+        """The phones that were called, in order."""
+        return [command.endpoint.removeprefix("PJSIP/") for command in self.given(cmd.Originate)]
+
+    def channel(self, call: Call) -> Channel:
+        return self.asterisk.channels[call.channel]
+
+    def reached(self, state: CallState) -> Call:
+        """A call to 121 in ``state``, with the counselor ``kim`` for those states that need one."""
+        call = self.dial("121")
+        if state is CallState.ANNOUNCING:
+            return call
+        self.announcement_ends(call)
+        if state is CallState.CONNECTING:
+            self.handle(ev.LegAnswered(self.leg(call)))
+            self.inbox.clear()
+        elif state in (CallState.CONNECTED, CallState.CLEARING, CallState.ENDED):
+            self.pick_up(call)
+        if state in (CallState.CLEARING, CallState.ENDED):
+            self.asterisk.hang_up(self.leg(call))
+            self.handle(self.inbox.pop(0))
+        if state is CallState.ENDED:
+            self.settle()
+        assert call.state is state, (call.state, state)
+        return call
+
+
+def own_leg(call: Call, attempt: int) -> ChannelId:
+    """The channel id of the call's ``attempt``-th leg."""
+    return naming.leg_channel(call.id, attempt)

@@ -1,0 +1,280 @@
+"""Whatever happens in whatever order: what must hold of the exchange at every moment, and when all have hung up."""
+
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import facts, naming
+from callrouter.core.agent import AgentState
+from callrouter.core.events import TimerKey, TimerKind
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId
+from callrouter.core.output import Output
+from callrouter.core.rulebook import AgentSpec, Limits, Rulebook
+from callrouter.core.states import CallState
+from tests.core.driver import BELL, CITY, DESK, HALL, NIGHT, PLANS, Driver, agent, rulebook, without_queue
+
+STAFF = (
+    agent("kim", DESK, NIGHT),
+    agent("lee", DESK, BELL),
+    agent("park", DESK, NIGHT, trunk=CITY),
+    agent("choi", NIGHT, BELL, trunk=CITY),
+)
+PHONES = ("silent", "rings", "answers", "busy", "rejects", "congested", "unknown", "uncertain")
+CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 34, 41, 127])
+SOON = st.sampled_from([0.0, 0.4, 1.0, 3.0, 6.0, 11.0, 25.0, 70.0, 130.0])
+CLEAN_UP = (cmd.Hangup, cmd.DestroyBridge, cmd.CancelTimer, cmd.SetTimer)
+
+
+def rules_with(staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:
+    return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6))
+
+
+class ExchangeMachine(RuleBasedStateMachine):
+    """Residents, phones, the network, administrators and the machine room, all at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.driver = Driver(rules_with(STAFF, 1))
+        self.ended: set[CallId] = set()
+
+    # What the world does. Nothing is delivered but by deliver().
+
+    @rule(dialed=st.sampled_from(sorted(PLANS)))
+    def a_resident_dials(self, dialed: str) -> None:
+        if len(self.driver.asterisk.channels) < 14:
+            self.driver.arrive(dialed)
+
+    @rule(pick=st.integers(0, 20), cause=CAUSES)
+    def a_caller_hangs_up(self, pick: int, cause: int) -> None:
+        callers = self.callers()
+        if callers:
+            self.driver.asterisk.hang_up(callers[pick % len(callers)], cause)
+
+    @rule(pick=st.integers(0, 20), what=st.sampled_from(["ring", "pick-up", "hang-up"]), cause=CAUSES)
+    def a_phone_does(self, pick: int, what: str, cause: int) -> None:
+        asterisk, legs = self.driver.asterisk, self.legs()
+        if not legs:
+            return
+        leg = legs[pick % len(legs)]
+        if what == "ring":
+            asterisk.ring(leg)
+        elif what == "pick-up":
+            asterisk.pick_up(leg)
+        else:
+            asterisk.hang_up(leg, cause)
+
+    @rule(spec=st.sampled_from(STAFF), behaviour=st.sampled_from(PHONES))
+    def a_phone_will(self, spec: AgentSpec, behaviour: str) -> None:
+        self.driver.asterisk.phones[spec.endpoint] = behaviour
+
+    @precondition(lambda self: self.driver.asterisk.playing)
+    @rule(pick=st.integers(0, 20))
+    def an_announcement_ends(self, pick: int) -> None:
+        playing = sorted(self.driver.asterisk.playing)
+        self.driver.asterisk.end_playback(playing[pick % len(playing)])
+
+    @rule(count=st.integers(1, 12))
+    def deliver(self, count: int) -> None:
+        for _ in range(min(count, len(self.driver.inbox))):
+            self.hand_in(self.driver.inbox.pop(0))
+
+    @rule(seconds=SOON)
+    def time_passes(self, seconds: float) -> None:
+        """Timers run out; what Asterisk says meanwhile may be late."""
+        until = self.driver.now + timedelta(seconds=seconds)
+        while due := self.driver.next_timer(until):
+            self.driver.now = max(self.driver.now, self.driver.timers.pop(due))
+            self.hand_in(ev.TimerFired(due))
+        self.driver.now = until
+
+    # What must not matter: late, repeated and unknown events.
+
+    @rule(data=st.data())
+    def something_comes_twice_or_late(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from([*self.driver.journal, self.driver.new_call_id()]))
+        leg = naming.leg_channel(call, data.draw(st.integers(1, 3)))
+        bridge, playback = naming.bridge(call, data.draw(st.integers(1, 3))), naming.playback(call, 1)
+        timer: TimerKey = (data.draw(st.sampled_from(TimerKind)), data.draw(st.sampled_from([call, leg])))
+        late: list[ev.Event] = [
+            ev.LegRang(leg),
+            ev.LegRefused(leg, endpoint=True),
+            ev.LegUncertain(leg),
+            ev.Bridged(call, bridge),
+            ev.BridgeFailed(call, bridge),
+            ev.PlaybackEnded(playback),
+            ev.PlaybackEnded(PlaybackId("elsewhere")),
+            ev.TimerFired(timer),
+            ev.TimerFired((TimerKind.AGENT, data.draw(st.sampled_from(STAFF)).id)),
+            ev.TimerFired((TimerKind.TRUNK, CITY)),
+            ev.CallerLeft(ChannelId("nobody")),
+            ev.LegEnded(ChannelId("nothing"), 16),
+            ev.LegAnswered(ChannelId("nothing")),
+        ]
+        self.hand_in(data.draw(st.sampled_from(late)))
+
+    # What operators and administrators do.
+
+    @rule()
+    def the_site_is_lost(self) -> None:
+        self.driver.asterisk.connected = False
+        self.driver.inbox.clear()
+        self.hand_in(ev.SiteDown(HALL))
+
+    @rule(age_s=st.sampled_from([0.0, 0.5, 5.0]), missing=st.booleans())
+    def the_site_is_compared(self, age_s: float, missing: bool) -> None:
+        """Sometimes with a snapshot that is old by now, sometimes after a channel died unseen."""
+        self.driver.asterisk.connected = True
+        up = self.driver.snapshot()
+        if missing and self.driver.asterisk.channels:
+            self.driver.asterisk.connected = False
+            self.driver.asterisk.hang_up(sorted(self.driver.asterisk.channels)[0])
+            self.driver.asterisk.connected = True
+            up = self.driver.snapshot()
+        self.driver.now += timedelta(seconds=age_s)
+        self.hand_in(up)
+
+    @rule(staff=st.sets(st.sampled_from(range(4))), channels=st.integers(0, 2), without_night=st.booleans())
+    def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool) -> None:
+        rules = rules_with(tuple(STAFF[index] for index in sorted(staff)), channels)
+        self.driver.rules = without_queue(rules, NIGHT) if without_night else rules
+        self.hand_in(ev.RulebookReplaced(self.driver.rules))
+
+    @rule(often=st.integers(0, 9))
+    def the_daemon_drains(self, often: int) -> None:
+        if often == 0:
+            self.hand_in(ev.DrainRequested())
+
+    @rule(lost=st.integers(0, 3))
+    def the_daemon_dies_and_another_begins(self, lost: int) -> None:
+        self.driver.restart(lost=lost)
+        self.ended = {cdr.call_id for cdr in self.driver.cdrs}
+        if self.driver.asterisk.connected:
+            self.hand_in(self.driver.snapshot())
+
+    # How events go in, and what is looked at each time.
+
+    def hand_in(self, event: ev.Event) -> None:
+        out = self.driver.handle(event)
+        self.callers_are_served_in_order(out)
+        for command in out.commands:
+            if isinstance(command, cmd.AriCommand) and command.call in self.ended:
+                assert isinstance(command, CLEAN_UP), f"{command} after the call had ended"
+        self.ended |= {cdr.call_id for cdr in out.cdrs}
+
+    def callers_are_served_in_order(self, out: Output) -> None:
+        exchange = self.driver.exchange
+        for call_id, fact in out.facts:
+            call = exchange.calls.get(call_id)
+            if not isinstance(fact, facts.Offered) or call is None:
+                continue
+            served = exchange.floor.agents[fact.agent].spec.queues
+            for other in exchange.calls.values():
+                if other.state is CallState.QUEUED and not other.to_be_adopted and other.queue in served:
+                    assert other.place > call.place, f"{call_id} was served before {other.id}"
+
+    def callers(self) -> list[ChannelId]:
+        return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is not None]
+
+    def legs(self) -> list[ChannelId]:
+        return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is None]
+
+    @invariant()
+    def all_is_well(self) -> None:
+        self.a_counselor_is_on_at_most_one_call()
+        self.a_leg_belongs_to_one_call()
+        self.an_available_counselor_can_be_picked_and_no_other()
+        self.those_who_wait_stand_in_line_and_no_others()
+        self.a_place_is_kept_until_the_queue_is_left()
+        self.a_trunk_channel_is_held_by_a_leg()
+        self.the_call_is_what_its_facts_say()
+        self.nothing_impossible_happened()
+
+    def a_counselor_is_on_at_most_one_call(self) -> None:
+        exchange = self.driver.exchange
+        offers = Counter(call.offer.agent for call in exchange.calls.values() if call.offer and not call.to_be_adopted)
+        assert all(count == 1 for count in offers.values()), offers
+        legs = {leg.channel: leg for leg in exchange.floor.legs.values()}
+        assert len({id(leg.agent) for leg in legs.values()}) == len(legs)
+        for each in exchange.floor.agents.values():
+            assert (each.leg is None) == (each.state not in (AgentState.RESERVED, AgentState.RINGING, AgentState.ON_CALL))
+            assert each.leg is None or legs[each.leg].agent is each
+
+    def a_leg_belongs_to_one_call(self) -> None:
+        exchange = self.driver.exchange
+        channels = [call.offer.channel for call in exchange.calls.values() if call.offer is not None]
+        assert len(channels) == len(set(channels))
+        for call in exchange.calls.values():
+            if call.offer is not None and not call.to_be_adopted:
+                assert exchange.floor.legs[call.offer.channel].call == call.id
+
+    def an_available_counselor_can_be_picked_and_no_other(self) -> None:
+        floor = self.driver.exchange.floor
+        available = [each for each in floor.agents.values() if each.state is AgentState.AVAILABLE]
+        for queue in (DESK, NIGHT, BELL):
+            assert floor.acd.idle(queue) == sum(queue in each.spec.queues for each in available)
+
+    def those_who_wait_stand_in_line_and_no_others(self) -> None:
+        exchange = self.driver.exchange
+        for queue in (DESK, NIGHT, BELL):
+            waiting = [
+                call
+                for call in exchange.calls.values()
+                if call.state is CallState.QUEUED and call.queue == queue and not call.to_be_adopted
+            ]
+            assert exchange.floor.acd.waiting(queue) == len(waiting)
+
+    def a_place_is_kept_until_the_queue_is_left(self) -> None:
+        for call in self.driver.exchange.calls.values():
+            places = [fact.place for fact in self.driver.journal[call.id] if isinstance(fact, facts.Queued)]
+            assert call.place == (places[-1] if places else 0)
+
+    def a_trunk_channel_is_held_by_a_leg(self) -> None:
+        floor = self.driver.exchange.floor
+        assert floor.trunks.seizures == sum(leg.seizure is not None for leg in floor.legs.values())
+
+    def the_call_is_what_its_facts_say(self) -> None:
+        for call in self.driver.exchange.calls.values():
+            assert call.history == self.driver.journal[call.id]
+
+    def nothing_impossible_happened(self) -> None:
+        assert not self.driver.exchange.counters.impossible
+
+    def teardown(self) -> None:
+        """All hang up; after the timers, nothing is left but one CDR for each call."""
+        driver = self.driver
+        driver.asterisk.connected = True
+        self.hand_in(driver.snapshot())
+        for channel in self.callers():
+            driver.asterisk.hang_up(channel)
+        for _ in range(3):
+            driver.advance(200.0)
+            driver.settle()
+            self.hand_in(driver.snapshot())
+            driver.settle()
+        driver.advance(200.0)
+        exchange = driver.exchange
+        assert not exchange.calls
+        assert not exchange.floor.legs
+        assert exchange.floor.trunks.seizures == 0
+        assert not any(exchange.floor.knows_bridge(BridgeId(bridge)) for bridge in driver.asterisk.bridges)
+        assert not driver.asterisk.bridges
+        assert not driver.asterisk.channels
+        assert set(exchange.floor.agents) == {AgentId(name) for name in driver.rules.agents}
+        assert {each.state for each in exchange.floor.agents.values()} <= {AgentState.AVAILABLE}
+        counted = Counter(cdr.call_id for cdr in driver.cdrs)
+        assert set(counted) == set(driver.journal)
+        assert set(counted.values()) <= {1}
+        self.an_available_counselor_can_be_picked_and_no_other()
+        for cdr in driver.cdrs:
+            total_ms = (cdr.ended_at - cdr.started_at) // timedelta(milliseconds=1)
+            assert round((cdr.wait_s + cdr.ring_s + cdr.talk_s) * 1000) == total_ms
+        assert not [key for key in driver.timers if key[0] is not TimerKind.TRUNK]
+
+
+TestExchange = ExchangeMachine.TestCase
+TestExchange.settings = settings(max_examples=400, stateful_step_count=50, deadline=None, derandomize=True, report_multiple_bugs=False)
