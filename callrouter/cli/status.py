@@ -1,6 +1,7 @@
 """``callrouter status``: what the daemon is doing now."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -8,9 +9,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from callrouter.cli.daemon_api import fetch_status, url_of
 from callrouter.cli.options import default_config, json_option
 from callrouter.cli.text import Column, elapsed, plain, table
+from callrouter.config import load
+from callrouter.config.settings import WebSettings
+from callrouter.errors import ConfigError
+from callrouter.web.client import fetch_status, web_url
 from callrouter.web.status import Call, Queue, Site, StatusDocument
 
 _EPILOG = """\b
@@ -18,6 +22,8 @@ Examples:
   callrouter status
   callrouter status --json | jq '.queues[] | {title, waiting}'
 """
+
+_USUAL = WebSettings("127.0.0.1", 8080)
 
 _SITES = (Column("site", 16), Column("title", 24), Column("up", 3), Column("since", 9, right=True), Column("", 40))
 _QUEUES = (
@@ -69,6 +75,16 @@ def status(config: Path, url: str | None, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
         click.echo("\n\n".join(_parts(found)))
+
+
+def url_of(config: Path) -> str:
+    """Where the daemon of this configuration serves. Files with faults in them, or none, mean the usual place."""
+    try:
+        return web_url(load(config).settings.web)
+    except (ConfigError, OSError):
+        host = os.environ.get("CALLROUTER_WEB_HOST") or _USUAL.host
+        port = os.environ.get("CALLROUTER_WEB_PORT", "")
+        return web_url(WebSettings(host, int(port) if port.isdecimal() else _USUAL.port))
 
 
 def _parts(found: StatusDocument) -> Iterator[str]:

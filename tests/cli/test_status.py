@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
-from callrouter.cli.daemon_api import url_of, web_url
+from callrouter.cli.status import url_of
 from callrouter.cli.text import width
 from callrouter.config.settings import WebSettings
 from callrouter.core.ids import SiteName
+from callrouter.web.client import web_url
 from callrouter.web.server import WebServer
 from callrouter.web.sources import DatabaseHealth, SiteHealth
 from tests.fakes.status import AT, FakeStatus
@@ -119,7 +120,7 @@ def test_no_daemon_is_exit_status_3_with_a_remedy() -> None:
 
 
 def test_a_daemon_that_keeps_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callrouter.cli.daemon_api.fetch_status.__kwdefaults__", {"timeout_s": 0.2})
+    monkeypatch.setattr("callrouter.web.client.fetch_status.__kwdefaults__", {"timeout_s": 0.2})
     with socket.create_server(("127.0.0.1", 0)) as silent:
         result = run("--url", f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert result.exit_code == 3

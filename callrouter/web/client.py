@@ -1,33 +1,19 @@
 """Asking the daemon that runs, over its web server."""
 
 import asyncio
-import os
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Final
 
 import aiohttp
 import msgspec
 
-from callrouter.config import load
 from callrouter.config.settings import WebSettings
-from callrouter.errors import ConfigError, UnreachableError
+from callrouter.errors import UnreachableError
 from callrouter.web.status import StatusDocument
 
 TIMEOUT_S: Final = 3.0
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-_DEFAULT: Final = WebSettings("127.0.0.1", 8080)
 _REMEDY: Final = "is it running (systemctl status callrouter)? Another place is named with --url"
-
-
-def url_of(config: Path) -> str:
-    """Where the daemon of this configuration serves. Files with faults in them, or none, mean the usual place."""
-    try:
-        return web_url(load(config).settings.web)
-    except (ConfigError, OSError):
-        host = os.environ.get("CALLROUTER_WEB_HOST") or _DEFAULT.host
-        port = os.environ.get("CALLROUTER_WEB_PORT") or str(_DEFAULT.port)
-        return web_url(WebSettings(host, int(port) if port.isdecimal() else _DEFAULT.port))
 
 
 def web_url(web: WebSettings) -> str:

@@ -1,0 +1,55 @@
+"""How an Asterisk that is there already takes callrouter in."""
+
+from typing import Final
+
+HOWTO: Final = """\
+How an Asterisk that you have takes callrouter in
+=================================================
+
+1. The dialplan, by one include. Copy dialplan/callrouter.conf to /etc/asterisk/callrouter.conf.
+
+   Asterisk: in /etc/asterisk/extensions.conf, after your own contexts:
+       #include callrouter.conf
+   and in its [globals], whom to ring while callrouter is away:
+       CALLROUTER_FALLBACK_PHONES=PJSIP/201&PJSIP/202
+
+   FreePBX: the #include line goes into /etc/asterisk/extensions_custom.conf, which FreePBX never overwrites, and the
+   global into globals_custom.conf. Nothing that FreePBX generates is edited.
+
+2. The way in. Give the trunk's endpoint in pjsip.conf  context=callrouter-inbound,  or send one number from the context
+   that it has:
+       exten => 120,1,Goto(callrouter-inbound,${EXTEN},1)
+
+   FreePBX: Admin > Custom Destinations, Target  callrouter-inbound,120,1;  then Connectivity > Inbound Routes, DID 120,
+   with this destination.
+
+3. The REST interface. In http.conf, [general]:
+       enabled=yes
+       bindaddr=127.0.0.1
+   In ari.conf (FreePBX: ari_additional_custom.conf for the user; the switches are in Settings > Advanced Settings):
+       [general]
+       enabled=yes
+
+       [callrouter]
+       type=user
+       read_only=no
+       password=A-LONG-RANDOM-PASSWORD
+   The same password goes into $CALLROUTER_ARI_PASSWORD of the daemon (callrouter.yaml, password_env).
+
+4. Announcements and music:
+       callrouter prompts --music /var/lib/asterisk/moh
+   Asterisk's user must be able to read them.
+
+5. Take it over, without a restart and without ending a call:
+       asterisk -rx "module reload http"; asterisk -rx "module reload res_ari.so"
+       asterisk -rx "dialplan reload";    asterisk -rx "moh reload"
+
+6. Look:
+       callrouter doctor
+       asterisk -rx "dialplan show callrouter-inbound"
+
+To let your own dialplan ask callrouter where a call belongs, and keep Dial() and Queue() as they are, see
+dialplan/agi-sample.conf: AGI(agi://127.0.0.1:4573/route).
+
+To take it out again, remove the #include line and the way in, and reload the dialplan.
+"""

@@ -1,0 +1,100 @@
+"""This machine: folders, disk, sound files, ports, limits and time."""
+
+import asyncio
+import errno
+import os
+import pwd
+import resource
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from callrouter.config import Loaded
+from callrouter.config.settings import SiteSettings
+from callrouter.doctor.console import is_here
+from callrouter.doctor.finding import WAIT_S, Finding, error, ok, some, warning
+
+MEGABYTE: Final = 1_000_000
+DISK_ERROR_BYTES: Final = 100 * MEGABYTE
+DISK_WARNING_BYTES: Final = 1000 * MEGABYTE
+FILES_NEEDED: Final = 1024
+"""Open files for FastAGI sessions, web clients, websockets and the rest, with room to spare."""
+
+
+def check_journal_folder(folder: Path) -> list[Finding]:
+    """Whether the journal can be written there, or the folder be made; and whether the disk has room."""
+    check = "journal"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        remedy = f"install -d -o callrouter -m 0750 {folder}, or run this as the daemon's user"
+        return [error(check, f"{place} cannot be written by {user}", remedy)]
+    text = f"{folder} can be written by {user}" if place == folder else f"{folder} is not there yet and can be made"
+    return [ok(check, text), _check_room(check, place)]
+
+
+def _check_room(check: str, place: Path) -> Finding:
+    free = shutil.disk_usage(place).free
+    text = f"{free / MEGABYTE:,.0f} MB are free on the disk of {place}"
+    remedy = "make room: a full disk means that calls are not recorded"
+    if free < DISK_ERROR_BYTES:
+        return error(check, text, remedy)
+    return warning(check, text, remedy) if free < DISK_WARNING_BYTES else ok(check, text)
+
+
+def check_prompts(site: SiteSettings, names: Iterable[str]) -> list[Finding]:
+    """Whether each announcement has a file in the site's sound folder, in whatever format."""
+    check = f"prompts {site.name}"
+    if not is_here(site):
+        remedy = f"there: callrouter prompts --sounds {site.sounds_dir}"
+        return [warning(check, f"{site.ari_url} is another machine: its sound files cannot be seen from here", remedy)]
+    try:
+        there = {path.name.partition(".")[0] for path in site.sounds_dir.iterdir() if path.stat().st_size > 0}
+    except OSError as exc:
+        remedy = "callrouter prompts makes it; or correct sounds_dir of the site"
+        return [error(check, f"{site.sounds_dir}: {exc.strerror}; callers hear no announcement", remedy)]
+    wanted = sorted(names)
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        text = f"{len(missing)} of {len(wanted)} announcements have no file in {site.sounds_dir}: {some(missing)}"
+        return [error(check, text, "callrouter prompts speaks them")]
+    return [ok(check, f"all {len(wanted)} announcements have a file in {site.sounds_dir}")]
+
+
+async def check_port(check: str, host: str, port: int, *, ours: bool) -> Finding:
+    """Whether the daemon can listen there, or does: ``ours`` says that a daemon of this configuration runs."""
+    place = f"{host}:{port}"
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            listener = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    except TimeoutError:
+        return error(check, f"{host} has no address within {WAIT_S:g} s", "write an address instead of a name")
+    except OSError as exc:
+        if exc.errno != errno.EADDRINUSE:
+            return error(check, f"{place} cannot be had: {exc.strerror or exc}", "set another host or port")
+        if ours:
+            return ok(check, f"{place} is in use, as it should be: the daemon runs")
+        return error(check, f"{place} is taken by another program", f"who has it: ss -lntp 'sport = :{port}'")
+    listener.close()
+    await listener.wait_closed()
+    return ok(check, f"{place} is free")
+
+
+def check_files() -> Finding:
+    """The limit on open files, of this shell: the daemon's own is that of its unit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < FILES_NEEDED:
+        remedy = f"LimitNOFILE=8192 in the systemd unit; in a shell: ulimit -n {FILES_NEEDED}"
+        return warning("files", f"only {soft} files may be open at once", remedy)
+    return ok("files", f"{soft if soft >= 0 else 'any number of'} files may be open at once")
+
+
+def check_time(loaded: Loaded) -> Finding:
+    """What time it is where the calendars are."""
+    now = datetime.now(UTC).astimezone(loaded.timezone)
+    return ok("time", f"{now:%Y-%m-%d %H:%M:%S %z} in {loaded.timezone.key}, by which the calendars go")
