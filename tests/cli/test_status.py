@@ -1,9 +1,7 @@
 """``callrouter status`` asks the daemon that runs."""
 
-import asyncio
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +18,9 @@ from callrouter.web.client import web_url
 from callrouter.web.server import WebServer
 from callrouter.web.sources import DatabaseHealth, SiteHealth
 from tests.fakes.status import AT, FakeStatus
+from tests.fakes.threads import in_thread
 
 SAMPLE = Path(__file__).parents[2] / "config"
-PATIENCE_S = 10.0
 
 
 @pytest.fixture
@@ -32,23 +30,9 @@ def source() -> FakeStatus:
 
 @pytest.fixture
 def daemon(source: FakeStatus) -> Iterator[str]:
-    """The URL of a web server in a thread of its own: the command has an event loop of its own."""
-    ready, ended, ports = threading.Event(), asyncio.Event(), list[int]()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with WebServer("127.0.0.1", 0, source) as server:
-            ports.append(server.port)
-            ready.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert ready.wait(PATIENCE_S)
-    yield f"http://127.0.0.1:{ports[0]}"
-    loop.call_soon_threadsafe(ended.set)
-    thread.join(PATIENCE_S)
-    loop.close()
+    """The URL of a web server."""
+    with in_thread(WebServer("127.0.0.1", 0, source)) as server:
+        yield f"http://127.0.0.1:{server.port}"
 
 
 def run(*arguments: str) -> Result:
