@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from callrouter.cli import main
 from callrouter.cli.status import url_of
-from callrouter.cli.text import width
+from callrouter.cli.text import fitted, width
 from callrouter.config.settings import WebSettings
 from callrouter.core.ids import SiteName
 from callrouter.web.client import web_url
@@ -111,11 +111,19 @@ def test_a_daemon_that_keeps_silent_is_given_up(monkeypatch: pytest.MonkeyPatch)
     assert "no answer within 0.2 s" in result.stderr
 
 
-@pytest.mark.parametrize("path", ["/healthz?", "/nothing"])
-def test_something_else_at_the_place_is_not_taken_for_the_daemon(daemon: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "why"), [("/healthz?", "is not callrouter, or of another version"), ("/nothing", "says 404")]
+)
+def test_something_else_at_the_place_is_not_taken_for_the_daemon(daemon: str, path: str, why: str) -> None:
     result = run("--url", f"{daemon}{path}")
     assert result.exit_code == 3
-    assert "is not callrouter" in result.stderr or "says 404" in result.stderr
+    assert why in result.stderr
+
+
+def test_korean_takes_two_columns_of_a_terminal() -> None:
+    assert [width(text) for text in ("창원시", "a창", "e\u0301")] == [6, 3, 1]
+    assert [fitted("창원시", columns) for columns in (4, 5, 6, 7)] == ["창…", "창원…", "창원시", "창원시 "]
+    assert fitted("7", 3, right=True) == "  7"
 
 
 def test_a_url_that_is_none_is_exit_status_3() -> None:

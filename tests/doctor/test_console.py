@@ -1,5 +1,6 @@
 """The console of an Asterisk on this machine."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,9 +51,11 @@ async def test_a_console_that_cannot_be_asked_leaves_a_command_to_type(
 ) -> None:
     monkeypatch.setattr(console, "WAIT_S", 0.3)
     script(asterisk, text)
+    started = time.monotonic()
     (finding,) = await check_console(site, ("callrouter-inbound",), {"default"})
     assert finding.level is Level.WARNING
     assert finding.remedy.endswith('asterisk -rx "dialplan show callrouter-inbound"')
+    assert time.monotonic() - started < 10
 
 
 async def test_the_console_here_is_not_asked_about_an_asterisk_elsewhere(asterisk: Path, site: SiteSettings) -> None:
