@@ -122,7 +122,7 @@ def test_something_else_at_the_place_is_not_taken_for_the_daemon(daemon: str, pa
 
 def test_korean_takes_two_columns_of_a_terminal() -> None:
     assert [width(text) for text in ("창원시", "a창", "e\u0301")] == [6, 3, 1]
-    assert [fitted("창원시", columns) for columns in (4, 5, 6, 7)] == ["창…", "창원…", "창원시", "창원시 "]
+    assert [fitted("창원시", columns) for columns in (4, 5, 6, 7)] == ["창… ", "창원…", "창원시", "창원시 "]
     assert fitted("7", 3, right=True) == "  7"
 
 
