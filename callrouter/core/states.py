@@ -129,3 +129,43 @@ def _complete() -> Mapping[tuple[CallState, Signal], Transition | Unmoved]:
 
 
 TABLE: Mapping[tuple[CallState, Signal], Transition | Unmoved] = _complete()
+
+
+def as_page() -> str:
+    """The table as a page of documentation: a Mermaid diagram of the transitions, and every pair in full."""
+    arrows: dict[tuple[CallState, CallState], list[str]] = {}
+    for (state, signal), reaction in TABLE.items():
+        if isinstance(reaction, Transition):
+            for to in CallState:
+                if to in reaction.to:
+                    arrows.setdefault((state, to), []).append(signal)
+    diagram = [f"    {state} --> {to}: {', '.join(signals)}" for (state, to), signals in arrows.items()]
+    rows = [f"| {signal} | {' | '.join(_cell(TABLE[state, signal]) for state in CallState)} |" for signal in Signal]
+    return "\n".join(
+        [
+            "# The states of a call",
+            "",
+            "Drawn from the table in `callrouter/core/states.py`, by which the daemon runs.",
+            "",
+            "```mermaid",
+            "stateDiagram-v2",
+            f"    [*] --> {CallState.ROUTING}",
+            *diagram,
+            f"    {CallState.ENDED} --> [*]",
+            "```",
+            "",
+            "What each state makes of each signal. *Stale* may come late or twice: it is ignored and counted.",
+            "*Impossible* is a defect: it is logged, and that call alone goes to the fallback of the dialplan.",
+            "",
+            f"| | {' | '.join(CallState)} |",
+            f"|---|{'---|' * len(CallState)}",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _cell(reaction: Transition | Unmoved) -> str:
+    if isinstance(reaction, Transition):
+        return ", ".join(f"**{to}**" for to in CallState if to in reaction.to)
+    return reaction.value

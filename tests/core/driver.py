@@ -156,14 +156,19 @@ class Asterisk:
         match command:
             case cmd.Originate():
                 self._originate(command)
+            case cmd.Connect():
+                self._connect(command)
             case cmd.Hangup(channel=channel, cause=cause):
                 self.hang_up(channel, cause)
             case cmd.ContinueInDialplan(channel=channel):
                 self.leave(channel)
-            case cmd.Connect():
-                self._connect(command)
             case cmd.DestroyBridge(bridge=bridge):
                 self.bridges.pop(bridge, None)
+            case _:
+                self._let_hear(command)
+
+    def _let_hear(self, command: cmd.AriCommand) -> None:
+        match command:
             case cmd.Play(playback=playback, channel=channel):
                 self.playing[playback] = channel
             case cmd.StopPlayback(playback=playback):
@@ -328,8 +333,12 @@ class Driver:
     def dial(self, dialed: str = "120", caller: str = "0552251234") -> Call:
         """A resident dials; everything settles."""
         call = self.arrive(dialed, caller)
-        self.settle()
-        return self.exchange.calls[call]
+        known: Call | None = None
+        while self.inbox:
+            self.handle(self.inbox.pop(0))
+            known = self.exchange.calls.get(call, known)
+        assert known is not None
+        return known
 
     def arrive(self, dialed: str = "120", caller: str = "0552251234") -> CallId:
         """A resident dials; what comes of it waits in the inbox."""
