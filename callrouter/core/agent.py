@@ -65,7 +65,7 @@ def rest_after(result: OfferResult, limits: Limits) -> float:
             return limits.rest_after_rejected_s
         case OfferResult.UNREACHABLE:
             return limits.rest_after_unreachable_s
-        case OfferResult.CONGESTION | OfferResult.FAILED:
+        case OfferResult.CONGESTION | OfferResult.FAILED | OfferResult.LOST:
             return limits.retry_after_congestion_s
         case _:
             return 0.0

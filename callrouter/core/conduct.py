@@ -151,9 +151,14 @@ class Conduct:
     def give_up(self, call: Call, why: str, at: datetime, out: Output) -> None:
         """Something that cannot be has happened: a person, not silence. People who talk are left alone."""
         out.notices.append(Notice(NoticeKind.IMPOSSIBLE_EVENT, call.id, why))
+        self._leave_line(call)
         if call.state in (CallState.CONNECTED, CallState.CLEARING, CallState.ENDED):
             return
         self._drop_offer(call, OfferResult.FAILED, at, out)
+        self.floor.leave_bridges(call.channel, out)
+        for leg in self.floor.legs_of(call.id):
+            if leg.result is None:  # taken for an offer that never came to be
+                self.floor.let_go(leg, OfferResult.FAILED, at, out)
         self.hand_over(call, ReleaseReason.DEFECT, at, out)
 
     def hand_over(self, call: Call, reason: ReleaseReason, at: datetime, out: Output) -> None:
@@ -183,6 +188,20 @@ class Conduct:
         playing = call.state is CallState.ANNOUNCING
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
+
+    def reset_dead_man(self, call: Call, at: datetime, out: Output) -> None:
+        """Let the switch stand as the call's state wants it, whatever Asterisk has heard of it."""
+        match call.state:
+            case CallState.CONNECTED:
+                self._lift_dead_man(call, out)
+            case CallState.CLEARING | CallState.ENDED:
+                pass
+            case _:
+                self.guard(call, at, out)
+
+    def _lift_dead_man(self, call: Call, out: Output) -> None:
+        self.cancel_timer(call, TimerKind.DEAD_MAN, out)
+        out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, 0.0, playing=False))
 
     # The actions of the table.
 
@@ -292,9 +311,9 @@ class Conduct:
 
     def _connected(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         self.record(call, facts.Connected(at), out)
-        for kind in (TimerKind.CONNECT, TimerKind.WAIT, TimerKind.DEAD_MAN):
+        for kind in (TimerKind.CONNECT, TimerKind.WAIT):
             self.cancel_timer(call, kind, out)
-        out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, 0.0, playing=False))
+        self._lift_dead_man(call, out)
 
     def _offer_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The leg ended before the two could speak."""
@@ -313,6 +332,7 @@ class Conduct:
 
     def _connect_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         self._drop_offer(call, OfferResult.LOST, at, out)
+        self.floor.clear_bridges(call.channel, out)
         self._wait_again(call, at, out)
 
     def _remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

@@ -6,7 +6,8 @@ then, in :class:`callrouter.core.conduct.Conduct`; what happens when a site come
 :mod:`callrouter.core.resync`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -130,7 +131,20 @@ class Exchange:
 
     def _match(self, at: datetime, out: Output) -> None:
         while (match := self.floor.match()) is not None:
-            self.signal(self.calls[match.call], Cue(Signal.MATCHED, agent=match.agent), at, out)
+            call, cue = self.calls[match.call], Cue(Signal.MATCHED, agent=match.agent)
+            with self.contained(call.id, at, out):
+                self.signal(call, cue, at, out)
+
+    @contextmanager
+    def contained(self, call_id: CallId, at: datetime, out: Output) -> Iterator[None]:
+        """A defect met in here costs this call, not the event that it was met on, which other calls depend on."""
+        try:
+            yield
+        except Exception as defect:
+            self.counters.defects += 1
+            call = self.calls.get(call_id)
+            if call is not None:
+                self.conduct.give_up(call, repr(defect), at, out)
 
     def call_arrived(self, event: ev.CallArrived, at: datetime, out: Output) -> None:
         """A caller came in, or is found waiting."""
@@ -179,10 +193,8 @@ class Exchange:
         leg = self.floor.legs.get(event.channel)
         if leg is None:
             self.counters.unknown_channel += 1
-        elif leg.result is None:
-            self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out)
-        else:
-            self.floor.leg_gone(leg, leg.result, at, out)
+        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out):
+            self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
 
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
@@ -197,7 +209,7 @@ class Exchange:
     def _leg_uncertain(self, event: ev.LegUncertain, at: datetime, out: Output) -> None:
         """It may exist: hang it up, and let the caller go on to the next phone."""
         leg = self.floor.legs.get(event.channel)
-        if leg is not None and leg.result is None:
+        if leg is not None:
             self._signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
 
     def _bridged(self, event: ev.Bridged, at: datetime, out: Output) -> None:
@@ -218,13 +230,19 @@ class Exchange:
                 self.floor.leg_overdue(leg, out=out, at=at)
         else:
             call = self.calls.get(CallId(subject))
-            if call is not None:
-                call.timers.discard(kind)
+            if call is not None and kind not in call.timers:  # it was cancelled while it ran out
+                self.counters.stale[call.state, _TIMER_SIGNALS[kind]] += 1
+            elif call is not None:
+                call.timers.remove(kind)
                 self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
 
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
+        was_away = event.site not in self.floor.sites
         self.floor.sites.add(event.site)
         resync.compare(self, event, at, out)
+        if was_away:  # what we said of the switch meanwhile was not heard
+            for call in [call for call in self.calls.values() if call.site == event.site]:
+                self.conduct.reset_dead_man(call, at, out)
 
     def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:
         self.floor.sites.discard(event.site)
@@ -249,11 +267,13 @@ class Exchange:
             resync.hang_up_orphan(self, channel, out)
         return leg
 
-    def _signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> None:
-        """A leg that its call has let go of speaks to it no more."""
+    def _signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> bool:
+        """A leg that its call has let go of speaks to it no more; whether it still does is returned."""
         call = self.calls.get(leg.call)
-        if call is not None and call.offer is not None and call.offer.channel == leg.channel:
-            self.signal(call, cue, at, out)
+        if call is None or call.offer is None or call.offer.channel != leg.channel:
+            return False
+        self.signal(call, cue, at, out)
+        return True
 
     def _signal_of_bridge(self, event: ev.Bridged | ev.BridgeFailed, cue: Cue, at: datetime, out: Output) -> None:
         call = self.calls.get(event.call)

@@ -4,7 +4,6 @@ What is scarce is handed out here and comes back here, each thing once: a counse
 anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -154,6 +153,16 @@ class Floor:
                 del self._bridges[bridge_id]
                 out.commands.append(cmd.DestroyBridge(bridge.site, bridge.call, bridge_id))
 
+    def clear_bridges(self, channel: ChannelId, out: Output) -> None:
+        """Destroy the bridges that ``channel`` may be in: it goes on elsewhere, where it is to hear something."""
+        for bridge_id in [bridge_id for bridge_id, bridge in self._bridges.items() if channel in bridge.channels]:
+            bridge = self._bridges.pop(bridge_id)
+            out.commands.append(cmd.DestroyBridge(bridge.site, bridge.call, bridge_id))
+
+    def legs_of(self, call: CallId) -> list[Leg]:
+        """The legs that were made for a call and are not gone."""
+        return [leg for leg in self.legs.values() if leg.call == call]
+
     def knows_bridge(self, bridge: BridgeId) -> bool:
         """Whether a bridge is in use, as far as we know."""
         return bridge in self._bridges
@@ -162,7 +171,7 @@ class Floor:
         """Wrap-up or rest is over."""
         agent = self.agents.get(agent_id)
         if agent is not None and agent.state in (AgentState.WRAP_UP, AgentState.RESTING):
-            self._make_available(agent, at, idle_since=at)
+            self._make_available(agent, at, idle_since=at if agent.state is AgentState.WRAP_UP else agent.idle_since)
 
     def trunk_rested(self, trunk: TrunkName) -> None:
         """A congested trunk group may be tried again."""
@@ -198,13 +207,14 @@ class Floor:
             agent.misses += 1
         elif result is OfferResult.ANSWERED:
             agent.misses = 0
+        if result is OfferResult.ANSWERED or is_blamed(result):
+            agent.idle_since = at
         pause_s = self._pause_after(leg, result)
         if pause_s > 0:
             agent.change(AgentState.WRAP_UP if result is OfferResult.ANSWERED else AgentState.RESTING, at)
             out.commands.append(cmd.SetTimer((TimerKind.AGENT, agent.spec.id), pause_s))
         else:
-            to_the_end = result is OfferResult.ANSWERED or is_blamed(result)
-            self._make_available(agent, at, idle_since=at if to_the_end else agent.idle_since)
+            self._make_available(agent, at, agent.idle_since)
 
     def _pause_after(self, leg: Leg, result: OfferResult) -> float:
         if result is OfferResult.ANSWERED:
@@ -221,8 +231,3 @@ class Floor:
 
 def _wrap_up(agent: Agent, queue: QueueSpec) -> float:
     return queue.wrap_up_s if agent.spec.wrap_up_s is None else agent.spec.wrap_up_s
-
-
-def unheld(legs: Iterable[Leg], held: Mapping[ChannelId, object], before: datetime) -> list[Leg]:
-    """The legs made before ``before`` whose channels are not among ``held``."""
-    return [leg for leg in legs if leg.made_at < before and leg.channel not in held]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from callrouter.core import facts
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
@@ -24,7 +26,6 @@ class _Summary:
     picked_up_at: datetime | None = None
     connected: facts.Offered | None = None
     connected_at: datetime | None = None
-    caller_answered: bool = False
     left_queue: bool = False
     released: facts.Released | None = None
     legs: tuple[CdrLeg, ...] = ()
@@ -38,8 +39,6 @@ class _Summary:
                 self.left_queue = False
             case facts.LeftQueue():
                 self.left_queue = True
-            case facts.Answered():
-                self.caller_answered = True
             case facts.Released():
                 self.released = fact
             case facts.Offered():
@@ -91,15 +90,17 @@ def fold(history: Sequence[facts.Fact]) -> Cdr:
     if not isinstance(opened, facts.Opened):
         raise ValueError("a call's history begins with its opening")  # noqa: TRY004 - the history is wrong, not a type
     summary = _Summary(opened)
+    latest = opened.at
     for fact in history[1:]:
-        summary.take(fact)
+        latest = max(latest, fact.at)  # the clock may have been set back between two daemons
+        summary.take(fact if fact.at == latest else msgspec.structs.replace(fact, at=latest))
     if summary.released is None:
         raise ValueError(f"call {opened.call} has not been released")
     return _cdr(summary, summary.released)
 
 
 def _cdr(s: _Summary, released: facts.Released) -> Cdr:
-    started, ended = _ms(s.opened.at), max(_ms(released.at), _ms(s.opened.at))
+    started, ended = _ms(s.opened.at), _ms(released.at)
     answered = _ms(s.connected_at) if s.connected_at else None
     offered = _last_offer_at(s, ended)
     routed = s.routed
@@ -213,4 +214,4 @@ def _ms(at: datetime) -> datetime:
 
 def _seconds(begin: datetime, end: datetime) -> float:
     delta = end - begin
-    return max(0, (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000) / 1000
+    return ((delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000) / 1000

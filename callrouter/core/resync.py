@@ -20,6 +20,7 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import ChannelId
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import EnterQueue
+from callrouter.core.rulebook import WaitingSound
 from callrouter.core.states import CallState, Signal
 
 if TYPE_CHECKING:
@@ -51,12 +52,8 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     """Make our calls and legs at a site agree with its snapshot."""
     exchange.conduct.forget_left(at - _REMEMBER_GONE)
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
-        seen = event.channels.get(call.channel)
-        if seen is None or seen.inbound is None:
-            if call.opened_at < event.requested_at:
-                _vanished(exchange, call, at, out)
-        elif call.to_be_adopted:
-            _adopt(exchange, call, event, at, out)
+        with exchange.contained(call.id, at, out):
+            _compare_caller(exchange, call, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
     for bridge in event.bridges:
@@ -65,13 +62,23 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
             out.commands.append(cmd.DestroyBridge(event.site, call_id, bridge))
 
 
+def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    seen = event.channels.get(call.channel)
+    if seen is None or seen.inbound is None:
+        if call.to_be_adopted or call.opened_at < event.requested_at:
+            _vanished(exchange, call, at, out)
+    elif call.to_be_adopted:
+        _adopt(exchange, call, event, at, out)
+
+
 def hang_up_orphan(exchange: "Exchange", channel: ChannelId, out: Output) -> None:
     """End a leg of ours that no call knows."""
     name = naming.parse_leg_channel(channel)
-    for site in exchange.floor.sites if name is not None else ():
-        if name is not None:
-            out.notices.append(Notice(NoticeKind.ORPHAN_LEG, name.call, f"leg {channel} belongs to no call"))
-            out.commands.append(cmd.Hangup(site, name.call, channel, Cause.NORMAL_CLEARING))
+    if name is None:
+        return
+    out.notices.append(Notice(NoticeKind.ORPHAN_LEG, name.call, f"leg {channel} belongs to no call"))
+    for site in exchange.floor.sites:
+        out.commands.append(cmd.Hangup(site, name.call, channel, Cause.NORMAL_CLEARING))
 
 
 def _vanished(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
@@ -87,10 +94,11 @@ def _compare_legs(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
         seen = event.channels.get(leg.channel)
         if seen is None:
             if leg.made_at < event.requested_at - MARGIN:
-                out_of_nowhere = ev.LegEnded(leg.channel, Cause.NOT_DEFINED)
-                exchange.leg_ended(out_of_nowhere, at, out)
+                with exchange.contained(leg.call, at, out):
+                    exchange.leg_ended(ev.LegEnded(leg.channel, Cause.NOT_DEFINED), at, out)
         elif seen.state == "Up":
-            exchange.catch_up_leg(leg, at, out)
+            with exchange.contained(leg.call, at, out):
+                exchange.catch_up_leg(leg, at, out)
 
 
 def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -104,7 +112,8 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
             and exchange.conduct.call_of(seen.channel) is None
             and not exchange.conduct.has_left(seen.channel)
         ):
-            exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
+            with exchange.contained(seen.fresh_call, at, out):
+                exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
 
 
 def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -112,8 +121,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     conduct = exchange.conduct
     call.to_be_adopted = False
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
-    if call.state not in (CallState.CONNECTED, CallState.CLEARING):
-        conduct.guard(call, at, out)
+    conduct.reset_dead_man(call, at, out)
     match call.state:
         case CallState.ROUTING if call.routed is None:
             conduct.route(call, at, out)
@@ -132,11 +140,16 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
 
 
 def _adopt_waiting(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
+    _limit_wait(exchange, call, at, out)
+    exchange.conduct.wait(call, at, out)
+
+
+def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
+    """What is left of the time that the plan lets the call wait."""
     step = call.steps[call.step]
     if isinstance(step, EnterQueue) and step.max_wait_s is not None and call.queued_at is not None:
         left_s = step.max_wait_s - (at - call.queued_at).total_seconds()
         exchange.conduct.set_timer(call, TimerKind.WAIT, max(0.0, left_s), out)
-    exchange.conduct.wait(call, at, out)
 
 
 def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -148,7 +161,10 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
     if offer is None or queue is None or leg is None:
         _offer_is_gone(exchange, call, at, out)
         return
-    call.music = call.state is CallState.OFFERED  # what the earlier daemon left playing
+    # What the earlier daemon left playing:
+    call.music = call.state is CallState.OFFERED and queue.sound is WaitingSound.MUSIC
+    if call.state is not CallState.CONNECTED:
+        _limit_wait(exchange, call, at, out)
     match call.state:
         case CallState.OFFERED:
             left_s = queue.ring_timeout_s - (at - offer.at).total_seconds()

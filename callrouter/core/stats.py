@@ -21,6 +21,8 @@ class Counters:
     offers: Counter[OfferResult] = field(default_factory=Counter)
     stale: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
+    defects: int = 0
+    """Faults of ours that were met on an event of other calls; each cost the call that met it."""
     unknown_channel: int = 0
     """Events about channels that are not, or no longer, ours."""
 
