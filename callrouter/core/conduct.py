@@ -20,7 +20,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor, Leg
 from callrouter.core.fold import fold
-from callrouter.core.ids import CallId, ChannelId, QueueName
+from callrouter.core.ids import BridgeId, CallId, ChannelId, QueueName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp
 from callrouter.core.rulebook import QueueSpec, Rulebook, WaitingSound
@@ -303,9 +303,13 @@ class Conduct:
         self.record(call, facts.PickedUp(at, bridge), out)
         leg.agent.change(AgentState.ON_CALL, at)
         self.cancel_timer(call, TimerKind.RING, out)
-        self.set_timer(call, TimerKind.CONNECT, self.floor.rulebook.limits.connect_s, out)
         self.stop_music(call, out)
         self._answer(call, at, out)
+        self.connect(call, leg, bridge, out)
+
+    def connect(self, call: Call, leg: Leg, bridge: BridgeId, out: Output) -> None:
+        """Have the two bridged, within a time."""
+        self.set_timer(call, TimerKind.CONNECT, self.floor.rulebook.limits.connect_s, out)
         self.floor.make_bridge(call, bridge, leg)
         out.commands.append(cmd.Connect(call.site, call.id, bridge, call.channel, leg.channel))
 

@@ -15,9 +15,9 @@ from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName, TrunkName
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName, TenantName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
-from callrouter.core.rulebook import QueueSpec, Rulebook
+from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.trunks import Seizure, Trunks
 
 
@@ -99,16 +99,29 @@ class Floor:
         )
         return leg
 
-    def adopt_leg(self, call: Call, channel: ChannelId, queue: QueueSpec, at: datetime) -> Leg | None:
-        """Take back the counselor and the channel of a leg that an earlier daemon made; None if he is unknown."""
+    def adopt_leg(self, call: Call, queue: QueueSpec, at: datetime) -> Leg | None:
+        """Take back the counselor and the channel of an earlier daemon's offer; None if he is on another call.
+
+        A counselor whom the rules do not know any more finishes this call, as after any other change of the rules.
+        """
         offer = call.offer
-        agent = self.agents.get(offer.agent) if offer is not None else None
-        if offer is None or agent is None or agent.leg is not None:
+        if offer is None:
+            return None
+        agent = self.agents.get(offer.agent) or self._retired(offer.agent, call.site, at)
+        if agent.leg is not None:
             return None
         self.acd.spare(agent)
-        seizure = self.trunks.reclaim(offer.trunk, channel) if offer.trunk is not None else None
+        seizure = self.trunks.reclaim(offer.trunk, offer.channel) if offer.trunk is not None else None
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
-        return self._hold(Leg(channel, call.id, agent.spec.site, agent, seizure, _wrap_up(agent, queue), offer.at))
+        return self._hold(
+            Leg(offer.channel, call.id, agent.spec.site, agent, seizure, _wrap_up(agent, queue), offer.at)
+        )
+
+    def _retired(self, agent_id: AgentId, site: SiteName, at: datetime) -> Agent:
+        spec = AgentSpec(agent_id, agent_id, site, endpoint="", queues=(), tenant=TenantName(""))
+        agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at, retired=True)
+        self.agents[agent_id] = agent
+        return agent
 
     def let_go(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""

@@ -17,10 +17,10 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.conduct import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import ChannelId
+from callrouter.core.ids import ChannelId, QueueName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import EnterQueue
-from callrouter.core.rulebook import WaitingSound
+from callrouter.core.rulebook import QueueSpec, WaitingSound
 from callrouter.core.states import CallState, Signal
 
 if TYPE_CHECKING:
@@ -153,12 +153,9 @@ def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> 
 
 
 def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
-    offer, queue = call.offer, exchange.conduct.queue_of(call)
-    seen = event.channels.get(offer.channel) if offer is not None else None
-    leg = None
-    if offer is not None and queue is not None and seen is not None:
-        leg = exchange.floor.adopt_leg(call, offer.channel, queue, at)
-    if offer is None or queue is None or leg is None:
+    offer, queue = call.offer, exchange.conduct.queue_of(call) or _lost_queue(call)
+    leg = exchange.floor.adopt_leg(call, queue, at) if offer and offer.channel in event.channels else None
+    if offer is None or leg is None:
         _offer_is_gone(exchange, call, at, out)
         return
     # What the earlier daemon left playing:
@@ -169,14 +166,16 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
         case CallState.OFFERED:
             left_s = queue.ring_timeout_s - (at - offer.at).total_seconds()
             exchange.conduct.set_timer(call, TimerKind.RING, max(1.0, left_s), out)
-        case CallState.CONNECTING if offer.bridge is not None:
-            exchange.floor.make_bridge(call, offer.bridge, leg)
-            exchange.conduct.set_timer(call, TimerKind.CONNECT, exchange.rulebook.limits.connect_s, out)
-            out.commands.append(cmd.Connect(call.site, call.id, offer.bridge, call.channel, leg.channel))
-        case _ if offer.bridge is not None:
-            exchange.floor.make_bridge(call, offer.bridge, leg)
+        case CallState.CONNECTING:
+            exchange.conduct.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
         case _:
-            pass
+            exchange.floor.make_bridge(call, offer.bridge or naming.bridge(call.id, offer.attempt), leg)
+
+
+def _lost_queue(call: Call) -> QueueSpec:
+    """Stands for a queue that is not in the rules any more, so that a phone may go on ringing or talking."""
+    name = call.queue or QueueName("")
+    return QueueSpec(name, name)
 
 
 def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:

@@ -112,7 +112,7 @@ def test_what_is_impossible_is_told_and_that_call_goes_to_the_fallback(
 
 def test_an_action_that_breaks_the_table_is_a_defect(hall: Driver) -> None:
     call = a_call_in(hall, CallState.ANNOUNCING)
-    with pytest.raises(ImpossibleEventError, match="renew_dead_man left call .* in state announcing"):
+    with pytest.raises(ImpossibleEventError, match=r"renew_dead_man left call .* in state announcing"):
         hall.exchange.conduct.act(
             Transition("renew_dead_man", frozenset({CallState.ENDED})),
             call,

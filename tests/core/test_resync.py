@@ -1,0 +1,328 @@
+"""After a silence: what a site says is true, whatever was missed."""
+
+import pytest
+
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import facts, naming, resync
+from callrouter.core.agent import AgentState
+from callrouter.core.call import Call
+from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
+from callrouter.core.facts import ReleaseReason
+from callrouter.core.ids import AgentId, BridgeId, ChannelId
+from callrouter.core.output import NoticeKind
+from callrouter.core.states import CallState
+from tests.core.driver import BELL, CITY, DESK, START, Driver, agent, own_leg, rulebook, without_queue
+
+
+@pytest.fixture
+def hall() -> Driver:
+    return Driver(rulebook(agent("kim", trunk=CITY)))
+
+
+def unseen(hall: Driver, channel: ChannelId) -> None:
+    """A channel ends while nobody listens."""
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(channel)
+    hall.asterisk.connected = True
+
+
+def test_a_caller_who_left_unseen_is_closed_with_an_estimated_time(hall: Driver) -> None:
+    call = hall.dial()
+    hall.lose_site()
+    unseen(hall, call.channel)
+    hall.advance(3.0)
+    hall.sync()
+    hall.settle()
+    cdr = hall.cdr(call)
+    assert (cdr.outcome, cdr.released_by) == (Outcome.ABANDONED, ReleasedBy.SYSTEM)
+    assert "ended_at is an estimate" in cdr.explanation
+    assert hall.agent("kim").leg is None
+
+
+def test_a_caller_who_came_after_the_snapshot_was_asked_for_is_not_missed(hall: Driver) -> None:
+    asked = hall.snapshot()
+    hall.advance(0.5)
+    call = hall.dial()
+    hall.tell(ev.SiteUp(asked.site, asked.requested_at, asked.channels, asked.bridges))
+    assert call.state is CallState.OFFERED
+
+
+def test_a_leg_that_ended_unseen_ends_the_call(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    hall.lose_site()
+    unseen(hall, hall.leg(call))
+    hall.advance(5.0)
+    hall.sync()
+    assert hall.cdr(call).released_by is ReleasedBy.AGENT
+    assert hall.exchange.floor.trunks.seizures == 0
+
+
+def test_a_leg_made_shortly_before_the_snapshot_may_be_missing_from_it(hall: Driver) -> None:
+    call = hall.dial()
+    up = hall.snapshot()
+    channels = {name: seen for name, seen in up.channels.items() if name != hall.leg(call)}
+    hall.tell(ev.SiteUp(up.site, up.requested_at, channels, up.bridges))
+    assert call.state is CallState.OFFERED
+
+
+def test_an_answer_that_was_missed_is_caught_up_with(hall: Driver) -> None:
+    call = hall.dial()
+    hall.lose_site()
+    hall.pick_up(call)
+    hall.sync()
+    assert call.state is CallState.CONNECTED
+    hall.sync()
+    assert len(hall.given(cmd.Connect)) == 1
+
+
+def test_the_same_snapshot_twice_changes_nothing(hall: Driver) -> None:
+    hall.reached(CallState.CONNECTED)
+    hall.dial()
+    hall.dial("122")
+    hall.sync()
+    given, told = len(hall.commands), len(hall.log)
+    hall.sync()
+    assert (len(hall.commands), len(hall.log)) == (given, told)
+
+
+def test_callers_who_came_while_nobody_listened_are_taken(hall: Driver) -> None:
+    hall.lose_site()
+    hall.arrive()
+    hall.sync()
+    assert [call.state for call in hall.exchange.calls.values()] == [CallState.OFFERED]
+
+
+def test_an_old_snapshot_does_not_bring_back_a_caller_who_left(hall: Driver) -> None:
+    call = hall.dial()
+    old = hall.snapshot()
+    hall.hang_up(call)
+    hall.tell(old)
+    assert not hall.exchange.calls
+    hall.advance(300.0)
+    hall.sync()
+    hall.tell(old)
+    assert hall.exchange.calls, "after minutes the same channel id would be another caller"
+
+
+def test_legs_and_bridges_that_nobody_knows_are_cleared(hall: Driver) -> None:
+    stranger = hall.new_call_id()
+    leg, bridge = naming.leg_channel(stranger, 1), naming.bridge(stranger, 1)
+    up = hall.snapshot()
+    seen = {leg: ev.ChannelSeen(leg, "Up", None), ChannelId("other"): ev.ChannelSeen(ChannelId("other"), "Up", None)}
+    hall.tell(ev.SiteUp(up.site, up.requested_at, seen, frozenset({bridge, BridgeId("conference")})))
+    assert [command.channel for command in hall.given(cmd.Hangup)] == [leg]
+    assert [command.bridge for command in hall.given(cmd.DestroyBridge)] == [bridge]
+
+
+def test_the_dead_mans_switch_stands_right_after_a_reconnect(hall: Driver) -> None:
+    talking = hall.reached(CallState.CONNECTED)
+    waiting = hall.dial("120")
+    hall.dial("122")
+    hall.lose_site()
+    hall.commands.clear()
+    hall.sync()
+    switches = {command.channel: command.after_s for command in hall.given(cmd.SetDeadMan)}
+    assert switches[talking.channel] == 0.0
+    assert switches[waiting.channel] == 30.0
+
+
+# A new daemon on the journal of one that died.
+
+
+def again(hall: Driver, call: Call) -> Call:
+    return hall.exchange.calls[call.id]
+
+
+def test_talking_people_are_left_talking(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    hall.restart()
+    assert hall.exchange.calls[call.id].to_be_adopted
+    hall.commands.clear()
+    hall.sync()
+    assert hall.notices[-1].kind is NoticeKind.ADOPTED
+    assert [type(command) for command in hall.commands] == [cmd.SetDeadMan, cmd.SetDeadMan]
+    assert hall.agent("kim").state is AgentState.ON_CALL
+    assert hall.exchange.floor.trunks.seizures == 1
+    hall.hang_up(again(hall, call))
+    assert hall.cdr(call).outcome is Outcome.HANDLED
+    assert not hall.asterisk.bridges
+
+
+def test_talking_people_are_left_talking_although_the_counselor_has_left_the_rules(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    hall.restart(without_queue(rulebook(), DESK))
+    hall.sync()
+    assert again(hall, call).state is CallState.CONNECTED
+    hall.hang_up(again(hall, call))
+    assert hall.cdr(call).agent == "kim"
+    assert not hall.exchange.floor.agents
+    assert not hall.asterisk.channels
+
+
+def test_a_counselor_who_hung_up_meanwhile_ends_the_call(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    hall.restart()
+    unseen(hall, hall.leg(call))
+    hall.sync()
+    assert hall.cdr(call).released_by is ReleasedBy.AGENT
+    assert call.channel not in hall.asterisk.channels
+
+
+def test_a_ringing_phone_goes_on_ringing_for_the_rest_of_its_time(hall: Driver) -> None:
+    call = hall.dial("121")
+    hall.announcement_ends(call)
+    hall.ring(call)
+    hall.advance(15.0)
+    hall.restart()
+    hall.sync()
+    assert again(hall, call).state is CallState.OFFERED
+    assert hall.agent("kim").state is AgentState.RINGING
+    hall.advance(5.0)
+    assert again(hall, call).state is CallState.QUEUED
+    hall.asterisk.phones["PJSIP/kim"] = "busy"
+    hall.advance(40.0)
+    assert again(hall, call).state is CallState.ANNOUNCING, "the limit of waiting holds over the restart"
+
+
+def test_a_phone_that_stopped_ringing_meanwhile_returns_the_caller_to_the_line(hall: Driver) -> None:
+    call = hall.dial()
+    hall.restart()
+    unseen(hall, own_leg(call, 1))
+    hall.sync()
+    assert hall.called() == ["kim", "kim"]
+    hall.hang_up(again(hall, call))
+    assert [leg.result for leg in hall.cdr(call).legs] == [OfferResult.FAILED, OfferResult.CALLER_GONE]
+
+
+def test_a_caller_without_music_is_not_sent_its_end() -> None:
+    hall = Driver(rulebook(agent("lee", BELL)))
+    call = hall.dial("124")
+    hall.restart()
+    hall.sync()
+    hall.pick_up(again(hall, call))
+    assert not hall.given(cmd.StopMusic)
+
+
+def test_two_who_were_being_bridged_are_bridged(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTING)
+    hall.restart()
+    hall.sync()
+    assert again(hall, call).state is CallState.CONNECTED
+    assert len({command.bridge for command in hall.given(cmd.Connect)}) == 1
+
+
+def test_a_counselor_whom_two_calls_claim_stays_with_one(hall: Driver) -> None:
+    first = hall.dial()
+    hall.journal[second := hall.arrive()] = []
+    hall.settle()
+    hall.log += [(second, facts.Offered(hall.now, 1, AgentId("kim"), None, naming.leg_channel(second, 1)))]
+    leg = naming.leg_channel(second, 1)
+    hall.asterisk.channels[leg] = type(hall.channel(first))(leg, "Ringing")
+    hall.restart()
+    hall.sync()
+    assert [call.state for call in hall.exchange.calls.values()] == [CallState.OFFERED, CallState.QUEUED]
+    assert leg not in hall.asterisk.channels
+
+
+def test_a_waiting_caller_keeps_place_and_limit() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("121")
+    hall.announcement_ends(call)
+    later = hall.dial("120")
+    hall.advance(50.0)
+    hall.restart(rulebook(agent("kim")))
+    hall.sync()
+    assert (again(hall, call).state, again(hall, later).state) == (CallState.OFFERED, CallState.QUEUED)
+    hall.leg_ends(again(hall, call), 127)
+    hall.asterisk.phones["PJSIP/kim"] = "busy"
+    hall.advance(10.0)
+    assert again(hall, call).state is CallState.ANNOUNCING
+
+
+def test_an_announcement_that_an_earlier_daemon_began_is_not_waited_for(hall: Driver) -> None:
+    call = hall.dial("121")
+    hall.restart()
+    hall.sync()
+    assert again(hall, call).state is CallState.OFFERED
+    assert hall.given(cmd.StopPlayback)
+
+
+def test_a_caller_who_was_being_let_go_is_let_go(hall: Driver) -> None:
+    call = hall.reached(CallState.CLEARING)
+    hall.inbox.clear()
+    hall.restart()
+    hall.sync()
+    hall.advance(25.0)
+    hall.sync()
+    hall.advance(25.0)
+    assert hall.cdr(call).released_by is ReleasedBy.AGENT
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("here", [True, False])
+def test_a_history_that_was_torn_in_the_middle_of_a_step_is_gone_on_with(kept: int, here: bool) -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("123")
+    hall.advance(30.0)
+    del hall.log[kept if kept < 4 else kept + 2 :]
+    hall.restart()
+    if not here:
+        unseen(hall, call.channel)
+    hall.sync()
+    if here:
+        assert again(hall, call).state is CallState.QUEUED
+    else:
+        assert hall.cdr(call).call_id == call.id
+
+
+@pytest.mark.parametrize("steps", ["begun", "left"])
+def test_a_history_torn_around_a_step_is_gone_on_with(steps: str) -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("123")
+    hall.advance(30.0)
+    kinds = [type(fact) for _, fact in hall.log]
+    cut = kinds.index(facts.LeftQueue) + (1 if steps == "left" else 2)
+    del hall.log[cut:]
+    hall.restart()
+    hall.sync()
+    assert again(hall, call).queue == "night"
+
+
+def test_a_history_that_makes_no_sense_is_left_out(hall: Driver) -> None:
+    call = hall.dial()
+    opened = call.history[0]
+    assert isinstance(opened, facts.Opened)
+    nonsense: list[list[facts.Fact]] = [
+        [],
+        [facts.Answered(START)],
+        [opened, opened],
+        [opened, facts.StepBegun(START, 0)],
+        [opened, facts.Queued(START, DESK, 1)],
+        [*call.history[:2], facts.Queued(START, DESK, 1), facts.LeftQueue(START), facts.StepBegun(START, 7)],
+        [opened, facts.Connected(START)],
+        [opened, facts.Released(START, ReleaseReason.DEFECT, 16), facts.Released(START, ReleaseReason.DEFECT, 16)],
+    ]
+    assert [resync.remember(history) for history in nonsense] == [None] * len(nonsense)
+
+
+def test_a_call_that_is_known_is_not_restored_twice(hall: Driver) -> None:
+    call = hall.dial()
+    assert hall.exchange.restore([call.history]) == ()
+
+
+def test_an_offer_that_does_not_exist_takes_no_facts() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial()
+    call.state = CallState.OFFERED
+    with pytest.raises(ValueError, match="no open offer"):
+        call.apply(facts.Rang(hall.now))
+    assert call.offer is None
+
+
+def test_a_call_that_never_was_queued_takes_no_place() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("122")
+    call.state = CallState.ROUTING
+    with pytest.raises(ValueError, match="is not to wait"):
+        call.apply(facts.Queued(hall.now, DESK, 1))
