@@ -251,8 +251,8 @@ class Conduct:
 
     def _announce(self, call: Call, media: str, at: datetime, out: Output) -> None:
         self._answer(call, at, out)
-        if call.playback is not None:
-            out.commands.append(cmd.Play(call.site, call.id, call.channel, call.playback, media))
+        playback = naming.playback(call.id, call.playbacks)
+        out.commands.append(cmd.Play(call.site, call.id, call.channel, playback, media))
         self.set_timer(call, TimerKind.ANNOUNCEMENT, self.floor.rulebook.limits.announcement_s, out)
 
     def _enter_queue(self, call: Call, step: EnterQueue, at: datetime, out: Output) -> None:

@@ -158,16 +158,14 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
         case ReleaseReason.HANDED_OVER:
             return Outcome.OVERFLOWED if s.queued else Outcome.HANDLED
         case _:
-            return _outcome_without_counselor(s, released)
+            return _outcome_without_counselor(s)
 
 
-def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome:
+def _outcome_without_counselor(s: _Summary) -> Outcome:
     if s.left_queue:
         return Outcome.OVERFLOWED
     if s.routed and not any(isinstance(step, EnterQueue | HandOver) for step in s.routed.plan.steps):
         return Outcome.CLOSED
-    if released.reason is ReleaseReason.PLAN_ENDED:
-        return Outcome.OVERFLOWED
     return Outcome.ABANDONED
 
 

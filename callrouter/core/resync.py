@@ -135,7 +135,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             _adopt_waiting(exchange, call, at, out)
         case CallState.OFFERED | CallState.CONNECTING | CallState.CONNECTED:
             _adopt_offer(exchange, call, event, at, out)
-        case CallState.CLEARING | CallState.ENDED:
+        case _:  # being let go
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
 
 

@@ -1,5 +1,8 @@
 """After a silence: what a site says is true, whatever was missed."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 import pytest
 
 from callrouter.core import commands as cmd
@@ -8,9 +11,10 @@ from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
+from callrouter.core.conduct import Conduct
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import AgentId, BridgeId, ChannelId
-from callrouter.core.output import NoticeKind
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId
+from callrouter.core.output import NoticeKind, Output
 from callrouter.core.states import CallState
 from tests.core.driver import BELL, CITY, DESK, START, Driver, agent, own_leg, rulebook, without_queue
 
@@ -249,14 +253,59 @@ def test_an_announcement_that_an_earlier_daemon_began_is_not_waited_for(hall: Dr
 
 
 def test_a_caller_who_was_being_let_go_is_let_go(hall: Driver) -> None:
-    call = hall.reached(CallState.CLEARING)
-    hall.inbox.clear()
+    call = hall.reached(CallState.CONNECTED)
+    unseen(hall, hall.leg(call))
+    hall.asterisk.connected = False  # our hang-up does not arrive
+    hall.tell(ev.LegEnded(hall.leg(call), 16))
     hall.restart()
     hall.sync()
-    hall.advance(25.0)
-    hall.sync()
-    hall.advance(25.0)
+    hall.advance(1.0)
+    assert call.channel not in hall.asterisk.channels
     assert hall.cdr(call).released_by is ReleasedBy.AGENT
+
+
+def test_a_caller_who_leaves_before_the_call_is_taken_up_again_ends_it(hall: Driver) -> None:
+    call = hall.dial()
+    hall.restart()
+    hall.hang_up(again(hall, call))
+    hall.sync()
+    assert hall.cdr(call).outcome is Outcome.ABANDONED
+    assert own_leg(call, 1) not in hall.asterisk.channels
+
+
+def test_a_defect_in_taking_up_one_call_does_not_cost_the_others(hall: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    ill, well = hall.dial(), hall.dial("121")
+    monkeypatch.setattr(hall.exchange.conduct.__class__, "wait", _fails_for(ill.id))
+    hall.restart(without_queue(rulebook(), DESK))
+    unseen(hall, own_leg(ill, 1))
+    hall.sync()
+    assert hall.exchange.counters.defects == 1
+    assert hall.cdr(ill).outcome is Outcome.FAILED
+    assert hall.notices[-1].kind is NoticeKind.ADOPTED
+    assert well.id in {notice.call for notice in hall.notices}
+
+
+def _fails_for(ill: CallId) -> Callable[[Conduct, Call, datetime, Output], None]:
+    wait = Conduct.wait
+
+    def fail(conduct: Conduct, call: Call, at: datetime, out: Output) -> None:
+        if call.id == ill:
+            raise ZeroDivisionError
+        wait(conduct, call, at, out)
+
+    return fail
+
+
+def test_a_defect_about_a_call_that_is_gone_is_counted(hall: Driver) -> None:
+    with hall.exchange.contained(CallId("nobody"), hall.now, Output()):
+        hall.exchange.calls[CallId("nobody")].close()
+    assert hall.exchange.counters.defects == 1
+
+
+def test_a_call_without_an_offer_has_no_leg_to_take_back(hall: Driver) -> None:
+    call = hall.dial("122")
+    queue = hall.exchange.rulebook.queues[DESK]
+    assert hall.exchange.floor.adopt_leg(call, queue, hall.now) is None
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3, 4, 5])
