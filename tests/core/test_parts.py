@@ -12,7 +12,7 @@ from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
 from callrouter.core.cdr import OfferResult
 from callrouter.core.conduct import offer_result
 from callrouter.core.decision import Action, CallFacts
-from callrouter.core.ids import CallId, ChannelId, TrunkName
+from callrouter.core.ids import CallId, ChannelId, QueueName, TrunkName
 from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, is_final
 from callrouter.core.rulebook import Limits, TrunkSpec
@@ -43,6 +43,17 @@ def test_the_line_serves_by_place_and_the_longest_idle() -> None:
     assert match.agent.spec.id == "kim"
     assert acd.match(lambda _: False) is None
     assert (acd.waiting(DESK), acd.idle(DESK), acd.waiting(NIGHT), acd.idle(NIGHT)) == (2, 2, 1, 0)
+
+
+@pytest.mark.parametrize("first", [DESK, NIGHT])
+def test_places_count_over_all_queues(first: QueueName) -> None:
+    acd = Acd()
+    acd.offer_to(Agent(agent("kim", DESK, NIGHT), AgentState.AVAILABLE, START, START))
+    acd.join(DESK, 1 if first is DESK else 2, CallId(DESK))
+    acd.join(NIGHT, 1 if first is NIGHT else 2, CallId(NIGHT))
+    match = acd.match(lambda _: True)
+    assert match is not None
+    assert match.call == first
 
 
 def test_leaving_the_line_twice_does_not_matter() -> None:
