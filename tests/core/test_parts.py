@@ -53,7 +53,7 @@ def test_places_count_over_all_queues(first: QueueName) -> None:
     acd.join(NIGHT, 1 if first is NIGHT else 2, CallId(NIGHT))
     match = acd.match(lambda _: True)
     assert match is not None
-    assert match.call == first
+    assert match.call == CallId(first)
 
 
 def test_leaving_the_line_twice_does_not_matter() -> None:
