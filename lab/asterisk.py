@@ -75,6 +75,8 @@ class LabAsterisk:
         phones: tuple[Phone, ...] | None = None,
         global_variables: dict[str, str] | None = None,
         queues: str = "[general]\n",
+        more_dialplan: str = "",
+        verbose: int = 3,
         home: AsteriskHome | None = None,
     ) -> None:
         self.name = name
@@ -84,7 +86,9 @@ class LabAsterisk:
         counselors = {*PROVINCE_EXTENSIONS, *CHANGWON_EXTENSIONS}
         group = asterisk_config.ring_group(phone for phone in self.phones if phone.extension in counselors)
         variables = {"CALLROUTER_FALLBACK_PHONES": group, **(global_variables or {})}
-        self.settings = AsteriskSettings(sip_port, http_port, rtp_range, self.phones, queues, variables)
+        self.settings = AsteriskSettings(
+            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose
+        )
         self.state_dir = INSTANCES / name
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
@@ -314,7 +318,8 @@ class LabAsterisk:
         for name, content in files.items():
             write_atomically(self.directory / "etc" / name, content, mode=0o600)
         for source in sorted(DIALPLAN.glob("*.conf")):
-            write_atomically(self.directory / "etc" / source.name, source.read_text(encoding="utf-8"))
+            more = f"\n{self.settings.more_dialplan}" if source.name == "extensions.conf" else ""
+            write_atomically(self.directory / "etc" / source.name, source.read_text(encoding="utf-8") + more)
         # Asterisk has no music class unless there is a file when it starts.
         provide_music(self.moh_dir / "callrouter")
         self.log_path.unlink(missing_ok=True)

@@ -125,7 +125,8 @@ info=!950/330,!1400/330,!1800/330,0
 class AsteriskSettings:
     """What differs between one laboratory Asterisk and another.
 
-    ``queues`` is the text of queues.conf; ``global_variables`` reach the dialplan, over its own defaults.
+    ``queues`` is the text of queues.conf; ``global_variables`` reach the dialplan, over its own defaults;
+    ``more_dialplan`` is put behind the project's (``[callrouter-inbound](+)`` adds to a context of it).
     """
 
     sip_port: int
@@ -134,6 +135,7 @@ class AsteriskSettings:
     phones: tuple[Phone, ...]
     queues: str = "[general]\n"
     global_variables: Mapping[str, str] = field(default_factory=dict)
+    more_dialplan: str = ""
     verbose: int = 3
 
 

@@ -51,7 +51,8 @@ class Sipp:
     ``scenario`` is a file of ``lab/scenarios`` (its first line says what it does) or a path. A caller has a
     ``target`` (host:port) and dials ``service``; a phone has none and listens at ``port``. ``pause_ms`` is the pause
     of the scenario (SIPp's ``-d``), ``keys`` the words in brackets. It ends when ``count`` calls are done, or after
-    ``timeout_s`` seconds.
+    ``timeout_s`` seconds. Without ``keeps_messages`` it has nothing to show for :meth:`received` and :meth:`sent`, and
+    carries more calls.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Sipp:
         pause_ms: int = 0,
         timeout_s: float = 30.0,
         keys: Mapping[str, str] | None = None,
+        keeps_messages: bool = True,
         options: tuple[str, ...] = (),
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Path) else SCENARIOS / f"{scenario}.xml"
@@ -81,6 +83,7 @@ class Sipp:
         self.pause_ms = pause_ms
         self.timeout_s = timeout_s
         self.keys = {"caller": caller, "display": display, **(keys or {})}
+        self.keeps_messages = keeps_messages
         self.options = options
         self._folder = Path()
         self._process: asyncio.subprocess.Process | None = None
@@ -170,8 +173,9 @@ class Sipp:
         command = ["sipp", "-sf", str(self.scenario), "-i", self.address, "-mi", self.address, "-bind_local"]
         command += ["-p", str(self.port), "-s", self.service, "-m", str(self.count), "-r", f"{self.rate_per_s:g}"]
         command += ["-d", str(self.pause_ms), "-timeout", f"{self.timeout_s:g}s", "-timeout_error", "-nostdin"]
-        command += ["-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"]
-        command += ["-trace_stat", "-stf", "statistics", "-fd", "1", *self.options]
+        command += ["-trace_err", "-error_file", "errors", "-trace_stat", "-stf", "statistics", "-fd", "1"]
+        command += ["-trace_msg", "-message_file", "messages"] if self.keeps_messages else []
+        command += self.options
         for key, value in self.keys.items():
             command += ["-key", key, value]
         return [*command, self.target] if self.target is not None else command

@@ -63,6 +63,14 @@ def test_the_ring_group_rings_all_at_once() -> None:
     assert ring_group([Phone("201"), Phone("301")]) == "PJSIP/201&PJSIP/301"
 
 
+def test_a_quiet_asterisk_logs_no_step_of_the_dialplan(tmp_path: Path) -> None:
+    quiet = AsteriskSettings(5060, 8088, (10000, 10999), (), verbose=0)
+
+    files = render(quiet, Credentials("", {}), "/srv/x", modules(tmp_path, *ALL_MODULES), "/m")
+
+    assert "\nverbose=0\n" in files["asterisk.conf"]
+
+
 def test_passwords_are_made_once_kept_secret_and_never_the_same_for_two(tmp_path: Path) -> None:
     path = tmp_path / "lab/credentials.json"
 
