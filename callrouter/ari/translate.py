@@ -22,8 +22,8 @@ from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteNam
 INBOUND = "inbound"
 """The first argument with which the dialplan sends a caller into our application."""
 
-MOST_CAUSES = 10_000
-"""Hang-up causes kept until their channel leaves; beyond it the oldest are forgotten, and 16 is assumed."""
+MOST_LEAVING = 10_000
+"""Callers who hung up, kept until their channel leaves; beyond it the oldest are forgotten, and told of twice."""
 
 _NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
@@ -39,7 +39,7 @@ class EventReader:
         self._site = site
         self._application = application
         self._new_call = new_call
-        self._causes: dict[str, int] = {}
+        self._leaving: dict[str, None] = {}
 
     def read(self, event: wire.Event) -> ev.Event | None:
         """The exchange's event, or None for a message that means nothing to it."""
@@ -49,10 +49,9 @@ class EventReader:
             case wire.StasisEnd(channel=channel):
                 return self._left(channel)
             case wire.ChannelHangupRequest():
-                self._keep_cause(event)
-                return None
+                return self._hung_up(event)
             case wire.ChannelDestroyed(channel=channel, cause=cause):
-                self._causes.pop(channel.id, None)
+                self._leaving.pop(channel.id, None)
                 ours = naming.parse_leg_channel(channel.id) is not None
                 return ev.LegEnded(ChannelId(channel.id), cause) if ours else None
             case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING):
@@ -80,18 +79,28 @@ class EventReader:
         facts = self._arrival(event.channel, event.args)
         return ev.CallArrived(self._new_call(), channel, facts) if facts is not None else None
 
+    def _hung_up(self, event: wire.ChannelHangupRequest) -> ev.Event | None:
+        """The far end hung up: to us, that is when a caller leaves.
+
+        The channel takes a while to go, and what its going cuts short (an announcement, say) is told before it has
+        gone: taken for an end of its own, that would ring a counselor's phone for nobody.
+        """
+        channel = ChannelId(event.channel.id)
+        # A soft request is Asterisk's own (often ours), and its cause 32 is not one of Q.850.
+        if event.soft or naming.parse_leg_channel(channel) is not None:
+            return None
+        self._leaving[channel] = None
+        if len(self._leaving) > MOST_LEAVING:
+            del self._leaving[next(iter(self._leaving))]
+        return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING)
+
     def _left(self, channel: Channel) -> ev.Event | None:
         if naming.parse_leg_channel(channel.id) is not None:
             return None  # its end, with the cause, follows
-        cause = self._causes.pop(channel.id, 0) or Cause.NORMAL_CLEARING
-        return ev.CallerLeft(ChannelId(channel.id), cause)
-
-    def _keep_cause(self, event: wire.ChannelHangupRequest) -> None:
-        # 32 marks Asterisk's own request to hang up, not a Q.850 cause.
-        if event.cause and not event.soft:
-            self._causes[event.channel.id] = event.cause
-            if len(self._causes) > MOST_CAUSES:
-                del self._causes[next(iter(self._causes))]
+        if channel.id in self._leaving:
+            del self._leaving[channel.id]
+            return None  # told before
+        return ev.CallerLeft(ChannelId(channel.id))
 
     def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
         if not arguments or arguments[0] != INBOUND:

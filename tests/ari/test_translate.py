@@ -12,7 +12,7 @@ from callrouter.ari import wire
 from callrouter.ari.outcome import Doubt, Reply, answered, unanswered
 from callrouter.ari.snapshots import Channel, ChannelState, Dialplan
 from callrouter.ari.sync import SiteSnapshot
-from callrouter.ari.translate import EventReader, caller_id, orders
+from callrouter.ari.translate import MOST_LEAVING, EventReader, caller_id, orders
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -89,18 +89,38 @@ def test_a_leg_ends_when_it_is_destroyed_and_not_when_it_leaves_the_application(
     assert ended == ev.LegEnded(LEG, Cause.USER_BUSY)
 
 
-def test_a_caller_who_leaves_has_the_cause_that_the_hang_up_brought() -> None:
+def test_a_caller_leaves_when_he_hangs_up_with_the_cause_of_that_and_not_once_more_when_the_channel_goes() -> None:
     reader = a_reader()
 
-    assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=31)) is None
-    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 31)
+    hung_up = reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=31))
+
+    assert hung_up == ev.CallerLeft(CALLER, 31)
+    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) is None
 
 
-def test_a_caller_who_leaves_without_a_cause_has_cleared_normally() -> None:
+def test_a_caller_who_hangs_up_without_a_cause_has_cleared_normally() -> None:
+    assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
+
+
+def test_a_caller_whom_asterisk_is_asked_to_hang_up_leaves_when_the_channel_does() -> None:
     reader = a_reader()
-    reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=32, soft=True))
 
+    assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=32, soft=True)) is None
     assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
+
+
+def test_a_counselor_who_hangs_up_has_ended_when_the_leg_is_destroyed() -> None:
+    assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(LEG), cause=16)) is None
+
+
+def test_callers_who_never_leave_are_not_remembered_for_ever() -> None:
+    reader = a_reader()
+    for number in range(MOST_LEAVING + 1):
+        reader.read(a_message("ChannelHangupRequest", channel=a_channel(f"caller-{number}"), cause=16))
+
+    forgotten, last = ChannelId("caller-0"), f"caller-{MOST_LEAVING}"
+    assert reader.read(a_message("StasisEnd", channel=a_channel(forgotten))) == ev.CallerLeft(forgotten, 16)
+    assert reader.read(a_message("StasisEnd", channel=a_channel(last))) is None
 
 
 def test_the_end_of_an_announcement_is_told_whether_or_not_it_could_be_heard() -> None:
