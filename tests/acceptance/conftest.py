@@ -3,6 +3,8 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from lab import ports, testing, tools
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 from lab.phones import CARRIER_ADDRESS
+from tests.acceptance.centre import Centre
 
 PHONES_ADDRESS = "127.0.0.3"
 REST_TIMEOUT_S = 5.0
@@ -17,6 +20,7 @@ REST_TIMEOUT_S = 5.0
 log_start = pytest.StashKey[int]()
 
 Caller = Callable[..., Awaitable[Baresip]]
+MakeCentre = Callable[..., Awaitable[Centre]]
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +105,20 @@ async def counselor(lab_asterisk: LabAsterisk) -> AsyncIterator[Caller]:
             return await stack.enter_async_context(phone)
 
         yield make
+
+
+@pytest.fixture
+async def centre(lab_asterisk: LabAsterisk, agi_port: int, database: str, tmp_path: Path) -> AsyncIterator[MakeCentre]:
+    """``await centre(agents=("201",), clock="2026-11-24T10:00")``: the daemon, taking calls; see :class:`Centre`."""
+    made: list[Centre] = []
+
+    async def make(**wanted: Any) -> Centre:
+        folder = tmp_path / f"centre-{len(made)}"
+        new = Centre(lab_asterisk, folder, agi_port=agi_port, **{"database_url": database, **wanted})
+        made.append(new)
+        await new.start()
+        return new
+
+    yield make
+    for one in made:
+        one.daemon.kill()

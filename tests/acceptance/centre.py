@@ -1,0 +1,152 @@
+"""The whole call centre as residents and counselors meet it: the sample configuration, the daemon, its records."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from callrouter.core.cdr import Cdr
+from callrouter.store.postgres import CdrSearch, open_archive
+from lab import ports
+from lab.asterisk import LabAsterisk
+from lab.daemon import Daemon
+from lab.errors import LabError
+from lab.paths import PROJECT
+
+TUESDAY_MORNING = "2026-11-24T10:00"
+TUESDAY_EVENING = "2026-11-24T19:30"
+PATIENCE_S = 10.0
+POLL_S = 0.02
+
+ONE_AGENT = re.compile(r'^  "(?P<extension>\d+)": .*\n', re.MULTILINE)
+
+
+def sample_config(
+    folder: Path,
+    agents: Iterable[str],
+    *,
+    ring_timeout: str = "3s",
+    wrap_up: str = "1s",
+    max_wait: str = "10 min",
+) -> Path:
+    """The configuration that is shipped, with only these ``agents`` at work and other times."""
+    shutil.copytree(PROJECT / "config", folder)
+    wanted = set(agents)
+    _edit(folder / "agents.yaml", ONE_AGENT, lambda line: line[0] if line["extension"] in wanted else "")
+    _edit(
+        folder / "queues.yaml", re.compile(r"^    ring_timeout: .*", re.MULTILINE), f"    ring_timeout: {ring_timeout}"
+    )
+    _edit(folder / "queues.yaml", re.compile(r"^    wrap_up: .*", re.MULTILINE), f"    wrap_up: {wrap_up}")
+    _edit(folder / "routes.yaml", re.compile(r"max_wait: .*"), f"max_wait: {max_wait}")
+    return folder
+
+
+def _edit(path: Path, pattern: re.Pattern[str], new: str | Callable[[re.Match[str]], str]) -> None:
+    text, found = pattern.subn(new, path.read_text(encoding="utf-8"))
+    assert found, f"{path.name} has nothing like {pattern.pattern}"
+    path.write_text(text, encoding="utf-8")
+
+
+class Centre:
+    """A daemon on the tests' Asterisk, with its own configuration, state and database.
+
+    ``settings`` are more ``CALLROUTER_…`` variables, without that prefix.
+    """
+
+    def __init__(
+        self,
+        asterisk: LabAsterisk,
+        folder: Path,
+        *,
+        agi_port: int,
+        database_url: str | None,
+        agents: Iterable[str] = ("201",),
+        clock: str = TUESDAY_MORNING,
+        settings: Mapping[str, str] | None = None,
+        **times: str,
+    ) -> None:
+        self.database_url = database_url
+        self.folder = folder
+        self.daemon = Daemon(
+            asterisk,
+            folder,
+            web_port=ports.free_tcp(),
+            agi_port=agi_port,
+            config=sample_config(folder / "config", agents, **times),
+            clock=clock,
+            database_url=database_url,
+            settings=settings,
+        )
+
+    async def start(self) -> None:
+        """Have it take calls."""
+        await asyncio.to_thread(self.daemon.start)
+
+    async def restart(self) -> None:
+        """Another daemon after the first has ended, on the same state."""
+        await asyncio.to_thread(self.daemon.start)
+
+    async def status(self) -> dict[str, Any]:
+        """What ``/api/v1/status`` says now."""
+        return await asyncio.to_thread(self.daemon.status)
+
+    async def until(
+        self, what: str, holds: Callable[[dict[str, Any]], bool], *, timeout_s: float = PATIENCE_S
+    ) -> dict[str, Any]:
+        """Wait until the status document is as wanted, and return it.
+
+        Raises:
+            LabError: it is not so within ``timeout_s`` seconds; with the document and the daemon's log.
+        """
+        status: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(timeout_s):
+                # The daemon tells nobody what changes: it is asked.
+                while not holds(status := await self.status()):  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise LabError(f"not within {timeout_s:g} s: {what}\n{status}\n{self.daemon.log_tail()}") from None
+        return status
+
+    async def until_waiting(self, callers: int) -> None:
+        """Wait until so many callers stand in line."""
+        await self.until(
+            f"{callers} callers wait", lambda status: sum(q["waiting"] for q in status["queues"]) == callers
+        )
+
+    async def until_agent(self, agent: str, state: str, *, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until a counselor is in ``state``."""
+        await self.until(
+            f"counselor {agent} is {state}",
+            lambda status: any(a["agent"] == agent and a["state"] == state for a in status["agents"]),
+            timeout_s=timeout_s,
+        )
+
+    async def until_call(self, state: str) -> None:
+        """Wait until the only call is in ``state``."""
+        await self.until(f"the call is {state}", lambda status: [c["state"] for c in status["calls"]] == [state])
+
+    async def cdrs(self, count: int = 1, *, timeout_s: float = PATIENCE_S) -> list[Cdr]:
+        """The ``count`` CDRs that are in PostgreSQL, in the order in which the calls came in.
+
+        Raises:
+            LabError: there are not exactly so many within ``timeout_s`` seconds.
+        """
+        assert self.database_url is not None
+        found: list[Cdr] = []
+        try:
+            async with asyncio.timeout(timeout_s), open_archive(self.database_url) as archive:
+                # Rows come when the daemon has written them, and nobody tells when.
+                while len(found := await archive.find(CdrSearch())) < count:  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise LabError(f"{len(found)} of {count} CDRs:\n{found}\n{self.daemon.log_tail()}") from None
+        assert len(found) == count, f"more CDRs than calls: {found}"
+        return sorted(found, key=lambda call: call.started_at)
+
+    async def cdr(self) -> Cdr:
+        """The only CDR."""
+        (only,) = await self.cdrs()
+        return only
