@@ -123,6 +123,12 @@ def test_a_bridge_gets_our_own_id() -> None:
     assert operations.create_bridge("b1").query == (("type", "mixing"), ("bridgeId", "b1"))
 
 
+def test_phones_that_are_bridged_go_on_showing_what_they_showed_when_they_rang() -> None:
+    query = operations.add_channels("b", ["c", "d"]).query
+
+    assert query == (("channel", "c,d"), ("inhibitConnectedLineUpdates", "true"))
+
+
 def test_variables_of_a_new_leg_go_into_the_body() -> None:
     request = operations.originate("c", "PJSIP/201", application="a", variables={"CALLERID(name)": "창원"})
 
