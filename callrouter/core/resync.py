@@ -103,9 +103,11 @@ def _compare_legs(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
 
 def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -> None:
     for seen in event.channels.values():
-        if naming.parse_leg_channel(seen.channel) is not None:
+        leg = naming.parse_leg_channel(seen.channel)
+        if leg is not None:
             if seen.channel not in exchange.floor.legs:
                 hang_up_orphan(exchange, seen.channel, out)
+                _leave_out_attempt(exchange, leg)
         elif (
             seen.inbound is not None
             and seen.fresh_call is not None
@@ -114,6 +116,14 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
         ):
             with exchange.contained(seen.fresh_call, at, out):
                 exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
+
+
+def _leave_out_attempt(exchange: "Exchange", leg: naming.LegName) -> None:
+    """The journal lost that offer when the daemon died, and Asterisk still has its channel: another leg with the same
+    id would be refused, and take the end of this one for its own."""
+    call = exchange.calls.get(leg.call)
+    if call is not None:
+        call.attempts = max(call.attempts, leg.attempt)
 
 
 def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:

@@ -119,6 +119,22 @@ def test_legs_and_bridges_that_nobody_knows_are_cleared(hall: Driver) -> None:
     assert [command.bridge for command in hall.given(cmd.DestroyBridge)] == [bridge]
 
 
+def test_an_offer_that_the_journal_lost_is_ended_and_its_id_not_used_again(hall: Driver) -> None:
+    call = hall.dial()
+    lost = hall.leg(call)
+    hall.restart(lost=1)
+    hall.sync()
+    again = hall.exchange.calls[call.id]
+    assert lost not in hall.asterisk.channels
+    assert hall.leg(again) == own_leg(call, 2)
+    hall.ring(again)
+    hall.pick_up(again)
+    assert again.state is CallState.CONNECTED
+    hall.hang_up(again)
+    assert [leg.attempt for leg in hall.cdr(call).legs] == [2]
+    assert hall.agent("kim").misses == 0
+
+
 def test_the_dead_mans_switch_stands_right_after_a_reconnect(hall: Driver) -> None:
     talking = hall.reached(CallState.CONNECTED)
     waiting = hall.dial("120")
