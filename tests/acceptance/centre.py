@@ -3,7 +3,10 @@
 import asyncio
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,25 +71,42 @@ class Centre:
         **times: str,
     ) -> None:
         self.database_url = database_url
-        self.folder = folder
-        self.daemon = Daemon(
+        self._began_at = datetime.fromisoformat(clock)
+        self._began_s = time.monotonic()
+        self._make_daemon = partial(
+            Daemon,
             asterisk,
             folder,
             web_port=ports.free_tcp(),
             agi_port=agi_port,
             config=sample_config(folder / "config", agents, **times),
-            clock=clock,
             database_url=database_url,
             settings=settings,
         )
+        self.daemon = self._make_daemon(clock=clock)
 
     async def start(self) -> None:
         """Have it take calls."""
         await asyncio.to_thread(self.daemon.start)
 
     async def restart(self) -> None:
-        """Another daemon after the first has ended, on the same state."""
+        """Another daemon after the first has ended, on the same state; its clock has gone on meanwhile."""
+        now = self._began_at + timedelta(seconds=time.monotonic() - self._began_s)
+        self.daemon = self._make_daemon(clock=now.isoformat())
         await asyncio.to_thread(self.daemon.start)
+
+    async def kill(self) -> None:
+        """The daemon dies at once, with all that has happened in its journal."""
+        await self.until("the journal is on disk", lambda status: not status["journal"]["waiting"])
+        await self.kill_in_the_act()
+
+    async def kill_in_the_act(self) -> None:
+        """The daemon dies at once; the journal may lose the last hundredths of a second."""
+        await asyncio.to_thread(self.daemon.kill)
+
+    async def freeze(self) -> None:
+        """The daemon hangs: its sockets stay open, and nothing is read or done."""
+        self.daemon.freeze()
 
     async def status(self) -> dict[str, Any]:
         """What ``/api/v1/status`` says now."""

@@ -114,7 +114,7 @@ async def centre(lab_asterisk: LabAsterisk, agi_port: int, database: str, tmp_pa
 
     async def make(**wanted: Any) -> Centre:
         folder = tmp_path / f"centre-{len(made)}"
-        new = Centre(lab_asterisk, folder, agi_port=agi_port, **{"database_url": database, **wanted})
+        new = Centre(lab_asterisk, folder, **{"agi_port": agi_port, "database_url": database, **wanted})
         made.append(new)
         await new.start()
         return new
