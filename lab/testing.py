@@ -19,10 +19,12 @@ FALLBACK_RINGS_S = 4
 # A queue of Asterisk's own, as an existing PBX has, for the sample that asks callrouter over FastAGI.
 QUEUES = """\
 [general]
-[agi-sample]
+[agi-sample](!)
 strategy=ringall
 timeout=10
 member => PJSIP/201
+[gyeongnam](agi-sample)
+[changwon](agi-sample)
 """
 
 PROMPT_HZ: Mapping[str, float] = MappingProxyType(

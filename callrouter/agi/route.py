@@ -4,7 +4,7 @@
 variable                meaning
 ======================  ==============================================================================================
 CALLROUTER_ACTION       ``queue``, ``announce``, ``dialplan`` or ``hangup``
-CALLROUTER_TARGET       the queue's name, ``context,extension,1``, or the last prompt's name
+CALLROUTER_TARGET       the queue's name, ``context,extension,1``, or the first prompt's name
 CALLROUTER_PROMPTS      what to play first, for ``Playback()``: sound files joined by ``&``
 CALLROUTER_MAX_WAIT     seconds to wait in the queue at most, empty for no limit
 CALLROUTER_RULE         id of the rule that decided

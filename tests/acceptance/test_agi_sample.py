@@ -1,6 +1,7 @@
 """The sample for an existing PBX: it asks over FastAGI, and Asterisk's own applications do what the answer says."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -10,10 +11,12 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import ESTABLISHED, Baresip
 from lab.testing import PROMPT_HZ, PROMPT_S
+from tests.acceptance.centre import TUESDAY_EVENING, TUESDAY_MORNING, Centre
 
 pytestmark = pytest.mark.asterisk
 
 People = Callable[..., Awaitable[Baresip]]
+MakeCentre = Callable[..., Awaitable[Centre]]
 
 CONTEXT = "callrouter-agi-sample"
 TOLERANCE_S = 0.25
@@ -74,10 +77,10 @@ async def test_a_call_for_a_queue_goes_into_asterisks_own_queue(
     resident = await caller("0552251234")
     phone = await counselor("201")
 
-    async with decision(agi_port, {"CALLROUTER_ACTION": "queue", "CALLROUTER_TARGET": "agi-sample"}):
+    async with decision(agi_port, {"CALLROUTER_ACTION": "queue", "CALLROUTER_TARGET": "changwon"}):
         await place_call(lab_asterisk, resident)
         await phone.incoming()
-        queue = await asyncio.to_thread(lab_asterisk.cli, "queue show agi-sample")
+        queue = await asyncio.to_thread(lab_asterisk.cli, "queue show changwon")
         await phone.accept()
         await phone.established()
 
@@ -156,3 +159,60 @@ async def test_a_daemon_that_never_answers_loses_the_call_to_the_pbxs_own_fallba
         await place_call(lab_asterisk, resident)
         await phone.incoming(timeout_s=AGI_DEADLINE_S + PROMPT_S + 3)
         over.set()
+
+
+@pytest.mark.parametrize(
+    ("number", "clock", "queue", "prompt", "rule"),
+    [
+        ("0552251234", TUESDAY_MORNING, "changwon", "changwon-welcome", "changwon-day"),
+        ("0557421234", TUESDAY_EVENING, "gyeongnam", "night-welcome", "gyeongnam-night"),
+    ],
+)
+async def test_the_daemon_answers_with_the_decision_that_it_routes_its_own_calls_by(
+    caller: People,
+    counselor: People,
+    lab_asterisk: LabAsterisk,
+    centre: MakeCentre,
+    number: str,
+    clock: str,
+    queue: str,
+    prompt: str,
+    rule: str,
+) -> None:
+    office = await centre(clock=clock)
+    resident, phone = await caller(number), await counselor("201")
+
+    await place_call(lab_asterisk, resident)
+    await phone.incoming()
+    waiting = await asyncio.to_thread(lab_asterisk.cli, f"queue show {queue}")
+    await resident.hang_up()
+    await resident.closed()
+    explained = await asyncio.to_thread(office.daemon.run, "explain", "--from", number, "--at", clock, "--json")
+
+    assert "PJSIP/carrier" in waiting
+    assert audio.tone_seconds(resident.heard(), PROMPT_HZ[prompt]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+    assert f"callrouter decided queue {queue} by {rule}" in lab_asterisk.log_text()
+    assert json.loads(explained.stdout)["rule"] == rule
+    assert not (await office.status())["calls"], "the daemon only decides; the call is Asterisk's"
+
+
+async def test_hostile_sessions_cost_the_daemon_nothing_while_a_call_is_decided(
+    caller: People, lab_asterisk: LabAsterisk, centre: MakeCentre, agi_port: int
+) -> None:
+    office = await centre(clock="2026-11-28T11:00")  # closed
+    resident = await caller("0552251234")
+    silent = [await asyncio.open_connection("127.0.0.1", agi_port) for _ in range(50)]
+    for number, (_, writer) in enumerate(silent):
+        if number % 3 == 0:
+            writer.write(b"GET / HTTP/1.1\r\n\r\n" if number % 2 else b"agi_network: yes\n" * 500)
+        elif number % 3 == 1:
+            writer.write(b"\xff" * 10_000)
+            writer.write_eof()
+
+    await place_call(lab_asterisk, resident)
+    await resident.closed(timeout_s=2 * PROMPT_S + 4)
+    for _, writer in silent:
+        writer.close()
+
+    assert audio.tone_seconds(resident.heard(), PROMPT_HZ["closed"]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+    assert (await office.status())["ready"]
