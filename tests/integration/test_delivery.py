@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.postgres
 
-QUICK = DeliveryLimits(batch=20, connect_s=2, statement_s=1, first_pause_s=0.02, longest_pause_s=0.1, poll_s=0.1)
+QUICK = DeliveryLimits(
+    batch=20, connect_s=2, statement_s=1, first_pause_s=0.02, longest_pause_s=0.1, poll_s=0.1, rest_s=0.0
+)
 
 
 @pytest.fixture
@@ -85,6 +87,27 @@ async def test_a_cdr_is_delivered_at_once_and_not_at_the_next_poll(journal: Jour
         assert await writer.drain(10)
         _finish(journal, 1)
         await _until(lambda: writer.health.delivered == 1, 2)
+
+
+async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
+    journal: Journal, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips: list[int] = []
+
+    async def counted(connection: "Connection", batch: Sequence[Cdr]) -> None:
+        trips.append(len(batch))
+        await insert_cdrs(connection, batch)
+
+    monkeypatch.setattr(delivery, "insert_cdrs", counted)
+    async with _running(CdrWriter(journal, database, DeliveryLimits(rest_s=1.0))) as writer:
+        assert await writer.drain(10)
+        _finish(journal, 1)
+        await _until(lambda: writer.health.delivered == 1)
+        for _ in range(5):
+            _finish(journal, 1)
+            assert await journal.flush()
+        await _until(lambda: writer.health.delivered == 6)
+    assert trips == [1, 5]
 
 
 async def test_an_empty_database_is_migrated_when_it_is_first_reached(journal: Journal, empty_database: str) -> None:
