@@ -64,6 +64,8 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = " ".join(part for part in (error.context, error.problem) if part)
+        if "nesting depth" in message:  # libyaml 0.2.6 has a limit of its own, and looks ahead
+            raise _too_deep(_place(file, mark)) from error
         raise UnreadableError(_place(file, mark), f"is not YAML: {message}", _remedy(message)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -104,7 +106,7 @@ class _Builder:
         """The node that begins with ``event``."""
         place = _place(self.file, event.start_mark)
         if depth > MAX_DEPTH:
-            raise UnreadableError(place, f"is nested deeper than {MAX_DEPTH}", "flatten it")
+            raise _too_deep(place)
         if isinstance(event, yaml.AliasEvent):
             self.problems.error(place, f"the alias *{event.anchor} is not taken here", "write the value out")
             return Scalar(place, "", True)
@@ -144,6 +146,10 @@ class _Mark(Protocol):
 
 def _place(file: str, mark: _Mark | None) -> Place:
     return Place(file) if mark is None else Place(file, mark.line + 1, mark.column + 1)
+
+
+def _too_deep(place: Place) -> UnreadableError:
+    return UnreadableError(place, f"is nested deeper than {MAX_DEPTH}", "flatten it")
 
 
 def _remedy(message: str) -> str:
