@@ -22,11 +22,11 @@ PATIENCE_S = 10.0
 
 
 @asynccontextmanager
-async def connected(asterisk: LabAsterisk, diary: Diary) -> AsyncIterator[AriSession]:
-    """A session that is up on the real server."""
+async def connected(asterisk: LabAsterisk, diary: Diary, *, command_sockets: int = 2) -> AsyncIterator[AriSession]:
+    """A session that is up on the real server; without command sockets it does as with an older one."""
     access = asterisk.ari
     peer = Peer(SiteName("lab"), access.server_url, access.user, access.password, APPLICATION)
-    session = AriSession(peer, diary)
+    session = AriSession(peer, diary, command_sockets=command_sockets)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(session.run())
         await diary.until_written("up")
@@ -45,9 +45,10 @@ def test_our_operations_and_events_are_those_that_asterisk_describes(lab_asteris
     assert description.check(documents) == ()
 
 
-async def test_a_leg_is_made_seen_and_ended_under_our_own_id(lab_asterisk: LabAsterisk) -> None:
+@pytest.mark.parametrize("command_sockets", [2, 0], ids=["over websockets", "over HTTP"])
+async def test_a_leg_is_made_seen_and_ended_under_our_own_id(lab_asterisk: LabAsterisk, command_sockets: int) -> None:
     leg_id = "leg 1/한글"
-    async with connected(lab_asterisk, Diary()) as session:
+    async with connected(lab_asterisk, Diary(), command_sockets=command_sockets) as session:
         leg = operations.originate(leg_id, "PJSIP/nobody", application=APPLICATION)
         unknown = await order(session, leg)
         ringing = operations.create(leg_id, "Local/120@no-such-context/n", application=APPLICATION)
