@@ -40,8 +40,9 @@ $(READY): setup.cfg pyproject.toml
 lab: $(READY)
 	@$(BIN)/python -m lab build
 
+# CLOCK=now, or an instant (2026-11-28T02:00): when the daemon's day begins. More: .venv/bin/python -m lab run --help
 run: $(READY)
-	@$(BIN)/python -m lab run
+	@$(BIN)/python -m lab run $(if $(CLOCK),--clock '$(CLOCK)')
 
 call: $(READY)
 	@$(BIN)/python -m lab call

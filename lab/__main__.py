@@ -25,7 +25,7 @@ def main() -> None:
 @main.command(help="Install what is missing and build the root folder with Asterisk where none is installed.")
 def build() -> None:
     """Have everything that the laboratory needs."""
-    tools.ensure(tools.PACKAGE_OF)
+    tools.ensure(["baresip", "espeak-ng", "sipp"])
     home = find_or_build()
     version = tools.run_quietly(home.command("-V"), timeout_s=20).stdout.strip()
     click.echo(f"{version} in {home.root}; SIP clients and speech are installed")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 from callrouter.prompts import provide_music
-from lab import asterisk_config
+from lab import asterisk_config, ports, processes
 from lab.asterisk_config import AsteriskSettings
 from lab.errors import LabError, NotReadyError
 from lab.paths import DIALPLAN, INSTANCES, try_lock, write_atomically
@@ -167,10 +166,10 @@ class LabAsterisk:
         """
         if self.is_running():
             return
-        self._take()
+        self.take()
         try:
             self.end_leftover()
-            self._check_ports()
+            self.check_ports()
             self._write_files()
             self._spawn()
             self._await_ready()
@@ -272,7 +271,12 @@ class LabAsterisk:
     def _seen(self, relative: str) -> str:
         return self.home.inside(self.directory / relative)
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Take the instance for this process, as :meth:`start` does, and until :meth:`stop`.
+
+        Raises:
+            LabError: another process has it.
+        """
         if self._lock is None:
             self._lock = try_lock(self.state_dir / "lock")
         if self._lock is None:
@@ -283,26 +287,18 @@ class LabAsterisk:
             self._lock.close()
             self._lock = None
 
-    def end_leftover(self) -> None:
-        """End the Asterisk that a killed laboratory left running; only for whoever holds the instance's lock."""
-        record = self.state_dir / "asterisk.pid"
-        if record.exists():
-            kill_asterisk(int(record.read_text(encoding="utf-8")), self._seen("etc/asterisk.conf"))
+    def end_leftover(self) -> bool:
+        """End the Asterisk that a killed laboratory left running; only for whoever holds the instance's lock.
 
-    def _check_ports(self) -> None:
-        for kind, port, name in (
-            (socket.SOCK_DGRAM, self.sip_port, "SIP"),
-            (socket.SOCK_STREAM, self.http_port, "HTTP"),
-        ):
-            with socket.socket(socket.AF_INET, kind) as probe:
-                if kind == socket.SOCK_STREAM:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError as exc:
-                    raise LabError(
-                        f"{name} port 127.0.0.1:{port} is taken; who has it: ss -lntup | grep {port}"
-                    ) from exc
+        Whether there was one.
+        """
+        pid = processes.recall(self.state_dir / "asterisk.pid")
+        return pid is not None and kill_asterisk(pid, self._seen("etc/asterisk.conf"))
+
+    def check_ports(self) -> None:
+        """Raise LabError if another program has the SIP or the HTTP port."""
+        ports.require_udp(self.sip_port, "SIP")
+        ports.require_tcp(self.http_port, "HTTP")
 
     def _write_files(self) -> None:
         shutil.rmtree(self.directory / "etc", ignore_errors=True)
@@ -344,7 +340,7 @@ class LabAsterisk:
                 start_new_session=True,
                 cwd="/",
             )
-        write_atomically(self.state_dir / "asterisk.pid", str(self._process.pid))
+        processes.remember(self.state_dir / "asterisk.pid", self._process.pid)
 
     def _await_ready(self) -> None:
         """After a start the REST interface answers while modules still load: endpoints must be there as well."""
@@ -383,15 +379,9 @@ class LabAsterisk:
             connection.close()
 
 
-def kill_asterisk(pid: int, config_path: str) -> None:
-    """Kill process ``pid`` if, and only if, it is an Asterisk running on ``config_path``."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return
-    if config_path.encode() not in words:
-        return
-    os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+def kill_asterisk(pid: int, config_path: str) -> bool:
+    """Kill process ``pid`` if, and only if, it is an Asterisk running on ``config_path``; whether it was."""
+    is_ours = config_path in processes.words(pid)
+    if is_ours:
+        processes.end(pid)
+    return is_ours

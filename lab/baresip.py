@@ -6,6 +6,7 @@ records both directions with its ``sndfile`` module.
 
 import asyncio
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -31,6 +32,10 @@ ESTABLISHED = "CALL_ESTABLISHED"
 CLOSED = "CALL_CLOSED"
 
 
+INVITE = re.compile(r"^INVITE sip:.*?(?:\r?\n){2}", re.MULTILINE | re.DOTALL)
+FROM = re.compile(r'^From: *(?:"(?P<name>[^"]*)" *)?<sip:(?P<number>[^@>]+)@', re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneEvent:
     """Something that happened to a phone: ``kind`` as baresip names it, ``reason`` its parameter.
@@ -42,6 +47,14 @@ class PhoneEvent:
     reason: str
     peer: str
     at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a phone shows of who calls."""
+
+    name: str
+    number: str
 
 
 class Baresip:
@@ -140,6 +153,17 @@ class Baresip:
         if not recordings:
             raise LabError(f"phone {self.user} recorded nothing\n{self.trace()[-2000:]}")
         return recordings[-1]
+
+    def shows(self) -> Caller:
+        """Who calls, as the phone shows it, by the latest call that came in.
+
+        Raises:
+            LabError: none came in.
+        """
+        caller = caller_shown(self.trace())
+        if caller is None:
+            raise LabError(f"phone {self.user} was not called")
+        return caller
 
     def trace(self) -> str:
         """All that baresip printed, every SIP message included."""
@@ -310,6 +334,16 @@ class Baresip:
         (self.directory / "config").write_text("\n".join(config) + "\n", encoding="utf-8")
         (self.directory / "accounts").write_text(account + "\n", encoding="utf-8")
         (self.directory / "contacts").write_text("", encoding="utf-8")
+
+
+def caller_shown(trace: str) -> Caller | None:
+    """The caller's name and number in the last INVITE that a phone with this ``trace`` received; None if there is none.
+
+    A phone of ours that calls sends INVITEs with its own name: it is not to be asked.
+    """
+    invites = INVITE.findall(trace)
+    found = FROM.search(invites[-1]) if invites else None
+    return Caller(found["name"] or "", found["number"]) if found else None
 
 
 def module_folder() -> Path:

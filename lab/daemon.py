@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from lab import processes
 from lab.asterisk import LabAsterisk
 from lab.errors import LabError, NotReadyError
 from lab.paths import PROJECT
@@ -19,6 +20,7 @@ from lab.paths import PROJECT
 READY_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.02
+PID_FILE = "daemon.pid"
 
 
 class Daemon:
@@ -44,6 +46,7 @@ class Daemon:
         self.log_path = folder / "daemon.log"
         self.state_dir = folder / "state"
         self.config = config
+        self.database_url = database_url
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._environment = {
@@ -55,7 +58,6 @@ class Daemon:
             "CALLROUTER_AGI_PORT": str(agi_port),
             "CALLROUTER_STATE_DIR": str(self.state_dir),
             **({"CALLROUTER_LAB_CLOCK": clock} if clock else {}),
-            **({"CALLROUTER_DATABASE_URL": database_url} if database_url else {}),
             **{f"CALLROUTER_{name}": value for name, value in (settings or {}).items()},
         }
 
@@ -63,7 +65,8 @@ class Daemon:
     def environment(self) -> dict[str, str]:
         """What the daemon's own commands need to find the same things."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CALLROUTER_")}
-        return {**inherited, **self._environment}
+        database = {"CALLROUTER_DATABASE_URL": self.database_url} if self.database_url else {}
+        return {**inherited, **database, **self._environment}
 
     @property
     def pid(self) -> int:
@@ -96,6 +99,7 @@ class Daemon:
                 cwd=PROJECT,
                 start_new_session=True,
             )
+        processes.remember(self._folder / PID_FILE, self._process.pid)
         if wait:
             self.wait_ready()
 
@@ -117,9 +121,19 @@ class Daemon:
         except (urllib.error.URLError, OSError):
             return False
 
+    def exit_status(self) -> int | None:
+        """With what it ended; None while it runs, or was not started. Negative: the signal that ended it."""
+        return None if self._process is None else self._process.poll()
+
+    def is_running(self) -> bool:
+        """Whether the process lives (a frozen one does)."""
+        return self._process is not None and self._process.poll() is None
+
     def terminate(self) -> None:
         """Ask it to drain (SIGTERM); see :meth:`wait_ended`."""
-        os.kill(self.pid, signal.SIGTERM)
+        if self._process is None:
+            raise LabError("the daemon was not started")
+        self._process.terminate()
 
     def freeze(self) -> None:
         """Let it hang (SIGSTOP)."""
@@ -144,9 +158,10 @@ class Daemon:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT_S)
 
-    def status(self) -> dict[str, Any]:
-        """What ``/api/v1/status`` says."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/status", timeout=5) as answer:  # noqa: S310 - our own http URL
+    def status(self, *, timeout_s: float = 5.0) -> dict[str, Any]:
+        """What ``/api/v1/status`` says; OSError if it does not."""
+        url = f"{self.url}/api/v1/status"
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - our own http URL
             document: dict[str, Any] = json.load(answer)
             return document
 
@@ -170,3 +185,16 @@ class Daemon:
     def log_tail(self, lines: int = 40) -> str:
         """The end of its log."""
         return "\n".join(self.log_text().splitlines()[-lines:])
+
+
+def end_leftover(folder: Path) -> bool:
+    """End the daemon that a killed laboratory left running in ``folder``; whether there was one.
+
+    Only for whoever is the only user of that folder. A process whose environment does not name the folder's state
+    directory is a stranger, and left alone.
+    """
+    pid = processes.recall(folder / PID_FILE)
+    if pid is None or f"CALLROUTER_STATE_DIR={folder / 'state'}" not in processes.environment(pid):
+        return False
+    processes.end(pid)
+    return True

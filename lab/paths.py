@@ -11,6 +11,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 LAB = PROJECT / ".lab"
 ROOT = LAB / "root"
 INSTANCES = LAB / "instances"
+POSTGRES = LAB / "postgres"
+RUN_LOCK = "run.lock"
+"""In an instance's folder: whoever has it keeps the whole call centre of that name up, or tidies up after it."""
+
 DIALPLAN = PROJECT / "dialplan"
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 

@@ -13,7 +13,10 @@ CHANGWON_EXTENSIONS = ("301", "302")
 RESIDENT = "resident"
 RESIDENT_NUMBER = "0552251234"
 ARI_USER = "callrouter"
+CARRIER = "carrier"
+"""The endpoint of the telephone network, from which residents call."""
 CARRIER_ADDRESS = "127.0.0.2"
+SERVICE_NUMBER = "120"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,30 @@
-"""Ports that are free right now."""
+"""Ports: which are free right now, and who to ask when one is not."""
 
 import socket
 
+from lab.errors import LabError
 
-def free_udp(address: str = "127.0.0.1") -> int:
+LOOPBACK = "127.0.0.1"
+
+
+def free_udp(address: str = LOOPBACK) -> int:
     """A UDP port of ``address`` that nobody has."""
     return _free(socket.SOCK_DGRAM, address)
 
 
-def free_tcp(address: str = "127.0.0.1") -> int:
+def free_tcp(address: str = LOOPBACK) -> int:
     """A TCP port of ``address`` that nobody has."""
     return _free(socket.SOCK_STREAM, address)
+
+
+def require_udp(port: int, purpose: str) -> None:
+    """Raise LabError, with the command that tells who has it, if UDP ``port`` of loopback is taken."""
+    _require(socket.SOCK_DGRAM, port, purpose)
+
+
+def require_tcp(port: int, purpose: str) -> None:
+    """Raise LabError, with the command that tells who has it, if TCP ``port`` of loopback is taken."""
+    _require(socket.SOCK_STREAM, port, purpose)
 
 
 def _free(kind: socket.SocketKind, address: str) -> int:
@@ -18,3 +32,14 @@ def _free(kind: socket.SocketKind, address: str) -> int:
         probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _require(kind: socket.SocketKind, port: int, purpose: str) -> None:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as exc:
+            message = f"{purpose} port {LOOPBACK}:{port} is taken; who has it: ss -lntup | grep :{port}"
+            raise LabError(message) from exc

@@ -10,6 +10,7 @@ from pathlib import Path
 from lab import tools
 from lab.errors import LabError, MissingToolError
 from lab.paths import LAB, ROOT, locked
+from lab.progress import say
 
 OLDEST_MAJOR = 18
 SUITE = "forky"
@@ -68,7 +69,7 @@ def find_or_build() -> AsteriskHome:
         version = asterisk_version([program, "-V"])
         if version >= OLDEST_MAJOR:
             return AsteriskHome(Path("/"), program)
-        print(f"{program} is version {version}, older than {OLDEST_MAJOR}: using one of our own", flush=True)
+        say(f"  {program} is version {version}, older than {OLDEST_MAJOR}: using one of our own")
     if os.geteuid() != 0 or not tools.is_debian():
         raise MissingToolError(
             f"no Asterisk {OLDEST_MAJOR} or newer on PATH; install it (Debian, Ubuntu: sudo apt-get install -y "
@@ -96,7 +97,7 @@ def _build_once() -> None:
         # Built under another name and renamed when whole: a broken build is never taken for a good one.
         draft = LAB / "root.building"
         shutil.rmtree(draft, ignore_errors=True)
-        print(f"building a root folder with Asterisk from Debian {SUITE} under {LAB} (about 20 s) …", flush=True)
+        say(f"  building a root folder with Asterisk from Debian {SUITE} under {LAB} (about 20 s) …")
         _bootstrap(draft)
         _settle(draft)
         draft.rename(ROOT)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lab.errors import LabError, MissingToolError
+from lab.progress import say
 
 PACKAGE_OF: Mapping[str, str] = MappingProxyType(
     {
@@ -15,7 +16,6 @@ PACKAGE_OF: Mapping[str, str] = MappingProxyType(
         "espeak-ng": "espeak-ng",
         "mmdebstrap": "mmdebstrap",
         "sipp": "sip-tester",
-        "sox": "sox",
     }
 )
 """Program name to Debian package."""
@@ -52,7 +52,7 @@ def ensure(programs: Iterable[str]) -> None:
     names = ", ".join(lacking)
     if os.geteuid() != 0 or not is_debian():
         raise MissingToolError(f"missing on this machine: {names}; install with: {install_command(lacking)}")
-    print(f"installing {names} …", flush=True)
+    say(f"  installing {names} …")
     packages = sorted({PACKAGE_OF[program] for program in lacking})
     _apt("install", "-y", "--no-install-recommends", *packages)
     still = missing(lacking)
