@@ -90,7 +90,7 @@ class DatabaseHealth:
 class CdrWriter:
     """Delivers CDRs as a task: ``run()`` until cancelled. Migrates the schema whenever it connects.
 
-    ``now`` is the daemon's clock.
+    ``now`` is the daemon's clock, this machine's unless given.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class CdrWriter:
         url: str,
         limits: DeliveryLimits | None = None,
         *,
-        now: Callable[[], datetime] = partial(datetime.now, UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._outbox = outbox
         self._url = url
         self._limits = limits or DeliveryLimits()
-        self._now = now
+        self._now = now or partial(datetime.now, UTC)
         self._connected = False
-        self._since = now()
+        self._since = self._now()
         self._backlog = 0
         self._delivered = 0
         self._set_aside = 0
