@@ -1,6 +1,7 @@
 """The whole call centre on this machine: PostgreSQL, Asterisk, the announcements and the daemon, as one thing."""
 
 import json
+import os
 import signal
 import time
 import urllib.error
@@ -102,7 +103,8 @@ class Centre:
 
     def _have_programs(self) -> None:
         with step("programs") as this:
-            tools.ensure(["espeak-ng"])
+            # PostgreSQL refuses to run as root, and gets a user of its own then.
+            tools.ensure(["espeak-ng", *(["useradd"] if self.postgres is not None and os.geteuid() == 0 else [])])
             home = find_or_build()
             version = asterisk_version(home.command("-V"))
             this.text = f"espeak-ng; Asterisk {version} in {shown(home.root) if home.is_chroot else home.program}"
