@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from callrouter.agi.protocol import AgiRequest
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.decision import Decision
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue
 from callrouter.core.rulebook import Rulebook
 

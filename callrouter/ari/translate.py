@@ -16,8 +16,8 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
 from callrouter.core.causes import Cause
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+from callrouter.core.inbound import CallFacts
 
 INBOUND = "inbound"
 """The first argument with which the dialplan sends a caller into our application."""

@@ -11,8 +11,9 @@ import click
 
 from callrouter.cli.options import config_option, instant, json_option
 from callrouter.config import Loaded, load
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.decision import Decision
 from callrouter.core.ids import SiteName, TopicName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Step
 from callrouter.core.rulebook import Rulebook
 

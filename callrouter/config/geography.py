@@ -6,11 +6,11 @@ from pathlib import Path as FilePath
 
 from callrouter.config.problems import Path, Place, nearest
 from callrouter.config.references import Context
+from callrouter.core.geography import Geography, Region
 from callrouter.core.ids import RegionName, TenantName
 from callrouter.core.numbering_plan import Confidence, NumberingPlan
 from callrouter.core.numbering_plan import Place as NumberPlace
 from callrouter.core.numbers import parse
-from callrouter.core.routing import Geography, Region
 
 _COLUMNS = ("prefix", "place", "samples", "against", "confidence", "note")
 

@@ -20,7 +20,7 @@ from callrouter.config.scalars import (
     parse_window,
 )
 from callrouter.core.calendars import Hours, Window
-from callrouter.core.decision import CallerKind
+from callrouter.core.inbound import CallerKind
 from callrouter.core.rulebook import WaitingSound
 
 

@@ -6,21 +6,21 @@ from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.shadows import Shadows
 from callrouter.core.causes import Cause
-from callrouter.core.ids import CalendarName, PromptName, QueueName, RegionName, RuleId, TenantName, TopicName
-from callrouter.core.numbers import parse
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, Step, is_final
-from callrouter.core.routing import (
+from callrouter.core.conditions import (
     CalendarOpen,
     CallerIs,
     Condition,
     DialedIs,
     Not,
     RegionIs,
-    Route,
     TenantIs,
     TopicIs,
     TrunkIs,
 )
+from callrouter.core.ids import CalendarName, PromptName, QueueName, RegionName, RuleId, TenantName, TopicName
+from callrouter.core.numbers import parse
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, Step, is_final
+from callrouter.core.routing import Route
 
 _CAUSES = {
     "normal": Cause.NORMAL_CLEARING,

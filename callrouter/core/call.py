@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callrouter.core import facts, naming
-from callrouter.core.decision import CallFacts
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, QueueName, SiteName, TrunkName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue, Step
 from callrouter.core.states import CallState
 

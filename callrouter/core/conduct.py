@@ -15,12 +15,12 @@ from callrouter.core.agent import Agent, AgentState
 from callrouter.core.call import Call
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import OfferResult
-from callrouter.core.decision import CallFacts
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor, Leg
 from callrouter.core.fold import fold
 from callrouter.core.ids import BridgeId, CallId, ChannelId, QueueName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp
 from callrouter.core.rulebook import QueueSpec, Rulebook, WaitingSound

@@ -1,37 +1,12 @@
-"""What a routing decision is made of, and what comes out of it."""
+"""What comes out of a routing decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from callrouter.core.ids import CalendarName, RegionName, RuleId, SiteName, TenantName, TopicName
+from callrouter.core.ids import CalendarName, RegionName, RuleId, TenantName, TopicName
+from callrouter.core.inbound import CallerKind, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
-
-
-class CallerKind(StrEnum):
-    """What a caller's number says of the line it comes from."""
-
-    LANDLINE = "landline"
-    MOBILE = "mobile"
-    INTERNET = "internet"
-    """070."""
-    PERSONAL = "personal"
-    """050x."""
-    SERVICE = "service"
-    """1588, 080, 110, 120 and the like: an office, not a resident's line."""
-    FOREIGN = "foreign"
-    ANONYMOUS = "anonymous"
-    UNKNOWN = "unknown"
-
-
-class RegionSource(StrEnum):
-    """Where the caller's region was taken from, best first."""
-
-    DIALED = "dialed"
-    TRUNK = "trunk"
-    EXCHANGE = "exchange"
-    """The local exchange in a landline number: a hint, for numbers are portable."""
-    DEFAULT = "default"
 
 
 class Action(StrEnum):
@@ -42,22 +17,6 @@ class Action(StrEnum):
     """Announce and hang up."""
     DIALPLAN = "dialplan"
     HANGUP = "hangup"
-
-
-@dataclass(frozen=True, slots=True)
-class CallFacts:
-    """What is known of a call when it is routed."""
-
-    dialed: str
-    site: SiteName
-    caller: str = ""
-    """The calling line identity as it arrived; empty when it was withheld."""
-    caller_name: str = ""
-    trunk: str = ""
-    """The PJSIP endpoint that the call came in by."""
-    diversion: str = ""
-    topic: TopicName | None = None
-    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

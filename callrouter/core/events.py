@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, SiteName, TrunkName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.rulebook import Rulebook
 
 

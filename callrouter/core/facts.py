@@ -10,7 +10,6 @@ from enum import StrEnum
 import msgspec
 
 from callrouter.core.cdr import OfferResult
-from callrouter.core.decision import CallerKind, CallFacts, RegionSource
 from callrouter.core.ids import (
     AgentId,
     BridgeId,
@@ -25,6 +24,7 @@ from callrouter.core.ids import (
     TopicName,
     TrunkName,
 )
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Plan
 
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.decision import Decision
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.inbound import CallFacts
 
 
 class WaitingSound(StrEnum):

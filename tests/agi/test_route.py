@@ -8,8 +8,8 @@ import pytest
 from callrouter.agi.protocol import AgiRequest, AgiSession
 from callrouter.agi.route import route
 from callrouter.config import Loaded, load
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 TUESDAY_10 = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # 10:00 in Seoul

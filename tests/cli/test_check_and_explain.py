@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from callrouter.cli import main
 from callrouter.config import load
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts
 
 SAMPLE = Path(__file__).parents[2] / "config"
 BAD = Path(__file__).parents[1] / "bad_config"

@@ -16,7 +16,7 @@ from callrouter.core.agent import Agent
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr
-from callrouter.core.decision import CallerKind, CallFacts, Decision, RegionSource, TraceEntry
+from callrouter.core.decision import Decision, TraceEntry
 from callrouter.core.events import TimerKey, TimerKind
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import (
@@ -33,6 +33,7 @@ from callrouter.core.ids import (
     TenantName,
     TrunkName,
 )
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.output import Notice, Output
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound

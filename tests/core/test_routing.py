@@ -8,25 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callrouter.core.calendars import Calendar, Hours, Weekly, Window
-from callrouter.core.decision import Action, CallerKind, CallFacts, RegionSource
-from callrouter.core.ids import CalendarName, PromptName, QueueName, RegionName, RuleId, SiteName, TenantName, TopicName
-from callrouter.core.numbering_plan import Confidence, NumberingPlan, Place
-from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
-from callrouter.core.routing import (
+from callrouter.core.conditions import (
     CalendarOpen,
     CallerIs,
     Condition,
     DialedIs,
-    Geography,
     Not,
-    Region,
     RegionIs,
-    Route,
-    Ruleset,
     TenantIs,
     TopicIs,
     TrunkIs,
 )
+from callrouter.core.decision import Action
+from callrouter.core.geography import Geography, Region
+from callrouter.core.ids import CalendarName, PromptName, QueueName, RegionName, RuleId, SiteName, TenantName, TopicName
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
+from callrouter.core.numbering_plan import Confidence, NumberingPlan, Place
+from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
+from callrouter.core.routing import Route, Ruleset
 
 SEOUL = ZoneInfo("Asia/Seoul")
 PROVINCE, CHANGWON, GIMHAE = RegionName("gyeongnam"), RegionName("changwon"), RegionName("gimhae")

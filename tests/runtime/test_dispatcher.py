@@ -12,7 +12,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.cdr import Cdr, Outcome
-from callrouter.core.decision import CallerKind, CallFacts, Decision, RegionSource
+from callrouter.core.decision import Decision
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import (
     AgentId,
@@ -25,6 +25,7 @@ from callrouter.core.ids import (
     SiteName,
     TenantName,
 )
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.runtime.dispatcher import Dispatcher
