@@ -58,6 +58,9 @@ class EventReader:
                 return ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
                 return ev.PlaybackEnded(PlaybackId(playback.id))
+            case wire.ChannelDtmfReceived(channel=channel, digit=digit):
+                ours = naming.parse_leg_channel(channel.id) is not None
+                return None if ours else ev.DigitPressed(ChannelId(channel.id), digit)
             case _:
                 return None
 
@@ -141,7 +144,9 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
         case cmd.Ring(channel=channel):
             return (Order(operations.ring(channel)),)
         case cmd.Play(channel=channel, playback=playback, media=media):
-            return (Order(operations.play(channel, playback, (media,)), _playback_failed(playback)),)
+            return (Order(operations.play(channel, playback, media), _playback_failed(playback)),)
+        case cmd.SetLanguage(channel=channel, language=language):
+            return (Order(operations.set_variable(channel, "CHANNEL(language)", language, may_block=False)),)
         case cmd.StopPlayback(playback=playback):
             return (Order(operations.stop_playback(playback)),)
         case cmd.StartMusic(channel=channel, music_class=music_class):

@@ -2,19 +2,21 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import assert_never
 
 import click
+import msgspec
 
 from callrouter.cli.options import config_option, instant, json_option
 from callrouter.config import Loaded, load
+from callrouter.core.conditions import Condition
 from callrouter.core.decision import Decision
 from callrouter.core.ids import SiteName, TopicName
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Step
+from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
 from callrouter.core.rulebook import Rulebook
 
 
@@ -68,9 +70,27 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
     }
 
 
+def _plan_data(plan: Plan | None) -> object:
+    return None if plan is None else [_step_data(step) for step in plan.steps]
+
+
+def _choice_data(choice: Choice) -> Mapping[str, object]:
+    region = choice.region.name if choice.region is not None else None
+    found = {"topic": choice.topic, "language": choice.language, "region": region, "do": _plan_data(choice.plan)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _step_data(step: Step) -> Mapping[str, object]:
     """A step as it would be written in YAML; durations in seconds."""
     match step:
+        case Menu():
+            keys = {choice.key: _choice_data(choice) for choice in step.choices}
+            return {"menu": step.prompt, "keys": keys, "default": _choice_data(step.default)}
+        case If(conditions, then, otherwise):
+            asked = [msgspec.to_builtins(condition, order="sorted") for condition in conditions]
+            return {"if": asked, "then": _plan_data(then), "else": _plan_data(otherwise)}
+        case RouteAgain():
+            return {"route": "again"}
         case Announce(prompt):
             return {"announce": prompt}
         case EnterQueue(queue, max_wait_s):
@@ -103,15 +123,52 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
     for entry in decision.trace:
         lines.append(f"  {entry.line}")
     lines.append(f"plan      {decision.plan.name}")
-    lines += [f"  {number}. {_step_text(step)}" for number, step in enumerate(decision.plan.steps, 1)]
+    lines += _plan_lines(decision.plan, "  ")
     agents = _agents(decision, loaded.rulebook)
     if agents:
         lines.append(f"agents    {', '.join(agents)}")
     return lines
 
 
+def _condition_text(condition: Condition) -> str:
+    """A condition as it is recorded, without its tag's quotes."""
+    fields = msgspec.to_builtins(condition, order="sorted")
+    kind = fields.pop("type")
+    return f"{kind} {', '.join(f'{name} {value}' for name, value in fields.items() if value)}"
+
+
+def _plan_lines(plan: Plan, indent: str) -> Iterator[str]:
+    """The steps, each in a line; what a menu or a question leads to is indented below it."""
+    for number, step in enumerate(plan.steps, 1):
+        yield f"{indent}{number}. {_step_text(step)}"
+        match step:
+            case Menu(choices=choices, default=default):
+                branches = [(_choice_text(choice), choice.plan) for choice in (*choices, default)]
+            case If(then=then, otherwise=otherwise):
+                branches = [("then", then), ("else", otherwise)]
+            case _:
+                continue
+        for head, branch in branches:
+            yield f"{indent}   {head}{':' if branch else ': next step'}"
+            if branch is not None:
+                yield from _plan_lines(branch, f"{indent}     ")
+
+
+def _choice_text(choice: Choice) -> str:
+    found = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
+    words = [f"{what} {value}" for what, value in found.items() if value]
+    return ", ".join([choice.key or "default", *words])
+
+
 def _step_text(step: Step) -> str:
     match step:
+        case Menu():
+            return f"menu {step.prompt}, {step.tries} times, {step.timeout_s:g} s for a key"
+        case If():
+            # Data for programs and for the curious: the finding itself depends on the moment.
+            return f"if {' and '.join(_condition_text(condition) for condition in step.conditions)}"
+        case RouteAgain():
+            return "decide again by the routes"
         case Announce(prompt):
             return f"announce {prompt}"
         case EnterQueue(queue, None):

@@ -71,6 +71,11 @@ class Acd:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
         return len(self._waiting.get(queue, ()))
 
+    def first(self, queue: QueueName) -> CallId | None:
+        """The caller who is next in ``queue``."""
+        waiting = self._waiting.get(queue)
+        return waiting[0][1] if waiting else None
+
     def idle(self, queue: QueueName) -> int:
         """How many counselors of ``queue`` are available."""
         return len(self._idle.get(queue, ()))

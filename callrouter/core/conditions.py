@@ -3,13 +3,16 @@
 Conditions are recorded with the plans they stand in (:mod:`callrouter.core.plan`), hence the tags.
 """
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
 
 import msgspec
 
 from callrouter.core.geography import Origin
-from callrouter.core.ids import CalendarName, RegionName, TenantName, TopicName
+from callrouter.core.ids import CalendarName, QueueName, RegionName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, CallFacts
 from callrouter.core.numbers import Number
 
@@ -23,6 +26,24 @@ class CalendarState:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueState:
+    """A queue at one moment: counselors who serve it, those of them who could take a call, callers who wait."""
+
+    agents: int = 0
+    available: int = 0
+    waiting: int = 0
+    longest_wait_s: float = 0.0
+
+
+QueueStates = Callable[[QueueName], QueueState]
+
+
+def no_queues(_: QueueName) -> QueueState:
+    """Where nothing is known of queues: nobody waits, and nobody is there."""
+    return QueueState()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """All that a condition may ask about one call."""
 
@@ -31,6 +52,7 @@ class Case:
     dialed: Number
     origin: Origin
     calendar: Callable[[CalendarName], CalendarState]
+    queue: QueueStates = no_queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +128,91 @@ class TrunkIs(msgspec.Struct, frozen=True, tag="trunk"):
         return _member("trunk", case.facts.trunk, self.endpoints)
 
 
+class LanguageIs(msgspec.Struct, frozen=True, tag="language"):
+    """The call is held in one of these languages: the channel's, or the caller's choice."""
+
+    languages: frozenset[str]
+
+    def check(self, case: Case) -> Finding:
+        """See the class."""
+        return _member("language", case.facts.language, self.languages)
+
+
+class CallerListed(msgspec.Struct, frozen=True, tag="list"):
+    """The caller's number stands in one of these lists, or begins as one of its entries does."""
+
+    lists: tuple[str, ...]
+    numbers: frozenset[str] = frozenset()
+    """National form, of all the lists."""
+    prefixes: tuple[str, ...] = ()
+
+    def check(self, case: Case) -> Finding:
+        """See the class."""
+        number = case.caller.national
+        names = _any_of(self.lists)
+        if number and (number in self.numbers or (self.prefixes and number.startswith(self.prefixes))):
+            return Finding(True, f"caller in {names}")
+        return Finding(False, f"caller not in {names}")
+
+
+class Measure(StrEnum):
+    """What may be asked of a queue."""
+
+    AGENTS = "agents"
+    AVAILABLE = "available"
+    WAITING = "waiting"
+    LONGEST_WAIT = "longest-wait"
+    """Seconds."""
+
+
+class Comparison(StrEnum):
+    """How a measure is compared with a number."""
+
+    LESS = "<"
+    AT_MOST = "<="
+    EQUAL = "="
+    AT_LEAST = ">="
+    MORE = ">"
+
+
+_COMPARE: Mapping[Comparison, Callable[[float, float], bool]] = {
+    Comparison.LESS: operator.lt,
+    Comparison.AT_MOST: operator.le,
+    Comparison.EQUAL: operator.eq,
+    Comparison.AT_LEAST: operator.ge,
+    Comparison.MORE: operator.gt,
+}
+
+
+class QueueIs(msgspec.Struct, frozen=True, tag="queue"):
+    """A queue's measure compares so with a number."""
+
+    queue: QueueName
+    measure: Measure
+    comparison: Comparison
+    limit: float
+
+    def check(self, case: Case) -> Finding:
+        """See the class."""
+        value = self._of(case.queue(self.queue))
+        holds = _COMPARE[self.comparison](value, self.limit)
+        asked = f"{self.comparison} {self.limit:g}"
+        return Finding(holds, f"queue {self.queue}: {self.measure} {value:g}{'' if holds else ', not'} {asked}")
+
+    def _of(self, state: QueueState) -> float:
+        match self.measure:
+            case Measure.AGENTS:
+                return state.agents
+            case Measure.AVAILABLE:
+                return state.available
+            case Measure.WAITING:
+                return state.waiting
+            case Measure.LONGEST_WAIT:
+                return state.longest_wait_s
+            case _:
+                assert_never(self.measure)
+
+
 class CalendarOpen(msgspec.Struct, frozen=True, tag="calendar"):
     """One of these calendars is open."""
 
@@ -130,16 +237,34 @@ class Not(msgspec.Struct, frozen=True, tag="not"):
 
     def check(self, case: Case) -> Finding:
         """See the class."""
-        reasons = []
-        for condition in self.conditions:
-            finding = condition.check(case)
-            if not finding.holds:
-                return Finding(True, f"not so: {finding.why}")
-            reasons.append(finding.why)
-        return Finding(False, f"excluded: {'; '.join(reasons)}")
+        finding = all_hold(self.conditions, case)
+        return Finding(False, f"excluded: {finding.why}") if finding.holds else Finding(True, f"not so: {finding.why}")
 
 
-Condition = DialedIs | RegionIs | TenantIs | CallerIs | TopicIs | TrunkIs | CalendarOpen | Not
+Condition = (
+    DialedIs
+    | RegionIs
+    | TenantIs
+    | CallerIs
+    | CallerListed
+    | TopicIs
+    | LanguageIs
+    | TrunkIs
+    | QueueIs
+    | CalendarOpen
+    | Not
+)
+
+
+def all_hold(conditions: Sequence[Condition], case: Case) -> Finding:
+    """Ask the conditions in order up to the first that does not hold; of none, all hold."""
+    reasons = []
+    for condition in conditions:
+        finding = condition.check(case)
+        if not finding.holds:
+            return finding
+        reasons.append(finding.why)
+    return Finding(True, "; ".join(reasons))
 
 
 def _member(what: str, value: str, wanted: frozenset[str]) -> Finding:

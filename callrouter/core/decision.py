@@ -6,13 +6,15 @@ from enum import StrEnum
 
 from callrouter.core.ids import CalendarName, RegionName, RuleId, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, RegionSource
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
 
 
 class Action(StrEnum):
     """What a decision comes to, in one word."""
 
     QUEUE = "queue"
+    DAEMON = "daemon"
+    """What comes next depends on the caller or on the moment: only the daemon itself can carry it out."""
     ANNOUNCE = "announce"
     """Announce and hang up."""
     DIALPLAN = "dialplan"
@@ -56,7 +58,10 @@ class Decision:
 
     @property
     def action(self) -> Action:
-        """The decision in one word: a queue anywhere in the plan makes it :attr:`Action.QUEUE`."""
+        """The decision in one word: what happens first but for announcements."""
+        first = next((step for step in self.plan.steps if not isinstance(step, Announce)), None)
+        if isinstance(first, Menu | If | RouteAgain):
+            return Action.DAEMON
         if self.queue is not None:
             return Action.QUEUE
         match self.plan.steps[-1]:

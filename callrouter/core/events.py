@@ -15,6 +15,8 @@ class TimerKind(StrEnum):
     """What a timer is for."""
 
     ANNOUNCEMENT = "announcement"
+    DIGIT = "digit"
+    """No key was pressed for as long as a menu waits."""
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
@@ -50,6 +52,13 @@ class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
     """An announcement came to its end, or could not be played."""
 
     playback: PlaybackId
+
+
+class DigitPressed(msgspec.Struct, frozen=True, gc=False):
+    """A key was pressed (DTMF, RFC 4733) on a channel in the application."""
+
+    channel: ChannelId
+    digit: str
 
 
 class LegRang(msgspec.Struct, frozen=True, gc=False):
@@ -149,6 +158,7 @@ Event = (
     CallArrived
     | CallerLeft
     | PlaybackEnded
+    | DigitPressed
     | LegRang
     | LegAnswered
     | LegEnded

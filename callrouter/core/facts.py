@@ -25,7 +25,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
-from callrouter.core.plan import Plan
+from callrouter.core.plan import Choice, Plan
 
 
 class ReleaseReason(StrEnum):
@@ -76,6 +76,29 @@ class StepBegun(msgspec.Struct, frozen=True, tag="step", gc=False):
 
     at: datetime
     index: int
+
+
+class Branched(msgspec.Struct, frozen=True, tag="branched", gc=False):
+    """The plan asked once more, and goes on with another ``plan`` (None: with its next step)."""
+
+    at: datetime
+    why: str
+    plan: Plan | None
+
+
+class AskedAgain(msgspec.Struct, frozen=True, tag="asked-again", gc=False):
+    """The menu's prompt is played anew; ``missed``: because no key came that means something."""
+
+    at: datetime
+    missed: bool = True
+
+
+class Chosen(msgspec.Struct, frozen=True, tag="chosen", gc=False):
+    """The menu ended with this choice; ``pressed`` is the last key, empty if there was none."""
+
+    at: datetime
+    choice: Choice
+    pressed: str = ""
 
 
 class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
@@ -148,6 +171,9 @@ Fact = (
     Opened
     | Routed
     | StepBegun
+    | Branched
+    | AskedAgain
+    | Chosen
     | Answered
     | Queued
     | Offered

@@ -91,7 +91,7 @@ class Floor:
                 call.id,
                 channel,
                 spec.endpoint,
-                caller_name=call.routed.region_title if call.routed else "",
+                caller_name=call.region.title if call.region else "",
                 caller_number=call.arrival.caller or "anonymous",
                 timeout_s=queue.ring_timeout_s + self.rulebook.limits.clearing_s,
                 originator=call.channel,

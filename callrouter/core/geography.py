@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from callrouter.core.ids import RegionName, TenantName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence, NumberingPlan
-from callrouter.core.numbers import Number
+from callrouter.core.numbers import Number, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,18 @@ class Geography:
     """National form of the dialled number."""
     by_trunk: Mapping[str, RegionName] = field(default_factory=dict)
     """PJSIP endpoint."""
+    by_diversion: Mapping[str, RegionName] = field(default_factory=dict)
+    """National form of the number that the call was diverted from."""
     plan: NumberingPlan = field(default_factory=lambda: NumberingPlan({}))
 
     def locate(self, facts: CallFacts, caller: Number, dialed: Number) -> "Origin":
-        """The call's region by the best source there is, and why."""
+        """The call's region by the best source there is, and why.
+
+        Best first: the caller's own word, the dialled number, the trunk, the number that diverted the call, the
+        exchange in a landline number, and else the default.
+        """
+        if facts.region is not None and facts.region in self.regions:
+            return Origin(self.regions[facts.region], RegionSource.MENU, Confidence.CERTAIN, "the caller said so")
         name = self.by_dialed.get(dialed.national)
         if name is not None:
             why = f"dialled {dialed.national}"
@@ -39,6 +47,10 @@ class Geography:
         name = self.by_trunk.get(facts.trunk)
         if name is not None:
             return Origin(self.regions[name], RegionSource.TRUNK, Confidence.CERTAIN, f"came in by {facts.trunk}")
+        diversion = parse(facts.diversion).national if facts.diversion and self.by_diversion else ""
+        name = self.by_diversion.get(diversion)
+        if name is not None:
+            return Origin(self.regions[name], RegionSource.DIVERSION, Confidence.CERTAIN, f"diverted from {diversion}")
         if caller.kind is CallerKind.LANDLINE:
             match = self.plan.find(caller.national)
             if match is not None:

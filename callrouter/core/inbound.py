@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callrouter.core.ids import SiteName, TopicName
+from callrouter.core.ids import RegionName, SiteName, TopicName
 
 
 class CallerKind(StrEnum):
@@ -25,8 +25,12 @@ class CallerKind(StrEnum):
 class RegionSource(StrEnum):
     """Where the caller's region was taken from, best first."""
 
+    MENU = "menu"
+    """The caller said so, in this very call."""
     DIALED = "dialed"
     TRUNK = "trunk"
+    DIVERSION = "diversion"
+    """The number from which the call was diverted to us (SIP Diversion, RFC 5806)."""
     EXCHANGE = "exchange"
     """The local exchange in a landline number: a hint, for numbers are portable."""
     DEFAULT = "default"
@@ -46,3 +50,5 @@ class CallFacts:
     diversion: str = ""
     topic: TopicName | None = None
     language: str = ""
+    region: RegionName | None = None
+    """The caller's own answer in a menu of this call."""

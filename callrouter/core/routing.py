@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callrouter.core.calendars import Calendar
-from callrouter.core.conditions import CalendarState, Case, Condition
+from callrouter.core.conditions import CalendarState, Case, Condition, Finding, QueueStates, all_hold, no_queues
 from callrouter.core.decision import Decision, TraceEntry
 from callrouter.core.geography import Geography
 from callrouter.core.ids import CalendarName, RuleId
@@ -29,13 +29,11 @@ class Route:
 
     def visit(self, case: Case) -> TraceEntry:
         """Ask the conditions in order up to the first that does not hold."""
-        reasons = []
-        for condition in self.conditions:
-            finding = condition.check(case)
-            if not finding.holds:
-                return TraceEntry(self.rule, self.where, False, finding.why)
-            reasons.append(finding.why)
-        return TraceEntry(self.rule, self.where, True, "; ".join(reasons) or "takes every call")
+        finding = all_hold(self.conditions, case)
+        return TraceEntry(self.rule, self.where, finding.holds, finding.why or "takes every call")
+
+
+_NO_CALENDAR = CalendarState(False, "is not in the rules any more")
 
 
 class Ruleset:
@@ -58,16 +56,13 @@ class Ruleset:
         self._minute = -1
         self._states: dict[CalendarName, CalendarState] = {}
 
-    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
         """The first route that matches, its plan, and the trace of all that were visited.
 
         ``at`` is aware. Total: the last route takes every call, and no input raises.
         """
-        caller = parse(facts.caller)
-        dialed = parse(facts.dialed)
-        origin = self.geography.locate(facts, caller, dialed)
-        states = self._states_at(at)
-        case = Case(facts, caller, dialed, origin, states.__getitem__)
+        case = self._case(facts, at, queues)
+        origin, states = case.origin, self._states
         # The last route takes every call, so this ends.
         walk = iter(self.routes)
         route = next(walk)
@@ -82,13 +77,25 @@ class Ruleset:
             region_title=origin.region.title,
             region_source=origin.source,
             tenant=origin.region.tenant,
-            caller_kind=caller.kind,
+            caller_kind=case.caller.kind,
             topic=facts.topic,
             calendars=tuple(name for name, state in states.items() if state.is_open),
             trace=tuple(trace),
             config_hash=self.config_hash,
             extra={"region_confidence": origin.confidence.value, "region_why": origin.why},
         )
+
+    def ask(
+        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+    ) -> Finding:
+        """Whether all conditions hold for a call at this moment; a calendar that is no more is closed."""
+        return all_hold(conditions, self._case(facts, at, queues))
+
+    def _case(self, facts: CallFacts, at: datetime, queues: QueueStates) -> Case:
+        caller, dialed = parse(facts.caller), parse(facts.dialed)
+        states = self._states_at(at)
+        origin = self.geography.locate(facts, caller, dialed)
+        return Case(facts, caller, dialed, origin, lambda name: states.get(name, _NO_CALENDAR), queues)
 
     def _states_at(self, at: datetime) -> Mapping[CalendarName, CalendarState]:
         """What every calendar says at this minute."""

@@ -131,8 +131,19 @@ def test_the_end_of_an_announcement_is_told_whether_or_not_it_could_be_heard() -
     assert event == ev.PlaybackEnded(PlaybackId("p1"))
 
 
+def test_a_key_that_a_caller_presses_is_told_and_one_of_a_counselor_is_not() -> None:
+    reader = a_reader()
+
+    pressed = reader.read(a_message("ChannelDtmfReceived", channel=a_channel(CALLER), digit="5", duration_ms=90))
+
+    assert pressed == ev.DigitPressed(CALLER, "5")
+    assert reader.read(a_message("ChannelDtmfReceived", channel=a_channel(LEG), digit="5")) is None
+
+
 def test_messages_that_mean_nothing_to_the_exchange_are_left_out() -> None:
-    assert a_reader().read(a_message("ChannelDtmfReceived", channel=a_channel(CALLER), digit="5")) is None
+    playback = {"id": "p1", "media_uri": "sound:x", "target_uri": "channel:1", "state": "playing"}
+
+    assert a_reader().read(a_message("PlaybackStarted", playback=playback)) is None
 
 
 def test_a_snapshot_tells_callers_from_legs_and_from_what_is_not_in_the_application() -> None:
@@ -164,7 +175,7 @@ def the_events_after(command: cmd.AriCommand, reply: Reply) -> list[ev.Event]:
 
 ORIGINATE = cmd.Originate(SITE, CALL, LEG, "PJSIP/201", "창원", "0552251234", 30.0, CALLER)
 CONNECT = cmd.Connect(SITE, CALL, BridgeId("b"), CALLER, LEG)
-PLAY = cmd.Play(SITE, CALL, CALLER, PlaybackId("p"), "sound:callrouter/welcome")
+PLAY = cmd.Play(SITE, CALL, CALLER, PlaybackId("p"), ("sound:callrouter/welcome",))
 
 
 def test_a_phone_that_asterisk_cannot_reach_is_told_as_such() -> None:

@@ -25,7 +25,7 @@ def test_a_resident_is_greeted_waits_talks_and_the_next_caller_follows() -> None
     hall = Driver(rulebook(agent("kim")))
     call = hall.dial("121")
     assert [type(command) for command in hall.commands[-4:]] == [cmd.SetTimer, cmd.Answer, cmd.Play, cmd.SetTimer]
-    assert hall.given(cmd.Play)[0].media == "sound:callrouter/welcome"
+    assert hall.given(cmd.Play)[0].media == ("sound:callrouter/welcome",)
 
     hall.advance(4.0)
     hall.announcement_ends(call)

@@ -1,7 +1,7 @@
 """The task that owns the exchange: what goes in, what comes out, and what happens when it goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.cdr import Cdr, Outcome
+from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import (
@@ -40,7 +41,12 @@ QUEUE = QueueName("q")
 class OneRule:
     """A router that sends everyone to the same plan, and fails for the caller ``boom``."""
 
-    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+    def ask(
+        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+    ) -> Finding:
+        raise AssertionError("its plan asks nothing")
+
+    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
         if facts.caller == "boom":
             raise RuntimeError("a defect in a rule")
         steps = (Announce(PromptName("welcome")), EnterQueue(QUEUE, 0.02), HangUp())
