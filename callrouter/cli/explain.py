@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import assert_never
@@ -12,9 +13,10 @@ import msgspec
 
 from callrouter.cli.options import config_option, instant, json_option
 from callrouter.config import Loaded, load
-from callrouter.core.conditions import Condition
+from callrouter.config.problems import nearest
+from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, QueueStates
 from callrouter.core.decision import Decision
-from callrouter.core.ids import SiteName, TopicName
+from callrouter.core.ids import QueueName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
 from callrouter.core.rulebook import Rulebook
@@ -27,9 +29,26 @@ from callrouter.core.rulebook import Rulebook
 @click.option("--to", "dialed", default="120", show_default=True, help="The dialled number.")
 @click.option("--at", "at_text", default=None, help="When (2026-11-24T19:30), in the configuration's time zone; now.")
 @click.option("--topic", default=None, help="What the caller wants, a name of topics:.")
+@click.option("--language", default="", help="The channel's language, such as ko or en.")
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    metavar="NAME:WORD=N,…",
+    help="How a queue stands, such as desk:waiting=10,longest_wait=90 (also agents, available; waits in seconds). Not"
+    " given: nobody waits, and every counselor of the queue is free.",
+)
 @click.option("--trunk", default="", help="The PJSIP endpoint that the call comes in by.")
 def explain(
-    config: Path, as_json: bool, caller: str, dialed: str, at_text: str | None, topic: str | None, trunk: str
+    config: Path,
+    as_json: bool,
+    caller: str,
+    dialed: str,
+    at_text: str | None,
+    topic: str | None,
+    language: str,
+    queues: tuple[str, ...],
+    trunk: str,
 ) -> None:
     """Say where a call would go: every rule that is looked at, matched or not, and why.
 
@@ -38,12 +57,35 @@ def explain(
     loaded = load(config, os.environ)
     at = instant(at_text, loaded.timezone, "--at") if at_text else datetime.now(loaded.timezone)
     site = next(iter(loaded.settings.sites), SiteName(""))
-    facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None)
-    decision = loaded.rulebook.router.decide(facts, at)
+    facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None, language=language)
+    decision = loaded.rulebook.router.decide(facts, at, _queue_states(queues, loaded.rulebook))
     if as_json:
         click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
     else:
         click.echo("\n".join(_lines(decision, loaded, at)))
+
+
+_WORDS = {"agents": "agents", "available": "available", "waiting": "waiting", "longest_wait": "longest_wait_s"}
+
+
+def _queue_states(written: Sequence[str], rulebook: Rulebook) -> QueueStates:
+    """What ``--queue`` says, and for the other queues: all who serve it are free, and nobody waits."""
+    states = {}
+    for name in rulebook.queues:
+        serving = sum(name in agent.queues for agent in rulebook.agents.values())
+        states[name] = QueueState(serving, serving)
+    for text in written:
+        name_text, _, words = text.partition(":")
+        name = QueueName(name_text)
+        if name not in states:
+            raise click.BadParameter(f"unknown queue {name_text!r}; {nearest(name_text, states)}", param_hint="--queue")
+        try:
+            told = {_WORDS[word]: float(value) for word, _, value in (part.partition("=") for part in words.split(","))}
+        except (KeyError, ValueError) as error:
+            example = f"{name_text}:waiting=10,longest_wait=90"
+            raise click.BadParameter(f"{text!r} is not understood; write {example}", param_hint="--queue") from error
+        states[name] = replace(states[name], **told)
+    return lambda name: states.get(name, QueueState())
 
 
 def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
@@ -131,10 +173,16 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
 
 
 def _condition_text(condition: Condition) -> str:
-    """A condition as it is recorded, without its tag's quotes."""
-    fields = msgspec.to_builtins(condition, order="sorted")
-    kind = fields.pop("type")
-    return f"{kind} {', '.join(f'{name} {value}' for name, value in fields.items() if value)}"
+    """A condition as it would be written in YAML."""
+    match condition:
+        case QueueIs():
+            return f"queue {condition.queue}: {condition.measure} {condition.comparison} {condition.limit:g}"
+        case Not(conditions):
+            return f"not ({' and '.join(map(_condition_text, conditions))})"
+        case _:
+            fields = msgspec.to_builtins(condition, order="sorted")
+            kind = fields.pop("type")
+            return f"{kind} {' or '.join(value for values in fields.values() for value in values)}"
 
 
 def _plan_lines(plan: Plan, indent: str) -> Iterator[str]:

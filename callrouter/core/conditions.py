@@ -29,9 +29,9 @@ class CalendarState:
 class QueueState:
     """A queue at one moment: counselors who serve it, those of them who could take a call, callers who wait."""
 
-    agents: int = 0
-    available: int = 0
-    waiting: int = 0
+    agents: float = 0
+    available: float = 0
+    waiting: float = 0
     longest_wait_s: float = 0.0
 
 
