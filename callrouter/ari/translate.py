@@ -39,7 +39,8 @@ class EventReader:
         self._site = site
         self._application = application
         self._new_call = new_call
-        self._leaving: dict[str, None] = {}
+        self._leaving: dict[str, bool] = {}
+        """Channels that are hanging up; whether the exchange knows."""
 
     def read(self, event: wire.Event) -> ev.Event | None:
         """The exchange's event, or None for a message that means nothing to it."""
@@ -90,20 +91,23 @@ class EventReader:
         """
         channel = ChannelId(event.channel.id)
         # A soft request is Asterisk's own (often ours), and its cause 32 is not one of Q.850.
-        if event.soft or naming.parse_leg_channel(channel) is not None:
+        if naming.parse_leg_channel(channel) is not None:
             return None
-        self._leaving[channel] = None
+        is_told = self._leaving.get(channel, False)
+        self._leaving[channel] = is_told or not event.soft
         if len(self._leaving) > MOST_LEAVING:
             del self._leaving[next(iter(self._leaving))]
+        if event.soft or is_told:
+            return None
         return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING)
 
     def _left(self, channel: Channel) -> ev.Event | None:
         if naming.parse_leg_channel(channel.id) is not None:
             return None  # its end, with the cause, follows
-        if channel.id in self._leaving:
-            del self._leaving[channel.id]
-            return None  # told before
-        return ev.CallerLeft(ChannelId(channel.id))
+        is_told = self._leaving.pop(channel.id, None)
+        if is_told:
+            return None
+        return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None)
 
     def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
         if not arguments or arguments[0] != INBOUND:

@@ -93,6 +93,7 @@ class Call:
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
+    ringing: bool = False
     insisted: bool = False
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)

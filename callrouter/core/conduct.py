@@ -41,6 +41,8 @@ class Cue(msgspec.Struct, frozen=True, gc=False):
     agent: Agent | None = None
     result: OfferResult = OfferResult.NO_ANSWER
     """For a ring that is cut short: how the offer counts."""
+    to_dialplan: bool = False
+    """The caller lives on in the dialplan, where we did not send him."""
     digit: str = ""
     """The key that was pressed."""
     estimated: bool = False
@@ -138,6 +140,7 @@ class Conduct:
         if call.id in self.calls or call.channel in self._by_channel:
             return False
         self.calls[call.id] = call
+        self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
         self._last_place = max(self._last_place, call.place)
         return True
@@ -260,6 +263,7 @@ class Conduct:
             case EnterQueue():
                 self._enter_queue(call, step, at, out)
             case HandOver(context=context, extension=extension):
+                self._lift_dead_man(call, out)  # it would cut the call off in its new place
                 self._continue_at(call, context, extension, ReleaseReason.HANDED_OVER, at, out)
             case HangUp(cause=cause):
                 self._release(call, ReleaseReason.PLAN_ENDED, cause, at, out)
@@ -316,12 +320,14 @@ class Conduct:
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self.hand_over(call, ReleaseReason.DEFECT, at, out)
             return
-        self.floor.acd.join(call.queue, call.place, call.id)
+        self.floor.acd.join((call.queue, call.site), call.place, call.id)
         if queue.sound is WaitingSound.MUSIC:
             self._answer(call, at, out)
             if not call.music:
                 call.music = True
                 out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, queue.music_class))
+        elif not self.floor.can_serve(queue.name, call.site):  # else a phone rings in a moment
+            self._let_ring(call, out)
 
     def _end_announcement(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         self.playback_over(call, out)
@@ -340,8 +346,13 @@ class Conduct:
     def _leg_rang(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         if call.offer is not None and not call.offer.rang:
             self.record(call, facts.Rang(at), out)
-            if not call.answered:
-                out.commands.append(cmd.Ring(call.site, call.id, call.channel))
+            self._let_ring(call, out)
+
+    def _let_ring(self, call: Call, out: Output) -> None:
+        """Let a caller who was not answered hear ringing, once."""
+        if not call.answered and not call.ringing:
+            call.ringing = True
+            out.commands.append(cmd.Ring(call.site, call.id, call.channel))
 
     def _connect(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         leg = self._leg(call)
@@ -409,6 +420,8 @@ class Conduct:
         self._leave_line(call)
         self._drop_offer(call, OfferResult.ANSWERED if talked else OfferResult.CALLER_GONE, at, out, cue.cause)
         reason = ReleaseReason.VANISHED if cue.estimated else ReleaseReason.CALLER_HUNG_UP
+        if cue.to_dialplan:
+            reason = ReleaseReason.TAKEN_AWAY
         self.record(call, facts.Released(at, reason, cue.cause, cue.estimated), out)
         self._finish(call, cue, at, out)
 
@@ -453,7 +466,7 @@ class Conduct:
 
     def _leave_line(self, call: Call) -> None:
         if call.queue is not None:
-            self.floor.acd.leave(call.queue, call.place, call.id)
+            self.floor.acd.leave((call.queue, call.site), call.place, call.id)
 
     def _leg(self, call: Call) -> Leg:
         leg = self.floor.legs.get(call.offer.channel) if call.offer is not None else None

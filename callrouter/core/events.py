@@ -46,6 +46,8 @@ class CallerLeft(msgspec.Struct, frozen=True, gc=False):
 
     channel: ChannelId
     cause: int = 16
+    to_dialplan: bool = False
+    """Nobody hung up: the dialplan goes on with the channel."""
 
 
 class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):

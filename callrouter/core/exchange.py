@@ -107,7 +107,13 @@ class Exchange:
             case ev.CallArrived(channel=channel) | ev.CallerLeft(channel=channel) | ev.DigitPressed(channel=channel):
                 call = self.conduct.call_of(channel)
                 return call.id if call is not None else None
-            case ev.LegRang(channel=channel) | ev.LegAnswered(channel=channel) | ev.LegEnded(channel=channel):
+            case (
+                ev.LegRang(channel=channel)
+                | ev.LegAnswered(channel=channel)
+                | ev.LegEnded(channel=channel)
+                | ev.LegRefused(channel=channel)
+                | ev.LegUncertain(channel=channel)
+            ):
                 leg = naming.parse_leg_channel(channel)
                 return leg.call if leg is not None else None
             case ev.Bridged(call=call_id) | ev.BridgeFailed(call=call_id):
@@ -165,7 +171,7 @@ class Exchange:
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
         call = self._of_channel(event.channel)
         if call is not None:
-            self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause), at, out)
+            self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
 
     def _playback_ended(self, event: ev.PlaybackEnded, at: datetime, out: Output) -> None:
         call_id = naming.parse_playback(event.playback)

@@ -36,6 +36,8 @@ class ReleaseReason(StrEnum):
     PLAN_ENDED = "plan-ended"
     HANDED_OVER = "handed-over"
     """The plan sent the caller on into the dialplan."""
+    TAKEN_AWAY = "taken-away"
+    """The dialplan took the caller back, to its fallback: we were too slow to renew the dead man's switch."""
     NOT_TAKEN = "not-taken"
     """We sent the caller to the dialplan's fallback: draining, or too many calls."""
     DEFECT = "defect"

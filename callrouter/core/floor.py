@@ -15,7 +15,7 @@ from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.trunks import Seizure, Trunks
@@ -77,6 +77,10 @@ class Floor:
     def match(self) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them."""
         return self.acd.match(self._reachable)
+
+    def can_serve(self, queue: QueueName, site: SiteName) -> bool:
+        """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
+        return self.acd.can_serve((queue, site), self._reachable)
 
     def open_leg(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
         """Take the counselor and a trunk channel, and call the phone."""

@@ -185,7 +185,7 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
     match released.reason:
         case ReleaseReason.NOT_TAKEN:
             return Outcome.REJECTED
-        case ReleaseReason.DEFECT:
+        case ReleaseReason.DEFECT | ReleaseReason.TAKEN_AWAY:
             return Outcome.FAILED
         case ReleaseReason.HANDED_OVER:
             return Outcome.OVERFLOWED if s.queued else Outcome.HANDLED
@@ -205,7 +205,7 @@ def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome
 def _disposition(s: _Summary, released: facts.Released) -> Disposition:
     if s.connected:
         return Disposition.ANSWERED
-    if released.reason in (ReleaseReason.DEFECT, ReleaseReason.NOT_TAKEN):
+    if released.reason in (ReleaseReason.DEFECT, ReleaseReason.TAKEN_AWAY, ReleaseReason.NOT_TAKEN):
         return Disposition.FAILED
     last = s.legs[-1] if s.legs else None
     if released.cause == Cause.USER_BUSY or (last and last.result is OfferResult.BUSY):

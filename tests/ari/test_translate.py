@@ -109,6 +109,21 @@ def test_a_caller_whom_asterisk_is_asked_to_hang_up_leaves_when_the_channel_does
     assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
 
 
+def test_a_caller_who_hangs_up_while_asterisk_is_asked_to_leaves_once() -> None:
+    reader = a_reader()
+    reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=16))
+
+    assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=32, soft=True)) is None
+    assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=16)) is None
+    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) is None
+
+
+def test_a_caller_who_leaves_without_hanging_up_lives_on_in_the_dialplan() -> None:
+    left = a_reader().read(a_message("StasisEnd", channel=a_channel(CALLER)))
+
+    assert left == ev.CallerLeft(CALLER, 16, to_dialplan=True)
+
+
 def test_a_counselor_who_hangs_up_has_ended_when_the_leg_is_destroyed() -> None:
     assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(LEG), cause=16)) is None
 
@@ -119,7 +134,9 @@ def test_callers_who_never_leave_are_not_remembered_for_ever() -> None:
         reader.read(a_message("ChannelHangupRequest", channel=a_channel(f"caller-{number}"), cause=16))
 
     forgotten, last = ChannelId("caller-0"), f"caller-{MOST_LEAVING}"
-    assert reader.read(a_message("StasisEnd", channel=a_channel(forgotten))) == ev.CallerLeft(forgotten, 16)
+    assert reader.read(a_message("StasisEnd", channel=a_channel(forgotten))) == ev.CallerLeft(
+        forgotten, 16, to_dialplan=True
+    )
     assert reader.read(a_message("StasisEnd", channel=a_channel(last))) is None
 
 

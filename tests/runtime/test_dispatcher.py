@@ -178,6 +178,33 @@ async def test_an_event_whose_handling_fails_costs_that_call_alone(scene: Scene)
     assert scene.dispatcher.inbox.failures == 1
 
 
+async def test_a_call_that_cannot_even_be_given_up_costs_nobody_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a second defect")
+
+    monkeypatch.setattr(scene.dispatcher.exchange, "give_up", fail)
+    scene.arrives(OTHER, caller="boom", channel="2.0")
+    scene.arrives()
+    await scene.commander.until(cmd.Play)
+
+    assert scene.dispatcher.is_alive
+    assert scene.dispatcher.inbox.failures == 2
+
+
+async def test_a_daemon_that_stood_down_does_not_wait_for_calls_that_are_anothers_now(scene: Scene) -> None:
+    scene.arrives()
+    await scene.commander.until(cmd.Play)
+    waiting = asyncio.create_task(scene.dispatcher.wait_idle())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    scene.dispatcher.stand_down()
+    async with asyncio.timeout(PATIENCE_S):
+        await waiting
+
+
 async def test_a_full_inbox_loses_events_counts_them_and_has_the_site_compared_anew() -> None:
     scene = a_scene(capacity=2)
     for number in range(3):
