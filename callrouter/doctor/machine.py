@@ -1,4 +1,4 @@
-"""This machine: folders, disk, sound files, ports, limits and time."""
+"""This machine: folders, disk, ports, limits and time."""
 
 import asyncio
 import errno
@@ -6,15 +6,12 @@ import os
 import pwd
 import resource
 import shutil
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from callrouter.config import Loaded
-from callrouter.config.settings import SiteSettings
-from callrouter.doctor.console import is_here
-from callrouter.doctor.finding import WAIT_S, Finding, error, ok, some, warning
+from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
 
 MEGABYTE: Final = 1_000_000
 DISK_ERROR_BYTES: Final = 100 * MEGABYTE
@@ -44,25 +41,6 @@ def _check_room(check: str, place: Path) -> Finding:
     if free < DISK_ERROR_BYTES:
         return error(check, text, remedy)
     return warning(check, text, remedy) if free < DISK_WARNING_BYTES else ok(check, text)
-
-
-def check_prompts(site: SiteSettings, names: Iterable[str]) -> list[Finding]:
-    """Whether each announcement has a file in the site's sound folder, in whatever format."""
-    check = f"prompts {site.name}"
-    if not is_here(site):
-        remedy = f"there: callrouter prompts --sounds {site.sounds_dir}"
-        return [warning(check, f"{site.ari_url} is another machine: its sound files cannot be seen from here", remedy)]
-    try:
-        there = {path.name.partition(".")[0] for path in site.sounds_dir.iterdir() if path.stat().st_size > 0}
-    except OSError as exc:
-        remedy = "callrouter prompts makes it; or correct sounds_dir of the site"
-        return [error(check, f"{site.sounds_dir}: {exc.strerror}; callers hear no announcement", remedy)]
-    wanted = sorted(names)
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        text = f"{len(missing)} of {len(wanted)} announcements have no file in {site.sounds_dir}: {some(missing)}"
-        return [error(check, text, "callrouter prompts speaks them")]
-    return [ok(check, f"all {len(wanted)} announcements have a file in {site.sounds_dir}")]
 
 
 async def check_port(check: str, host: str, port: int, *, ours: bool) -> Finding:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callrouter.config import Loaded, load
+from callrouter.config import Loaded, daemon, load
 from callrouter.config.settings import LogFormat
 from callrouter.core.decision import Action, CallFacts, RegionSource
 from callrouter.core.ids import PromptName, QueueName, SiteName
@@ -129,7 +129,7 @@ class TestTheSample:
         settings = sample.settings
         site = settings.sites[SiteName("gyeongnam")]
         assert (site.ari_url, site.user, site.password) == ("http://127.0.0.1:8088", "callrouter", "geheim")
-        assert (site.application, site.sounds_dir) == ("callrouter", Path("/var/lib/asterisk/sounds/callrouter"))
+        assert (site.application, site.sounds_dir) == ("callrouter", daemon.usual_sounds_dir())
         assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8080)
         assert (settings.agi.host, settings.agi.port) == ("127.0.0.1", 4573)
         assert settings.agi.allow == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -137,6 +137,17 @@ class TestTheSample:
         assert (settings.logging.level, settings.logging.format) == ("info", LogFormat.JSON)
         assert (settings.drain_s, settings.database_url) == (600.0, None)
         assert "geheim" not in repr(settings)
+
+
+def test_announcements_go_where_the_asterisk_of_this_machine_looks(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "DEBIAN_SOUNDS", tmp_path / "debian")
+    elsewhere = load(base, {"TEST_PASSWORD": "x"}).settings.sites[HALL]
+    (tmp_path / "debian").mkdir()
+    on_debian = load(base, {"TEST_PASSWORD": "x"}).settings.sites[HALL]
+    assert elsewhere.sounds_dir == Path("/var/lib/asterisk/sounds/callrouter")
+    assert on_debian.sounds_dir == tmp_path / "debian/callrouter"
 
 
 def test_the_environment_wins_over_the_files(base: Path) -> None:
