@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from dataclasses import fields
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,11 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callrouter.config import Loaded, daemon, load
+from callrouter.config.limits import LEAST
 from callrouter.config.settings import LogFormat
 from callrouter.core.decision import Action, CallFacts, RegionSource
 from callrouter.core.ids import PromptName, QueueName, SiteName
 from callrouter.core.plan import Announce, EnterQueue, HangUp
 from callrouter.core.routing import Ruleset
+from callrouter.core.rulebook import Limits
 from callrouter.errors import ConfigError
 
 SAMPLE = Path(__file__).parents[2] / "config"
@@ -327,3 +330,17 @@ def test_a_faulty_table_of_exchanges_is_refused(base: Path, text: str, problem: 
     with pytest.raises(ConfigError) as caught:
         load(base, {"TEST_PASSWORD": "x"})
     assert caught.value.problems[0].startswith(problem)
+
+
+def test_a_limit_that_is_too_little_is_refused_in_the_environment_too(base: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(base, {"TEST_PASSWORD": "x", "CALLROUTER_LIMITS_DEAD_MAN": "0s"})
+    (problem,) = caught.value.problems
+    assert problem.startswith("$CALLROUTER_LIMITS_DEAD_MAN:1:1: dead_man of 0 s is too little: ")
+    assert problem.endswith("; write 2 s or more")
+
+
+def test_every_limit_has_a_least_that_its_default_keeps() -> None:
+    defaults = {field.name.removesuffix("_s"): getattr(Limits(), field.name) for field in fields(Limits)}
+    assert LEAST.keys() == defaults.keys()
+    assert all(defaults[key] > least for key, (least, _) in LEAST.items())
