@@ -6,6 +6,7 @@ import os
 import pwd
 import resource
 import shutil
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -31,7 +32,16 @@ def check_journal_folder(folder: Path) -> list[Finding]:
         remedy = f"install -d -o callrouter -m 0750 {folder}, or run this as the daemon's user"
         return [error(check, f"{place} cannot be written by {user}", remedy)]
     text = f"{folder} can be written by {user}" if place == folder else f"{folder} is not there yet and can be made"
-    return [ok(check, text), _check_room(check, place)]
+    return [*_check_privacy(check, folder), ok(check, text), _check_room(check, place)]
+
+
+def _check_privacy(check: str, folder: Path) -> list[Finding]:
+    """The journal in it is readable for the daemon alone; others should not even see what lies there."""
+    mode = stat.S_IMODE(folder.stat().st_mode) if folder.is_dir() else 0
+    if not mode & 0o027:
+        return []
+    text = f"{folder} is open to others (mode {mode:04o}); it holds callers' numbers"
+    return [warning(check, text, f"chmod 0750 {folder}")]
 
 
 def _check_room(check: str, place: Path) -> Finding:

@@ -25,6 +25,13 @@ def test_a_folder_that_can_be_written_or_made_is_fine(tmp_path: Path) -> None:
     assert not (tmp_path / "not").exists()
 
 
+def test_a_folder_that_others_may_read_is_a_warning(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (finding, *_) = check_journal_folder(tmp_path)
+    assert (finding.level, finding.remedy) == (Level.WARNING, f"chmod 0750 {tmp_path}")
+    assert "mode 0755" in finding.text
+
+
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     (finding,) = check_journal_folder(tmp_path / "journal")
