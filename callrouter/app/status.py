@@ -81,8 +81,7 @@ class DaemonStatus:
 
     def _journal_health(self) -> JournalHealth:
         health = self._journal.health
-        alarm = health.error or ("; ".join(health.lost) if health.lost else None)
-        return JournalHealth(alarm, health.waiting, health.dropped_facts + health.dropped_cdrs)
+        return JournalHealth(health.error, health.waiting, health.dropped_facts + health.dropped_cdrs, health.lost)
 
     def _database(self) -> DatabaseHealth | None:
         if self._writer is None:

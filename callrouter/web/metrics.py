@@ -148,7 +148,12 @@ def _of_daemon(health: Health) -> Iterator[Metric]:
 
 def _of_records(health: Health) -> Iterator[Metric]:
     journal = health.journal
-    yield _gauge("journal_ok", "1 while records reach the disk.", (), _one(journal.alarm is None))
+    yield _gauge(
+        "journal_ok",
+        "1 while records reach the disk and none has been lost.",
+        (),
+        _one(journal.alarm is None and not journal.dropped and not journal.lost),
+    )
     yield _gauge("journal_waiting", "Records in memory that are not on disk yet.", (), _one(journal.waiting))
     yield _count("journal_dropped", "Records that found no room.", (), _one(journal.dropped))
     database = health.database

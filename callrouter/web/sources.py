@@ -41,12 +41,15 @@ class DatabaseHealth:
 
 @dataclass(frozen=True, slots=True)
 class JournalHealth:
-    """The local journal; ``alarm`` says in words what is wrong, None while all is well."""
+    """The local journal; ``alarm`` says in words why it takes no record now, None while it does."""
 
     alarm: str | None
     waiting: int = 0
     """Records in memory that are not on disk yet."""
     dropped: int = 0
+    """Records that found no room since the start."""
+    lost: tuple[str, ...] = ()
+    """What else was lost since the start, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)

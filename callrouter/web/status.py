@@ -90,11 +90,12 @@ class Database(msgspec.Struct, frozen=True):
 
 
 class Journal(msgspec.Struct, frozen=True):
-    """The local journal; ``alarm`` is what is wrong with it."""
+    """The local journal: ``alarm`` is why it takes nothing now, ``dropped`` and ``lost`` what is gone for good."""
 
     alarm: str | None
     waiting: int
     dropped: int
+    lost: tuple[str, ...] = ()
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -142,7 +143,9 @@ def status_document(now: ExchangeNow, counters: Counters, health: Health) -> Sta
         trunks=tuple(map(_trunk, now.trunks)),
         calls=tuple(map(_call, now.calls)),
         database=_database(health),
-        journal=Journal(health.journal.alarm, health.journal.waiting, health.journal.dropped),
+        journal=Journal(
+            health.journal.alarm, health.journal.waiting, health.journal.dropped, tuple(health.journal.lost)
+        ),
         inbox_depth=health.inbox.depth,
         totals=_totals(counters),
     )

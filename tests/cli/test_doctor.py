@@ -95,7 +95,7 @@ def test_a_running_daemon_has_its_ports_and_its_trouble_is_told(asterisk: FakeAr
         ill = run().stdout
     assert "callrouter 0.1.0 runs and takes calls" in well
     assert f"127.0.0.1:{web_port} is in use, as it should be" in well
-    assert "the journal cannot be relied on: disk full" in ill
+    assert "the journal cannot be written: disk full; 0 records wait in memory" in ill
 
 
 def test_a_faulty_configuration_is_all_that_is_looked_at(tmp_path: Path) -> None:

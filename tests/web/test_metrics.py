@@ -66,8 +66,17 @@ def test_a_scrape_sees_what_has_happened_since_the_last() -> None:
     assert b'outcome="closed"} 0.0' in before
     assert 'outcome="closed"} 41.0' in after
     assert "callrouter_journal_ok 0.0" in after
-    assert "callrouter_ready 0.0" in after
+    assert "callrouter_ready 1.0" in after
     assert "callrouter_cdr_backlog" not in after
+
+
+@pytest.mark.parametrize(
+    "journal", [JournalHealth("full"), JournalHealth(None, dropped=1), JournalHealth(None, lost=("x",))]
+)
+def test_a_journal_that_has_lost_records_is_not_well(journal: JournalHealth) -> None:
+    source = FakeStatus()
+    source.condition = replace(source.condition, journal=journal)
+    assert samples(source)["journal_ok", ()] == 0
 
 
 def test_labels_never_name_a_person() -> None:
