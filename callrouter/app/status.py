@@ -1,10 +1,10 @@
 """What the daemon tells of itself, gathered from its parts."""
 
-from dataclasses import asdict
 from datetime import datetime
 
 import callrouter
 from callrouter.agi.server import AgiServer
+from callrouter.agi.server import Outcome as AgiOutcome
 from callrouter.ari.fleet import Fleet
 from callrouter.config import Loaded
 from callrouter.core.picture import picture
@@ -49,7 +49,7 @@ class DaemonStatus:
     def health(self) -> Health:
         """How the daemon itself is."""
         inbox = self._dispatcher.inbox
-        agi = asdict(self._agi.counters)
+        agi = self._agi.counters
         return Health(
             title=self._loaded.settings.title,
             version=callrouter.__version__,
@@ -63,8 +63,8 @@ class DaemonStatus:
             draining=self._dispatcher.exchange.draining,
             replaced=self._dispatcher.stood_down,
             timezone=self._loaded.timezone,
-            agi_sessions={name: count for name, count in agi.items() if name != "open_sessions"},
-            agi_open=agi["open_sessions"],
+            agi_sessions={outcome.value: getattr(agi, outcome.value) for outcome in AgiOutcome},
+            agi_open=agi.open_sessions,
             ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
         )
 
