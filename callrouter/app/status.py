@@ -58,7 +58,7 @@ class DaemonStatus:
             sites=self._sites(),
             journal=self._journal_health(),
             database=self._database(),
-            inbox=InboxHealth(inbox.waiting, inbox.capacity),
+            inbox=InboxHealth(inbox.waiting, inbox.capacity, inbox.dropped, inbox.failures),
             dispatcher_alive=self._dispatcher.is_alive,
             draining=self._dispatcher.exchange.draining,
             replaced=self._dispatcher.stood_down,
@@ -66,6 +66,9 @@ class DaemonStatus:
             agi_sessions={outcome.value: getattr(agi, outcome.value) for outcome in AgiOutcome},
             agi_open=agi.open_sessions,
             ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
+            ari_turned_away=self._fleet.turned_away,
+            ari_late=self._fleet.late,
+            clock_drift_s=self._clock.drift_s,
         )
 
     def line(self, at: datetime) -> str:

@@ -116,6 +116,8 @@ def _head(found: StatusDocument) -> str:
     lines += [f"! {text}" for text in (*found.hindrances, *found.remarks)]
     if totals.impossible_events:
         lines.append(f"! {totals.impossible_events} events did not fit their calls; see the log")
+    if totals.defects:
+        lines.append(f"! {totals.defects} calls were given up because of a defect; see the log, and report it")
     return "\n".join(map(plain, lines))
 
 

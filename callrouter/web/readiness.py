@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from callrouter.web.sources import Health, JournalHealth
+from callrouter.web.sources import Health, InboxHealth, JournalHealth
 
+DRIFT_TOLD_S: Final = 1.0
 _LOSSES_TOLD: Final = 3
 
 
@@ -24,13 +25,27 @@ def hindrances(health: Health) -> tuple[str, ...]:
 
 def remarks(health: Health) -> tuple[str, ...]:
     """What an operator should know although calls are taken."""
-    found = _of_journal(health.journal)
+    found = [*_of_journal(health.journal), *_of_inbox(health.inbox)]
     if health.database is not None and not health.database.connected:
         why = health.database.last_error or "not yet connected"
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
+    if abs(health.clock_drift_s) >= DRIFT_TOLD_S:
+        word = "ahead of" if health.clock_drift_s > 0 else "behind"
+        found.append(
+            f"this machine's clock is {abs(health.clock_drift_s):.1f} s {word} the daemon's; it is coming round"
+        )
     return tuple(found)
+
+
+def _of_inbox(inbox: InboxHealth) -> list[str]:
+    found = []
+    if inbox.dropped:
+        found.append(f"{inbox.dropped} events found no room; what they told was found out by comparing")
+    if inbox.failures:
+        found.append(f"the handling of {inbox.failures} events failed, which is a defect; see the log, and report it")
+    return found
 
 
 def _of_journal(journal: JournalHealth) -> list[str]:

@@ -99,12 +99,13 @@ class Journal(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """Since the start: calls that came in and ended, by outcome; offers, by result."""
+    """Since the start: calls that came in and ended, by outcome; offers, by result; faults of ours that were met."""
 
     arrived: int
     ended: dict[str, int]
     offers: dict[str, int]
     impossible_events: int
+    defects: int = 0
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
@@ -125,6 +126,8 @@ class StatusDocument(msgspec.Struct, frozen=True):
     journal: Journal
     inbox_depth: int
     totals: Totals
+    inbox_dropped: int = 0
+    clock_drift_s: float = 0.0
 
 
 def status_document(now: ExchangeNow, counters: Counters, health: Health) -> StatusDocument:
@@ -148,6 +151,8 @@ def status_document(now: ExchangeNow, counters: Counters, health: Health) -> Sta
         ),
         inbox_depth=health.inbox.depth,
         totals=_totals(counters),
+        inbox_dropped=health.inbox.dropped,
+        clock_drift_s=round(health.clock_drift_s, 3),
     )
 
 
@@ -191,4 +196,5 @@ def _totals(counters: Counters) -> Totals:
         ended={outcome.value: count for outcome, count in counters.ended.items()},
         offers={result.value: count for result, count in counters.offers.items()},
         impossible_events=counters.impossible.total(),
+        defects=counters.defects,
     )

@@ -12,6 +12,7 @@ from callrouter.app.status import DaemonStatus
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import load
+from callrouter.core import events as ev
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, SiteName
 from callrouter.runtime.clock import SteadyClock
@@ -53,6 +54,17 @@ def test_fastagi_connections_are_counted_once_each_by_what_became_of_them(parts:
     counted = parts.status.health().agi_sessions
     assert set(counted) == {outcome.value for outcome in Outcome}
     assert (counted["served"], sum(counted.values())) == (2, 3)
+
+
+def test_what_went_wrong_in_the_inbox_and_on_the_way_to_asterisk_is_told(parts: Parts) -> None:
+    for _ in range(3):
+        parts.dispatcher.post(ev.SiteDown(HALL))
+    parts.fleet._sessions[HALL].commands._http.refused = 7
+    parts.clock._drift_s = 1.5
+    health = parts.status.health()
+    assert (health.inbox.depth, health.inbox.capacity, health.inbox.dropped) == (1, 1, 2)
+    assert (health.ari_turned_away, health.ari_late) == ({HALL: 7}, {HALL: 0})
+    assert health.clock_drift_s == 1.5
 
 
 def test_what_the_journal_has_lost_is_not_what_ails_it_now(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

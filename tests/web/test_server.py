@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from callrouter.core.ids import SiteName
 from callrouter.errors import UnreachableError
 from callrouter.web.server import HEADERS, WebServer
-from callrouter.web.sources import DatabaseHealth, JournalHealth, SiteHealth
+from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, SiteHealth
 from callrouter.web.status import StatusDocument
 from tests.fakes.status import AT, FakeStatus
 
@@ -56,6 +56,28 @@ async def test_an_absent_database_is_told_but_calls_are_taken(
     status, told = await readiness(client)
     assert status == 200
     assert told["remarks"] == ["PostgreSQL is away (refused); 12 CDRs wait in the journal"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"inbox": InboxHealth(0, 10, dropped=8)},
+            "8 events found no room; what they told was found out by comparing",
+        ),
+        (
+            {"inbox": InboxHealth(0, 10, failures=9)},
+            "the handling of 9 events failed, which is a defect; see the log, and report it",
+        ),
+        ({"clock_drift_s": 12.34}, "this machine's clock is 12.3 s ahead of the daemon's; it is coming round"),
+        ({"clock_drift_s": -12.34}, "this machine's clock is 12.3 s behind the daemon's; it is coming round"),
+    ],
+)
+async def test_what_else_is_amiss_is_told_but_calls_are_taken(
+    client: aiohttp.ClientSession, source: FakeStatus, change: dict[str, object], told: str
+) -> None:
+    source.condition = replace(source.condition, **change)  # type: ignore[arg-type]
+    assert await readiness(client) == (200, {"ready": True, "hindrances": [], "remarks": [told]})
 
 
 @pytest.mark.parametrize(
