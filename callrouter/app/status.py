@@ -1,7 +1,5 @@
 """What the daemon tells of itself, gathered from its parts."""
 
-from datetime import datetime
-
 import callrouter
 from callrouter.agi.server import AgiServer
 from callrouter.agi.server import Outcome as AgiOutcome
@@ -13,6 +11,7 @@ from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
+from callrouter.web.readiness import hindrances
 from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
 
 
@@ -71,10 +70,12 @@ class DaemonStatus:
             clock_drift_s=self._clock.drift_s,
         )
 
-    def line(self, at: datetime) -> str:
-        """One line for the service manager."""
-        now = picture(self._dispatcher.exchange, at)
-        return f"{len(now.calls)} calls, sites up: {', '.join(now.sites_up) or 'none'}"
+    def line(self) -> str:
+        """One line for the service manager, which asks often: no picture is drawn for it."""
+        against = hindrances(self.health())
+        up = ", ".join(site for site, state in self._fleet.states.items() if state.up) or "none"
+        word = f"TAKES NO CALLS: {'; '.join(against)}" if against else "takes calls"
+        return f"{len(self._dispatcher.exchange.calls)} calls, sites up: {up}; {word}"
 
     def _sites(self) -> tuple[SiteHealth, ...]:
         return tuple(

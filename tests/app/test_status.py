@@ -67,6 +67,15 @@ def test_what_went_wrong_in_the_inbox_and_on_the_way_to_asterisk_is_told(parts: 
     assert health.clock_drift_s == 1.5
 
 
+def test_the_line_for_systemd_says_whether_calls_are_taken(parts: Parts) -> None:
+    assert parts.status.line() == (
+        "0 calls, sites up: none; TAKES NO CALLS: the dispatcher does not run; restart callrouter and look into its"
+        " log; no Asterisk is connected (hall: not connected yet)"
+    )
+    parts.fleet.states[HALL].up = True
+    assert parts.status.line().startswith("0 calls, sites up: hall; TAKES NO CALLS: the dispatcher")
+
+
 def test_what_the_journal_has_lost_is_not_what_ails_it_now(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     health = replace(parts.journal.health, dropped_facts=2, dropped_cdrs=1, lost=("a damaged file",))
     monkeypatch.setattr(Journal, "health", property(lambda _: health))
