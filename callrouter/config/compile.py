@@ -1,18 +1,18 @@
 """From the sound model to the rulebook; what one part says of another is checked here."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path as FilePath
 
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
+from callrouter.config.limits import check_ring_timeouts, compile_limits
 from callrouter.config.problems import Path
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import EnterQueue, walk
 from callrouter.core.routing import Route, Ruleset
-from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook, TrunkSpec
 
 
 def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
@@ -26,6 +26,8 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
+    check_ring_timeouts(context)
+    limits = compile_limits(context)
     if context.problems.errors or geography is None or not routes:
         return None
     config_hash = context.document.hash
@@ -35,7 +37,7 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
         queues=queues,
         agents=agents,
         trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
-        limits=_limits(context),
+        limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         fallback_context=context.model.service.fallback_context,
     )
@@ -94,14 +96,3 @@ def _check_trunks(context: Context) -> None:
     for name, spec in context.model.trunks.items():
         if spec.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
-
-
-def _limits(context: Context) -> Limits:
-    """What is written, and the core's defaults for the rest."""
-    written = context.model.limits
-    changed = {}
-    for limit in fields(Limits):
-        value = getattr(written, limit.name.removesuffix("_s"))
-        if value is not None:
-            changed[limit.name] = value
-    return Limits(**changed)

@@ -97,8 +97,8 @@ class Site(Section):
     password_file: Text | None = None
     """A file that holds nothing but the ARI password; relative to the configuration."""
     application: Name = "callrouter"
-    sounds_dir: Text = "/var/lib/asterisk/sounds/callrouter"
-    """Where the prompts are written; Asterisk must know it as ``callrouter/``."""
+    sounds_dir: Text | None = None
+    """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
 
     @model_validator(mode="after")
     def _one_password(self) -> "Site":

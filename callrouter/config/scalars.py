@@ -15,9 +15,12 @@ from callrouter.core.calendars import MINUTES_A_DAY, Hours, Window
 from callrouter.core.conditions import Comparison
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ \t]*([a-z]*)", re.ASCII)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
+_BLANKS = " \t\r\n"
+"""What may stand around a value: what keyboards and variables of the environment leave there. Not what Python's own
+``strip`` takes besides: control characters and the wide space of Korean keyboards would go unseen."""
 MAX_DURATION_S = 366 * 86400.0
 
 
@@ -25,7 +28,7 @@ def parse_duration(text: object) -> float:
     """``20`` (seconds), ``20s``, ``2 min``, ``1.5 h``, ``1 min 30 s``, as seconds."""
     if not isinstance(text, str):
         raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
-    rest = text.strip().lower()
+    rest = text.strip(_BLANKS).lower()
     total, parts = 0.0, 0
     while rest:
         match = _DURATION.match(rest)
@@ -35,7 +38,7 @@ def parse_duration(text: object) -> float:
             break
         total += float(match[1]) * (_UNITS[unit] if unit else 1.0)
         parts += 1
-        rest = rest[match.end() :].strip()
+        rest = rest[match.end() :].strip(_BLANKS)
     if not parts or total > MAX_DURATION_S:
         raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
     return total
@@ -43,9 +46,9 @@ def parse_duration(text: object) -> float:
 
 def parse_whole(text: object) -> int:
     """A whole number, not negative."""
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text.strip(), re.ASCII):
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text.strip(_BLANKS), re.ASCII):
         raise _wrong("a whole number", text, "write digits only")
-    return int(text)
+    return int(text.strip(_BLANKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,9 @@ def _compared(text: object, parse: Callable[[object], float], remedy: str) -> Co
 
 def parse_date(text: object) -> date:
     """``2026-12-25``."""
-    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip(), re.ASCII):
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip(_BLANKS), re.ASCII):
         try:
-            return date.fromisoformat(text.strip())
+            return date.fromisoformat(text.strip(_BLANKS))
         except ValueError as error:
             raise _wrong("a date of the calendar", text, f"mend it ({error})") from error
     raise _wrong("a date", text, "write it as 2026-12-25")
@@ -101,7 +104,7 @@ def parse_window(text: object) -> Window:
     """``mon-fri 09:00-18:00``, ``sat,sun 10:00-14:00``, ``fri-mon 22:00-06:00``, ``daily 00:00-24:00``."""
     if not isinstance(text, str):
         raise _wrong("opening hours", text, "write days and hours: mon-fri 09:00-18:00")
-    days_text, _, hours_text = text.strip().lower().rpartition(" ")
+    days_text, _, hours_text = text.strip(_BLANKS).lower().rpartition(" ")
     days = _weekdays(days_text.replace(" ", ""))
     if days is None:
         raise _wrong("opening hours", text, "write days and hours: mon-fri 09:00-18:00, or sat,sun 10:00-14:00")
@@ -109,7 +112,7 @@ def parse_window(text: object) -> Window:
 
 
 def _minutes(text: str) -> int | None:
-    match = _CLOCK.fullmatch(text.strip())
+    match = _CLOCK.fullmatch(text.strip(_BLANKS))
     if match is None:
         return None
     minutes = int(match[1]) * 60 + int(match[2])

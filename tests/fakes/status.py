@@ -91,6 +91,7 @@ def counters() -> Counters:
         offers=Counter({OfferResult.ANSWERED: 3, OfferResult.NO_ANSWER: 1}),
         stale=Counter({(CallState.QUEUED, Signal.RING_OVER): 4}),
         impossible=Counter({(CallState.QUEUED, Signal.LEG_ANSWERED): 1}),
+        defects=2,
         unknown_channel=6,
     )
 
@@ -110,6 +111,9 @@ def health() -> Health:
         agi_sessions={"served": 8, "malformed": 1},
         agi_open=1,
         ari_requests={(SITE, "done"): 20},
+        ari_turned_away={SITE: 3},
+        ari_late={SITE: 4},
+        clock_drift_s=0.25,
     )
 
 
