@@ -1,0 +1,72 @@
+"""What may be written in ``routes-test.yaml``: every key, its meaning and default.
+
+The file stands beside the configuration and is no part of it. Values are texts as written, as in
+:mod:`callrouter.config.model`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from callrouter.config.model import Kind, Name, Section, Steps
+from callrouter.config.scalars import Moment, Names, Text
+
+
+class Expectation(Section):
+    """What must come out, under ``expect:``; what is not written may be anything."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
+    rule: Name | None = None
+    """The id of the route that takes the call."""
+    region: Name | None = None
+    """Where the call is taken to come from."""
+    region_source: Literal["dialed", "trunk", "exchange", "default"] | None = None
+    """What the region was taken from."""
+    tenant: Name | None = None
+    """Whose call it is."""
+    caller: Kind | None = None
+    """What the caller's number says of the line."""
+    action: Literal["queue", "announce", "dialplan", "hangup"] | None = None
+    """What becomes of the call, in one word: ``queue`` if the plan has one, ``announce`` if it only says something."""
+    queue: Name | None = None
+    """The first queue of the plan."""
+    steps: Steps | None = None
+    """The whole plan, step by step, written as in a route."""
+    calendars: Names | None = None
+    """Calendars that are open then. Others may be, too."""
+    closed: Names | None = None
+    """Calendars that are closed then."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Expectation":
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("nothing is expected here; write a rule, a region, a queue or the like")
+        return self
+
+
+class CaseSpec(Section):
+    """One call, and what must become of it."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
+    name: Text
+    """Says what the case is about; no two cases have the same."""
+    caller: Text | None = Field(default=None, alias="from")
+    """The caller's number; left out: withheld."""
+    to: Text = "120"
+    """The dialled number."""
+    at: Moment
+    """When: 2026-11-24T19:30 in the zone of ``timezone:``, or with an offset behind it (+09:00, Z)."""
+    topic: Name | None = None
+    """What the caller wants, a name of ``topics:``."""
+    trunk: Text | None = None
+    """The trunk group that the call comes in by, or one of its endpoints."""
+    expect: Expectation
+
+
+class CaseFile(Section):
+    """``routes-test.yaml``."""
+
+    cases: Annotated[list[CaseSpec], Field(min_length=1)]
+    """Calls whose way is known. ``callrouter test`` and ``callrouter check`` try each."""
