@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from callrouter.cli.text import plain
 from callrouter.config.cases import Outcome
 from callrouter.config.problems import Place, Problem
 
@@ -38,9 +39,9 @@ def outcome_data(outcome: Outcome) -> dict[str, object]:
 
 def outcome_lines(outcome: Outcome) -> Iterator[str]:
     """A case in one line, and below it how the rule was found."""
-    yield str(outcome)
+    yield plain(str(outcome))
     for entry in outcome.decision.trace:
-        yield f"    {entry.line}"
+        yield plain(f"    {entry.line}")
 
 
 def summary(outcomes: tuple[Outcome, ...]) -> str:
