@@ -3,9 +3,11 @@
 from dataclasses import fields
 from pathlib import Path as FilePath
 
+from callrouter.config.conditions import check_conditions
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
-from callrouter.config.problems import Path
+from callrouter.config.openings import check_openings
+from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
@@ -17,13 +19,16 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     """The rulebook, or None if something is so wrong that there is none. Faults go to the context's problems."""
     calendars = compile_calendars(context)
     geography = compile_geography(context, directory)
+    check_openings(context, calendars)
     routes = compile_routes(context)
+    check_conditions(context)
     queues = _queues(context)
     agents = _agents(context)
     _check_staff(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
-    _check_trunks(context)
+    _check_capacity(context)
+    _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
         return None
     config_hash = context.document.hash
@@ -93,10 +98,30 @@ def _check_staff(context: Context) -> None:
             context.warn(("queues", name), f'no route leads to the queue "{name}"', "use it, or take it out", key=True)
 
 
-def _check_trunks(context: Context) -> None:
-    for name, spec in context.model.trunks.items():
-        if spec.channels == 0:
+def _check_capacity(context: Context) -> None:
+    """What has no room or no time lets no call through."""
+    for name, trunk in context.model.trunks.items():
+        if trunk.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
+    for name, queue in context.model.queues.items():
+        if queue.ring_timeout == 0:
+            context.error(("queues", name, "ring_timeout"), f'the queue "{name}" lets no phone ring', "write 20s or so")
+    limits = context.model.limits
+    if limits.max_calls == 0:
+        context.error(("limits", "max_calls"), "every call would go to the fallback", "write 1 or more")
+    for key in ("announcement", "dead_man", "connect", "clearing"):
+        if getattr(limits, key) == 0:
+            context.error(("limits", key), f'"{key}" leaves no time', "write more than 0, or take the key out")
+
+
+def _check_prompts(context: Context) -> None:
+    """A sound of ours that is no prompt is spoken by nobody."""
+    prompts = context.model.prompts
+    for name, spec in prompts.items():
+        sound = (spec.media or "").removeprefix("sound:callrouter/")
+        if sound != spec.media and spec.media is not None and sound not in context.names("prompts"):
+            message = f'the sound of the prompt "{name}" is no prompt, and nothing speaks it'
+            context.warn(("prompts", name, "media"), message, nearest(sound, context.names("prompts")))
 
 
 def _limits(context: Context) -> Limits:

@@ -23,6 +23,9 @@ from callrouter.core.calendars import Hours, Window
 from callrouter.core.decision import CallerKind
 from callrouter.core.rulebook import WaitingSound
 
+MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
+"""What a media URI of ARI may begin with."""
+
 
 class Section(BaseModel):
     """Common to all sections."""
@@ -61,6 +64,14 @@ def _endpoint(value: object) -> object:
     if technology and slash and rest and not any(c.isspace() or c in "&," for c in rest):
         return value
     raise ValueError(f'"{value}" is not an endpoint; write what Asterisk dials, such as PJSIP/201')
+
+
+def _media(value: object) -> object:
+    scheme, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if colon and rest.strip() and scheme in MEDIA_SCHEMES:
+        return value
+    schemes = ", ".join(f"{scheme}:" for scheme in MEDIA_SCHEMES)
+    raise ValueError(f'"{value}" is nothing that Asterisk plays; begin it with one of: {schemes}')
 
 
 Name = Annotated[str, BeforeValidator(_name)]
@@ -306,7 +317,7 @@ class Prompt(Section):
 
     text: Text
     """What is spoken."""
-    media: Text | None = None
+    media: Annotated[str, BeforeValidator(_media)] | None = None
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
 
 

@@ -75,6 +75,11 @@ KINDS: Mapping[str, Schema] = {
         "type": "string",
         "pattern": "^https?://.+",
     },
+    "media": {
+        "description": "What Asterisk plays: sound:…, tone:… and the like.",
+        "type": "string",
+        "pattern": rf"^({'|'.join(model.MEDIA_SCHEMES)}):.*\S",
+    },
     "endpoint": {
         "description": "What Asterisk dials: PJSIP/201.",
         "type": "string",
@@ -99,6 +104,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model._port: _kind("port"),
     model._network: _kind("network"),
     model._url: _kind("address"),
+    model._media: _kind("media"),
     model._endpoint: _kind("endpoint"),
     model._exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],

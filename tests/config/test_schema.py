@@ -144,7 +144,7 @@ VISIBLE = re.compile(
     r"|is not known here|nothing is written here|nothing is expected here|is empty"
     r"|is not (a date;|hours;|opening hours;)|this is not closed and not hours"
     r"|a password stands in|needs one source of its password|a route does one plan"
-    r"|there is no condition here|is no mapping|section .cases. is missing"
+    r"|there is no condition here|is no mapping|nothing that Asterisk plays|section .cases. is missing"
 )
 """Faults that an editor can see in one file."""
 
@@ -207,6 +207,7 @@ PARSED = {
     "network": model._network,
     "address": model._url,
     "endpoint": model._endpoint,
+    "media": model._media,
     "text": scalars._written,
 }
 PIECES = [
@@ -229,6 +230,7 @@ PIECES = [
         "18:00-24:00",
     ),
     *("2026-12-25", "2026-02-30", "10:00-9:00", "http://", "PJSIP/", "10.0.0.0", "192.0.2.0/24", "8080", "65536"),
+    *("tone:", "sound:"),
 ]
 
 
@@ -263,6 +265,7 @@ def test_the_schema_is_never_stricter_than_the_parser(kind: str, text: str) -> N
         ("network", ["10.0.0.0/8", "::1/128"], ["localhost", "10.0.0.0/8,10.1.0.0/16"]),
         ("address", ["http://127.0.0.1:8088"], ["127.0.0.1:8088", "ftp://x"]),
         ("endpoint", ["PJSIP/201@hall"], ["201", "PJSIP/1&PJSIP/2", "PJSIP/"]),
+        ("media", ["tone:ring", "sound:a"], ["ring", "sound:", "file:a", "sound: "]),
         ("text", ["x", 120, 1.5, False], ["", " ", None, []]),
     ],
 )
