@@ -108,7 +108,7 @@ class _Generator(GenerateJsonSchema):
         result = super().model_schema(schema)
         result.pop("title", None)
         result["description"] = _markdown(inspect.getdoc(cls) or "")
-        texts = _docstrings(inspect.getmodule(cls))[cls.__name__]
+        texts = _docstrings(inspect.getmodule(cls)).get(cls.__name__, {})
         names = {info.alias or name: name for name, info in cls.model_fields.items()}
         for key, value in result["properties"].items():
             kind = KINDS.get(value.get(KIND) or _nullable_kind(value), {}).get("description", "")
@@ -174,9 +174,13 @@ def _nullable_kind(schema: Schema) -> str:
 
 @cache
 def _docstrings(module: ModuleType | None) -> Mapping[str, Mapping[str, str]]:
-    """Class to field to the text that stands below the field in the source."""
+    """Class to field to the text that stands below the field in the source; nothing where there is no source."""
     texts: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(module)).body if module is not None else ():
+    try:
+        source = inspect.getsource(module) if module is not None else ""
+    except OSError:
+        return texts
+    for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
             found = texts.setdefault(node.name, {})
             for field, below in zip(node.body, node.body[1:], strict=False):

@@ -64,6 +64,7 @@ def test_a_combination_is_blamed_exactly_if_no_hour_of_the_week_is_left_of_parts
         ("{open: [], exceptions: {2026-12-31: closed}}", True),
         ("{open: sun 02:30-02:45, zone: Europe/Berlin}", False),
         ("{intersect: [day], except: lunch}", False),
+        ("{open: daily 00:00-24:00}", False),
     ],
 )
 def test_one_day_in_any_year_is_enough(folder: Path, calendar: str, never: bool) -> None:
