@@ -4,12 +4,30 @@ The file stands beside the configuration and is no part of it. Values are texts 
 :mod:`callrouter.config.model`.
 """
 
+import re
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from callrouter.config.model import Kind, Name, Section, Steps
-from callrouter.config.scalars import Moment, Names, Text
+from callrouter.config.scalars import Names, Text
+
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
+
+
+def parse_moment(text: object) -> datetime:
+    """``2026-11-24T19:30``, naive; aware with an offset: ``2026-11-24T19:30+09:00``. A blank may stand for the T."""
+    if isinstance(text, str) and _MOMENT.fullmatch(text.strip(" \t")):
+        try:
+            return datetime.fromisoformat(text.strip(" \t"))
+        except ValueError as error:
+            raise ValueError(f'"{text}" is not a time of the calendar; mend it ({error})') from error
+    written = f'"{text}"' if isinstance(text, str) else "this"
+    raise ValueError(f"{written} is not a time; write it as 2026-11-24T19:30")
+
+
+Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 
 
 class Expectation(Section):

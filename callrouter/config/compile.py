@@ -3,7 +3,7 @@
 from dataclasses import fields
 from pathlib import Path as FilePath
 
-from callrouter.config.conditions import check_conditions
+from callrouter.config.contradictions import check_conditions
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.openings import check_openings
@@ -27,7 +27,7 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     _check_staff(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
-    _check_capacity(context)
+    _check_trunks(context)
     _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
         return None
@@ -98,20 +98,10 @@ def _check_staff(context: Context) -> None:
             context.warn(("queues", name), f'no route leads to the queue "{name}"', "use it, or take it out", key=True)
 
 
-def _check_capacity(context: Context) -> None:
-    """What has no room or no time lets no call through."""
-    for name, trunk in context.model.trunks.items():
-        if trunk.channels == 0:
+def _check_trunks(context: Context) -> None:
+    for name, spec in context.model.trunks.items():
+        if spec.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
-    for name, queue in context.model.queues.items():
-        if queue.ring_timeout == 0:
-            context.error(("queues", name, "ring_timeout"), f'the queue "{name}" lets no phone ring', "write 20s or so")
-    limits = context.model.limits
-    if limits.max_calls == 0:
-        context.error(("limits", "max_calls"), "every call would go to the fallback", "write 1 or more")
-    for key in ("announcement", "dead_man", "connect", "clearing"):
-        if getattr(limits, key) == 0:
-            context.error(("limits", key), f'"{key}" leaves no time', "write more than 0, or take the key out")
 
 
 def _check_prompts(context: Context) -> None:

@@ -4,7 +4,7 @@ Each parser takes the text as written and raises ValueError with ``message; reme
 """
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -13,7 +13,6 @@ from callrouter.core.calendars import MINUTES_A_DAY, Hours, Window
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.ASCII)
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 MAX_DURATION_S = 366 * 86400.0
@@ -54,16 +53,6 @@ def parse_date(text: object) -> date:
         except ValueError as error:
             raise _wrong("a date of the calendar", text, f"mend it ({error})") from error
     raise _wrong("a date", text, "write it as 2026-12-25")
-
-
-def parse_moment(text: object) -> datetime:
-    """``2026-11-24T19:30``, naive; aware with an offset: ``2026-11-24T19:30+09:00``. A blank may stand for the T."""
-    if isinstance(text, str) and _MOMENT.fullmatch(text.strip()):
-        try:
-            return datetime.fromisoformat(text.strip())
-        except ValueError as error:
-            raise _wrong("a time of the calendar", text, f"mend it ({error})") from error
-    raise _wrong("a time", text, "write it as 2026-11-24T19:30")
 
 
 def parse_hours(text: str) -> Hours:
@@ -132,5 +121,4 @@ Names = Annotated[list[Text], BeforeValidator(one_or_many)]
 """One name, or a list of names."""
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Whole = Annotated[int, BeforeValidator(parse_whole)]
-Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 Day = Annotated[date, BeforeValidator(parse_date)]

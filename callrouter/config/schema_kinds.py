@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from callrouter.config import model, scalars
+from callrouter.config import case_model, model, scalars
 
 Schema = dict[str, Any]
 
@@ -98,7 +98,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     scalars.parse_duration: _kind("duration"),
     scalars.parse_whole: _kind("whole-number"),
     scalars.parse_date: _kind("date"),
-    scalars.parse_moment: _kind("moment"),
+    case_model.parse_moment: _kind("moment"),
     scalars.parse_window: _kind("window"),
     model._name: _kind("name"),
     model._port: _kind("port"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, BeforeValidator
 
-from callrouter.config import model, scalars
+from callrouter.config import case_model, model, scalars
 from callrouter.config.case_model import CaseFile
 from callrouter.config.model import Model
 from callrouter.config.nodes import Mapping, Node, Scalar, UnreadableError, parse
@@ -199,7 +199,7 @@ PARSED = {
     "duration": scalars.parse_duration,
     "whole-number": scalars.parse_whole,
     "date": scalars.parse_date,
-    "moment": scalars.parse_moment,
+    "moment": case_model.parse_moment,
     "window": scalars.parse_window,
     "other-hours": scalars.parse_hours,
     "name": model._name,
