@@ -100,7 +100,7 @@ async def _daemon(
         dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
         fleet.inbox = dispatcher
         await _remember(dispatcher, journal)
-        writer = CdrWriter(journal, settings.database_url) if settings.database_url else None
+        writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
         if writer is None:
             log.warning("database.none", remedy="set CALLROUTER_DATABASE_URL; until then CDRs stay in the journal")
         agi = AgiServer(
