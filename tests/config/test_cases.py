@@ -3,6 +3,7 @@
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +17,7 @@ from callrouter.config.problems import Place, Problems
 from callrouter.config.review import review
 from callrouter.core.decision import CallFacts, Decision
 from callrouter.core.ids import SiteName
+from callrouter.core.routing import Ruleset
 
 SAMPLE = Path(__file__).parents[2] / "config"
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
@@ -34,13 +36,6 @@ def compiled(folder: Path, text: str) -> tuple[tuple[Case, ...], list[str]]:
     problems = Problems()
     cases = compile_cases(read_cases(case_files(folder), problems), load(folder, SECRETS), problems)
     return cases, [str(problem) for problem in problems.errors]
-
-
-def cases_of_the_sample() -> tuple[Case, ...]:
-    problems = Problems()
-    cases = compile_cases(read_cases(case_files(SAMPLE), problems), load(SAMPLE, {}), problems)
-    assert problems.errors == []
-    return cases
 
 
 class TestTheSample:
@@ -144,22 +139,20 @@ cases:
         ]
 
 
-def test_cases_are_decided_by_the_router_that_is_given() -> None:
-    class Asked:
-        """Notes what it is asked, and lets the sample's router answer."""
+def test_cases_are_decided_by_the_router_that_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[CallFacts, datetime]] = []
+    decisions: list[Decision] = []
+    decide = Ruleset.decide
 
-        def __init__(self) -> None:
-            self.router = load(SAMPLE, {}).rulebook.router
-            self.calls: list[tuple[CallFacts, datetime]] = []
+    def noted(self: Ruleset, facts: CallFacts, at: datetime, *more: Any) -> Decision:
+        asked.append((facts, at))
+        decisions.append(decide(self, facts, at, *more))
+        return decisions[-1]
 
-        def decide(self, facts: CallFacts, at: datetime) -> Decision:
-            self.calls.append((facts, at))
-            return self.router.decide(facts, at)
-
-    asked = Asked()
-    cases = cases_of_the_sample()
-    outcomes = run_cases(cases, asked)
-    assert asked.calls == [(case.facts, case.at) for case in cases]
+    monkeypatch.setattr(Ruleset, "decide", noted)
+    outcomes = review(SAMPLE, {}).outcomes
+    assert asked == [(outcome.case.facts, outcome.case.at) for outcome in outcomes]
+    assert [id(outcome.decision) for outcome in outcomes] == [id(decision) for decision in decisions]
     assert all(outcome.decision.trace for outcome in outcomes)
 
 

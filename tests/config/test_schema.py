@@ -144,7 +144,7 @@ VISIBLE = re.compile(
     r"|is not known here|nothing is written here|nothing is expected here|is empty"
     r"|is not (a date;|hours;|opening hours;)|this is not closed and not hours"
     r"|a password stands in|needs one source of its password|a route does one plan"
-    r"|there is no condition here|is no mapping|nothing that Asterisk plays|section .cases. is missing"
+    r"|there is no condition here|is no mapping|nothing that Asterisk plays|is not a key|section .cases. is missing"
 )
 """Faults that an editor can see in one file."""
 
