@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from callrouter.config.model import Kind, Name, Section, Steps
-from callrouter.config.scalars import Names, Text
+from callrouter.config.scalars import Names, Seconds, Text, Whole
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
 
@@ -39,14 +39,15 @@ class Expectation(Section):
     """The id of the route that takes the call."""
     region: Name | None = None
     """Where the call is taken to come from."""
-    region_source: Literal["dialed", "trunk", "exchange", "default"] | None = None
+    region_source: Literal["menu", "dialed", "trunk", "diversion", "exchange", "default"] | None = None
     """What the region was taken from."""
     tenant: Name | None = None
     """Whose call it is."""
     caller: Kind | None = None
     """What the caller's number says of the line."""
-    action: Literal["queue", "announce", "dialplan", "hangup"] | None = None
-    """What becomes of the call, in one word: ``queue`` if the plan has one, ``announce`` if it only says something."""
+    action: Literal["queue", "daemon", "announce", "dialplan", "hangup"] | None = None
+    """What becomes of the call, in one word: ``queue`` if the plan has one, ``announce`` if it only says something,
+    ``daemon`` if that depends on the caller or on the moment."""
     queue: Name | None = None
     """The first queue of the plan."""
     steps: Steps | None = None
@@ -61,6 +62,19 @@ class Expectation(Section):
         if all(getattr(self, name) is None for name in type(self).model_fields):
             raise ValueError("nothing is expected here; write a rule, a region, a queue or the like")
         return self
+
+
+class QueueNow(Section):
+    """How a queue stands, under ``queues:``; what is not written: all counselors are free, and nobody waits."""
+
+    agents: Whole | None = None
+    """Counselors who serve it."""
+    available: Whole | None = None
+    """Those of them who could take a call now."""
+    waiting: Whole | None = None
+    """Callers who wait."""
+    longest_wait: Seconds | None = None
+    """How long the first of them has waited."""
 
 
 class CaseSpec(Section):
@@ -80,6 +94,14 @@ class CaseSpec(Section):
     """What the caller wants, a name of ``topics:``."""
     trunk: Text | None = None
     """The trunk group that the call comes in by, or one of its endpoints."""
+    diversion: Text | None = None
+    """The number that diverted the call to us."""
+    language: Text | None = None
+    """The channel's language, as Asterisk names it."""
+    region: Name | None = None
+    """The caller's own answer in a menu of this call."""
+    queues: dict[Name, QueueNow] = Field(default={})
+    """How queues stand at that moment, for conditions that ask for it."""
     expect: Expectation
 
 

@@ -16,13 +16,15 @@ from pydantic import ValidationError
 from callrouter.config.case_model import CaseFile, CaseSpec, Expectation
 from callrouter.config.geography import endpoints_of
 from callrouter.config.load import Loaded
+from callrouter.config.plans import PlanCompiler
 from callrouter.config.problems import Path, Place, Problems, nearest
 from callrouter.config.references import Context
-from callrouter.config.routes import compile_plan
 from callrouter.config.source import CASE_FILES, Document, Tree, read_files
 from callrouter.config.validate import Checked, report
-from callrouter.core.decision import CallFacts, Decision
-from callrouter.core.ids import SiteName, TopicName
+from callrouter.core.conditions import QueueState
+from callrouter.core.decision import Decision
+from callrouter.core.ids import QueueName, RegionName, SiteName, TopicName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Plan, Step
 from callrouter.core.rulebook import Router
 
@@ -37,8 +39,14 @@ class Case:
     at: datetime
     """Aware."""
     expect: Expectation
+    queues: Mapping[QueueName, QueueState] = field(default_factory=dict)
+    """How queues stand; of others nothing is known."""
     plan: Plan | None = None
     """What ``expect.steps`` means."""
+
+    def queue(self, name: QueueName) -> QueueState:
+        """How a queue stands."""
+        return self.queues.get(name, QueueState())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ def compile_cases(sheets: Sequence[CaseSheet], loaded: Loaded, problems: Problem
 
 def run_cases(cases: Sequence[Case], router: Router) -> tuple[Outcome, ...]:
     """What the router makes of each case."""
-    return tuple(_outcome(case, router.decide(case.facts, case.at)) for case in cases)
+    return tuple(_outcome(case, router.decide(case.facts, case.at, case.queue)) for case in cases)
 
 
 @dataclass(slots=True)
@@ -123,6 +131,13 @@ class _Compiler:
     loaded: Loaded
     problems: Problems
     _first_at: dict[str, Place] = field(default_factory=dict)
+    _all_free: dict[QueueName, QueueState] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """All who serve a queue are free, unless a case says otherwise."""
+        book = self.loaded.rulebook
+        serving = {name: sum(name in agent.queues for agent in book.agents.values()) for name in book.queues}
+        self._all_free = {name: QueueState(count, count) for name, count in serving.items()}
 
     def sheet(self, sheet: CaseSheet) -> Iterator[Case]:
         """The sheet's sound cases."""
@@ -143,17 +158,34 @@ class _Compiler:
             context.error((*path, "name"), f'the name "{spec.name}" is taken, first at {first}', "choose another")
         if spec.topic is not None:
             context.refer("topics", spec.topic, (*path, "topic"))
+        if spec.region is not None:
+            context.refer("regions", spec.region, (*path, "region"))
         site = next(iter(self.loaded.settings.sites), SiteName(""))
         facts = CallFacts(
             spec.to,
             site,
             spec.caller or "",
             trunk=_endpoint(context, spec.trunk, (*path, "trunk")),
+            diversion=spec.diversion or "",
             topic=TopicName(spec.topic) if spec.topic is not None else None,
+            language=spec.language or "",
+            region=RegionName(spec.region) if spec.region is not None else None,
         )
         plan = _expected_names(context, spec, (*path, "expect"))
         at = _instant(context, spec.at, self.loaded.timezone, (*path, "at"))
-        return Case(spec.name, place, facts, at, spec.expect, plan)
+        return Case(spec.name, place, facts, at, spec.expect, self._queues(context, spec, path), plan)
+
+    def _queues(self, context: Context, spec: CaseSpec, path: Path) -> dict[QueueName, QueueState]:
+        """How every queue stands in the case."""
+        states = dict(self._all_free)
+        for text, now in spec.queues.items():
+            name = QueueName(text)
+            if context.refer("queues", text, (*path, "queues", text), key=True):
+                free = states[name]
+                agents = free.agents if now.agents is None else now.agents
+                available = min(free.available, agents) if now.available is None else now.available
+                states[name] = QueueState(agents, available, now.waiting or 0, now.longest_wait or 0.0)
+        return states
 
 
 def _endpoint(context: Context, trunk: str | None, path: Path) -> str:
@@ -192,7 +224,9 @@ def _expected_names(context: Context, spec: CaseSpec, path: Path) -> Plan | None
     for key in ("calendars", "closed"):
         for index, name in enumerate(getattr(expect, key) or ()):
             context.refer("calendars", name, (*path, key, index))
-    return compile_plan(context, spec.name, expect.steps, (*path, "steps")) if expect.steps is not None else None
+    if expect.steps is None:
+        return None
+    return PlanCompiler(context).steps(spec.name, expect.steps, (*path, "steps"))
 
 
 def _outcome(case: Case, decision: Decision) -> Outcome:

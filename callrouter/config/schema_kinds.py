@@ -28,6 +28,18 @@ KIND = "x-kind"
 KINDS: Mapping[str, Schema] = {
     "text": {"type": ["string", "number", "boolean"], "pattern": r"\S"},
     "name": {"type": ["string", "integer", "boolean"], "pattern": "^[A-Za-z0-9_-]+$"},
+    "reference": {
+        "description": "A name, or $parameter of the plan in which it stands.",
+        "type": ["string", "integer", "boolean"],
+        "pattern": r"^\$?[A-Za-z0-9_-]+$",
+    },
+    "key": {"description": "A key of a telephone.", "type": ["string", "integer"], "pattern": "^[0-9*#]$"},
+    "comparison": {
+        "description": "A comparison: < 1, >= 10, > 5 min.",
+        "type": "string",
+        "pattern": r"^\s*(<|<=|>|>=|=)\s*[0-9].*$",
+    },
+    "steps": {"type": "array", "items": {"anyOf": [{"const": "hangup"}, {"$ref": "#/$defs/Step"}]}},
     "duration": {
         "description": "A duration: seconds, or numbers with ms, s, min, h or d (20s, 2 min, 1 min 30 s).",
         "type": ["number", "string"],
@@ -100,7 +112,11 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     scalars.parse_date: _kind("date"),
     case_model.parse_moment: _kind("moment"),
     scalars.parse_window: _kind("window"),
+    scalars.parse_count: _kind("comparison"),
+    scalars.parse_wait: _kind("comparison"),
     model._name: _kind("name"),
+    model._reference: _kind("reference"),
+    model._key: _kind("key"),
     model._port: _kind("port"),
     model._network: _kind("network"),
     model._url: _kind("address"),
@@ -114,6 +130,9 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
 
 SHORT_FORMS: Mapping[Callable[..., Any], Callable[[Schema], Schema]] = {
     scalars.one_or_many: lambda many: {"anyOf": [many["items"], many]},
+    model._plan: lambda plan: {"anyOf": [_kind("steps"), plan]},
+    model._use: lambda use: {"anyOf": [_kind("steps"), _kind("reference"), use]},
+    model._choice: lambda choice: {"anyOf": [{"const": "next"}, _kind("steps"), _kind("reference"), choice]},
     model._prompt: lambda prompt: {"anyOf": [_kind("text"), prompt]},
     model._step: lambda step: {"anyOf": [{"const": "hangup"}, step]},
 }

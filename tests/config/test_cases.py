@@ -3,7 +3,7 @@
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,8 +15,9 @@ from callrouter.config.case_model import Expectation
 from callrouter.config.cases import Case, case_files, compile_cases, read_cases, run_cases
 from callrouter.config.problems import Place, Problems
 from callrouter.config.review import review
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.decision import Action, Decision
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts, RegionSource
 from callrouter.core.routing import Ruleset
 
 SAMPLE = Path(__file__).parents[2] / "config"
@@ -79,6 +80,7 @@ cases:
   - {name: a, from: 055-225-1234, to: 055120, at: 2026-11-24T19:30:15, topic: passport, trunk: kt, expect: {rule: day}}
   - {name: b, at: 2026-11-24 10:30Z, trunk: isdn, expect: {rule: day}}
   - {name: c, at: 2026-11-24T10:30-05:00, trunk: hall, expect: {rule: day}}
+  - {name: d, at: 2026-11-24T10:30Z, diversion: 0552251234, language: en, region: city, expect: {rule: day}}
 """,
         )
         assert faults == []
@@ -86,12 +88,41 @@ cases:
             CallFacts("055120", "hall", "055-225-1234", trunk="pstn", topic="passport"),  # type: ignore[arg-type]
             CallFacts("120", "hall", trunk="isdn"),  # type: ignore[arg-type]
             CallFacts("120", "hall", trunk="hall"),  # type: ignore[arg-type]
+            CallFacts("120", "hall", diversion="0552251234", language="en", region="city"),  # type: ignore[arg-type]
         ]
         assert [case.at for case in cases] == [
             datetime(2026, 11, 24, 19, 30, 15, tzinfo=ZoneInfo("Asia/Seoul")),
             datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
             datetime(2026, 11, 24, 15, 30, tzinfo=UTC),
+            datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
         ]
+
+    def test_says_how_queues_stand_and_else_all_counselors_are_free(self, base: Path) -> None:
+        (base / "routes.yaml").write_text(
+            """
+routes:
+  - {id: full, when: {queue: {name: main, available: "< 1"}}, do: [{announce: closed}, hangup]}
+  - {id: long, when: {queue: {name: main, longest_wait: "> 5 min"}}, do: [{announce: closed}, hangup]}
+  - {id: many, when: {queue: {name: main, waiting: ">= 10"}}, do: [{announce: closed}, hangup]}
+  - {id: rest, do: [{announce: welcome}, {queue: main}]}
+"""
+        )
+        cases, faults = compiled(
+            base,
+            """
+cases:
+  - {name: a, at: 2026-11-24T10:00, expect: {rule: rest}}
+  - {name: b, at: 2026-11-24T10:00, queues: {main: {available: 0}}, expect: {rule: full}}
+  - {name: c, at: 2026-11-24T10:00, queues: {main: {agents: 0}}, expect: {rule: full}}
+  - {name: d, at: 2026-11-24T10:00, queues: {main: {waiting: 10}}, expect: {rule: many}}
+  - {name: e, at: 2026-11-24T10:00, queues: {main: {waiting: 1, longest_wait: 6 min}}, expect: {rule: long}}
+  - {name: f, at: 2026-11-24T10:00, queues: {mian: {waiting: 1}}, expect: {rule: long}}
+""",
+        )
+        assert faults == ['routes-test.yaml:8:46: unknown queue "mian"; did you mean "main"?']
+        outcomes = run_cases(cases, load(base, SECRETS).rulebook.router)
+        assert [str(outcome) for outcome in outcomes if not outcome.holds] == []
+        assert len(outcomes) == 5
 
     def test_at_a_time_that_the_clock_skips_is_a_fault_and_at_one_that_comes_twice_means_the_first(
         self, base: Path
@@ -172,6 +203,12 @@ def test_a_case_holds_exactly_if_the_router_takes_the_rule(minute: int, caller: 
     router = LOADED.rulebook.router
     (outcome,) = run_cases([Case("any", PLACE, facts, at, Expectation(rule=rule))], router)
     assert outcome.holds == (router.decide(facts, at).rule == rule)
+
+
+def test_every_source_of_a_region_and_every_action_can_be_expected() -> None:
+    hints = get_type_hints(Expectation)
+    words = {name: set(get_args(get_args(hints[name])[0])) for name in ("region_source", "action")}
+    assert words == {"region_source": {s.value for s in RegionSource}, "action": {a.value for a in Action}}
 
 
 def test_the_file_of_cases_is_no_part_of_the_configuration(base: Path) -> None:

@@ -106,7 +106,18 @@ queues: {main: {title: 1, sound: ringback, ring_timeout: 20, wrap_up: 500ms}}
 agents: {201: {name: 201, site: 1, endpoint: PJSIP/201, queues: main, tenant: 2, trunk: , wrap_up: 10 sec}}
 trunks: {t: {channels: 30, endpoints: pstn}}
 prompts: {welcome: 119, closed: {text: true, media: tone:ring}}
-plans: {wait: [announce: welcome, {queue: main, max_wait: 60}, hangup]}
+plans:
+  wait: [announce: welcome, {queue: main, max_wait: 60}, hangup]
+  ask:
+    parameters: [what]
+    do:
+      - menu: $what
+        keys: {1: next, 2: wait, "#": [hangup], 0: {topic: passport, plan: wait}}
+        default: {do: [{route: again}]}
+        timeout: 5
+        tries: 2
+      - {if: {queue: {name: main, waiting: ">= 10", longest_wait: "> 5 min"}}, then: wait, else: [hangup]}
+      - hangup
 routes:
   - {id: 1, when: {dialed: 120, caller: [mobile, foreign], not: {region: r}}, plan: wait}
   - {id: 2, when: {dialed: [0559*], calendar: day}, do: [hangup: ]}
