@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 
+from callrouter.config.contradictions import check_conditions
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
-from callrouter.config.problems import Path
+from callrouter.config.openings import check_openings
+from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
@@ -19,7 +21,9 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     """The rulebook, or None if something is so wrong that there is none. Faults go to the context's problems."""
     calendars = compile_calendars(context)
     geography = compile_geography(context, directory)
+    check_openings(context, calendars)
     routes = compile_routes(context)
+    check_conditions(context)
     queues = _queues(context)
     agents = _agents(context)
     _check_staff(context, routes)
@@ -28,6 +32,7 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     _check_trunks(context)
     check_ring_timeouts(context)
     limits = compile_limits(context)
+    _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
         return None
     config_hash = context.document.hash
@@ -96,3 +101,13 @@ def _check_trunks(context: Context) -> None:
     for name, spec in context.model.trunks.items():
         if spec.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
+
+
+def _check_prompts(context: Context) -> None:
+    """A sound of ours that is no prompt is spoken by nobody."""
+    prompts = context.model.prompts
+    for name, spec in prompts.items():
+        sound = (spec.media or "").removeprefix("sound:callrouter/")
+        if sound != spec.media and spec.media is not None and sound not in context.names("prompts"):
+            message = f'the sound of the prompt "{name}" is no prompt, and nothing speaks it'
+            context.warn(("prompts", name, "media"), message, nearest(sound, context.names("prompts")))

@@ -144,8 +144,8 @@ def one_or_many(value: object) -> object:
 
 
 def _written(value: object) -> object:
-    """A text may not be empty."""
-    if value is None or value == "":
+    """A text may not be empty, nor blanks alone."""
+    if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError("nothing is written here; write a value, or take the key out")
     return value
 
