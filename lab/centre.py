@@ -107,7 +107,7 @@ class Centre:
             tools.ensure(["espeak-ng", *(["useradd"] if self.postgres is not None and os.geteuid() == 0 else [])])
             home = find_or_build()
             version = asterisk_version(home.command("-V"))
-            this.text = f"espeak-ng; Asterisk {version} in {shown(home.root) if home.is_chroot else home.program}"
+            this.text = f"espeak-ng; Asterisk {version} ({shown(home.root) if home.is_chroot else home.program})"
 
     def _end_leftovers(self) -> None:
         """A ``make run`` that was killed leaves its parts running."""
@@ -147,8 +147,7 @@ class Centre:
             if done.returncode != 0:
                 raise LabError(f"the announcements cannot be spoken: {done.stderr.strip()}")
             states = Counter(prompt["state"] for prompt in json.loads(done.stdout)["prompts"])
-            counted = ", ".join(f"{count} {state}" for state, count in states.items())
-            this.text = f"{counted}; {shown(self.asterisk.sounds_dir / 'callrouter')}"
+            this.text = ", ".join(f"{count} {state}" for state, count in states.items())
 
     def _start_daemon(self) -> None:
         with step("daemon") as this:
