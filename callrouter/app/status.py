@@ -3,8 +3,8 @@
 import callrouter
 from callrouter.agi.server import AgiServer
 from callrouter.agi.server import Outcome as AgiOutcome
+from callrouter.app.reload import ConfigReloader, ReloadOutcome
 from callrouter.ari.fleet import Fleet
-from callrouter.config import Loaded
 from callrouter.core.picture import picture
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.runtime.clock import SteadyClock
@@ -20,7 +20,7 @@ class DaemonStatus:
 
     def __init__(
         self,
-        loaded: Loaded,
+        reloader: ConfigReloader,
         clock: SteadyClock,
         dispatcher: Dispatcher,
         fleet: Fleet,
@@ -28,7 +28,7 @@ class DaemonStatus:
         writer: CdrWriter | None,
         agi: AgiServer,
     ) -> None:
-        self._loaded = loaded
+        self._reloader = reloader
         self._clock = clock
         self._dispatcher = dispatcher
         self._fleet = fleet
@@ -36,6 +36,7 @@ class DaemonStatus:
         self._writer = writer
         self._agi = agi
         self._started_at = clock.now()
+        self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
 
     def now(self) -> ExchangeNow:
         """Everything in progress."""
@@ -50,7 +51,7 @@ class DaemonStatus:
         inbox = self._dispatcher.inbox
         agi = self._agi.counters
         return Health(
-            title=self._loaded.settings.title,
+            title=self._reloader.loaded.settings.title,
             version=callrouter.__version__,
             config_hash=self._dispatcher.exchange.rulebook.hash,
             started_at=self._started_at,
@@ -61,7 +62,9 @@ class DaemonStatus:
             dispatcher_alive=self._dispatcher.is_alive,
             draining=self._dispatcher.exchange.draining,
             replaced=self._dispatcher.stood_down,
-            timezone=self._loaded.timezone,
+            timezone=self._reloader.loaded.timezone,
+            reloads={outcome.value: self._reloader.outcomes[outcome] for outcome in ReloadOutcome},
+            config_faults=self._reloader.faults,
             agi_sessions={outcome.value: getattr(agi, outcome.value) for outcome in AgiOutcome},
             agi_open=agi.open_sessions,
             ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
@@ -79,7 +82,7 @@ class DaemonStatus:
 
     def _sites(self) -> tuple[SiteHealth, ...]:
         return tuple(
-            SiteHealth(site, self._loaded.settings.sites[site].title, s.up, s.words, s.since, s.version)
+            SiteHealth(site, self._titles[site], s.up, s.words, s.since, s.version)
             for site, s in self._fleet.states.items()
         )
 

@@ -141,6 +141,10 @@ def _pairs(events: Mapping[tuple[CallState, Signal], int]) -> Mapping[tuple[str,
 def _of_daemon(health: Health) -> Iterator[Metric]:
     info = {(health.version, health.config_hash): 1.0}
     yield _gauge("build_info", "Version of the daemon and of its rules.", ("version", "config_hash"), info)
+    reloads = {(result,): count for result, count in health.reloads.items()}
+    yield _count("reloads", "Tries to take new rules, by what became of them.", ("result",), reloads)
+    text = "Faults of the configuration on disk that kept it from being taken."
+    yield _gauge("config_faults", text, (), _one(health.config_faults))
     yield _gauge("start_time_seconds", "When the daemon started.", (), _one(health.started_at.timestamp()))
     yield _gauge("ready", "1 while calls are taken.", (), _one(not hindrances(health)))
     yield _gauge("draining", "1 while the daemon is stopping.", (), _one(health.draining))

@@ -91,6 +91,10 @@ class Health:
     """In which people here read times."""
     agi_sessions: Mapping[str, int] = field(default_factory=dict)
     agi_open: int = 0
+    reloads: Mapping[str, int] = field(default_factory=dict)
+    """Tries to take new rules, by what became of them (a closed set of words)."""
+    config_faults: int = 0
+    """Faults that kept the latest try from being taken."""
     ari_requests: Mapping[tuple[SiteName, str], int] = field(default_factory=dict)
     ari_turned_away: Mapping[SiteName, int] = field(default_factory=dict)
     ari_late: Mapping[SiteName, int] = field(default_factory=dict)

@@ -110,6 +110,7 @@ def health() -> Health:
         timezone=ZoneInfo("Asia/Seoul"),
         agi_sessions={"served": 8, "malformed": 1},
         agi_open=1,
+        reloads={"taken": 2, "unchanged": 1, "refused": 0},
         ari_requests={(SITE, "done"): 20},
         ari_turned_away={SITE: 3},
         ari_late={SITE: 4},
