@@ -7,13 +7,27 @@ import callrouter
 from callrouter.agi.server import AgiServer
 from callrouter.ari.fleet import Fleet
 from callrouter.config import Loaded
+from callrouter.core.ids import CalendarName
 from callrouter.core.picture import picture
+from callrouter.core.routing import Ruleset
+from callrouter.core.rulebook import Router
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
+
+
+def holidays_end_days(router: Router, at: datetime) -> dict[CalendarName, int]:
+    """In how many days, by the date in its own zone, the holidays of each calendar are not known any more."""
+    if not isinstance(router, Ruleset):
+        return {}
+    return {
+        name: (calendar.holidays_end - at.astimezone(calendar.zone).date()).days
+        for name, calendar in router.calendars.items()
+        if calendar.holidays_end is not None
+    }
 
 
 class DaemonStatus:
@@ -66,6 +80,7 @@ class DaemonStatus:
             agi_sessions={name: count for name, count in agi.items() if name != "open_sessions"},
             agi_open=agi["open_sessions"],
             ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
+            holidays_end_days=holidays_end_days(self._dispatcher.exchange.rulebook.router, self._clock.now()),
         )
 
     def line(self, at: datetime) -> str:

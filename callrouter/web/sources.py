@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from callrouter.core.ids import SiteName
+from callrouter.core.ids import CalendarName, SiteName
 from callrouter.core.stats import Counters, ExchangeNow
 
 
@@ -83,6 +83,9 @@ class Health:
     agi_sessions: Mapping[str, int] = field(default_factory=dict)
     agi_open: int = 0
     ari_requests: Mapping[tuple[SiteName, str], int] = field(default_factory=dict)
+    holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
+    """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
+    holidays."""
 
 
 class StatusSource(Protocol):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, CalendarName, CallId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
 from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
@@ -110,6 +110,7 @@ def health() -> Health:
         agi_sessions={"served": 8, "malformed": 1},
         agi_open=1,
         ari_requests={(SITE, "done"): 20},
+        holidays_end_days={CalendarName("weekday-day"): 402, CalendarName("city"): -3},
     )
 
 

@@ -47,6 +47,8 @@ def samples(source: FakeStatus) -> Samples:
         ("ari_requests_total", {"site": "gyeongnam", "outcome": "done"}, 20),
         ("agi_sessions_total", {"outcome": "malformed"}, 1),
         ("inbox_depth", {}, 2),
+        ("calendar_holidays_end_days", {"calendar": "weekday-day"}, 402),
+        ("calendar_holidays_end_days", {"calendar": "city"}, -3),
         ("journal_ok", {}, 1),
         ("cdr_backlog", {}, 7),
         ("ready", {}, 1),
@@ -73,7 +75,7 @@ def test_a_scrape_sees_what_has_happened_since_the_last() -> None:
 def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
-        *("state", "outcome", "result", "queue", "site", "trunk", "signal", "version", "config_hash")
+        *("state", "outcome", "result", "queue", "site", "trunk", "signal", "version", "config_hash", "calendar")
     }
 
 
