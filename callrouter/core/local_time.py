@@ -19,6 +19,8 @@ class LocalDay:
     end: datetime
     change: datetime | None
     """The instant, to the second, at which the clock is changed; None on most days."""
+    shift: timedelta = timedelta()
+    """By how much: positive when it goes forward."""
 
     def instants(self, minute: int) -> tuple[datetime, ...]:
         """When the clock shows that minute: once, or twice in an hour that comes twice; when it jumps if it never does.
@@ -39,7 +41,17 @@ def local_day(day: date, zone: ZoneInfo) -> LocalDay:
     """The day in that zone. Remembered: looking ahead, calendars of one zone ask for the same days."""
     start = datetime.combine(day, time(), zone).astimezone(UTC)
     end = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
-    return LocalDay(day, zone, start, end, _change(start, end, zone))
+    change = _change(start, end, zone)
+    shift = timedelta()
+    if change is not None:
+        # What is left when the instants are taken from what the clock shows at them.
+        shift = _wall(change, zone) - _wall(start, zone) - (change - start)
+    return LocalDay(day, zone, start, end, change, shift)
+
+
+def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    """What the clock shows, without its zone."""
+    return instant.astimezone(zone).replace(tzinfo=None)
 
 
 def _change(low: datetime, high: datetime, zone: ZoneInfo) -> datetime | None:
