@@ -33,8 +33,10 @@ $(READY): setup.cfg pyproject.toml
 	    $(PYTHON) -c 'import venv, ensurepip'; } || \
 	  { echo "Python's venv module is missing; install it with: sudo apt-get install -y python3-venv" >&2; exit 3; }
 	@echo "preparing $(VENV) (Python packages; a minute the first time) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@began=$$(date +%s); \
+	  { $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV); } && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' && \
+	  printf '  %-10s %-58s %5s s\n' packages '$(VENV)' $$(($$(date +%s) - began))
 	@touch $@
 
 lab: $(READY)

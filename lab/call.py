@@ -139,8 +139,8 @@ async def _show_record(record: RunRecord, call: CallId | None, look: Callable[[]
             say(text.rstrip())
             return True
         if time.monotonic() > deadline:
-            remarks = "; ".join((await look()).remarks)
-            say(f"\nNo record of call {call} within {RECORD_S:g} s: {text.strip()}. {remarks}", is_error=True)
+            why = "; ".join((await look()).remarks) or text.strip()
+            say(f"\nNo record of call {call} within {RECORD_S:g} s: {why}", is_error=True)
             return False
         await asyncio.sleep(RECORD_POLL_S)
 

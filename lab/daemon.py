@@ -49,24 +49,30 @@ class Daemon:
         self.database_url = database_url
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._environment = {
-            "CALLROUTER_ARI_URL": asterisk.ari.server_url,
-            "CALLROUTER_ARI_USER": asterisk.ari.user,
-            "CALLROUTER_ARI_PASSWORD": asterisk.ari.password,
-            "CALLROUTER_ARI_SOUNDS_DIR": str(asterisk.sounds_dir / "callrouter"),
+        self._asterisk = asterisk
+        self._own = {
             "CALLROUTER_WEB_PORT": str(web_port),
             "CALLROUTER_AGI_PORT": str(agi_port),
             "CALLROUTER_STATE_DIR": str(self.state_dir),
             **({"CALLROUTER_LAB_CLOCK": clock} if clock else {}),
-            **{f"CALLROUTER_{name}": value for name, value in (settings or {}).items()},
         }
+        self._settings = {f"CALLROUTER_{name}": value for name, value in (settings or {}).items()}
 
     @property
     def environment(self) -> dict[str, str]:
         """What the daemon's own commands need to find the same things."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CALLROUTER_")}
-        database = {"CALLROUTER_DATABASE_URL": self.database_url} if self.database_url else {}
-        return {**inherited, **database, **self._environment}
+        access = self._asterisk.ari
+        return {
+            **inherited,
+            "CALLROUTER_ARI_URL": access.server_url,
+            "CALLROUTER_ARI_USER": access.user,
+            "CALLROUTER_ARI_PASSWORD": access.password,
+            "CALLROUTER_ARI_SOUNDS_DIR": str(self._asterisk.sounds_dir / "callrouter"),
+            **self._own,
+            **({"CALLROUTER_DATABASE_URL": self.database_url} if self.database_url else {}),
+            **self._settings,
+        }
 
     @property
     def pid(self) -> int:

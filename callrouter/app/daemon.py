@@ -24,8 +24,9 @@ from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
 from callrouter.core import facts
+from callrouter.core.conditions import QueueState
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import SiteName
+from callrouter.core.ids import QueueName, SiteName
 from callrouter.errors import JournalError
 from callrouter.runtime.call_ids import new_call_id
 from callrouter.runtime.clock import SteadyClock
@@ -100,7 +101,7 @@ async def _daemon(
         dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
         fleet.inbox = dispatcher
         await _remember(dispatcher, journal)
-        writer = CdrWriter(journal, settings.database_url) if settings.database_url else None
+        writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
         if writer is None:
             log.warning("database.none", remedy="set CALLROUTER_DATABASE_URL; until then CDRs stay in the journal")
         agi = AgiServer(
@@ -187,7 +188,12 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
 
 
 def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
-    return dict(route(request, dispatcher.exchange.rulebook, clock.now, site))
+    exchange = dispatcher.exchange
+
+    def queues(name: QueueName) -> QueueState:
+        return exchange.conduct.queue_state(name, clock.now())
+
+    return dict(route(request, exchange.rulebook, clock.now, site, queues))
 
 
 def _peer(site: SiteSettings) -> Peer:

@@ -1,5 +1,6 @@
 """From the sound model to the rulebook; what one part says of another is checked here."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date
 from pathlib import Path as FilePath
@@ -10,7 +11,8 @@ from callrouter.config.problems import Path
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
-from callrouter.core.routing import Ruleset
+from callrouter.core.plan import EnterQueue, walk
+from callrouter.core.routing import Route, Ruleset
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec
 
 
@@ -24,7 +26,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     routes = compile_routes(context)
     queues = _queues(context)
     agents = _agents(context)
-    _check_staff(context)
+    _check_staff(context, routes)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -79,21 +81,16 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
     return agents
 
 
-def _check_staff(context: Context) -> None:
+def _check_staff(context: Context, routes: Sequence[Route]) -> None:
     """A queue that callers are sent to needs someone to answer; what nobody is sent to is probably a slip."""
-    routes, plans = context.model.routes, context.model.plans
-    used_plans = {route.plan for route in routes if route.plan is not None}
-    done = [*(route.do or [] for route in routes), *(plans[name] for name in used_plans if name in plans)]
-    used = {step.queue for steps in done for step in steps}
+    used = {step.queue for route in routes for step in walk(route.plan) if isinstance(step, EnterQueue)}
     served = {queue for agent in context.model.agents.values() for queue in agent.queues}
-    for name in plans:
-        if name not in used_plans and context.whole("routes"):
-            context.warn(("plans", name), f'no route does the plan "{name}"', "use it, or take it out", key=True)
+    is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
     for name in context.model.queues:
         if name in used and name not in served and context.whole("agents"):
             remedy = "name it in an agent's queues"
             context.error(("queues", name), f'no agent serves the queue "{name}"', remedy, key=True)
-        if name not in used and context.whole("routes", "plans"):
+        if name not in used and is_whole:
             context.warn(("queues", name), f'no route leads to the queue "{name}"', "use it, or take it out", key=True)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchem
 from pydantic_core import CoreSchema
 
 from callrouter.config.scalars import (
+    Compared,
     Day,
     Names,
     Seconds,
@@ -18,11 +19,13 @@ from callrouter.config.scalars import (
     Whole,
     one_or_many,
     parse_closed_on,
+    parse_count,
     parse_hours,
+    parse_wait,
     parse_window,
 )
 from callrouter.core.calendars import Days, Hours, Window
-from callrouter.core.decision import CallerKind
+from callrouter.core.inbound import CallerKind
 from callrouter.core.rulebook import WaitingSound
 
 
@@ -65,7 +68,13 @@ def _endpoint(value: object) -> object:
     raise ValueError(f'"{value}" is not an endpoint; write what Asterisk dials, such as PJSIP/201')
 
 
+def _reference(value: object) -> object:
+    """A name, or ``$parameter`` of the plan in which this stands."""
+    return value if isinstance(value, str) and value[:1] == "$" and _name(value[1:]) else _name(value)
+
+
 Name = Annotated[str, BeforeValidator(_name)]
+Reference = Annotated[str, BeforeValidator(_reference)]
 Port = Annotated[int, BeforeValidator(_port)]
 
 
@@ -176,6 +185,8 @@ class Region(Section):
     """Dialled numbers that mean this region."""
     trunks: Names = Field(default=[])
     """Trunk groups whose calls come from here."""
+    diversion: Names = Field(default=[])
+    """Numbers from which calls are diverted to us that come from here."""
 
 
 class Numbering(Section):
@@ -341,6 +352,26 @@ def _member(value: object, kinds: type[WaitingSound] | type[CallerKind]) -> obje
 Kind = Annotated[CallerKind, BeforeValidator(lambda value: _member(value, CallerKind))]
 
 
+class QueueWhen(Section):
+    """``queue:`` in conditions: how a queue stands at this moment. A comparison is ``< 1``, ``>= 10``, ``> 5 min``."""
+
+    name: Name
+    agents: Annotated[Compared, BeforeValidator(parse_count)] | None = None
+    """Counselors who serve it."""
+    available: Annotated[Compared, BeforeValidator(parse_count)] | None = None
+    """Those of them who could take a call now."""
+    waiting: Annotated[Compared, BeforeValidator(parse_count)] | None = None
+    """Callers who wait."""
+    longest_wait: Annotated[Compared, BeforeValidator(parse_wait)] | None = None
+    """How long the first of them has waited."""
+
+    @model_validator(mode="after")
+    def _compares(self) -> "QueueWhen":
+        if all(value is None for value in (self.agents, self.available, self.waiting, self.longest_wait)):
+            raise ValueError("nothing is asked of the queue; write agents, available, waiting or longest_wait")
+        return self
+
+
 class When(Section):
     """Conditions; all must hold. A list means any of its members."""
 
@@ -350,7 +381,12 @@ class When(Section):
     tenant: Names | None = None
     calendar: Names | None = None
     caller: Annotated[list[Kind], BeforeValidator(one_or_many)] | None = None
+    caller_list: Names | None = None
+    """Lists of ``caller_lists:`` in which the caller's number stands."""
     topic: Names | None = None
+    language: Names | None = None
+    """As the channel has it (``ko``, ``en``), or as a menu set it."""
+    queue: QueueWhen | None = None
     trunk: Names | None = None
     """Trunk groups, or PJSIP endpoints."""
     unless: "When | None" = Field(default=None, alias="not")
@@ -367,12 +403,112 @@ class When(Section):
         return self
 
 
+class Plan(Section):
+    """A plan under ``plans:``; a list stands for ``do:``."""
+
+    parameters: Names = Field(default=[])
+    """Names that stand as ``$name`` in its steps, and are given with ``with:`` where the plan is used."""
+    do: "Steps"
+
+
+class Use(Section):
+    """How it goes on: with steps (a list stands for ``do:``), or with a plan of ``plans:`` (a name stands for it)."""
+
+    do: "Steps | None" = None
+    plan: Reference | None = None
+    arguments: dict[Name, Reference] = Field(default={}, alias="with")
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> "Use":
+        if self.do is not None and self.plan is not None:
+            raise ValueError("this goes on in two ways; write either do: with steps, or plan: with a name")
+        if self.arguments and self.plan is None:
+            raise ValueError("with: belongs to a plan; write plan:, or take it out")
+        return self
+
+
+class Choice(Use):
+    """What a key of a menu means: what is then known of the call, and how it goes on (left out: the next step)."""
+
+    topic: Name | None = None
+    region: Name | None = None
+    language: Text | None = None
+
+
+def _use(value: object) -> object:
+    if isinstance(value, list):
+        return {"do": value}
+    return {"plan": value} if isinstance(value, str) else value
+
+
+def _plan(value: object) -> object:
+    """A list of steps, or a mapping with parameters."""
+    if isinstance(value, list | dict):
+        return _use(value)
+    raise ValueError("this is no plan; write its steps with - before each")
+
+
+def _choice(value: object) -> object:
+    """``next`` goes on with the next step."""
+    return {} if value == "next" else _use(value)
+
+
+def _key(value: object) -> object:
+    if isinstance(value, str) and len(value) == 1 and value in "0123456789*#":
+        return value
+    raise ValueError(f'"{value}" is not a key of a telephone; write one of 0 to 9, * or #')
+
+
+Key = Annotated[str, BeforeValidator(_key)]
+Branch = Annotated[Use, BeforeValidator(_use)]
+Answer = Annotated[Choice, BeforeValidator(_choice)]
+
+_VERBS = ("announce", "menu", "queue", "if", "plan", "route", "dialplan", "hangup")
+_BELONGS = {
+    "keys": "menu",
+    "default": "menu",
+    "timeout": "menu",
+    "tries": "menu",
+    "invalid": "menu",
+    "max_wait": "queue",
+    "then": "if",
+    "otherwise": "if",
+    "arguments": "plan",
+}
+"""Keys of a step that mean something with one verb only."""
+
+_A_STEP = {"menu": "a menu", "queue": "a queue", "if": "if:", "plan": "plan:"}
+
+
 class Step(Section):
     """One step of a plan: exactly one of its verbs."""
 
-    announce: Name | None = None
+    announce: Reference | None = None
     """Answer, and play this prompt."""
-    queue: Name | None = None
+    menu: Reference | None = None
+    """Answer, play this prompt, and wait for a key."""
+    keys: dict[Key, Answer] | None = None
+    """For ``menu``: what each key means."""
+    default: Answer | None = None
+    """For ``menu``: what happens to who presses no key that means something."""
+    timeout: Seconds | None = None
+    """For ``menu``: how long to wait for a key after the prompt. Default: 5 s"""
+    tries: Whole | None = None
+    """For ``menu``: how often the prompt is played in all. Default: 3"""
+    invalid: Reference | None = None
+    """For ``menu``: a prompt that is played before it after a key that means nothing."""
+    condition: When | None = Field(default=None, alias="if")
+    """Ask once more, at this moment."""
+    then: Branch | None = None
+    """For ``if``: how it goes on when all conditions hold. Left out: with the next step"""
+    otherwise: Branch | None = Field(default=None, alias="else")
+    plan: Reference | None = None
+    """Go on with a plan of ``plans:``."""
+    arguments: dict[Name, Reference] = Field(default={}, alias="with")
+    """For ``plan``: its parameters."""
+    route: Literal["again"] | None = None
+    """Decide anew by the routes, with what menus have found out."""
+    queue: Reference | None = None
     """Wait here until a counselor answers."""
     max_wait: Seconds | None = None
     """For ``queue``: how long at most."""
@@ -382,15 +518,30 @@ class Step(Section):
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
-        verbs = [verb for verb in ("announce", "queue", "dialplan", "hangup") if getattr(self, verb) is not None]
+        verbs = [verb for verb in _VERBS if getattr(self, "condition" if verb == "if" else verb) is not None]
         if len(verbs) != 1:
             count = " and ".join(verbs) if verbs else "nothing"
-            raise ValueError(f"a step does one thing, this one {count}; write announce, queue, dialplan or hangup")
-        if self.max_wait is not None and self.queue is None:
-            raise ValueError("max_wait belongs to a queue; take it out")
+            known = f"{', '.join(_VERBS[:-1])} or {_VERBS[-1]}"
+            raise ValueError(f"a step does one thing, this one {count}; write {known}")
+        for name, verb in _BELONGS.items():
+            if verb not in verbs and getattr(self, name) not in (None, {}):
+                key = type(self).model_fields[name].alias or name
+                raise ValueError(f"{key} belongs to {_A_STEP.get(verb, verb)}; take it out")
+        if self.menu is not None:
+            self._check_menu()
+        if self.condition is not None and self.then is None and self.otherwise is None:
+            raise ValueError("the question changes nothing; write then:, else:, or both")
         if self.dialplan is not None and len([part for part in self.dialplan.split(",") if part.strip()]) != 2:
             raise ValueError(f'"{self.dialplan}" is no place in the dialplan; write context,extension')
         return self
+
+    def _check_menu(self) -> None:
+        if not self.keys:
+            raise ValueError("the menu has no keys; write keys: with what each of them means")
+        if self.default is None:
+            raise ValueError("the menu has no default; say with default: what becomes of who presses no key")
+        if self.tries == 0:
+            raise ValueError("a menu that is never played asks nothing; write tries: 1 or more")
 
 
 def _step(value: object) -> object:
@@ -413,11 +564,15 @@ class Route(Section):
     do: Steps | None = None
     plan: Name | None = None
     """A plan of ``plans:`` instead of ``do:``."""
+    arguments: dict[Name, Name] = Field(default={}, alias="with")
+    """For ``plan``: its parameters."""
 
     @model_validator(mode="after")
     def _one_plan(self) -> "Route":
         if (self.do is None) == (self.plan is None):
             raise ValueError("a route does one plan; write either do: with steps, or plan: with a name")
+        if self.arguments and self.plan is None:
+            raise ValueError("with: belongs to a plan; write plan:, or take it out")
         return self
 
 
@@ -449,5 +604,7 @@ class Model(Section):
     agents: dict[Name, Agent]
     trunks: dict[Name, Trunk] = Field(default={})
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(_prompt)]]
-    plans: dict[Name, Steps] = Field(default={})
+    caller_lists: dict[Name, Names] = Field(default={})
+    """Callers by number; with a * at the end, what numbers begin with."""
+    plans: dict[Name, Annotated[Plan, BeforeValidator(_plan)]] = Field(default={})
     routes: list[Route]

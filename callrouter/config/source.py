@@ -29,7 +29,11 @@ class Document:
     """A file could not be read; nothing should be concluded from what is missing."""
 
     def place(self, path: Path, *, key: bool = False) -> Place:
-        """Where the value at ``path`` (or its key) stands; for a path that is not there, its nearest ancestor."""
+        """Where the value at ``path`` (or its key) stands; for a path that is not there, its nearest ancestor.
+
+        Where steps are written as a list that stands for ``do:``, that word of the path is left out.
+        """
+        path = self._as_written(path)
         if key and path in self.key_places:
             return self.key_places[path]
         for length in range(len(path), 0, -1):
@@ -37,6 +41,26 @@ class Document:
             if found is not None:
                 return found
         return Place("callrouter.yaml")
+
+    def _as_written(self, path: Path) -> Path:
+        written: Path = ()
+        for part in path:
+            if part == "do" and (*written, part) not in self.places and (*written, 0) in self.places:
+                continue
+            written = (*written, part)
+        return written
+
+    def at(self, path: Path) -> Tree:
+        """What is written at ``path``; None if nothing is."""
+        tree: Tree = dict(self.sections)
+        for part in path:
+            if isinstance(tree, dict):
+                tree = tree.get(str(part))
+            elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
+                tree = tree[part]
+            else:
+                return None
+        return tree
 
 
 def read(directory: FilePath, problems: Problems) -> Document:

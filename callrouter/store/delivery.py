@@ -7,9 +7,10 @@ ignores because the call's id is there already.
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import asyncpg
@@ -83,18 +84,29 @@ class DatabaseHealth:
     last_error: str | None
     """Why it is not connected; None while it is."""
     since: datetime
-    """When ``connected`` last changed."""
+    """When ``connected`` last changed, by the daemon's clock."""
 
 
 class CdrWriter:
-    """Delivers CDRs as a task: ``run()`` until cancelled. Migrates the schema whenever it connects."""
+    """Delivers CDRs as a task: ``run()`` until cancelled. Migrates the schema whenever it connects.
 
-    def __init__(self, outbox: Outbox, url: str, limits: DeliveryLimits | None = None) -> None:
+    ``now`` is the daemon's clock, this machine's unless given.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        url: str,
+        limits: DeliveryLimits | None = None,
+        *,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
         self._outbox = outbox
         self._url = url
         self._limits = limits or DeliveryLimits()
+        self._now = now or partial(datetime.now, UTC)
         self._connected = False
-        self._since = datetime.now(UTC)
+        self._since = self._now()
         self._backlog = 0
         self._delivered = 0
         self._set_aside = 0
@@ -204,7 +216,7 @@ class CdrWriter:
         elif error != self._last_error:
             log.debug("database.still_unavailable", error=error)
         if self._connected:
-            self._since = datetime.now(UTC)
+            self._since = self._now()
         self._connected = False
         self._last_error = error
         try:
@@ -217,4 +229,4 @@ class CdrWriter:
             log.info("database.available", backlog=self._backlog)
             self._connected = True
             self._last_error = None
-            self._since = datetime.now(UTC)
+            self._since = self._now()

@@ -40,8 +40,8 @@ class JournalLimits:
     facts: int = 100_000
     """Waiting records beyond which new facts are dropped. CDRs have half as much again."""
     bytes: int = 128 * 1024 * 1024
-    linger_s: float = 0.01
-    """How long a record may wait for others to share its commit. A ``flush`` does not wait."""
+    linger_s: float = 0.05
+    """How long, after a commit, the records that come next wait for one another. A ``flush`` does not wait."""
     answer_s: float = 30.0
     """How long a question to the journal may take."""
     close_s: float = 5.0

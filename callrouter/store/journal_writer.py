@@ -87,6 +87,8 @@ class JournalWriter:
         self._linger_s = linger_s
         self._on_change = on_change
         self._hurry = threading.Event()
+        self._rested_at = 0.0
+        """Until then (monotonic), records wait for one another."""
         self._give_up_at: float | None = None
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
@@ -108,10 +110,11 @@ class JournalWriter:
             self.opened.set()
             while self.fatal is None and (self._give_up_at is None or self.pending):
                 self.wake.wait()
-                self._hurry.wait(self._linger_s)
+                self._hurry.wait(max(0.0, self._rested_at - time.monotonic()))
                 self.wake.clear()
                 self._hurry.clear()
                 self._drain()
+                self._rested_at = time.monotonic() + self._linger_s
         except Exception as exc:
             log.exception("journal.defect", path=str(self.path))
             self.fatal = JournalError(f"{self.path}: the writer failed: {exc!r}")

@@ -1,12 +1,15 @@
 """What the daemon tells of its rules."""
 
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from callrouter.app.status import holidays_end_days
 from callrouter.config import load
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
+from callrouter.core.decision import Decision
+from callrouter.core.inbound import CallFacts
 
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
 TEXT = """
@@ -30,7 +33,12 @@ def test_it_tells_how_long_the_holidays_of_each_calendar_are_known(tmp_path: Pat
 
 def test_a_router_without_calendars_tells_of_none() -> None:
     class Switchboard:
-        def decide(self, facts: CallFacts, at: datetime) -> Decision:
+        def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+            raise NotImplementedError
+
+        def ask(
+            self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+        ) -> Finding:
             raise NotImplementedError
 
     assert holidays_end_days(Switchboard(), datetime(2026, 12, 1, tzinfo=UTC)) == {}

@@ -1,6 +1,7 @@
 """``callrouter check`` and ``callrouter explain``."""
 
 import json
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from callrouter.cli import main
 from callrouter.config import load
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts
 
 SAMPLE = Path(__file__).parents[2] / "config"
 BAD = Path(__file__).parents[1] / "bad_config"
@@ -110,6 +111,78 @@ def test_explain_gives_the_stated_keys_to_programs() -> None:
 
 def test_explain_without_a_time_takes_now() -> None:
     assert run("explain", "--config", str(SAMPLE)).exit_code == 0
+
+
+MENU = """\
+routes:
+  - id: busy
+    when: {queue: {name: changwon, waiting: ">= 10", longest_wait: "> 1 min"}}
+    do: [{hangup: busy}]
+  - id: menu
+    when: {language: en, not: {caller: [foreign, anonymous]}}
+    do:
+      - menu: welcome
+        keys: {1: {topic: passport, region: gimhae, do: [{queue: changwon}]}, 2: {language: ko, do: [{route: again}]}}
+        default: next
+      - if: {not: {queue: {name: changwon, agents: "< 1"}, calendar: weekday-day}}
+        then: [{queue: gyeongnam}]
+      - dialplan: office,200
+"""
+
+
+@pytest.fixture
+def with_menu(tmp_path: Path) -> str:
+    folder = shutil.copytree(SAMPLE, tmp_path / "config")
+    routes = folder / "routes.yaml"
+    routes.write_text(routes.read_text(encoding="utf-8").replace("routes:\n", MENU, 1), encoding="utf-8")
+    return str(folder)
+
+
+def test_explain_shows_what_a_menu_and_a_question_may_lead_to(with_menu: str) -> None:
+    asked = ("explain", "--config", with_menu, "--language", "en", "--from", "0552251234", "--at", "2026-11-24T10:00")
+    text = run(*asked).stdout
+    assert text.partition("plan      menu\n")[2].splitlines()[:14] == [
+        "  1. menu welcome, 3 times, 5 s for a key",
+        "     1, topic passport, region gimhae:",
+        "       1. wait in queue changwon",
+        "     2, language ko:",
+        "       1. decide again by the routes",
+        "     default: next step",
+        "  2. if not (queue changwon: agents < 1 and calendar weekday-day)",
+        "     then:",
+        "       1. wait in queue gyeongnam",
+        "     else: next step",
+        "  3. go on in the dialplan at office,200",
+    ]
+    menu, question, _ = json.loads(run(*asked, "--json").stdout)["steps"]
+    assert menu["keys"]["1"] == {
+        "topic": "passport",
+        "region": "gimhae",
+        "do": [{"queue": "changwon", "max_wait_s": None}],
+    }
+    assert menu["keys"]["2"]["do"] == [{"route": "again"}]
+    assert menu["default"] == {}
+    assert (question["then"], question["else"]) == ([{"queue": "gyeongnam", "max_wait_s": None}], None)
+
+
+def test_explain_takes_a_queues_state_as_told(with_menu: str) -> None:
+    asked = ("explain", "--config", with_menu, "--json", "--queue", "changwon:waiting=10,longest_wait=61")
+    assert json.loads(run(*asked).stdout)["rule"] == "busy"
+    assert json.loads(run(*asked[:-1], "changwon:waiting=10,longest_wait=60").stdout)["rule"] != "busy"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("chagnwon:waiting=1", "unknown queue 'chagnwon'; did you mean \"changwon\"?"),
+        ("changwon:waitin=1", "'changwon:waitin=1' is not understood; write changwon:waiting=10,longest_wait=90"),
+        ("changwon", "'changwon' is not understood; write changwon:waiting=10,longest_wait=90"),
+    ],
+)
+def test_explain_says_how_a_queues_state_is_written(written: str, said: str) -> None:
+    result = run("explain", "--config", str(SAMPLE), "--queue", written)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
 
 
 def test_explain_says_how_a_time_is_written() -> None:

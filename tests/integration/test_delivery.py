@@ -3,6 +3,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,13 @@ async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
             assert await journal.flush()
         await _until(lambda: writer.health.delivered == 6)
     assert trips == [1, 5]
+
+
+async def test_since_when_the_database_is_there_is_told_by_the_daemons_clock(journal: Journal, database: str) -> None:
+    moment = datetime(2026, 11, 25, tzinfo=UTC)
+    async with _running(CdrWriter(journal, database, QUICK, now=lambda: moment)) as writer:
+        assert await writer.drain(10)
+        assert writer.health.since == moment
 
 
 async def test_an_empty_database_is_migrated_when_it_is_first_reached(journal: Journal, empty_database: str) -> None:

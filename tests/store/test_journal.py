@@ -51,6 +51,17 @@ async def test_facts_of_open_calls_come_back_in_order_after_a_restart(path: Path
     assert abs(calls[CALL][0].at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+async def test_a_record_is_committed_at_once_and_those_that_follow_share_the_next_commit(path: Path) -> None:
+    async with Journal(path, limits=JournalLimits(linger_s=60.0)) as journal:
+        journal.append_facts(CALL, "step", b"first")
+        await _until(lambda: journal.health.written == 1)
+        for _ in range(5):
+            journal.append_facts(CALL, "step", b"next")
+            await asyncio.sleep(0.01)
+        assert await journal.flush()
+        assert (journal.health.written, journal.health.commits) == (6, 2)
+
+
 async def test_a_finished_call_is_no_longer_open_and_its_cdr_waits(path: Path) -> None:
     cdr = cdrs.handled(call_id=CALL)
     async with Journal(path) as journal:

@@ -1,4 +1,4 @@
-"""The examples for admins do what the page shows: the files are loaded, the commands run, their output compared.
+"""The examples do what the pages show: the files are loaded, the commands run, their output compared.
 
 A block ``yaml FILE`` is a whole file, beside the sample's or in place of one; ``yaml FILE before TEXT`` goes before the
 line with that text, ``yaml FILE instead of TEXT`` in place of that line and what is indented below it. Each chapter
@@ -19,8 +19,12 @@ from callrouter.config import load
 from tests.docs.markdown import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "admin.md"
-CHAPTERS = {chapter: tuple(found) for chapter, found in groupby(blocks(PAGE), key=lambda block: block.chapter)}
-TRIED = [chapter for chapter, found in CHAPTERS.items() if any(block.info == "console" for block in found)]
+CHAPTERS = {
+    key: tuple(found)
+    for page in (ROOT / "README.md", PAGE)
+    for key, found in groupby(blocks(page), key=lambda block: (block.page.name, block.chapter))
+}
+TRIED = [key for key, found in CHAPTERS.items() if any(block.info == "console" for block in found)]
 PLACE = re.compile(r"yaml (?P<file>\S+)(?: (?P<how>before|instead of) (?P<anchor>.+))?")
 SECRETS = {"CALLROUTER_ARI_PASSWORD": "x"}
 
@@ -57,8 +61,10 @@ def lasting(output: str, folder: Path) -> str:
     return re.sub(r"\b((?:routes|regions|calendars)\.yaml):\d+", r"\1:…", output)
 
 
-@pytest.mark.parametrize("chapter", TRIED)
-def test_each_command_prints_what_the_page_shows(chapter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("chapter", TRIED, ids=" ".join)
+def test_each_command_prints_what_the_page_shows(
+    chapter: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     folder = shutil.copytree(ROOT / "config", tmp_path / "callrouter")
