@@ -237,10 +237,8 @@ class Holidays(Section):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Dates stand next to the other keys."""
         described = handler.resolve_ref_schema(handler(schema))
-        dates = described["properties"].pop(DATES)
-        described["patternProperties"] = {
-            "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": {"type": "string", "description": dates.get("description", "")}
-        }
+        del described["properties"][DATES]
+        described["patternProperties"] = {"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": {"type": "string"}}
         return described
 
     @model_validator(mode="after")

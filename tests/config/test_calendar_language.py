@@ -1,5 +1,6 @@
 """What may be written of calendars and holidays, and what it means."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callrouter.config.load import examine
+from callrouter.config.model import Model
 from callrouter.core.calendars import Calendar, Note
 from callrouter.core.ids import CalendarName
 from callrouter.core.routing import Ruleset
@@ -226,12 +228,36 @@ calendars:
         monkeypatch.setattr("callrouter.config.today.now", lambda: datetime(2026, 11, 24, 15, 0, tzinfo=UTC))
         assert "ended on 2026-11-24, 1 day ago" in "".join(examined(self.text)[1])
 
+    def test_may_end_where_the_package_does(self, examined: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("callrouter.config.today.now", lambda: datetime(2100, 11, 24, tzinfo=UTC))
+        text = """\
+holidays: {public: {country: KR}, open: {2026-12-25: no}}
+calendars:
+  day: {open: daily 09:00-18:00, closed_on: [public, open]}
+  night: {open: daily 18:00-22:00}
+"""
+        calendars, warnings = examined(text)
+        assert calendars["day"].holidays_end == date(2100, 12, 31)
+        assert warnings == [
+            'calendars.yaml:1:30: the holidays "public", of day, end on 2100-12-31, in 37 days;'
+            " install a newer holidays package, or write the dates themselves"
+        ]
+
     def test_do_not_trouble_a_machine_whose_clock_has_lost_its_date(
         self, examined: Examine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("callrouter.config.today.now", lambda: datetime(1970, 1, 1, tzinfo=UTC))
         calendars, _ = examined(self.text)
         assert list(calendars["day"].schedule.notes(date(2026, 12, 25))) == [Note("기독탄신일")]
+
+
+def test_editors_are_told_that_dates_stand_beside_the_other_keys_of_a_set() -> None:
+    schema = Model.model_json_schema()["$defs"]["Holidays"]
+    assert [*schema["properties"]] == ["country", "language", "until"]
+    (pattern,) = schema["patternProperties"]
+    assert re.search(pattern, "2026-12-25")
+    assert not re.search(pattern, "country")
+    assert schema["additionalProperties"] is False
 
 
 def test_the_calendar_of_a_part_is_told(examined: Examine) -> None:
