@@ -19,15 +19,17 @@ class LocalDay:
     end: datetime
     change: datetime | None
     """The instant, to the second, at which the clock is changed; None on most days."""
-    shift: timedelta = timedelta()
+    shift: timedelta
     """By how much: positive when it goes forward."""
+    even: bool
+    """Whether the clock starts at 00:00 and is not changed, as on most days."""
 
     def instants(self, minute: int) -> tuple[datetime, ...]:
         """When the clock shows that minute: once, or twice in an hour that comes twice; when it jumps if it never does.
 
         ``minute`` counts from midnight.
         """
-        if self.change is None:
+        if self.even:
             return (self.start + timedelta(minutes=minute),)
         first = datetime.combine(self.day, time(minute // 60, minute % 60), self.zone)
         second = first.replace(fold=1)
@@ -46,7 +48,8 @@ def local_day(day: date, zone: ZoneInfo) -> LocalDay:
     if change is not None:
         # What is left when the instants are taken from what the clock shows at them.
         shift = _wall(change, zone) - _wall(start, zone) - (change - start)
-    return LocalDay(day, zone, start, end, change, shift)
+    even = change is None and _wall(start, zone).time() == time()
+    return LocalDay(day, zone, start, end, change, shift, even)
 
 
 def _wall(instant: datetime, zone: ZoneInfo) -> datetime:

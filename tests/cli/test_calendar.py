@@ -30,6 +30,7 @@ calendars:
   night: {open: mon-fri 18:00-09:00, closed_on: public}
   both: {union: [day, night]}
   always: {open: daily 00:00-24:00}
+  late: {open: daily 18:00-24:00}
   berlin: {open: daily 00:00-24:00, closed: daily 02:15-02:45, zone: Europe/Berlin}
 """
 NOW = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
@@ -94,6 +95,10 @@ def test_a_day_without_an_end_is_said_to_be_whole(folder: Path) -> None:
     assert run(folder, "always", "--days", "1").stdout.splitlines()[1] == "Tue 2026-11-24  all day"
 
 
+def test_the_end_of_a_day_is_twenty_four_hundred(folder: Path) -> None:
+    assert run(folder, "late", "--days", "1").stdout.splitlines()[1] == "Tue 2026-11-24  18:00-24:00"
+
+
 def test_the_nights_on_which_clocks_change_are_marked(folder: Path) -> None:
     spring = run(folder, "berlin", "--from", "2027-03-28", "--days", "1").stdout.splitlines()
     assert spring == ["berlin          Europe/Berlin", "Sun 2027-03-28  all day        clock goes forward by 60 min"]
@@ -119,6 +124,7 @@ def test_without_a_name_all_are_listed_as_they_are_now(folder: Path) -> None:
         ["night", "closed: opens 18:00, in 7 h 30 min", "2027-12-31"],
         ["both", "open until 12:00, for 1 h 30 min", "2027-12-31"],
         ["always", "open, and stays so", "-"],
+        ["late", "closed: opens 18:00, in 7 h 30 min", "-"],
         ["berlin", "closed: opens 02:45, in 15 min", "-"],
     ]
 

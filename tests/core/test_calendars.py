@@ -31,6 +31,9 @@ SEOUL = ZoneInfo("Asia/Seoul")
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
+SANTIAGO = ZoneInfo("America/Santiago")
+"""Where clocks change at midnight."""
+ZONES = (SEOUL, BERLIN, NEW_YORK, LORD_HOWE, SANTIAGO)
 DAILY = frozenset(range(7))
 WEEKDAYS = frozenset(range(5))
 
@@ -271,10 +274,17 @@ class TestWhereClocksChangeByHalfAnHour:
 
 def test_a_zone_that_changes_its_clock_at_midnight_is_right_too() -> None:
     # Chile, 2026-09-06: 00:00 becomes 01:00.
-    zone = ZoneInfo("America/Santiago")
+    zone = SANTIAGO
     calendar = weekly("00:30", "02:00", DAILY, zone)
-    change = calendar.next_change(at("2026-09-05T23:00", zone))
-    assert change == at("2026-09-06T01:00", zone)
+    jump = at("2026-09-06T01:00", zone)
+    assert calendar.next_change(at("2026-09-05T23:00", zone)) == jump
+    before, after = (list(calendar.stretches(date(2026, 9, day))) for day in (5, 6))
+    assert [(one.end - one.start, one.is_open) for one in before[-2:]] == [
+        (timedelta(minutes=90), True),
+        (timedelta(hours=22), False),
+    ]
+    assert before[-1].end == after[0].start == jump
+    assert (after[0].is_open, after[0].end - jump) == (True, timedelta(hours=1))
 
 
 def month(*weeks: int, days: frozenset[int] = frozenset({5}), start: str = "09:00", end: str = "13:00") -> Window:
@@ -410,8 +420,23 @@ def test_calendars_of_different_zones_are_not_combined() -> None:
         Combined()
 
 
-instants = st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-zones = st.sampled_from([SEOUL, BERLIN, NEW_YORK, LORD_HOWE])
+changes = st.sampled_from(
+    [
+        at(f"{day}T00:00", zone)
+        for zone, *days in (
+            (BERLIN, "2026-03-29", "2026-10-25"),
+            (NEW_YORK, "2026-03-08", "2026-11-01"),
+            (LORD_HOWE, "2026-04-05", "2026-10-04"),
+            (SANTIAGO, "2026-04-04", "2026-09-06"),
+        )
+        for day in days
+    ]
+)
+"""Midnights before or at which clocks are changed."""
+instants = st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)) | st.builds(  # noqa: DTZ001
+    lambda midnight, minutes: midnight + timedelta(minutes=minutes), changes, st.integers(-600, 1800)
+)
+zones = st.sampled_from(ZONES)
 
 
 @given(st.lists(st.integers(0, 7 * 24 * 60 - 1), min_size=2, max_size=8, unique=True), zones, instants)
@@ -440,7 +465,7 @@ weeks = st.sampled_from([frozenset[int](), *map(frozenset, ([1], [2], [LAST], [1
 weekdays = st.sampled_from([DAILY, WEEKDAYS, *map(frozenset, ([0], [4], [5, 6]))])
 windows = st.builds(Window, weekdays, hour_spans, weeks)
 some_windows = st.lists(windows, max_size=3).map(tuple)
-days_of_25_to_27 = st.dates(date(2025, 1, 1), date(2027, 12, 31))
+days_of_25_to_27 = st.dates(date(2025, 1, 1), date(2027, 12, 31)) | changes.map(datetime.date)
 exceptions = st.dictionaries(
     days_of_25_to_27,
     st.builds(DayException, st.just("entry"), st.none() | st.lists(hour_spans, max_size=2).map(tuple)),
@@ -465,7 +490,7 @@ def any_calendar(zone: ZoneInfo) -> st.SearchStrategy[Calendar]:
     return part | st.builds(Calendar, st.just(CalendarName("all")), st.just(zone), combinations)
 
 
-calendars = st.one_of([any_calendar(zone) for zone in (SEOUL, BERLIN, NEW_YORK, LORD_HOWE)])
+calendars = st.one_of([any_calendar(zone) for zone in ZONES])
 
 
 def days_by_brute_force(year: int, month: int, weekday: int, which: int) -> list[date]:
@@ -525,8 +550,8 @@ def test_the_stretches_of_a_day_say_of_every_instant_what_is_decided(
     assert [one.end for one in stretches[:-1]] == [one.start for one in stretches[1:]]
     assert all(a.is_open is not b.is_open for a, b in pairwise(stretches))
     local = datetime(day.year, day.month, day.day, tzinfo=calendar.zone)
-    assert stretches[0].start == local
-    assert stretches[-1].end == local + timedelta(days=1)  # by the clock of the zone: 23 h to 25 h
+    assert stretches[0].start == local.astimezone(UTC)
+    assert stretches[-1].end == (local + timedelta(days=1)).astimezone(UTC)  # by the clock of the zone: 23 h to 25 h
     for instant in cut_points(stretches[0].start, stretches[-1].end, seconds):
         (inside,) = [one for one in stretches if one.start <= instant < one.end]
         assert inside.is_open is calendar.is_open(instant)
