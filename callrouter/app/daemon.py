@@ -76,13 +76,15 @@ async def run_daemon(loaded: Loaded, clock: SteadyClock) -> None:
     manager = ServiceManager.of_environment()
     async with _daemon(loaded, clock) as (dispatcher, status, writer):
         gc.freeze()
-        manager.ready(status.line(clock.now()))
+        manager.ready(status.line())
         log.info("daemon.ready", version=callrouter.__version__, config=loaded.rulebook.hash)
         watchdog = asyncio.create_task(manager.keep_alive(lambda: dispatcher.is_alive))
+        telling = asyncio.create_task(manager.keep_status(status.line))
         await stop.asked.wait()
         manager.stopping("draining")
         await _drain(dispatcher, loaded.settings.drain_s, stop)
         watchdog.cancel()
+        telling.cancel()
         if writer is not None:
             await writer.drain(LAST_DELIVERY_S)
     log.info("daemon.ended")

@@ -1,10 +1,10 @@
 """What the daemon tells of itself, gathered from its parts."""
 
-from dataclasses import asdict
 from datetime import datetime
 
 import callrouter
 from callrouter.agi.server import AgiServer
+from callrouter.agi.server import Outcome as AgiOutcome
 from callrouter.ari.fleet import Fleet
 from callrouter.config import Loaded
 from callrouter.core.ids import CalendarName
@@ -16,6 +16,7 @@ from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
+from callrouter.web.readiness import hindrances
 from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
 
 
@@ -63,7 +64,7 @@ class DaemonStatus:
     def health(self) -> Health:
         """How the daemon itself is."""
         inbox = self._dispatcher.inbox
-        agi = asdict(self._agi.counters)
+        agi = self._agi.counters
         return Health(
             title=self._loaded.settings.title,
             version=callrouter.__version__,
@@ -72,21 +73,26 @@ class DaemonStatus:
             sites=self._sites(),
             journal=self._journal_health(),
             database=self._database(),
-            inbox=InboxHealth(inbox.waiting, inbox.capacity),
+            inbox=InboxHealth(inbox.waiting, inbox.capacity, inbox.dropped, inbox.failures),
             dispatcher_alive=self._dispatcher.is_alive,
             draining=self._dispatcher.exchange.draining,
             replaced=self._dispatcher.stood_down,
             timezone=self._loaded.timezone,
-            agi_sessions={name: count for name, count in agi.items() if name != "open_sessions"},
-            agi_open=agi["open_sessions"],
+            agi_sessions={outcome.value: getattr(agi, outcome.value) for outcome in AgiOutcome},
+            agi_open=agi.open_sessions,
             ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
             holidays_end_days=holidays_end_days(self._dispatcher.exchange.rulebook.router, self._clock.now()),
+            ari_turned_away=self._fleet.turned_away,
+            ari_late=self._fleet.late,
+            clock_drift_s=self._clock.drift_s,
         )
 
-    def line(self, at: datetime) -> str:
-        """One line for the service manager."""
-        now = picture(self._dispatcher.exchange, at)
-        return f"{len(now.calls)} calls, sites up: {', '.join(now.sites_up) or 'none'}"
+    def line(self) -> str:
+        """One line for the service manager, which asks often: no picture is drawn for it."""
+        against = hindrances(self.health())
+        up = ", ".join(site for site, state in self._fleet.states.items() if state.up) or "none"
+        word = f"TAKES NO CALLS: {'; '.join(against)}" if against else "takes calls"
+        return f"{len(self._dispatcher.exchange.calls)} calls, sites up: {up}; {word}"
 
     def _sites(self) -> tuple[SiteHealth, ...]:
         return tuple(
@@ -96,8 +102,7 @@ class DaemonStatus:
 
     def _journal_health(self) -> JournalHealth:
         health = self._journal.health
-        alarm = health.error or ("; ".join(health.lost) if health.lost else None)
-        return JournalHealth(alarm, health.waiting, health.dropped_facts + health.dropped_cdrs)
+        return JournalHealth(health.error, health.waiting, health.dropped_facts + health.dropped_cdrs, health.lost)
 
     def _database(self) -> DatabaseHealth | None:
         if self._writer is None:

@@ -71,6 +71,16 @@ class Fleet:
             for site, session in self._sessions.items():
                 group.create_task(session.run(), name=f"ari:{site}")
 
+    @property
+    def turned_away(self) -> Mapping[SiteName, int]:
+        """Requests that were not sent because too many waited, by site."""
+        return {site: session.commands.refused for site, session in self._sessions.items()}
+
+    @property
+    def late(self) -> Mapping[SiteName, int]:
+        """Answers that came after their request had been given up, by site."""
+        return {site: session.commands.late for site, session in self._sessions.items()}
+
     # Commands.
 
     def carry_out(self, command: cmd.AriCommand) -> None:

@@ -14,7 +14,7 @@ from callrouter.cli import cdr_text
 from callrouter.cli.options import default_config, json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
-from callrouter.core.numbers import masked
+from callrouter.core.numbers import masked, parse
 from callrouter.errors import ConfigError, UnreachableError
 from callrouter.store.postgres import CdrSearch, open_archive
 
@@ -151,6 +151,9 @@ async def _find(url: str, call_id: str | None, search: CdrSearch) -> list[Cdr]:
 
 def _without_number(call: Cdr) -> Cdr:
     hidden = masked(call.caller)
-    # The trace of the decision quotes the number too.
-    explanation = call.explanation.replace(call.caller, hidden) if call.caller else call.explanation
+    number = parse(call.caller)
+    explanation = call.explanation
+    # The trace of the decision may quote the number too, in any of its forms; the longest first: one may hold another.
+    for form in sorted({call.caller, number.e164 or "", number.national, number.display}, key=len, reverse=True):
+        explanation = explanation.replace(form, hidden) if form else explanation
     return replace(call, caller=hidden, explanation=explanation)

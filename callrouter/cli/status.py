@@ -111,11 +111,13 @@ def _head(found: StatusDocument) -> str:
         f"callrouter {service.version}, rules {service.config_hash}, up {elapsed(service.started_at, found.at)}",
         f"calls since then: {totals.arrived} came in" + (f"; {ended}" if ended else ""),
         f"database: {_database(found)}",
-        f"journal: {found.journal.alarm or 'well'}",
+        f"journal: {_journal(found)}",
     ]
     lines += [f"! {text}" for text in (*found.hindrances, *found.remarks)]
     if totals.impossible_events:
         lines.append(f"! {totals.impossible_events} events did not fit their calls; see the log")
+    if totals.defects:
+        lines.append(f"! {totals.defects} calls were given up because of a defect; see the log, and report it")
     return "\n".join(map(plain, lines))
 
 
@@ -126,6 +128,13 @@ def _database(found: StatusDocument) -> str:
     word = "connected" if database.connected else "away"
     aside = f", {database.set_aside} refused" if database.set_aside else ""
     return f"{word} for {elapsed(database.since, found.at)}, {database.backlog} CDRs wait{aside}"
+
+
+def _journal(found: StatusDocument) -> str:
+    journal = found.journal
+    if journal.alarm is not None:
+        return f"takes nothing ({journal.alarm}), {journal.waiting} records wait in memory"
+    return "takes records, but some are gone" if journal.dropped or journal.lost else "well"
 
 
 def _note(site: Site) -> str:

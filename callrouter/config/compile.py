@@ -1,19 +1,21 @@
 """From the sound model to the rulebook; what one part says of another is checked here."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import date
 from pathlib import Path as FilePath
 
+from callrouter.config.contradictions import check_conditions
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
-from callrouter.config.problems import Path
+from callrouter.config.limits import check_ring_timeouts, compile_limits
+from callrouter.config.openings import check_openings
+from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import EnterQueue, walk
 from callrouter.core.routing import Route, Ruleset
-from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook, TrunkSpec
 
 
 def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rulebook | None:
@@ -23,13 +25,18 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     """
     calendars = compile_calendars(context, today)
     geography = compile_geography(context, directory)
+    check_openings(context, calendars)
     routes = compile_routes(context)
+    check_conditions(context)
     queues = _queues(context)
     agents = _agents(context)
     _check_staff(context, routes)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
+    check_ring_timeouts(context)
+    limits = compile_limits(context)
+    _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
         return None
     config_hash = context.document.hash
@@ -39,7 +46,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         queues=queues,
         agents=agents,
         trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
-        limits=_limits(context),
+        limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         fallback_context=context.model.service.fallback_context,
     )
@@ -100,12 +107,11 @@ def _check_trunks(context: Context) -> None:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
 
 
-def _limits(context: Context) -> Limits:
-    """What is written, and the core's defaults for the rest."""
-    written = context.model.limits
-    changed = {}
-    for limit in fields(Limits):
-        value = getattr(written, limit.name.removesuffix("_s"))
-        if value is not None:
-            changed[limit.name] = value
-    return Limits(**changed)
+def _check_prompts(context: Context) -> None:
+    """A sound of ours that is no prompt is spoken by nobody."""
+    prompts = context.model.prompts
+    for name, spec in prompts.items():
+        sound = (spec.media or "").removeprefix("sound:callrouter/")
+        if sound != spec.media and spec.media is not None and sound not in context.names("prompts"):
+            message = f'the sound of the prompt "{name}" is no prompt, and nothing speaks it'
+            context.warn(("prompts", name, "media"), message, nearest(sound, context.names("prompts")))

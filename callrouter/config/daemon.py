@@ -36,6 +36,11 @@ _SITE_KEYS = {
 }
 """What the environment may say of the site, where there is one only."""
 
+DEBIAN_SOUNDS = FilePath("/usr/share/asterisk/sounds")
+"""Debian's package moves Asterisk's data directory there (``astdatadir``)."""
+SOUNDS = FilePath("/var/lib/asterisk/sounds")
+"""Where Asterisk as it is built by default, FreePBX among others, looks for sounds."""
+
 ARI_PASSWORD = "CALLROUTER_ARI_PASSWORD"  # noqa: S105  # the variable's name
 
 
@@ -72,8 +77,9 @@ def compile_settings(
         if not password:
             source = f"${site.password_env}" if site.password_env else site.password_file
             missing.append(f'the ARI password of site "{name}" is not set; set it in {source}')
+        sounds = FilePath(site.sounds_dir) if site.sounds_dir else usual_sounds_dir()
         sites[SiteName(name)] = SiteSettings(
-            SiteName(name), site.title, site.ari_url, site.user, password, site.application, FilePath(site.sounds_dir)
+            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds
         )
     settings = DaemonSettings(
         title=whole.service.title,
@@ -86,6 +92,11 @@ def compile_settings(
         database_url=environ.get(whole.database.url_env) or None,
     )
     return settings, tuple(missing)
+
+
+def usual_sounds_dir() -> FilePath:
+    """The folder for announcements where none is written, by what is on this machine: Debian's Asterisk or another."""
+    return (DEBIAN_SOUNDS if DEBIAN_SOUNDS.is_dir() else SOUNDS) / "callrouter"
 
 
 def _password(context: Context, name: str, site: model.Site, directory: FilePath, environ: Mapping[str, str]) -> str:

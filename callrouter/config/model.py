@@ -28,6 +28,9 @@ from callrouter.core.calendars import Days, Hours, Window
 from callrouter.core.inbound import CallerKind
 from callrouter.core.rulebook import WaitingSound
 
+MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
+"""What a media URI of ARI may begin with."""
+
 
 class Section(BaseModel):
     """Common to all sections."""
@@ -68,6 +71,14 @@ def _endpoint(value: object) -> object:
     raise ValueError(f'"{value}" is not an endpoint; write what Asterisk dials, such as PJSIP/201')
 
 
+def _media(value: object) -> object:
+    scheme, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if colon and rest.strip() and scheme in MEDIA_SCHEMES:
+        return value
+    schemes = ", ".join(f"{scheme}:" for scheme in MEDIA_SCHEMES)
+    raise ValueError(f'"{value}" is nothing that Asterisk plays; begin it with one of: {schemes}')
+
+
 def _reference(value: object) -> object:
     """A name, or ``$parameter`` of the plan in which this stands."""
     return value if isinstance(value, str) and value[:1] == "$" and _name(value[1:]) else _name(value)
@@ -82,6 +93,7 @@ class Service(Section):
     """``service:``: the whole of it."""
 
     title: Text = "120"
+    """Name of the service, on the wall board and in ``callrouter status``."""
     fallback_context: Name = "callrouter-fallback"
     """Dialplan context that a caller goes to when the daemon cannot take him."""
     drain: Seconds = 600.0
@@ -92,15 +104,19 @@ class Site(Section):
     """One Asterisk server, under ``sites:``."""
 
     title: Text
+    """Name for people."""
     ari_url: Annotated[str, BeforeValidator(_url)] = "http://127.0.0.1:8088"
+    """Asterisk's HTTP server, without ``/ari``."""
     user: Text = "callrouter"
+    """User of Asterisk's ``ari.conf``."""
     password_env: Text | None = None
     """The environment variable that holds the ARI password."""
     password_file: Text | None = None
     """A file that holds nothing but the ARI password; relative to the configuration."""
     application: Name = "callrouter"
-    sounds_dir: Text = "/var/lib/asterisk/sounds/callrouter"
-    """Where the prompts are written; Asterisk must know it as ``callrouter/``."""
+    """The name in the dialplan's ``Stasis()``."""
+    sounds_dir: Text | None = None
+    """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
 
     @model_validator(mode="after")
     def _one_password(self) -> "Site":
@@ -113,14 +129,18 @@ class Web(Section):
     """``web:``: pages, API and metrics."""
 
     host: Text = "127.0.0.1"
+    """Address to listen on."""
     port: Port = 8080
+    """Port to listen on."""
 
 
 class Agi(Section):
     """``agi:``: the FastAGI server."""
 
     host: Text = "127.0.0.1"
+    """Address to listen on."""
     port: Port = 4573
+    """Port to listen on."""
     allow: list[Annotated[str, BeforeValidator(_network)]] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks that may ask; FastAGI knows no password."""
 
@@ -129,6 +149,7 @@ class State(Section):
     """``state:``: what must survive a restart."""
 
     dir: Text = "/var/lib/callrouter"
+    """Folder of the journal of calls and CDRs."""
 
 
 class Database(Section):
@@ -142,41 +163,57 @@ class Logging(Section):
     """``logging:``."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged: this and worse."""
     format: Literal["console", "json"] = "json"
+    """``json`` for machines, ``console`` for people."""
 
 
 class LimitsSection(Section):
-    """``limits:``: see :class:`callrouter.core.rulebook.Limits`; what is not written keeps its default."""
+    """``limits:``: what is not written keeps the default of :class:`callrouter.core.rulebook.Limits`."""
 
     max_calls: Whole | None = None
+    """More calls at once go to the dialplan's fallback."""
     announcement: Seconds | None = None
+    """An announcement that has not ended by then is taken as ended."""
     dead_man: Seconds | None = None
+    """A waiting caller goes to the dialplan's fallback this long after the daemon died."""
     connect: Seconds | None = None
+    """An answered phone that is not connected to the caller by then is given up."""
     clearing: Seconds | None = None
+    """A channel that has not ended this long after it was hung up is hung up again, then written off."""
     rest_after_no_answer: Seconds | None = None
+    """How long a counselor who did not answer is not rung again."""
     rest_after_busy: Seconds | None = None
+    """How long a counselor whose phone was busy is not rung again."""
     rest_after_rejected: Seconds | None = None
+    """How long a counselor who rejected a call is not rung again."""
     rest_after_unreachable: Seconds | None = None
+    """How long a counselor whose phone could not be reached is not rung again."""
     retry_after_congestion: Seconds | None = None
+    """How long nobody is rung over a trunk group that had no free line."""
 
 
 class Tenant(Section):
     """Whose calls they are, under ``tenants:``."""
 
     title: Text
+    """Name for people."""
 
 
 class Topic(Section):
     """What a caller wants, under ``topics:``."""
 
     title: Text
+    """Name for people."""
 
 
 class Region(Section):
     """A place that calls come from, under ``regions:``."""
 
     title: Text
+    """Shown in the counselor's display."""
     tenant: Name
+    """Whose call it is then."""
     place: Text | None = None
     """Its name in the table of exchanges."""
     prefixes: Names = Field(default=[])
@@ -195,6 +232,7 @@ class Numbering(Section):
     table: Text | None = "kr055"
     """``kr055`` is shipped; else a CSV file of the same columns, relative to the configuration."""
     default_region: Name
+    """The region of a call of which nothing else is known."""
 
 
 DATES = "YYYY-MM-DD"
@@ -237,8 +275,9 @@ class Holidays(Section):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Dates stand next to the other keys."""
         described = handler.resolve_ref_schema(handler(schema))
-        del described["properties"][DATES]
-        described["patternProperties"] = {"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": {"type": "string"}}
+        dates = described["properties"].pop(DATES)
+        pattern = dates["propertyNames"].get("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+        described["patternProperties"] = {pattern: dates["additionalProperties"]}
         return described
 
     @model_validator(mode="after")
@@ -304,28 +343,41 @@ class Queue(Section):
     """Where callers wait, under ``queues:``."""
 
     title: Text
+    """Name for people."""
     sound: Annotated[WaitingSound, BeforeValidator(lambda value: _member(value, WaitingSound))] = WaitingSound.MUSIC
+    """``music``: answered, then music on hold; ``ringback``: not answered before a counselor answers."""
     music_class: Text = "default"
+    """Class of Asterisk's ``musiconhold.conf``."""
     ring_timeout: Seconds = 20.0
+    """How long one counselor's phone rings before the next is tried."""
     wrap_up: Seconds = 10.0
+    """How long a counselor is left in peace after a call."""
 
 
 class Agent(Section):
     """A counselor, under ``agents:``."""
 
     name: Text
+    """Shown on the wall board and in reports."""
     site: Name
+    """The site that their phone is registered at."""
     endpoint: Annotated[str, BeforeValidator(_endpoint)]
+    """What Asterisk dials; over a trunk such as PJSIP/401@gimhae-hall."""
     queues: Names
+    """Whose callers they answer."""
     tenant: Name
+    """Who employs them."""
     trunk: Name | None = None
+    """The trunk group that a call to them occupies; left out: none."""
     wrap_up: Seconds | None = None
+    """Instead of the queue's."""
 
 
 class Trunk(Section):
     """A trunk group, under ``trunks:``."""
 
     title: Text | None = None
+    """Name for people."""
     channels: Whole
     """How many calls it carries at once."""
     endpoints: Names = Field(default=[])
@@ -336,7 +388,8 @@ class Prompt(Section):
     """An announcement, under ``prompts:``; a plain text stands for ``text:``."""
 
     text: Text
-    media: Text | None = None
+    """What is spoken."""
+    media: Annotated[str, BeforeValidator(_media)] | None = None
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
 
 
@@ -584,25 +637,46 @@ class Model(Section):
     """The whole configuration. Any section may stand in any file."""
 
     service: Service = Service()
+    """The service as a whole."""
     sites: dict[Name, Site]
+    """The Asterisk servers, by name."""
     web: Web = Web()
+    """Pages, API and metrics."""
     agi: Agi = Agi()
+    """FastAGI, for dialplans that only ask."""
     state: State = State()
+    """What must survive a restart."""
     database: Database = Database()
+    """PostgreSQL for the CDRs."""
     logging: Logging = Logging()
+    """What is logged, and how."""
     limits: LimitsSection = LimitsSection()
+    """Limits and rests of every call."""
     tenants: dict[Name, Tenant]
+    """Whose calls they are, by name."""
     topics: dict[Name, Topic] = Field(default={})
+    """What callers want, by name."""
     numbering: Numbering
+    """How regions are found."""
     regions: dict[Name, Region]
+    """Places that calls come from, by name."""
     timezone: Text = "Asia/Seoul"
+    """IANA name of the zone of calendars that name no other, and of times that people write."""
     holidays: dict[Name, Annotated[Holidays, BeforeValidator(_dates_apart)]] = Field(default={})
+    """Sets of dates on which calendars may stay closed, by name."""
     calendars: dict[Name, Calendar]
+    """Opening hours, by name."""
     queues: dict[Name, Queue]
+    """Where callers wait, by name."""
     agents: dict[Name, Agent]
+    """The counselors, by name; usually the extension."""
     trunks: dict[Name, Trunk] = Field(default={})
+    """Trunk groups, by name."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(_prompt)]]
+    """Announcements, by the name of their sound file."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(_plan)]] = Field(default={})
+    """Steps by name, for routes, menus and questions to use."""
     routes: list[Route]
+    """Rules in order: the first whose conditions hold takes the call; the last takes every call."""

@@ -15,11 +15,14 @@ from callrouter.core.calendars import LAST, MINUTES_A_DAY, Days, Hours, Window
 from callrouter.core.conditions import Comparison
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ \t]*([a-z]*)", re.ASCII)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
 _WEEKS = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": LAST}
 _OF_THE_MONTH = re.compile(r"(?P<weeks>(?:[0-9]+[a-z]+|last|first|second|third|fourth|fifth)[^:]*?) (?P<day>[a-z,-]+)")
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
+_BLANKS = " \t\r\n"
+"""What may stand around a value: what keyboards and variables of the environment leave there. Not what Python's own
+``strip`` takes besides: control characters and the wide space of Korean keyboards would go unseen."""
 MAX_DURATION_S = 366 * 86400.0
 
 
@@ -27,7 +30,7 @@ def parse_duration(text: object) -> float:
     """``20`` (seconds), ``20s``, ``2 min``, ``1.5 h``, ``1 min 30 s``, as seconds."""
     if not isinstance(text, str):
         raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
-    rest = text.strip().lower()
+    rest = text.strip(_BLANKS).lower()
     total, parts = 0.0, 0
     while rest:
         match = _DURATION.match(rest)
@@ -37,7 +40,7 @@ def parse_duration(text: object) -> float:
             break
         total += float(match[1]) * (_UNITS[unit] if unit else 1.0)
         parts += 1
-        rest = rest[match.end() :].strip()
+        rest = rest[match.end() :].strip(_BLANKS)
     if not parts or total > MAX_DURATION_S:
         raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
     return total
@@ -45,9 +48,9 @@ def parse_duration(text: object) -> float:
 
 def parse_whole(text: object) -> int:
     """A whole number, not negative."""
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text.strip(), re.ASCII):
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text.strip(_BLANKS), re.ASCII):
         raise _wrong("a whole number", text, "write digits only")
-    return int(text)
+    return int(text.strip(_BLANKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,9 @@ def _compared(text: object, parse: Callable[[object], float], remedy: str) -> Co
 
 def parse_date(text: object) -> date:
     """``2026-12-25``."""
-    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip(), re.ASCII):
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip(_BLANKS), re.ASCII):
         try:
-            return date.fromisoformat(text.strip())
+            return date.fromisoformat(text.strip(_BLANKS))
         except ValueError as error:
             raise _wrong("a date of the calendar", text, f"mend it ({error})") from error
     raise _wrong("a date", text, "write it as 2026-12-25")
@@ -103,7 +106,7 @@ def parse_window(text: object) -> Window:
     """``mon-fri 09:00-18:00``, ``sat,sun 10:00-14:00``, ``daily 00:00-24:00``, ``2nd,4th sat 09:00-13:00``."""
     if not isinstance(text, str):
         raise _wrong("opening hours", text, "write days and hours: mon-fri 09:00-18:00")
-    days_text, _, hours_text = text.strip().lower().rpartition(" ")
+    days_text, _, hours_text = text.strip(_BLANKS).lower().rpartition(" ")
     if _OF_THE_MONTH.fullmatch(days_text):
         monthly = _days_of_the_month(days_text)
         if monthly is None:
@@ -121,9 +124,9 @@ def parse_closed_on(text: object) -> str | Days:
     name = _written(text)
     if not isinstance(name, str):
         raise _wrong("a day", text, "write the name of a set of holidays:, or days such as 2nd sat")
-    if " " not in name.strip():
+    if " " not in name.strip(_BLANKS):
         return name
-    monthly = _days_of_the_month(name.strip().lower())
+    monthly = _days_of_the_month(name.strip(_BLANKS).lower())
     if monthly is None:
         remedy = "write 1st to 5th or last, then one day: 2nd sat; hours go under closed:"
         raise _wrong("a day of the month", text, remedy)
@@ -131,7 +134,7 @@ def parse_closed_on(text: object) -> str | Days:
 
 
 def _minutes(text: str) -> int | None:
-    match = _CLOCK.fullmatch(text.strip())
+    match = _CLOCK.fullmatch(text.strip(_BLANKS))
     if match is None:
         return None
     minutes = int(match[1]) * 60 + int(match[2])
@@ -173,8 +176,8 @@ def one_or_many(value: object) -> object:
 
 
 def _written(value: object) -> object:
-    """A text may not be empty."""
-    if value is None or value == "":
+    """A text may not be empty, nor blanks alone."""
+    if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError("nothing is written here; write a value, or take the key out")
     return value
 

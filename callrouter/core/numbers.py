@@ -14,6 +14,8 @@ import phonenumbers
 from callrouter.core.inbound import CallerKind
 
 KOREA = "82"
+HIDDEN_DIGITS = 4
+"""How many digits at a number's end tell the person, and are hidden wherever numbers are shown."""
 
 _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "private", "withheld", "unavailable", "s", "asterisk"})
 """What trunks and Asterisk write where there is no number; compared without case."""
@@ -69,14 +71,28 @@ def parse(raw: str) -> Number:
 
 
 def masked(raw: str) -> str:
-    """``raw`` for logs: the last four digits are hidden, shorter numbers wholly; what is no number says only so."""
+    """``raw`` for people: the last four digits are hidden, shorter numbers wholly; what is no number says only so."""
     number = parse(raw)
     if number.kind is CallerKind.ANONYMOUS:
         return "anonymous"
     if number.kind is CallerKind.UNKNOWN and not number.national:
         return "unreadable"
-    shown = number.display or number.national
-    return shown[:-4] + "****" if len(shown) > 4 else "****"
+    return hide_tail(number.display or number.national).rjust(HIDDEN_DIGITS, "*")
+
+
+def hide_tail(text: str) -> str:
+    """The last four digits as stars; everything else stays, separators too.
+
+    Everywhere the same digits are hidden, log, pages and records alike: two places that hid different ones would show
+    the whole number to whoever has both.
+    """
+    hidden = 0
+    shown: list[str] = []
+    for char in reversed(text):
+        hides = char.isdigit() and hidden < HIDDEN_DIGITS
+        hidden += hides
+        shown.append("*" if hides else char)
+    return "".join(reversed(shown))
 
 
 def _bare(raw: str) -> str:

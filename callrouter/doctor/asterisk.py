@@ -26,6 +26,7 @@ from callrouter.core.rulebook import AgentSpec
 from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
 from callrouter.doctor.modules import check_modules
 from callrouter.doctor.phones import check_phones, technologies
+from callrouter.doctor.sounds import KnownSound, check_prompts
 from callrouter.doctor.versions import check_version
 from callrouter.errors import AriError, AriProtocolError, UnreachableError
 
@@ -41,16 +42,23 @@ class _Module(msgspec.Struct, frozen=True):
 
 
 async def check_asterisk(
-    site: SiteSettings, agents: Sequence[AgentSpec], clock: Callable[[], float] = time.time
+    site: SiteSettings,
+    agents: Sequence[AgentSpec],
+    prompts: Sequence[str] = (),
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> list[Finding]:
-    """All findings on one site; ``agents`` are those whose phones it has. Raises nothing for what Asterisk does."""
+    """All findings on one site; ``agents`` are those whose phones it has, ``prompts`` the announcements in its folder.
+
+    Raises nothing for what Asterisk does.
+    """
     peer = Peer(site.name, site.ari_url, site.user, site.password, site.application)
     http = HttpChannel(peer)
     async with http_session(peer, websockets=1) as session, asyncio.TaskGroup() as group:
         serving = group.create_task(http.run(session))
         await asyncio.sleep(0)  # it takes requests from its first step on
         try:
-            return await _Examination(peer, agents, http, session, clock).run()
+            return await _Examination(site, peer, agents, prompts, http, session, clock).run()
         finally:
             serving.cancel()
 
@@ -58,25 +66,29 @@ async def check_asterisk(
 class _Examination:
     def __init__(
         self,
+        site: SiteSettings,
         peer: Peer,
         agents: Sequence[AgentSpec],
+        prompts: Sequence[str],
         http: HttpChannel,
         session: aiohttp.ClientSession,
         clock: Callable[[], float],
     ) -> None:
+        self._site = site
         self._peer = peer
         self._agents = agents
+        self._prompts = prompts
         self._http = http
         self._session = session
         self._clock = clock
-        self._check = f"asterisk {peer.site}"
+        self._check = f"asterisk {site.name}"
         self._scratch = f"callrouter-doctor-{secrets.token_hex(4)}"
 
     async def run(self) -> list[Finding]:
         first = await self._ask(operations.get_info())
         hindrance = self._hindrance(first)
         if hindrance is not None:
-            return [hindrance]
+            return [hindrance, *check_prompts(self._site, self._prompts)]
         checks = (
             self._version(first),
             self._rights(),
@@ -86,6 +98,7 @@ class _Examination:
             self._phones(),
             self._time(),
             self._globals(),
+            self._sounds(),
         )
         return [finding for found in await asyncio.gather(*map(self._guarded, checks)) for finding in found]
 
@@ -204,6 +217,16 @@ class _Examination:
         elif phones:
             found.append(ok(self._check, f"the fallback rings {phones}"))
         return found
+
+    async def _sounds(self) -> list[Finding]:
+        if not self._prompts:
+            return []
+        data_dir = await self._global("ASTDATADIR")
+        # Whether they were there at its start matters only where the files themselves cannot be seen.
+        reply = await self._ask(Request(Method.GET, "sounds"))
+        known = reply.read(list[KnownSound]) if reply.outcome is Outcome.DONE else []
+        names = {sound.announcement for sound in known} - {None}
+        return check_prompts(self._site, self._prompts, data_dir or "", {name for name in names if name})
 
     async def _global(self, name: str) -> str | None:
         """The variable's value, empty if it is not set; None if Asterisk does not tell."""

@@ -12,7 +12,7 @@ from callrouter.doctor.asterisk import check_asterisk
 from callrouter.doctor.console import INBOUND, check_console
 from callrouter.doctor.database import check_database
 from callrouter.doctor.finding import Finding, error, ok, warning
-from callrouter.doctor.machine import check_files, check_journal_folder, check_port, check_prompts, check_time
+from callrouter.doctor.machine import check_files, check_journal_folder, check_port, check_time
 from callrouter.errors import UnreachableError
 from callrouter.web.client import fetch_status, web_url
 
@@ -57,9 +57,8 @@ async def _site(site: SiteSettings, loaded: Loaded) -> list[Finding]:
     agents = [agent for agent in book.agents.values() if agent.site == site.name]
     music = {queue.music_class for queue in book.queues.values()}
     spoken = [str(name) for name in loaded.prompts if name not in book.prompts]
-    found = await check_asterisk(site, agents)
-    found += await check_console(site, (INBOUND, book.fallback_context), music)
-    return found + check_prompts(site, spoken)
+    found = await check_asterisk(site, agents, spoken)
+    return found + await check_console(site, (INBOUND, book.fallback_context), music)
 
 
 async def _listening(settings: DaemonSettings) -> list[Finding]:

@@ -36,9 +36,16 @@ How an Asterisk that you have takes callrouter in
        password=A-LONG-RANDOM-PASSWORD
    The same password goes into $CALLROUTER_ARI_PASSWORD of the daemon (callrouter.yaml, password_env).
 
-4. Announcements and music:
-       callrouter prompts --music /var/lib/asterisk/moh
-   Asterisk's user must be able to read them.
+4. Announcements and music. Asterisk looks for sounds below its data directory: /usr/share/asterisk in Debian's package,
+   /var/lib/asterisk elsewhere. To see it:
+       asterisk -rx "core show settings" | grep "Data directory"
+   sounds_dir in callrouter.yaml, if it is written, must be DATA-DIRECTORY/sounds/callrouter. Then:
+       callrouter prompts --music /var/lib/asterisk/moh/callrouter
+   Asterisk's user must be able to read them. In musiconhold.conf, the folder in full: directory=moh means the data
+   directory, too.
+       [default]
+       mode=files
+       directory=/var/lib/asterisk/moh/callrouter
 
 5. Take it over, without a restart and without ending a call:
        asterisk -rx "module reload http"; asterisk -rx "module reload res_ari.so"

@@ -1,4 +1,4 @@
-"""This machine: folders, disk, sound files, ports, limits and time."""
+"""This machine: folders, disk, ports, limits and time."""
 
 import asyncio
 import errno
@@ -6,15 +6,13 @@ import os
 import pwd
 import resource
 import shutil
-from collections.abc import Iterable
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from callrouter.config import Loaded
-from callrouter.config.settings import SiteSettings
-from callrouter.doctor.console import is_here
-from callrouter.doctor.finding import WAIT_S, Finding, error, ok, some, warning
+from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
 
 MEGABYTE: Final = 1_000_000
 DISK_ERROR_BYTES: Final = 100 * MEGABYTE
@@ -34,7 +32,16 @@ def check_journal_folder(folder: Path) -> list[Finding]:
         remedy = f"install -d -o callrouter -m 0750 {folder}, or run this as the daemon's user"
         return [error(check, f"{place} cannot be written by {user}", remedy)]
     text = f"{folder} can be written by {user}" if place == folder else f"{folder} is not there yet and can be made"
-    return [ok(check, text), _check_room(check, place)]
+    return [*_check_privacy(check, folder), ok(check, text), _check_room(check, place)]
+
+
+def _check_privacy(check: str, folder: Path) -> list[Finding]:
+    """The journal in it is readable for the daemon alone; others should not even see what lies there."""
+    mode = stat.S_IMODE(folder.stat().st_mode) if folder.is_dir() else 0
+    if not mode & 0o027:
+        return []
+    text = f"{folder} is open to others (mode {mode:04o}); it holds callers' numbers"
+    return [warning(check, text, f"chmod 0750 {folder}")]
 
 
 def _check_room(check: str, place: Path) -> Finding:
@@ -44,25 +51,6 @@ def _check_room(check: str, place: Path) -> Finding:
     if free < DISK_ERROR_BYTES:
         return error(check, text, remedy)
     return warning(check, text, remedy) if free < DISK_WARNING_BYTES else ok(check, text)
-
-
-def check_prompts(site: SiteSettings, names: Iterable[str]) -> list[Finding]:
-    """Whether each announcement has a file in the site's sound folder, in whatever format."""
-    check = f"prompts {site.name}"
-    if not is_here(site):
-        remedy = f"there: callrouter prompts --sounds {site.sounds_dir}"
-        return [warning(check, f"{site.ari_url} is another machine: its sound files cannot be seen from here", remedy)]
-    try:
-        there = {path.name.partition(".")[0] for path in site.sounds_dir.iterdir() if path.stat().st_size > 0}
-    except OSError as exc:
-        remedy = "callrouter prompts makes it; or correct sounds_dir of the site"
-        return [error(check, f"{site.sounds_dir}: {exc.strerror}; callers hear no announcement", remedy)]
-    wanted = sorted(names)
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        text = f"{len(missing)} of {len(wanted)} announcements have no file in {site.sounds_dir}: {some(missing)}"
-        return [error(check, text, "callrouter prompts speaks them")]
-    return [ok(check, f"all {len(wanted)} announcements have a file in {site.sounds_dir}")]
 
 
 async def check_port(check: str, host: str, port: int, *, ours: bool) -> Finding:

@@ -1,10 +1,10 @@
 """Keeps residents' numbers and everybody's passwords out of the log.
 
 Masked is every value of a field that holds a number by its name (:data:`NUMBER_KEYS`), and whatever looks like a
-Korean or international number in any other text: messages, error texts, tracebacks, names of channels. The area or
-network prefix and the last four digits stay, so that two lines about one call can be told to belong together, and an
-operator can recognise a call that a resident complains of: ``0552251234`` → ``055***1234``, ``01056785678`` →
-``010****5678``. Three digits at least are hidden; up to four digits it is no person's number (120, 1330, an extension).
+Korean or international number in any other text: messages, error texts, tracebacks, names of channels. Hidden are the
+last four digits, as on the pages and in the records (:func:`callrouter.core.numbers.hide_tail`): ``0552251234`` →
+``055225****``, ``010-5678-5678`` → ``010-5678-****``. Up to four digits it is no person's number (120, 1330, an
+extension), and stays.
 
 In free text a number without its area code cannot be told from any other count and stays: put numbers into fields.
 """
@@ -16,6 +16,8 @@ from datetime import date
 from enum import Enum
 
 from structlog.typing import EventDict, WrappedLogger
+
+from callrouter.core.numbers import HIDDEN_DIGITS, hide_tail
 
 NUMBER_KEYS = frozenset(
     {
@@ -43,9 +45,6 @@ SECRET_KEYS = frozenset({"api_key", "authorization", "cookie", "password", "secr
 
 HIDDEN = "***"
 
-_PERSONAL_DIGITS = 5
-_TAIL_DIGITS = 4
-_HIDDEN_DIGITS = 3
 _DEEPEST = 4
 _LONGEST_TEXT = 20_000
 """What is longer is cut before it is searched: a log line is not a place for more."""
@@ -69,31 +68,14 @@ _NUMBER = re.compile(
 # What every match of the former has in it; told several times faster, and most texts have none.
 _MAY_HOLD_NUMBER = re.compile(r"[0-9][0-9() .-]{6,}[0-9]")
 _ONLY_A_NUMBER = re.compile(r"[+0-9() .-]+")
-_PREFIX = re.compile(r"\+?82[- ]?(?:\(0\))?(?:2|[1-9][0-9])|00?82(?:2|[1-9][0-9])|02|050[0-9]|0[0-9]{2}|\+[0-9]{2}")
 # Up to the last @ of the word: a password that should have been escaped and was not is hidden whole.
 _URL_PASSWORD = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*):[^\s"'<>]*@""")
 _QUERY_SECRET = re.compile(r"""\b(api_key|password|passwd|secret|token)=[^\s&"'<>]+""", re.IGNORECASE)
 
 
 def mask_number(number: str) -> str:
-    """One number with the digits between its prefix and its last four replaced by stars; separators stay.
-
-    A number of up to four digits is returned as it is, a shorter tail is left of one of five or six.
-    """
-    digits = sum(char.isdigit() for char in number)
-    if digits < _PERSONAL_DIGITS:
-        return number
-    tail = min(_TAIL_DIGITS, digits - _HIDDEN_DIGITS)
-    head = min(_prefix_digits(number), digits - tail - _HIDDEN_DIGITS)
-    masked: list[str] = []
-    seen = 0
-    for char in number:
-        if char.isdigit():
-            seen += 1
-            masked.append(char if seen <= head or seen > digits - tail else "*")
-        else:
-            masked.append(char)
-    return "".join(masked)
+    """One number with its last four digits replaced by stars; separators stay. One of up to four digits stays."""
+    return hide_tail(number) if sum(char.isdigit() for char in number) > HIDDEN_DIGITS else number
 
 
 def mask_text(text: str) -> str:
@@ -154,9 +136,3 @@ def _shown(value: object) -> str:
 def _masked_number_field(text: str) -> str:
     """The value of a field that holds a number by its name: masked also where it does not look like one."""
     return mask_number(text) if _ONLY_A_NUMBER.fullmatch(text) else mask_text(text)
-
-
-def _prefix_digits(number: str) -> int:
-    """How many digits tell the area or network, and not the person."""
-    match = _PREFIX.match(number.lstrip("( "))
-    return sum(char.isdigit() for char in match[0]) if match else 0

@@ -9,8 +9,12 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
+
+STATUS_EVERY_S: Final = 1.0
+"""How often the status line is looked at; what has not changed is not sent."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +75,18 @@ class ServiceManager:
                 _log.error("systemd.watchdog_withheld", watchdog_s=self.watchdog_s)
             was_healthy = healthy
             await asyncio.sleep(self.beat_s)
+
+    async def keep_status(self, line: Callable[[], str], every_s: float = STATUS_EVERY_S) -> None:
+        """Tell how we are whenever ``line`` says something new, until cancelled; without a manager, return."""
+        if self.address is None:
+            return
+        told = ""
+        while True:
+            now = line()
+            sent = now == told or self.status(now)
+            told = now if sent else told
+            # A manager that does not listen is not asked so often: each time is a line in the log.
+            await asyncio.sleep(every_s if sent else 10 * every_s)
 
     def _send(self, assignment: str, status: str = "") -> bool:
         if self.address is None:

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,8 @@ _MIGRATIONS = (
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
 
+_MODE = 0o600
+"""The journal holds residents' numbers: it is for the daemon's user alone, whatever the umask says."""
 _BUSY_TIMEOUT_S = 1.0
 _WAL_LIMIT_BYTES = 16 * 1024 * 1024
 
@@ -59,7 +62,7 @@ def lock(path: Path) -> Iterator[None]:
         JournalError: another process holds it, or the folder cannot be written.
     """
     try:
-        fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
     except OSError as exc:
         message = f"{path}: the journal cannot be opened ({exc.strerror}); make its folder, writable for the daemon"
         raise JournalError(message) from exc
@@ -82,6 +85,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         JournalTooNewError: its schema is newer than this program.
         sqlite3.Error: the disk, the rights or a foreign lock are in the way: worth trying again.
     """
+    _make_private(path)
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=True)
     try:
         _prepare(connection, path)
@@ -94,6 +98,20 @@ def open_file(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Have the file with its mode before SQLite makes it with the umask's; what SQLite adds takes the same mode.
+
+    Where that cannot be done, SQLite says more exactly what is in the way.
+    """
+    with contextlib.suppress(OSError):
+        path.touch(mode=_MODE)
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        with contextlib.suppress(OSError):
+            if stat.S_IMODE(file.stat().st_mode) != _MODE:
+                file.chmod(_MODE)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -126,6 +126,12 @@ def _of_events(counters: Counters, health: Health) -> Iterator[Metric]:
     yield _count("events_unknown_channel", text, (), _one(counters.unknown_channel))
     yield _gauge("inbox_depth", "Events that wait for the dispatcher.", (), _one(health.inbox.depth))
     yield _gauge("inbox_capacity", "Events that may wait for the dispatcher.", (), _one(health.inbox.capacity))
+    yield _count(
+        "inbox_dropped", "Events that found no room; their site was compared anew.", (), _one(health.inbox.dropped)
+    )
+    yield _count("event_failures", "Events whose handling failed.", (), _one(health.inbox.failures))
+    text = "Faults met on an event of other calls; each cost the call that met it."
+    yield _count("defects", text, (), _one(counters.defects))
 
 
 def _pairs(events: Mapping[tuple[CallState, Signal], int]) -> Mapping[tuple[str, str], float]:
@@ -143,6 +149,12 @@ def _of_daemon(health: Health) -> Iterator[Metric]:
     yield _gauge("site_up", "1 while the Asterisk of the site is connected.", ("site",), up)
     requests = {(site, outcome): count for (site, outcome), count in health.ari_requests.items()}
     yield _count("ari_requests", "Requests to Asterisk, by outcome.", ("site", "outcome"), requests)
+    away = {(site,): count for site, count in health.ari_turned_away.items()}
+    yield _count("ari_requests_turned_away", "Requests not sent because too many waited.", ("site",), away)
+    late = {(site,): count for site, count in health.ari_late.items()}
+    yield _count("ari_answers_late", "Answers of Asterisk to requests that had been given up.", ("site",), late)
+    text = "How far this machine's clock is ahead of the daemon's."
+    yield _gauge("clock_drift_seconds", text, (), _one(health.clock_drift_s))
     sessions = {(outcome,): count for outcome, count in health.agi_sessions.items()}
     yield _count("agi_sessions", "FastAGI connections, by what became of them.", ("outcome",), sessions)
     yield _gauge("agi_sessions_open", "FastAGI connections in progress.", (), _one(health.agi_open))
@@ -156,7 +168,12 @@ def _of_calendars(health: Health) -> Iterator[Metric]:
 
 def _of_records(health: Health) -> Iterator[Metric]:
     journal = health.journal
-    yield _gauge("journal_ok", "1 while records reach the disk.", (), _one(journal.alarm is None))
+    yield _gauge(
+        "journal_ok",
+        "1 while records reach the disk and none has been lost.",
+        (),
+        _one(journal.alarm is None and not journal.dropped and not journal.lost),
+    )
     yield _gauge("journal_waiting", "Records in memory that are not on disk yet.", (), _one(journal.waiting))
     yield _count("journal_dropped", "Records that found no room.", (), _one(journal.dropped))
     database = health.database

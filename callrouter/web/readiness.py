@@ -1,6 +1,11 @@
 """Whether the daemon takes calls, and why not."""
 
-from callrouter.web.sources import Health
+from typing import Final
+
+from callrouter.web.sources import Health, InboxHealth, JournalHealth
+
+DRIFT_TOLD_S: Final = 1.0
+_LOSSES_TOLD: Final = 3
 
 
 def hindrances(health: Health) -> tuple[str, ...]:
@@ -15,17 +20,43 @@ def hindrances(health: Health) -> tuple[str, ...]:
     if not any(site.up for site in health.sites):
         states = "; ".join(f"{site.site}: {site.state}" for site in health.sites) or "none is configured"
         found.append(f"no Asterisk is connected ({states})")
-    if health.journal.alarm is not None:
-        found.append(f"the journal cannot be relied on: {health.journal.alarm}")
     return tuple(found)
 
 
 def remarks(health: Health) -> tuple[str, ...]:
     """What an operator should know although calls are taken."""
-    found = []
+    found = [*_of_journal(health.journal), *_of_inbox(health.inbox)]
     if health.database is not None and not health.database.connected:
         why = health.database.last_error or "not yet connected"
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
+    if abs(health.clock_drift_s) >= DRIFT_TOLD_S:
+        word = "ahead of" if health.clock_drift_s > 0 else "behind"
+        found.append(
+            f"this machine's clock is {abs(health.clock_drift_s):.1f} s {word} the daemon's; it is coming round"
+        )
     return tuple(found)
+
+
+def _of_inbox(inbox: InboxHealth) -> list[str]:
+    found = []
+    if inbox.dropped:
+        found.append(f"{inbox.dropped} events found no room; what they told was found out by comparing")
+    if inbox.failures:
+        found.append(f"the handling of {inbox.failures} events failed, which is a defect; see the log, and report it")
+    return found
+
+
+def _of_journal(journal: JournalHealth) -> list[str]:
+    """Records may be missing afterwards; no call waits for the journal, and none is turned away because of it."""
+    found = []
+    if journal.alarm is not None:
+        found.append(f"the journal cannot be written: {journal.alarm}; {journal.waiting} records wait in memory")
+    if journal.dropped:
+        found.append(f"the journal had no room for {journal.dropped} records, which are gone")
+    more = len(journal.lost) - _LOSSES_TOLD
+    if more > 0:
+        found.append(f"the journal has lost records {more} times more than is told here; see the log")
+    found.extend(f"the journal has lost: {what}" for what in journal.lost[-_LOSSES_TOLD:])
+    return found

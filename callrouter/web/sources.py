@@ -41,12 +41,15 @@ class DatabaseHealth:
 
 @dataclass(frozen=True, slots=True)
 class JournalHealth:
-    """The local journal; ``alarm`` says in words what is wrong, None while all is well."""
+    """The local journal; ``alarm`` says in words why it takes no record now, None while it does."""
 
     alarm: str | None
     waiting: int = 0
     """Records in memory that are not on disk yet."""
     dropped: int = 0
+    """Records that found no room since the start."""
+    lost: tuple[str, ...] = ()
+    """What else was lost since the start, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ class InboxHealth:
 
     depth: int
     capacity: int
+    dropped: int = 0
+    """Events that found no room since the start."""
+    failures: int = 0
+    """Events whose handling failed since the start: defects, each contained to its call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,9 @@ class Health:
     ``dispatcher_alive`` is whether the task that owns the exchange runs and gets on with its inbox; ``replaced`` is
     whether another daemon took our application, so that this one must not command any more. ``database`` is None
     where none is configured. ``agi_sessions`` counts FastAGI connections by what became of them (a closed set of
-    words); ``ari_requests`` counts requests by site and outcome. Times are aware UTC.
+    words); ``ari_requests`` counts requests by site and outcome, ``ari_turned_away`` those of a site that were not sent
+    because too many waited, ``ari_late`` answers that came after their request had been given up. ``clock_drift_s`` is
+    how far this machine's clock is ahead of the daemon's. Times are aware UTC.
     """
 
     title: str
@@ -83,6 +92,9 @@ class Health:
     agi_sessions: Mapping[str, int] = field(default_factory=dict)
     agi_open: int = 0
     ari_requests: Mapping[tuple[SiteName, str], int] = field(default_factory=dict)
+    ari_turned_away: Mapping[SiteName, int] = field(default_factory=dict)
+    ari_late: Mapping[SiteName, int] = field(default_factory=dict)
+    clock_drift_s: float = 0.0
     holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
     """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
     holidays."""

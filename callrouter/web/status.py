@@ -90,20 +90,22 @@ class Database(msgspec.Struct, frozen=True):
 
 
 class Journal(msgspec.Struct, frozen=True):
-    """The local journal; ``alarm`` is what is wrong with it."""
+    """The local journal: ``alarm`` is why it takes nothing now, ``dropped`` and ``lost`` what is gone for good."""
 
     alarm: str | None
     waiting: int
     dropped: int
+    lost: tuple[str, ...] = ()
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """Since the start: calls that came in and ended, by outcome; offers, by result."""
+    """Since the start: calls that came in and ended, by outcome; offers, by result; faults of ours that were met."""
 
     arrived: int
     ended: dict[str, int]
     offers: dict[str, int]
     impossible_events: int
+    defects: int = 0
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
@@ -124,6 +126,8 @@ class StatusDocument(msgspec.Struct, frozen=True):
     journal: Journal
     inbox_depth: int
     totals: Totals
+    inbox_dropped: int = 0
+    clock_drift_s: float = 0.0
 
 
 def status_document(now: ExchangeNow, counters: Counters, health: Health) -> StatusDocument:
@@ -142,9 +146,13 @@ def status_document(now: ExchangeNow, counters: Counters, health: Health) -> Sta
         trunks=tuple(map(_trunk, now.trunks)),
         calls=tuple(map(_call, now.calls)),
         database=_database(health),
-        journal=Journal(health.journal.alarm, health.journal.waiting, health.journal.dropped),
+        journal=Journal(
+            health.journal.alarm, health.journal.waiting, health.journal.dropped, tuple(health.journal.lost)
+        ),
         inbox_depth=health.inbox.depth,
         totals=_totals(counters),
+        inbox_dropped=health.inbox.dropped,
+        clock_drift_s=round(health.clock_drift_s, 3),
     )
 
 
@@ -188,4 +196,5 @@ def _totals(counters: Counters) -> Totals:
         ended={outcome.value: count for outcome, count in counters.ended.items()},
         offers={result.value: count for result, count in counters.offers.items()},
         impossible_events=counters.impossible.total(),
+        defects=counters.defects,
     )

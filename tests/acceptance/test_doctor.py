@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from callrouter.core.ids import AgentId, QueueName, SiteName, TenantName
 from callrouter.core.rulebook import AgentSpec
 from callrouter.doctor.asterisk import check_asterisk
 from callrouter.doctor.finding import Finding, Level
-from callrouter.doctor.machine import check_prompts
+from callrouter.doctor.sounds import check_prompts
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 
@@ -68,6 +69,19 @@ async def test_a_wrong_password_is_refused(site: SiteSettings) -> None:
     assert told(findings, Level.ERROR) == [f"{site.ari_url} refuses user 'callrouter' (401)"]
 
 
-def test_a_missing_announcement_is_found_beside_those_that_are_there(site: SiteSettings) -> None:
-    (finding,) = check_prompts(site, ["welcome", "closed", "never-spoken"])
-    assert finding.text.endswith(": never-spoken")
+async def test_announcements_that_asterisk_found_are_told_from_one_that_it_has_not(site: SiteSettings) -> None:
+    fine = told(await check_asterisk(site, [], ["welcome", "closed"]), Level.OK)
+    doubtful = told(await check_asterisk(site, [], ["welcome", "never-spoken"]), Level.WARNING)
+    assert "Asterisk knew all 2 announcements when it started" in fine
+    assert [text for text in doubtful if text.endswith("when it started, it had no never-spoken")]
+
+
+def test_asterisk_tells_in_which_folder_it_looks_for_announcements(
+    lab_asterisk: LabAsterisk, site: SiteSettings, tmp_path: Path
+) -> None:
+    seen = lab_asterisk.get("asterisk/variable?variable=ASTDATADIR")["value"]
+    assert seen == lab_asterisk.home.inside(lab_asterisk.directory / "data")
+    data_dir = str(lab_asterisk.directory / "data")
+    assert [found.level for found in check_prompts(site, ["welcome"], data_dir)] == [Level.OK]
+    elsewhere = replace(site, sounds_dir=tmp_path)
+    assert [found.level for found in check_prompts(elsewhere, ["welcome"], data_dir)] == [Level.ERROR]

@@ -14,7 +14,7 @@ from callrouter.cli import main
 from callrouter.config import load
 from callrouter.web.server import WebServer
 from callrouter.web.sources import JournalHealth
-from tests.doctor.conftest import make_sound
+from tests.doctor.conftest import make_sound, variables
 from tests.fakes.ari import Answer, FakeAri, fake_ari
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -41,7 +41,7 @@ def asterisk(web_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         for variable, value in {
             "CALLROUTER_ARI_URL": fake.url,
             "CALLROUTER_ARI_PASSWORD": "secret",
-            "CALLROUTER_ARI_SOUNDS_DIR": str(tmp_path / "sounds"),
+            "CALLROUTER_ARI_SOUNDS_DIR": str(tmp_path / "sounds/callrouter"),
             "CALLROUTER_STATE_DIR": str(tmp_path / "state"),
             "CALLROUTER_WEB_PORT": str(web_port),
             "CALLROUTER_AGI_PORT": str(free_port()),
@@ -74,9 +74,10 @@ def test_without_errors_the_answer_is_yes_although_there_are_warnings(asterisk: 
         for name in ("201", "202", "203", "204", "205", "206", "301", "302")
     ]
     asterisk.on("GET asterisk/ping", lambda _: Answer(200, {"asterisk_id": "a", "timestamp": f"{datetime.now(UTC)}"}))
-    (tmp_path / "sounds").mkdir()
+    asterisk.on("GET asterisk/variable", variables(ASTDATADIR=str(tmp_path)))
+    (tmp_path / "sounds/callrouter").mkdir(parents=True)
     for prompt in load(SAMPLE).prompts:
-        (tmp_path / "sounds" / f"{prompt}.wav").write_text("x")
+        (tmp_path / "sounds/callrouter" / f"{prompt}.wav").write_text("x")
     result = run("--json")
     data = json.loads(result.stdout)
     assert [f for f in data["findings"] if f["level"] == "error"] == []
@@ -94,7 +95,7 @@ def test_a_running_daemon_has_its_ports_and_its_trouble_is_told(asterisk: FakeAr
         ill = run().stdout
     assert "callrouter 0.1.0 runs and takes calls" in well
     assert f"127.0.0.1:{web_port} is in use, as it should be" in well
-    assert "the journal cannot be relied on: disk full" in ill
+    assert "the journal cannot be written: disk full; 0 records wait in memory" in ill
 
 
 def test_a_faulty_configuration_is_all_that_is_looked_at(tmp_path: Path) -> None:

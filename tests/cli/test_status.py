@@ -16,7 +16,7 @@ from callrouter.config.settings import WebSettings
 from callrouter.core.ids import SiteName
 from callrouter.web.client import web_url
 from callrouter.web.server import WebServer
-from callrouter.web.sources import DatabaseHealth, SiteHealth
+from callrouter.web.sources import DatabaseHealth, JournalHealth, SiteHealth
 from tests.fakes.status import AT, FakeStatus
 from tests.fakes.threads import in_thread
 
@@ -81,6 +81,24 @@ def test_status_tells_trouble(daemon: str, source: FakeStatus) -> None:
     assert "TAKES NO CALLS" in text
     assert "! draining: calls in progress go on, no new ones are taken" in text
     assert "! PostgreSQL is away (connection refused); 3 CDRs wait in the journal" in text
+
+
+@pytest.mark.parametrize(
+    ("journal", "line"),
+    [
+        (JournalHealth(None), "journal: well"),
+        (JournalHealth("disk full", 4), "journal: takes nothing (disk full), 4 records wait in memory"),
+        (JournalHealth(None, dropped=5), "! the journal had no room for 5 records, which are gone"),
+        (JournalHealth(None, lost=("a damaged file",)), "! the journal has lost: a damaged file"),
+    ],
+)
+def test_status_tells_of_the_journal_while_calls_are_taken(
+    daemon: str, source: FakeStatus, journal: JournalHealth, line: str
+) -> None:
+    source.condition = replace(source.condition, journal=journal)
+    text = run("--url", daemon).stdout
+    assert "takes calls" in text
+    assert line in text.splitlines()
 
 
 def test_status_prints_no_control_characters_of_others(daemon: str, source: FakeStatus) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from dataclasses import fields
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -9,13 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callrouter.config import Loaded, load
+from callrouter.config import Loaded, daemon, load
+from callrouter.config.limits import LEAST
 from callrouter.config.settings import LogFormat
 from callrouter.core.decision import Action
 from callrouter.core.ids import PromptName, QueueName, SiteName
 from callrouter.core.inbound import CallFacts, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HangUp
 from callrouter.core.routing import Ruleset
+from callrouter.core.rulebook import Limits
 from callrouter.errors import ConfigError
 
 SAMPLE = Path(__file__).parents[2] / "config"
@@ -130,7 +133,7 @@ class TestTheSample:
         settings = sample.settings
         site = settings.sites[SiteName("gyeongnam")]
         assert (site.ari_url, site.user, site.password) == ("http://127.0.0.1:8088", "callrouter", "geheim")
-        assert (site.application, site.sounds_dir) == ("callrouter", Path("/var/lib/asterisk/sounds/callrouter"))
+        assert (site.application, site.sounds_dir) == ("callrouter", daemon.usual_sounds_dir())
         assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8080)
         assert (settings.agi.host, settings.agi.port) == ("127.0.0.1", 4573)
         assert settings.agi.allow == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -138,6 +141,17 @@ class TestTheSample:
         assert (settings.logging.level, settings.logging.format) == ("info", LogFormat.JSON)
         assert (settings.drain_s, settings.database_url) == (600.0, None)
         assert "geheim" not in repr(settings)
+
+
+def test_announcements_go_where_the_asterisk_of_this_machine_looks(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "DEBIAN_SOUNDS", tmp_path / "debian")
+    elsewhere = load(base, {"TEST_PASSWORD": "x"}).settings.sites[HALL]
+    (tmp_path / "debian").mkdir()
+    on_debian = load(base, {"TEST_PASSWORD": "x"}).settings.sites[HALL]
+    assert elsewhere.sounds_dir == Path("/var/lib/asterisk/sounds/callrouter")
+    assert on_debian.sounds_dir == tmp_path / "debian/callrouter"
 
 
 def test_the_environment_wins_over_the_files(base: Path) -> None:
@@ -317,3 +331,17 @@ def test_a_faulty_table_of_exchanges_is_refused(base: Path, text: str, problem: 
     with pytest.raises(ConfigError) as caught:
         load(base, {"TEST_PASSWORD": "x"})
     assert caught.value.problems[0].startswith(problem)
+
+
+def test_a_limit_that_is_too_little_is_refused_in_the_environment_too(base: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(base, {"TEST_PASSWORD": "x", "CALLROUTER_LIMITS_DEAD_MAN": "0s"})
+    (problem,) = caught.value.problems
+    assert problem.startswith("$CALLROUTER_LIMITS_DEAD_MAN:1:1: dead_man of 0 s is too little: ")
+    assert problem.endswith("; write 2 s or more")
+
+
+def test_every_limit_has_a_least_that_its_default_keeps() -> None:
+    defaults = {field.name.removesuffix("_s"): getattr(Limits(), field.name) for field in fields(Limits)}
+    assert LEAST.keys() == defaults.keys()
+    assert all(defaults[key] > least for key, (least, _) in LEAST.items())

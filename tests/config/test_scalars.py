@@ -121,3 +121,23 @@ def test_no_text_gives_anything_but_a_value_or_a_message_with_a_remedy(
     except ValueError as error:
         refused = str(error)
     assert refused is None or refused.partition("; ")[2]
+
+
+@pytest.mark.parametrize(
+    ("parser", "text"),
+    [(parse_duration, "20 s"), (parse_whole, "20"), (parse_date, "2026-12-25"), (parse_hours, "09:00-18:00")],
+)
+def test_blanks_around_a_value_do_not_count_and_what_cannot_be_seen_is_no_blank(
+    parser: Callable[[str], object], text: str
+) -> None:
+    assert parser(f" \t{text}\r\n") == parser(text)
+    for unseen in ("\x1f", "\x0b", "\x0c", "\x85", "\u00a0", "\u3000"):
+        with pytest.raises(ValueError, match="; "):
+            parser(text + unseen)
+
+
+def test_no_white_space_that_python_knows_makes_a_number_fail_halfway() -> None:
+    for unseen in map(chr, range(0x3001)):
+        if unseen.isspace() and unseen not in " \t\r\n":
+            with pytest.raises(ValueError, match=r"is not a whole number; write digits only$"):
+                parse_whole(f"0{unseen}")

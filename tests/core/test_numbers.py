@@ -89,6 +89,7 @@ def test_a_withheld_number_is_anonymous_and_shows_nothing(raw: str) -> None:
         ("0552251234", "055-225-****"),
         ("120", "****"),
         ("2251234", "225****"),
+        ("+33612345678", "+33 6 12 34 ** **"),
         ("anonymous", "anonymous"),
         ("<script>", "unreadable"),
     ],

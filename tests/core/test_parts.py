@@ -118,7 +118,7 @@ def test_a_leg_that_holds_a_channel_already_can_take_it_back_but_not_twice() -> 
         trunks.seize(CITY, ChannelId("leg"))
 
 
-@pytest.mark.parametrize("result", set(OfferResult) - {OfferResult.ANSWERED, OfferResult.CALLER_GONE})
+@pytest.mark.parametrize("result", sorted(set(OfferResult) - {OfferResult.ANSWERED, OfferResult.CALLER_GONE}))
 def test_after_every_offer_that_failed_there_is_a_rest(result: OfferResult) -> None:
     assert rest_after(result, Limits()) > 0, "or a phone would ring in a loop"
 

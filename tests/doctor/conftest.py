@@ -25,6 +25,7 @@ def make_sound(server: FakeAri) -> None:
     server.endpoints = [{"technology": "PJSIP", "resource": "201", "state": "online", "channel_ids": []}]
     server.on("GET asterisk/modules", Answer(200, modules(*NEEDED, *USEFUL, "chan_pjsip")))
     server.on("GET asterisk/variable", variables(CALLROUTER_FALLBACK_PHONES="PJSIP/201"))
+    server.on("GET sounds", Answer(200, []))
 
 
 def modules(*names: str) -> list[dict[str, str]]:

@@ -29,12 +29,12 @@ def clock(ahead_s: float = 0.0) -> Callable[[], float]:
 async def found(
     site: SiteSettings, level: Level, agents: tuple[AgentSpec, ...] = AGENTS, ahead_s: float = 0.0
 ) -> list[str]:
-    return texts(await check_asterisk(site, agents, clock(ahead_s)), level)
+    return texts(await check_asterisk(site, agents, clock=clock(ahead_s)), level)
 
 
 async def test_a_sound_asterisk_has_no_fault(fake: FakeAri, site: SiteSettings) -> None:
     fake.version = "22.11.0"
-    findings = await check_asterisk(site, AGENTS, clock())
+    findings = await check_asterisk(site, AGENTS, clock=clock())
     assert {finding.level for finding in findings} == {Level.OK}
     assert [finding.remedy for finding in findings] == [""] * len(findings)
     assert texts(findings, Level.OK) == [
@@ -50,7 +50,7 @@ async def test_a_sound_asterisk_has_no_fault(fake: FakeAri, site: SiteSettings) 
 
 
 async def test_nothing_is_changed_and_nobody_is_called(fake: FakeAri, site: SiteSettings) -> None:
-    await check_asterisk(site, AGENTS, clock())
+    await check_asterisk(site, AGENTS, clock=clock())
     writing = [seen for seen in fake.seen if seen.method != "GET"]
     assert [seen.method for seen in writing] == ["PUT"]
     assert writing[0].path.startswith("applications/callrouter-doctor-")
@@ -125,7 +125,7 @@ async def test_a_deadlocked_application_is_told_from_a_dead_asterisk(
 ) -> None:
     monkeypatch.setattr(asterisk, "WAIT_S", 0.3)
     fake.on("GET applications/callrouter", Answer(200, {}, after=asyncio.Event()))
-    findings = await check_asterisk(site, AGENTS, clock())
+    findings = await check_asterisk(site, AGENTS, clock=clock())
     assert texts(findings, Level.ERROR) == ["the application 'callrouter' does not answer, while Asterisk does"]
     assert "#2170" in next(f.remedy for f in findings if f.level is Level.ERROR)
 
@@ -133,7 +133,7 @@ async def test_a_deadlocked_application_is_told_from_a_dead_asterisk(
 async def test_missing_modules_are_named_with_what_they_cost(fake: FakeAri, site: SiteSettings) -> None:
     there = [name for name in NEEDED if name != "func_timeout"]
     fake.on("GET asterisk/modules", Answer(200, [*modules(*there), {"name": "res_agi.so", "status": "Not Running"}]))
-    findings = await check_asterisk(site, AGENTS, clock())
+    findings = await check_asterisk(site, AGENTS, clock=clock())
     assert texts(findings, Level.ERROR) == [
         "func_timeout is not loaded: the dead man's switch does not work: callers hang when callrouter dies",
         "chan_pjsip is not loaded: phones at PJSIP/… cannot be called",

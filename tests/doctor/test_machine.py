@@ -1,19 +1,16 @@
-"""Folders, disk, sound files, ports and limits."""
+"""Folders, disk, ports and limits."""
 
 import os
 import resource
 import shutil
 import socket
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from callrouter.config.settings import SiteSettings
 from callrouter.doctor.finding import Level
-from callrouter.doctor.machine import check_files, check_journal_folder, check_port, check_prompts
-from tests.doctor.conftest import texts
+from callrouter.doctor.machine import check_files, check_journal_folder, check_port
 
 
 class Usage(NamedTuple):
@@ -26,6 +23,13 @@ def test_a_folder_that_can_be_written_or_made_is_fine(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "not" / "yet"):
         assert [finding.level for finding in check_journal_folder(folder)] == [Level.OK, Level.OK]
     assert not (tmp_path / "not").exists()
+
+
+def test_a_folder_that_others_may_read_is_a_warning(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (finding, *_) = check_journal_folder(tmp_path)
+    assert (finding.level, finding.remedy) == (Level.WARNING, f"chmod 0750 {tmp_path}")
+    assert "mode 0755" in finding.text
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,24 +52,6 @@ def test_a_file_in_the_folders_place_is_an_error(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: Level) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
     assert check_journal_folder(tmp_path)[1].level is level
-
-
-def test_announcements_count_in_any_format_but_not_empty(site: SiteSettings) -> None:
-    site.sounds_dir.mkdir()
-    for name, content in (("welcome.wav", "x"), ("closed.gsm", "x"), ("waiting.wav", "")):
-        (site.sounds_dir / name).write_text(content)
-    assert texts(check_prompts(site, ["welcome", "closed"]), Level.OK) == [
-        f"all 2 announcements have a file in {site.sounds_dir}"
-    ]
-    (finding,) = check_prompts(site, ["welcome", "waiting", "all-busy"])
-    assert finding.text == (f"2 of 3 announcements have no file in {site.sounds_dir}: all-busy, waiting")
-    assert (finding.level, finding.remedy) == (Level.ERROR, "callrouter prompts speaks them")
-
-
-def test_a_missing_sound_folder_is_an_error_here_and_unknown_elsewhere(site: SiteSettings) -> None:
-    assert [f.level for f in check_prompts(site, ["welcome"])] == [Level.ERROR]
-    elsewhere = replace(site, ari_url="http://192.0.2.1:8088")
-    assert [f.level for f in check_prompts(elsewhere, ["welcome"])] == [Level.WARNING]
 
 
 async def test_a_port_is_free_ours_or_taken() -> None:

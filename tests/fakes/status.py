@@ -91,6 +91,7 @@ def counters() -> Counters:
         offers=Counter({OfferResult.ANSWERED: 3, OfferResult.NO_ANSWER: 1}),
         stale=Counter({(CallState.QUEUED, Signal.RING_OVER): 4}),
         impossible=Counter({(CallState.QUEUED, Signal.LEG_ANSWERED): 1}),
+        defects=2,
         unknown_channel=6,
     )
 
@@ -111,6 +112,9 @@ def health() -> Health:
         agi_open=1,
         ari_requests={(SITE, "done"): 20},
         holidays_end_days={CalendarName("weekday-day"): 402, CalendarName("city"): -3},
+        ari_turned_away={SITE: 3},
+        ari_late={SITE: 4},
+        clock_drift_s=0.25,
     )
 
 

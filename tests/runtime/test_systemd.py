@@ -149,6 +149,51 @@ async def test_without_a_watchdog_there_is_nothing_to_keep_alive(systemd: System
     assert systemd.heard_nothing()
 
 
+async def test_the_status_line_follows_what_happens_and_is_not_repeated(systemd: Systemd) -> None:
+    asked = asyncio.Event()
+    lines = iter(["0 calls", "0 calls", "0 calls", "1 calls"])
+    last = "0 calls"
+
+    def line() -> str:
+        nonlocal last
+        last = next(lines, last)
+        if last == "1 calls":
+            asked.set()
+        return last
+
+    telling = asyncio.create_task(ServiceManager.of_environment(systemd.environ).keep_status(line, 0.001))
+    async with asyncio.timeout(TIMEOUT_S):
+        await asked.wait()
+    assert [await systemd.hears(), await systemd.hears()] == ["STATUS=0 calls", "STATUS=1 calls"]
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    assert systemd.heard_nothing()
+
+
+async def test_a_status_that_could_not_be_sent_is_sent_again(tmp_path: Path) -> None:
+    address = f"{tmp_path}/notify"
+    asked_in_vain = asyncio.Event()
+
+    def line() -> str:
+        asked_in_vain.set()
+        return "0 calls"
+
+    us = ServiceManager.of_environment({"NOTIFY_SOCKET": address})
+    telling = asyncio.create_task(us.keep_status(line, 0.001))
+    async with asyncio.timeout(TIMEOUT_S):
+        await asked_in_vain.wait()
+    there = Systemd(address)
+    assert await there.hears() == "STATUS=0 calls"
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    there.socket.close()
+
+
+async def test_without_systemd_there_is_no_status_to_keep() -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        await ServiceManager.of_environment({}).keep_status(lambda: "")
+
+
 def test_the_unit_restarts_at_once_for_ever_and_may_write_its_state_only() -> None:
     settings = [line for line in UNIT.read_text(encoding="utf-8").splitlines() if "=" in line and line[0] != "#"]
     for line in (

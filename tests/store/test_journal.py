@@ -4,6 +4,7 @@ import resource
 import shutil
 import signal
 import sqlite3
+import stat
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -49,6 +50,26 @@ async def test_facts_of_open_calls_come_back_in_order_after_a_restart(path: Path
     }
     assert calls[CALL][0].kind == "step"
     assert abs(calls[CALL][0].at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_the_journal_is_for_the_daemons_user_alone_whatever_the_umask(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with Journal(path) as journal:
+            journal.append_facts(CALL, "step", b"a number")
+            assert await journal.flush()
+            files = sorted(path.parent.iterdir())
+            modes = {file.name.removeprefix(path.name): stat.S_IMODE(file.stat().st_mode) for file in files}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("", "-shm", "-wal", ".lock"), 0o600)
+
+
+async def test_a_journal_that_others_could_read_is_closed_to_them(path: Path) -> None:
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    async with Journal(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_a_record_is_committed_at_once_and_those_that_follow_share_the_next_commit(path: Path) -> None:

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 
 from callrouter.core.cdr import Outcome
 from callrouter.web.metrics import Metrics
-from callrouter.web.sources import JournalHealth
+from callrouter.web.sources import InboxHealth, JournalHealth
 from tests.fakes.status import FakeStatus
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -46,6 +46,10 @@ def samples(source: FakeStatus) -> Samples:
         ("site_up", {"site": "gyeongnam"}, 1),
         ("ari_requests_total", {"site": "gyeongnam", "outcome": "done"}, 20),
         ("agi_sessions_total", {"outcome": "malformed"}, 1),
+        ("ari_requests_turned_away_total", {"site": "gyeongnam"}, 3),
+        ("ari_answers_late_total", {"site": "gyeongnam"}, 4),
+        ("clock_drift_seconds", {}, 0.25),
+        ("defects_total", {}, 2),
         ("inbox_depth", {}, 2),
         ("calendar_holidays_end_days", {"calendar": "weekday-day"}, 402),
         ("calendar_holidays_end_days", {"calendar": "city"}, -3),
@@ -68,8 +72,24 @@ def test_a_scrape_sees_what_has_happened_since_the_last() -> None:
     assert b'outcome="closed"} 0.0' in before
     assert 'outcome="closed"} 41.0' in after
     assert "callrouter_journal_ok 0.0" in after
-    assert "callrouter_ready 0.0" in after
+    assert "callrouter_ready 1.0" in after
     assert "callrouter_cdr_backlog" not in after
+
+
+@pytest.mark.parametrize(
+    "journal", [JournalHealth("full"), JournalHealth(None, dropped=1), JournalHealth(None, lost=("x",))]
+)
+def test_a_journal_that_has_lost_records_is_not_well(journal: JournalHealth) -> None:
+    source = FakeStatus()
+    source.condition = replace(source.condition, journal=journal)
+    assert samples(source)["journal_ok", ()] == 0
+
+
+def test_events_that_were_lost_or_failed_are_counted() -> None:
+    source = FakeStatus()
+    source.condition = replace(source.condition, inbox=InboxHealth(2, 10, dropped=8, failures=9))
+    counted = samples(source)
+    assert (counted["inbox_dropped_total", ()], counted["event_failures_total", ()]) == (8, 9)
 
 
 def test_labels_never_name_a_person() -> None:

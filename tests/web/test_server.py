@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from callrouter.core.ids import SiteName
 from callrouter.errors import UnreachableError
 from callrouter.web.server import HEADERS, WebServer
-from callrouter.web.sources import DatabaseHealth, JournalHealth, SiteHealth
+from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, SiteHealth
 from callrouter.web.status import StatusDocument
 from tests.fakes.status import AT, FakeStatus
 
@@ -34,7 +34,6 @@ async def test_a_daemon_that_takes_calls_is_ready(client: aiohttp.ClientSession)
         ({"draining": True}, "draining: calls in progress go on, no new ones are taken"),
         ({"replaced": True}, "another daemon took our application in Asterisk; stop one of the two"),
         ({"dispatcher_alive": False}, "the dispatcher does not run; restart callrouter and look into its log"),
-        ({"journal": JournalHealth("disk full")}, "the journal cannot be relied on: disk full"),
         (
             {"sites": (SiteHealth(SiteName("hall"), "도청", False, "refused", AT),)},
             "no Asterisk is connected (hall: refused)",
@@ -57,6 +56,50 @@ async def test_an_absent_database_is_told_but_calls_are_taken(
     status, told = await readiness(client)
     assert status == 200
     assert told["remarks"] == ["PostgreSQL is away (refused); 12 CDRs wait in the journal"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"inbox": InboxHealth(0, 10, dropped=8)},
+            "8 events found no room; what they told was found out by comparing",
+        ),
+        (
+            {"inbox": InboxHealth(0, 10, failures=9)},
+            "the handling of 9 events failed, which is a defect; see the log, and report it",
+        ),
+        ({"clock_drift_s": 12.34}, "this machine's clock is 12.3 s ahead of the daemon's; it is coming round"),
+        ({"clock_drift_s": -12.34}, "this machine's clock is 12.3 s behind the daemon's; it is coming round"),
+    ],
+)
+async def test_what_else_is_amiss_is_told_but_calls_are_taken(
+    client: aiohttp.ClientSession, source: FakeStatus, change: dict[str, object], told: str
+) -> None:
+    source.condition = replace(source.condition, **change)  # type: ignore[arg-type]
+    assert await readiness(client) == (200, {"ready": True, "hindrances": [], "remarks": [told]})
+
+
+@pytest.mark.parametrize(
+    ("journal", "told"),
+    [
+        (JournalHealth("disk full", 7), ["the journal cannot be written: disk full; 7 records wait in memory"]),
+        (JournalHealth(None, dropped=5), ["the journal had no room for 5 records, which are gone"]),
+        (JournalHealth(None, lost=("a damaged file",)), ["the journal has lost: a damaged file"]),
+        (
+            JournalHealth(None, lost=("a", "b", "c", "d", "e")),
+            [
+                "the journal has lost records 2 times more than is told here; see the log",
+                *(f"the journal has lost: {what}" for what in "cde"),
+            ],
+        ),
+    ],
+)
+async def test_trouble_with_the_journal_is_told_but_calls_are_taken(
+    client: aiohttp.ClientSession, source: FakeStatus, journal: JournalHealth, told: list[str]
+) -> None:
+    source.condition = replace(source.condition, journal=journal)
+    assert await readiness(client) == (200, {"ready": True, "hindrances": [], "remarks": told})
 
 
 async def test_one_site_of_two_is_enough_and_the_other_is_told(

@@ -1,0 +1,49 @@
+"""The limits, and how short or small each may be: 0 would not switch one off, but do harm at every call."""
+
+from dataclasses import fields
+from typing import Final
+
+from callrouter.config.references import Context
+from callrouter.core.rulebook import Limits
+
+LEAST: Final[dict[str, tuple[float, str]]] = {
+    "max_calls": (1, "no call would be taken"),
+    "announcement": (1.0, "announcements would be cut off"),
+    "dead_man": (2.0, "it is renewed at half of it, and a healthy daemon must have the time"),
+    "connect": (1.0, "counselors who answer would be hung up on"),
+    "clearing": (1.0, "Asterisk needs the time to hang up"),
+    "rest_after_no_answer": (0.0, ""),
+    "rest_after_busy": (0.5, "a busy phone would be dialled without a pause"),
+    "rest_after_rejected": (0.5, "a phone that rejects would be dialled without a pause"),
+    "rest_after_unreachable": (0.5, "a phone that is off would be dialled without a pause"),
+    "retry_after_congestion": (0.5, "a full trunk would be tried without a pause"),
+}
+"""The least that may be written (seconds; ``max_calls``: calls), and what less would mean."""
+
+LEAST_RING_S: Final = 1.0
+
+
+def compile_limits(context: Context) -> Limits:
+    """What is written, and the core's defaults for the rest. A value that is too small is a fault where it stands."""
+    changed = {}
+    for limit in fields(Limits):
+        key = limit.name.removesuffix("_s")
+        value = getattr(context.model.limits, key)
+        if value is None:
+            continue
+        least, why = LEAST[key]
+        if value < least:
+            unit = "" if key == "max_calls" else " s"
+            context.error(
+                ("limits", key), f"{key} of {value:g}{unit} is too little: {why}", f"write {least:g}{unit} or more"
+            )
+        changed[limit.name] = value
+    return Limits(**changed)
+
+
+def check_ring_timeouts(context: Context) -> None:
+    """A queue whose phones do not ring long enough to be answered."""
+    for name, queue in context.model.queues.items():
+        if queue.ring_timeout < LEAST_RING_S:
+            text = f"ring_timeout of {queue.ring_timeout:g} s is too little: nobody can answer in that time"
+            context.error(("queues", name, "ring_timeout"), text, f"write {LEAST_RING_S:g} s or more")
