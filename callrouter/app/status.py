@@ -1,11 +1,16 @@
 """What the daemon tells of itself, gathered from its parts."""
 
+from datetime import datetime
+
 import callrouter
 from callrouter.agi.server import AgiServer
 from callrouter.agi.server import Outcome as AgiOutcome
 from callrouter.app.reload import ConfigReloader, ReloadOutcome
 from callrouter.ari.fleet import Fleet
+from callrouter.core.ids import CalendarName
 from callrouter.core.picture import picture
+from callrouter.core.routing import Ruleset
+from callrouter.core.rulebook import Router
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
@@ -13,6 +18,17 @@ from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
+
+
+def holidays_end_days(router: Router, at: datetime) -> dict[CalendarName, int]:
+    """In how many days, by the date in its own zone, the holidays of each calendar are not known any more."""
+    if not isinstance(router, Ruleset):
+        return {}
+    return {
+        name: (calendar.holidays_end - at.astimezone(calendar.zone).date()).days
+        for name, calendar in router.calendars.items()
+        if calendar.holidays_end is not None
+    }
 
 
 class DaemonStatus:
@@ -68,6 +84,7 @@ class DaemonStatus:
             agi_sessions={outcome.value: getattr(agi, outcome.value) for outcome in AgiOutcome},
             agi_open=agi.open_sessions,
             ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
+            holidays_end_days=holidays_end_days(self._dispatcher.exchange.rulebook.router, self._clock.now()),
             ari_turned_away=self._fleet.turned_away,
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,

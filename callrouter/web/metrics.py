@@ -57,6 +57,7 @@ class _Collector(Collector):
         yield from _of_resources(now)
         yield from _of_events(counters, health)
         yield from _of_daemon(health)
+        yield from _of_calendars(health)
         yield from _of_records(health)
 
 
@@ -161,6 +162,12 @@ def _of_daemon(health: Health) -> Iterator[Metric]:
     sessions = {(outcome,): count for outcome, count in health.agi_sessions.items()}
     yield _count("agi_sessions", "FastAGI connections, by what became of them.", ("outcome",), sessions)
     yield _gauge("agi_sessions_open", "FastAGI connections in progress.", (), _one(health.agi_open))
+
+
+def _of_calendars(health: Health) -> Iterator[Metric]:
+    text = "Days to the last day up to which the calendar's holidays are known; negative when it is past."
+    ends = {(calendar,): days for calendar, days in health.holidays_end_days.items()}
+    yield _gauge("calendar_holidays_end_days", text, ("calendar",), ends)
 
 
 def _of_records(health: Health) -> Iterator[Metric]:
