@@ -166,7 +166,7 @@ class Conduct:
         if call.state in (CallState.CONNECTED, CallState.CLEARING, CallState.ENDED):
             return
         self._drop_offer(call, OfferResult.FAILED, at, out)
-        self.floor.leave_bridges(call.channel, out)
+        self.floor.leave_bridges(call.id, call.channel, out)
         for leg in self.floor.legs_of(call.id):
             if leg.result is None:  # taken for an offer that never came to be
                 self.floor.let_go(leg, OfferResult.FAILED, at, out)
@@ -382,7 +382,7 @@ class Conduct:
         picked_up = call.state is CallState.CONNECTING
         result = OfferResult.LOST if picked_up else offer_result(cue.cause)
         self._close_offer(call, result, cue.cause, at, out)
-        self.floor.leave_bridges(call.channel, out)
+        self.floor.leave_bridges(call.id, call.channel, out)
         self.floor.leg_gone(leg, result, at, out)
         self._wait_again(call, at, out)
 
@@ -393,7 +393,7 @@ class Conduct:
 
     def _connect_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         self._drop_offer(call, OfferResult.LOST, at, out)
-        self.floor.clear_bridges(call.channel, out)
+        self.floor.clear_bridges(call.id, call.channel, out)
         self._wait_again(call, at, out)
 
     def _remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -442,7 +442,7 @@ class Conduct:
         """Nothing is left of the call but its record."""
         for kind in tuple(call.timers):
             self.cancel_timer(call, kind, out)
-        self.floor.leave_bridges(call.channel, out)
+        self.floor.leave_bridges(call.id, call.channel, out)
         del self.calls[call.id]
         del self._by_channel[call.channel]
         self._gone[call.channel] = at

@@ -4,6 +4,7 @@ What is scarce is handed out here and comes back here, each thing once: a counse
 anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,8 +40,8 @@ class Leg:
 
 @dataclass(slots=True)
 class _Bridge:
+    id: BridgeId
     site: SiteName
-    call: CallId
     channels: set[ChannelId]
 
 
@@ -55,7 +56,7 @@ class Floor:
         self.legs: dict[ChannelId, Leg] = {}
         self.sites: set[SiteName] = set()
         """Sites that are up."""
-        self._bridges: dict[BridgeId, _Bridge] = {}
+        self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
         self._staff(rulebook, at)
 
@@ -154,7 +155,7 @@ class Floor:
             self.trunks.release(leg.seizure)
             if result is OfferResult.CONGESTION:
                 self._rest_trunk(leg.seizure.trunk, out)
-        self.leave_bridges(leg.channel, out)
+        self.leave_bridges(leg.call, leg.channel, out)
         self._release_agent(leg, result, at, out)
 
     def ended_since(self, channel: ChannelId, since: datetime) -> bool:
@@ -168,24 +169,32 @@ class Floor:
 
     def make_bridge(self, call: Call, bridge: BridgeId, leg: Leg) -> None:
         """Remember who is in a bridge, so that it is destroyed when all have left."""
-        self._bridges[bridge] = _Bridge(call.site, call.id, {call.channel, leg.channel})
+        bridges = self._bridges.setdefault(call.id, [])
+        bridges[:] = [other for other in bridges if other.id != bridge]
+        bridges.append(_Bridge(bridge, call.site, {call.channel, leg.channel}))
 
-    def leave_bridges(self, channel: ChannelId, out: Output) -> None:
-        """``channel`` is gone; a bridge without channels is destroyed.
+    def leave_bridges(self, call: CallId, channel: ChannelId, out: Output) -> None:
+        """``channel`` of the call is gone; a bridge without channels is destroyed.
 
         Not before: destroying a bridge while its channels hang up hides why they did.
         """
-        for bridge_id, bridge in list(self._bridges.items()):
+        for bridge in self._bridges.get(call, ()):
             bridge.channels.discard(channel)
-            if not bridge.channels:
-                del self._bridges[bridge_id]
-                out.commands.append(cmd.DestroyBridge(bridge.site, bridge.call, bridge_id))
+        self._destroy_bridges(call, out, lambda bridge: not bridge.channels)
 
-    def clear_bridges(self, channel: ChannelId, out: Output) -> None:
+    def clear_bridges(self, call: CallId, channel: ChannelId, out: Output) -> None:
         """Destroy the bridges that ``channel`` may be in: it goes on elsewhere, where it is to hear something."""
-        for bridge_id in [bridge_id for bridge_id, bridge in self._bridges.items() if channel in bridge.channels]:
-            bridge = self._bridges.pop(bridge_id)
-            out.commands.append(cmd.DestroyBridge(bridge.site, bridge.call, bridge_id))
+        self._destroy_bridges(call, out, lambda bridge: channel in bridge.channels)
+
+    def _destroy_bridges(self, call: CallId, out: Output, is_done_with: Callable[[_Bridge], bool]) -> None:
+        kept: list[_Bridge] = []
+        for bridge in self._bridges.pop(call, ()):
+            if is_done_with(bridge):
+                out.commands.append(cmd.DestroyBridge(bridge.site, call, bridge.id))
+            else:
+                kept.append(bridge)
+        if kept:
+            self._bridges[call] = kept
 
     def legs_of(self, call: CallId) -> list[Leg]:
         """The legs that were made for a call and are not gone."""
@@ -193,7 +202,8 @@ class Floor:
 
     def knows_bridge(self, bridge: BridgeId) -> bool:
         """Whether a bridge is in use, as far as we know."""
-        return bridge in self._bridges
+        call = naming.parse_bridge(bridge)
+        return call is not None and any(known.id == bridge for known in self._bridges.get(call, ()))
 
     def agent_rested(self, agent_id: AgentId, at: datetime) -> None:
         """Wrap-up or rest is over."""
