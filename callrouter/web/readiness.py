@@ -29,6 +29,8 @@ def remarks(health: Health) -> tuple[str, ...]:
     if health.database is not None and not health.database.connected:
         why = health.database.last_error or "not yet connected"
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
+    if health.database is not None and health.database.set_aside:
+        found.append(f"PostgreSQL would not take {health.database.set_aside} CDRs: callrouter cdr --set-aside says why")
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
     if abs(health.clock_drift_s) >= DRIFT_TOLD_S:

@@ -15,10 +15,13 @@ from click.testing import CliRunner, Result
 from callrouter.cli import main
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
+from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
 from tests.fakes import cdrs
 
 pytestmark = pytest.mark.postgres
+
+SAMPLE = Path(__file__).parents[2] / "config"
 
 Command = Callable[..., Result]
 
@@ -58,6 +61,26 @@ def _run(command: Command, *arguments: str) -> str:
 
 def _width(line: str) -> int:
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in line)
+
+
+async def test_records_that_were_set_aside_are_listed_with_their_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLROUTER_STATE_DIR", str(tmp_path))
+    command = ["cdr", "--set-aside", "--config", str(SAMPLE)]
+    missing = CliRunner().invoke(main, command)
+    assert (missing.exit_code, "the journal cannot be read" in missing.stderr) == (3, True)
+    async with Journal(tmp_path / "journal.sqlite3") as journal:
+        assert CliRunner().invoke(main, command).stdout == "no record was set aside\n"
+        journal.finish(cdrs.handled())
+        ((number, cdr),) = await journal.undelivered(1)
+        await journal.set_aside(number, "no place for\n0552251234")
+        shown = CliRunner().invoke(main, command).stdout
+        whole = CliRunner().invoke(main, [*command, "--no-mask", "--json"]).stdout
+    assert shown.split()[0] == cdr.call_id
+    assert shown.endswith("no place for 055225****\n")
+    (one,) = json.loads(whole)
+    assert (one["call_id"], one["why"]) == (cdr.call_id, "no place for\n0552251234")
 
 
 def test_the_table_fits_a_terminal_and_hides_numbers(command: Command, calls: list[Cdr]) -> None:
