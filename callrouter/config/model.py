@@ -27,7 +27,7 @@ from callrouter.core.rulebook import WaitingSound
 class Section(BaseModel):
     """Common to all sections."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def _name(value: object) -> object:
