@@ -49,6 +49,9 @@ run: $(READY)
 call: $(READY)
 	@$(BIN)/python -m lab call
 
+# Every branch of the core is tested. Not asked of those who choose tests with PYTEST_OPTIONS.
+PYTEST_OPTIONS ?= --cov=callrouter.core --cov-branch --cov-report= --cov-fail-under=100
+
 # One run of pytest, which takes the unit tests first, then PostgreSQL, then Asterisk (tests/conftest.py).
 test: $(READY)
 	@$(BIN)/python -m lab build
@@ -59,7 +62,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m 'not asterisk and not postgres'
+	$(BIN)/python -m pytest -q -n auto -m 'not asterisk and not postgres'
 
 bench: $(READY)
 	@$(BIN)/python -m lab build

@@ -1,7 +1,5 @@
-"""``python -m lab``: build the laboratory, or run its Asterisk alone."""
+"""``python -m lab``: build the laboratory, run it whole or its Asterisk alone, place a call."""
 
-import importlib
-import importlib.util
 import signal
 import sys
 import threading
@@ -15,6 +13,9 @@ from lab.rootfs import find_or_build
 
 UNREACHABLE = 3
 """Exit status: what the command needs is not there."""
+
+INTERRUPTED = 130
+"""Exit status: Ctrl-C came before the command had begun."""
 
 
 @click.group(help="The laboratory: a real Asterisk on loopback, callers and phones.")
@@ -64,14 +65,17 @@ def asterisk(name: str, sip_port: int, http_port: int, rtp_start: int, agi: str)
 
 def entry() -> None:
     """Run the command line; what is missing is one line on standard error and exit status 3."""
-    for command in ("run", "call"):
-        if importlib.util.find_spec(f"lab.{command}") is not None:
-            main.add_command(importlib.import_module(f"lab.{command}").command, command)
     try:
+        from lab import call, run  # takes a second, in which Ctrl-C is to be as quiet as later
+
+        main.add_command(run.command, "run")
+        main.add_command(call.command, "call")
         main(prog_name="python -m lab")
     except LabError as exc:
         click.echo(f"lab: {exc}", err=True)
         sys.exit(UNREACHABLE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,10 @@ class Baresip:
         """End the call; a call that still rings here is rejected with 486 Busy Here."""
         await self.command("hangup")
 
+    async def press(self, key: str) -> None:
+        """Press a key of the telephone during the call; sent as RFC 4733 events."""
+        await self.command("sndcode", key)
+
     async def incoming(self, timeout_s: float = 10.0) -> PhoneEvent:
         """Wait until this phone rings; ``peer`` is who calls."""
         return await self.expect(INCOMING, timeout_s=timeout_s)

@@ -12,11 +12,12 @@ import click
 
 from callrouter.config import Loaded, load
 from callrouter.core.agent import AgentState
-from callrouter.core.decision import Decision
+from callrouter.core.decision import Action, Decision
 from callrouter.core.ids import AgentId, CallId, QueueName
 from callrouter.errors import CallrouterError
 from callrouter.web.client import fetch_status
 from callrouter.web.status import Agent, StatusDocument
+from lab import tools
 from lab.errors import LabError
 from lab.opening import decide
 from lab.options import instance_option
@@ -40,6 +41,7 @@ def command(context: click.Context, /, instance: str) -> None:
     Exit status: 0 fine, 1 they did not hear each other, or there is no record, 3 `make run` is not there.
     """
     record = RunRecord.read(instance)
+    tools.ensure(["baresip"])
     try:
         with closing(_alone(instance)):
             context.exit(asyncio.run(_call(record)))
@@ -63,7 +65,7 @@ async def _call(record: RunRecord) -> int:
     decision = decide(loaded, status.at)
     say(f"For the daemon it is {status.at.astimezone(loaded.timezone):%a %Y-%m-%d %H:%M}: {_expected(decision)}.")
     trial = Trial(f"127.0.0.1:{record.sip_port}", look)
-    queue = decision.queue
+    queue = decision.queue if decision.action is Action.QUEUE else None
     post = await _post(record, loaded, status, queue.queue) if queue is not None else None
     try:
         hearings = await trial.talk(post) if post is not None else await trial.listen()
@@ -79,6 +81,8 @@ def _expected(decision: Decision) -> str:
     """What the rules will do with the call."""
     if decision.closed:
         return f"the centre is closed (rule {decision.rule}), and the resident will hear so"
+    if decision.action is Action.DAEMON:
+        return f"rule {decision.rule} asks the caller, or the moment; the resident presses no key"
     if decision.queue is None:
         return f"rule {decision.rule} sends the call to {decision.action.value} {decision.target}"
     return f"rule {decision.rule} sends the call to queue {decision.queue.queue}"
@@ -139,8 +143,8 @@ async def _show_record(record: RunRecord, call: CallId | None, look: Callable[[]
             say(text.rstrip())
             return True
         if time.monotonic() > deadline:
-            remarks = "; ".join((await look()).remarks)
-            say(f"\nNo record of call {call} within {RECORD_S:g} s: {text.strip()}. {remarks}", is_error=True)
+            why = "; ".join((await look()).remarks) or text.strip()
+            say(f"\nNo record of call {call} within {RECORD_S:g} s: {why}", is_error=True)
             return False
         await asyncio.sleep(RECORD_POLL_S)
 

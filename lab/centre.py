@@ -1,6 +1,8 @@
 """The whole call centre on this machine: PostgreSQL, Asterisk, the announcements and the daemon, as one thing."""
 
 import json
+import os
+import signal
 import time
 import urllib.error
 from collections import Counter
@@ -30,6 +32,7 @@ OURS = frozenset({"CONFIG", "DATABASE_URL", "LAB_CLOCK", "STATE_DIR", "WEB_PORT"
 
 POLL_S = 0.1
 SPEAK_TIMEOUT_S = 600.0
+DATABASE_S = 5.0
 AT_ONCE_S = 15.0
 """How long a daemon that was told to end at once may still take."""
 
@@ -100,10 +103,11 @@ class Centre:
 
     def _have_programs(self) -> None:
         with step("programs") as this:
-            tools.ensure(["espeak-ng"])
+            # PostgreSQL refuses to run as root, and gets a user of its own then.
+            tools.ensure(["espeak-ng", *(["useradd"] if self.postgres is not None and os.geteuid() == 0 else [])])
             home = find_or_build()
             version = asterisk_version(home.command("-V"))
-            this.text = f"espeak-ng; Asterisk {version} in {shown(home.root) if home.is_chroot else home.program}"
+            this.text = f"espeak-ng; Asterisk {version} ({shown(home.root) if home.is_chroot else home.program})"
 
     def _end_leftovers(self) -> None:
         """A ``make run`` that was killed leaves its parts running."""
@@ -125,7 +129,7 @@ class Centre:
 
     def _start_database(self, signals: Signals) -> None:
         if self.postgres is None:
-            say(f"  the database is yours, of {DATABASE_URL}")
+            say(f"  PostgreSQL yours, by {DATABASE_URL}")
             return
         # A data directory that is half made when we are interrupted could never be started.
         with step("PostgreSQL") as this, signals.held():
@@ -143,8 +147,7 @@ class Centre:
             if done.returncode != 0:
                 raise LabError(f"the announcements cannot be spoken: {done.stderr.strip()}")
             states = Counter(prompt["state"] for prompt in json.loads(done.stdout)["prompts"])
-            counted = ", ".join(f"{count} {state}" for state, count in states.items())
-            this.text = f"{counted}; {shown(self.asterisk.sounds_dir / 'callrouter')}"
+            this.text = ", ".join(f"{count} {state}" for state, count in states.items())
 
     def _start_daemon(self) -> None:
         with step("daemon") as this:
@@ -152,7 +155,20 @@ class Centre:
             if log.exists():
                 log.replace(log.with_suffix(".log.old"))
             self.daemon.start()
+            remarks = self._await_database()
             this.text = f"{self.daemon.url}/, FastAGI 127.0.0.1:{self.ports.agi}"
+
+        for remark in remarks:
+            say(f"  warning: {remark}")
+
+    def _await_database(self) -> list[str]:
+        """What the daemon remarks, once it has its database or after a while: calls are taken without one, too."""
+        deadline = time.monotonic() + DATABASE_S
+        while True:
+            status = self.daemon.status()
+            if status["database"]["connected"] or time.monotonic() > deadline:
+                return list(status["remarks"])
+            time.sleep(POLL_S)
 
     # --- while it runs
 
@@ -223,8 +239,9 @@ def _drain(daemon: Daemon, signals: Signals, drain_s: float) -> bool:
             if not _ends(daemon, signals, AT_ONCE_S):
                 daemon.kill()
         status = daemon.exit_status()
-        this.text = "stopped" if status == 0 else f"ended with exit status {status}; see {shown(daemon.log_path)}"
-    return status == 0
+        ended_well = status in (0, -signal.SIGTERM)  # the latter if it was only about to start
+        this.text = "stopped" if ended_well else f"ended with exit status {status}; see {shown(daemon.log_path)}"
+    return ended_well
 
 
 def _ends(daemon: Daemon, signals: Signals, limit_s: float) -> bool:

@@ -29,6 +29,7 @@ def _lines(centre: Centre, title: str, beginning: Beginning) -> Iterator[str]:
     yield f"Now              {command} status"
     yield f"Call records     {command} cdr"
     yield f"Health           {command} doctor"
+    yield f"Announcements    {shown(centre.asterisk.sounds_dir / 'callrouter')} (recordings put there win)"
     yield f"Logs             {shown(centre.daemon.log_path)}"
     yield f"                 {shown(centre.asterisk.log_path)}"
     yield ""

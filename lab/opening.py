@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from callrouter.cli.options import instant
 from callrouter.config import Loaded
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.decision import Decision
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.routing import Ruleset
 from lab.phones import CARRIER, RESIDENT_NUMBER, SERVICE_NUMBER
 

@@ -20,9 +20,11 @@ def start_ticks(pid: int) -> int | None:
     try:
         # The program's name, in parentheses, may hold anything; what follows it is numbers.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
         return None
-    return None if fields[0] in ("Z", "X") else int(fields[19])
+    # The first thread of a process may be dead while others, which hold its ports, still end.
+    return None if fields[0] in ("Z", "X") and threads <= 1 else int(fields[19])
 
 
 def words(pid: int) -> frozenset[str]:

@@ -97,7 +97,7 @@ def _build_once() -> None:
         # Built under another name and renamed when whole: a broken build is never taken for a good one.
         draft = LAB / "root.building"
         shutil.rmtree(draft, ignore_errors=True)
-        say(f"  building a root folder with Asterisk from Debian {SUITE} under {LAB} (about 20 s) …")
+        say(f"  building a root folder with Asterisk from Debian {SUITE} under {LAB} (usually within a minute) …")
         _bootstrap(draft)
         _settle(draft)
         draft.rename(ROOT)

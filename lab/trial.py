@@ -27,6 +27,7 @@ ENOUGH = 0.75
 ANSWER_S = 15.0
 PATIENCE_S = 120.0
 """For an announcement, and for other phones that ring before."""
+LISTEN_S = 60.0
 LOOK_S = 0.3
 
 
@@ -75,12 +76,15 @@ class Trial:
         """Its id, once the daemon has taken it."""
 
     async def listen(self) -> tuple[Hearing, ...]:
-        """Call while nobody answers, and listen to the end; nothing to compare."""
+        """Call, press no key, and listen until the line is closed, or for a minute; nothing to compare."""
         async with self._resident() as resident:
             await self._dial(resident)
-            await resident.closed(PATIENCE_S)
-            heard_s = audio.sound_seconds(resident.heard())
-            self._tell(f"the line was closed; the resident heard {heard_s:.1f} s of announcement")
+            _, ended = await _first(asyncio.sleep(LISTEN_S, True), resident.closed(PATIENCE_S))
+            if ended is None:
+                await resident.hang_up()
+                await resident.closed()
+            whom = "the resident hangs up" if ended is None else "the line was closed"
+            self._tell(f"{whom}; the resident heard {audio.sound_seconds(resident.heard()):.1f} s of announcement")
         return ()
 
     async def talk(self, post: Post) -> tuple[Hearing, ...]:

@@ -3,7 +3,7 @@
 ======================  ==============================================================================================
 variable                meaning
 ======================  ==============================================================================================
-CALLROUTER_ACTION       ``queue``, ``announce``, ``dialplan`` or ``hangup``
+CALLROUTER_ACTION       ``queue``, ``announce``, ``dialplan``, ``hangup``, or ``daemon``: send it into ``Stasis()``
 CALLROUTER_TARGET       the queue's name, ``context,extension,1``, or the first prompt's name
 CALLROUTER_PROMPTS      what to play first, for ``Playback()``: sound files joined by ``&``
 CALLROUTER_MAX_WAIT     seconds to wait in the queue at most, empty for no limit
@@ -19,13 +19,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from callrouter.agi.protocol import AgiRequest
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.conditions import QueueStates, no_queues
+from callrouter.core.decision import Decision
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue
 from callrouter.core.rulebook import Rulebook
 
 
-def route(request: AgiRequest, rulebook: Rulebook, now: Callable[[], datetime], site: SiteName) -> Mapping[str, str]:
+def route(
+    request: AgiRequest,
+    rulebook: Rulebook,
+    now: Callable[[], datetime],
+    site: SiteName,
+    queues: QueueStates = no_queues,
+) -> Mapping[str, str]:
     """The variables for one request.
 
     The dialled number is the first argument of ``AGI()``, else the query parameter ``dialed``, else what Asterisk
@@ -46,7 +54,7 @@ def route(request: AgiRequest, rulebook: Rulebook, now: Callable[[], datetime], 
         trunk=request.channel.partition("/")[2].rpartition("-")[0],
         language=request.language,
     )
-    return variables(rulebook.router.decide(facts, now()), rulebook)
+    return variables(rulebook.router.decide(facts, now(), queues), rulebook)
 
 
 def variables(decision: Decision, rulebook: Rulebook) -> Mapping[str, str]:

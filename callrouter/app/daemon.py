@@ -23,8 +23,9 @@ from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
+from callrouter.core.conditions import QueueState
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import SiteName
+from callrouter.core.ids import QueueName, SiteName
 from callrouter.errors import JournalError
 from callrouter.runtime.call_ids import new_call_id
 from callrouter.runtime.clock import SteadyClock
@@ -168,7 +169,12 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
 
 
 def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
-    return dict(route(request, dispatcher.exchange.rulebook, clock.now, site))
+    exchange = dispatcher.exchange
+
+    def queues(name: QueueName) -> QueueState:
+        return exchange.conduct.queue_state(name, clock.now())
+
+    return dict(route(request, exchange.rulebook, clock.now, site, queues))
 
 
 def _peer(site: SiteSettings) -> Peer:

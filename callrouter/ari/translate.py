@@ -16,8 +16,8 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
 from callrouter.core.causes import Cause
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+from callrouter.core.inbound import CallFacts
 
 INBOUND = "inbound"
 """The first argument with which the dialplan sends a caller into our application."""
@@ -39,7 +39,8 @@ class EventReader:
         self._site = site
         self._application = application
         self._new_call = new_call
-        self._leaving: dict[str, None] = {}
+        self._leaving: dict[str, bool] = {}
+        """Channels that are hanging up; whether the exchange knows."""
 
     def read(self, event: wire.Event) -> ev.Event | None:
         """The exchange's event, or None for a message that means nothing to it."""
@@ -58,6 +59,9 @@ class EventReader:
                 return ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
                 return ev.PlaybackEnded(PlaybackId(playback.id))
+            case wire.ChannelDtmfReceived(channel=channel, digit=digit):
+                ours = naming.parse_leg_channel(channel.id) is not None
+                return None if ours else ev.DigitPressed(ChannelId(channel.id), digit)
             case _:
                 return None
 
@@ -87,20 +91,23 @@ class EventReader:
         """
         channel = ChannelId(event.channel.id)
         # A soft request is Asterisk's own (often ours), and its cause 32 is not one of Q.850.
-        if event.soft or naming.parse_leg_channel(channel) is not None:
+        if naming.parse_leg_channel(channel) is not None:
             return None
-        self._leaving[channel] = None
+        is_told = self._leaving.get(channel, False)
+        self._leaving[channel] = is_told or not event.soft
         if len(self._leaving) > MOST_LEAVING:
             del self._leaving[next(iter(self._leaving))]
+        if event.soft or is_told:
+            return None
         return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING)
 
     def _left(self, channel: Channel) -> ev.Event | None:
         if naming.parse_leg_channel(channel.id) is not None:
             return None  # its end, with the cause, follows
-        if channel.id in self._leaving:
-            del self._leaving[channel.id]
-            return None  # told before
-        return ev.CallerLeft(ChannelId(channel.id))
+        is_told = self._leaving.pop(channel.id, None)
+        if is_told:
+            return None
+        return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None)
 
     def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
         if not arguments or arguments[0] != INBOUND:
@@ -141,7 +148,9 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
         case cmd.Ring(channel=channel):
             return (Order(operations.ring(channel)),)
         case cmd.Play(channel=channel, playback=playback, media=media):
-            return (Order(operations.play(channel, playback, (media,)), _playback_failed(playback)),)
+            return (Order(operations.play(channel, playback, media), _playback_failed(playback)),)
+        case cmd.SetLanguage(channel=channel, language=language):
+            return (Order(operations.set_variable(channel, "CHANNEL(language)", language, may_block=False)),)
         case cmd.StopPlayback(playback=playback):
             return (Order(operations.stop_playback(playback)),)
         case cmd.StartMusic(channel=channel, music_class=music_class):

@@ -2,18 +2,23 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import assert_never
 
 import click
+import msgspec
 
 from callrouter.cli.options import config_option, instant, json_option
 from callrouter.config import Loaded, load
-from callrouter.core.decision import CallFacts, Decision
-from callrouter.core.ids import SiteName, TopicName
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Step
+from callrouter.config.problems import nearest
+from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, QueueStates
+from callrouter.core.decision import Decision
+from callrouter.core.ids import QueueName, SiteName, TopicName
+from callrouter.core.inbound import CallFacts
+from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
 from callrouter.core.rulebook import Rulebook
 
 
@@ -24,9 +29,26 @@ from callrouter.core.rulebook import Rulebook
 @click.option("--to", "dialed", default="120", show_default=True, help="The dialled number.")
 @click.option("--at", "at_text", default=None, help="When (2026-11-24T19:30), in the configuration's time zone; now.")
 @click.option("--topic", default=None, help="What the caller wants, a name of topics:.")
+@click.option("--language", default="", help="The channel's language, such as ko or en.")
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    metavar="NAME:WORD=N,…",
+    help="How a queue stands, such as desk:waiting=10,longest_wait=90 (also agents, available; waits in seconds). Not"
+    " given: nobody waits, and every counselor of the queue is free.",
+)
 @click.option("--trunk", default="", help="The PJSIP endpoint that the call comes in by.")
 def explain(
-    config: Path, as_json: bool, caller: str, dialed: str, at_text: str | None, topic: str | None, trunk: str
+    config: Path,
+    as_json: bool,
+    caller: str,
+    dialed: str,
+    at_text: str | None,
+    topic: str | None,
+    language: str,
+    queues: tuple[str, ...],
+    trunk: str,
 ) -> None:
     """Say where a call would go: every rule that is looked at, matched or not, and why.
 
@@ -35,12 +57,35 @@ def explain(
     loaded = load(config, os.environ)
     at = instant(at_text, loaded.timezone, "--at") if at_text else datetime.now(loaded.timezone)
     site = next(iter(loaded.settings.sites), SiteName(""))
-    facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None)
-    decision = loaded.rulebook.router.decide(facts, at)
+    facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None, language=language)
+    decision = loaded.rulebook.router.decide(facts, at, _queue_states(queues, loaded.rulebook))
     if as_json:
         click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
     else:
         click.echo("\n".join(_lines(decision, loaded, at)))
+
+
+_WORDS = {"agents": "agents", "available": "available", "waiting": "waiting", "longest_wait": "longest_wait_s"}
+
+
+def _queue_states(written: Sequence[str], rulebook: Rulebook) -> QueueStates:
+    """What ``--queue`` says, and for the other queues: all who serve it are free, and nobody waits."""
+    states = {}
+    for name in rulebook.queues:
+        serving = sum(name in agent.queues for agent in rulebook.agents.values())
+        states[name] = QueueState(serving, serving)
+    for text in written:
+        name_text, _, words = text.partition(":")
+        name = QueueName(name_text)
+        if name not in states:
+            raise click.BadParameter(f"unknown queue {name_text!r}; {nearest(name_text, states)}", param_hint="--queue")
+        try:
+            told = {_WORDS[word]: float(value) for word, _, value in (part.partition("=") for part in words.split(","))}
+        except (KeyError, ValueError) as error:
+            example = f"{name_text}:waiting=10,longest_wait=90"
+            raise click.BadParameter(f"{text!r} is not understood; write {example}", param_hint="--queue") from error
+        states[name] = replace(states[name], **told)
+    return lambda name: states.get(name, QueueState())
 
 
 def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
@@ -67,9 +112,27 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
     }
 
 
+def _plan_data(plan: Plan | None) -> object:
+    return None if plan is None else [_step_data(step) for step in plan.steps]
+
+
+def _choice_data(choice: Choice) -> Mapping[str, object]:
+    region = choice.region.name if choice.region is not None else None
+    found = {"topic": choice.topic, "language": choice.language, "region": region, "do": _plan_data(choice.plan)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _step_data(step: Step) -> Mapping[str, object]:
     """A step as it would be written in YAML; durations in seconds."""
     match step:
+        case Menu():
+            keys = {choice.key: _choice_data(choice) for choice in step.choices}
+            return {"menu": step.prompt, "keys": keys, "default": _choice_data(step.default)}
+        case If(conditions, then, otherwise):
+            asked = [msgspec.to_builtins(condition, order="sorted") for condition in conditions]
+            return {"if": asked, "then": _plan_data(then), "else": _plan_data(otherwise)}
+        case RouteAgain():
+            return {"route": "again"}
         case Announce(prompt):
             return {"announce": prompt}
         case EnterQueue(queue, max_wait_s):
@@ -102,15 +165,58 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
     for entry in decision.trace:
         lines.append(f"  {entry.line}")
     lines.append(f"plan      {decision.plan.name}")
-    lines += [f"  {number}. {_step_text(step)}" for number, step in enumerate(decision.plan.steps, 1)]
+    lines += _plan_lines(decision.plan, "  ")
     agents = _agents(decision, loaded.rulebook)
     if agents:
         lines.append(f"agents    {', '.join(agents)}")
     return lines
 
 
+def _condition_text(condition: Condition) -> str:
+    """A condition as it would be written in YAML."""
+    match condition:
+        case QueueIs():
+            return f"queue {condition.queue}: {condition.measure} {condition.comparison} {condition.limit:g}"
+        case Not(conditions):
+            return f"not ({' and '.join(map(_condition_text, conditions))})"
+        case _:
+            fields = msgspec.to_builtins(condition, order="sorted")
+            kind = fields.pop("type")
+            return f"{kind} {' or '.join(value for values in fields.values() for value in values)}"
+
+
+def _plan_lines(plan: Plan, indent: str) -> Iterator[str]:
+    """The steps, each in a line; what a menu or a question leads to is indented below it."""
+    for number, step in enumerate(plan.steps, 1):
+        yield f"{indent}{number}. {_step_text(step)}"
+        match step:
+            case Menu(choices=choices, default=default):
+                branches = [(_choice_text(choice), choice.plan) for choice in (*choices, default)]
+            case If(then=then, otherwise=otherwise):
+                branches = [("then", then), ("else", otherwise)]
+            case _:
+                continue
+        for head, branch in branches:
+            yield f"{indent}   {head}{':' if branch else ': next step'}"
+            if branch is not None:
+                yield from _plan_lines(branch, f"{indent}     ")
+
+
+def _choice_text(choice: Choice) -> str:
+    found = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
+    words = [f"{what} {value}" for what, value in found.items() if value]
+    return ", ".join([choice.key or "default", *words])
+
+
 def _step_text(step: Step) -> str:
     match step:
+        case Menu():
+            return f"menu {step.prompt}, {step.tries} times, {step.timeout_s:g} s for a key"
+        case If():
+            # Data for programs and for the curious: the finding itself depends on the moment.
+            return f"if {' and '.join(_condition_text(condition) for condition in step.conditions)}"
+        case RouteAgain():
+            return "decide again by the routes"
         case Announce(prompt):
             return f"announce {prompt}"
         case EnterQueue(queue, None):

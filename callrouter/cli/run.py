@@ -14,9 +14,7 @@ from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.logs import configure_logging
 
 
-@click.command(
-    epilog="Example: callrouter run --config /etc/callrouter"
-)
+@click.command(epilog="Example: callrouter run --config /etc/callrouter")
 @config_option
 @click.option(
     "--lab-clock",

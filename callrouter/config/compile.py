@@ -1,15 +1,19 @@
 """From the sound model to the rulebook; what one part says of another is checked here."""
 
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 
+from callrouter.config.contradictions import check_conditions
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
-from callrouter.config.problems import Path
+from callrouter.config.openings import check_openings
+from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
-from callrouter.core.routing import Ruleset
+from callrouter.core.plan import EnterQueue, walk
+from callrouter.core.routing import Route, Ruleset
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook, TrunkSpec
 
 
@@ -17,15 +21,18 @@ def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
     """The rulebook, or None if something is so wrong that there is none. Faults go to the context's problems."""
     calendars = compile_calendars(context)
     geography = compile_geography(context, directory)
+    check_openings(context, calendars)
     routes = compile_routes(context)
+    check_conditions(context)
     queues = _queues(context)
     agents = _agents(context)
-    _check_staff(context)
+    _check_staff(context, routes)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
     check_ring_timeouts(context)
     limits = compile_limits(context)
+    _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
         return None
     config_hash = context.document.hash
@@ -77,21 +84,16 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
     return agents
 
 
-def _check_staff(context: Context) -> None:
+def _check_staff(context: Context, routes: Sequence[Route]) -> None:
     """A queue that callers are sent to needs someone to answer; what nobody is sent to is probably a slip."""
-    routes, plans = context.model.routes, context.model.plans
-    used_plans = {route.plan for route in routes if route.plan is not None}
-    done = [*(route.do or [] for route in routes), *(plans[name] for name in used_plans if name in plans)]
-    used = {step.queue for steps in done for step in steps}
+    used = {step.queue for route in routes for step in walk(route.plan) if isinstance(step, EnterQueue)}
     served = {queue for agent in context.model.agents.values() for queue in agent.queues}
-    for name in plans:
-        if name not in used_plans and context.whole("routes"):
-            context.warn(("plans", name), f'no route does the plan "{name}"', "use it, or take it out", key=True)
+    is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
     for name in context.model.queues:
         if name in used and name not in served and context.whole("agents"):
             remedy = "name it in an agent's queues"
             context.error(("queues", name), f'no agent serves the queue "{name}"', remedy, key=True)
-        if name not in used and context.whole("routes", "plans"):
+        if name not in used and is_whole:
             context.warn(("queues", name), f'no route leads to the queue "{name}"', "use it, or take it out", key=True)
 
 
@@ -99,3 +101,13 @@ def _check_trunks(context: Context) -> None:
     for name, spec in context.model.trunks.items():
         if spec.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
+
+
+def _check_prompts(context: Context) -> None:
+    """A sound of ours that is no prompt is spoken by nobody."""
+    prompts = context.model.prompts
+    for name, spec in prompts.items():
+        sound = (spec.media or "").removeprefix("sound:callrouter/")
+        if sound != spec.media and spec.media is not None and sound not in context.names("prompts"):
+            message = f'the sound of the prompt "{name}" is no prompt, and nothing speaks it'
+            context.warn(("prompts", name, "media"), message, nearest(sound, context.names("prompts")))

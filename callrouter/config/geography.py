@@ -6,11 +6,11 @@ from pathlib import Path as FilePath
 
 from callrouter.config.problems import Path, Place, nearest
 from callrouter.config.references import Context
+from callrouter.core.geography import Geography, Region
 from callrouter.core.ids import RegionName, TenantName
 from callrouter.core.numbering_plan import Confidence, NumberingPlan
 from callrouter.core.numbering_plan import Place as NumberPlace
 from callrouter.core.numbers import parse
-from callrouter.core.routing import Geography, Region
 
 _COLUMNS = ("prefix", "place", "samples", "against", "confidence", "note")
 
@@ -26,12 +26,13 @@ def compile_geography(context: Context, directory: FilePath) -> Geography | None
         context.refer("tenants", spec.tenant, ("regions", name, "tenant"))
         regions[RegionName(name)] = Region(RegionName(name), spec.title, TenantName(spec.tenant))
     plan = NumberingPlan(_places(context, _table(context, directory)))
-    by_dialed = _dialed(context)
+    by_dialed = _by_number(context, "dialed", "dialled")
     by_trunk = _trunks(context)
+    by_diversion = _by_number(context, "diversion", "diverted from it")
     default = RegionName(model.numbering.default_region)
     if context.whole("numbering") and not context.refer("regions", default, ("numbering", "default_region")):
         return None
-    return Geography(regions, default, by_dialed, by_trunk, plan) if default in regions else None
+    return Geography(regions, default, by_dialed, by_trunk, by_diversion, plan) if default in regions else None
 
 
 def endpoints_of(context: Context, trunk: str) -> list[str]:
@@ -104,17 +105,18 @@ def _places(context: Context, table: Table) -> dict[str, NumberPlace]:
     return places
 
 
-def _dialed(context: Context) -> dict[str, RegionName]:
-    by_dialed: dict[str, RegionName] = {}
+def _by_number(context: Context, key: str, word: str) -> dict[str, RegionName]:
+    """Number to region, of the lists that regions have under ``key``."""
+    found: dict[str, RegionName] = {}
     for name, spec in context.model.regions.items():
-        for index, number in enumerate(spec.dialed):
+        for index, number in enumerate(getattr(spec, key)):
             national = parse(number).national
-            path: Path = ("regions", name, "dialed", index)
+            path: Path = ("regions", name, key, index)
             if not national:
                 context.error(path, f'"{number}" is not a number', "write it as it is dialled: 055120")
-            elif by_dialed.setdefault(national, RegionName(name)) != name:
-                context.error(path, f'{number} is already dialled for "{by_dialed[national]}"', "keep one of them")
-    return by_dialed
+            elif found.setdefault(national, RegionName(name)) != name:
+                context.error(path, f'{number} is already {word} for "{found[national]}"', "keep one of them")
+    return found
 
 
 def _trunks(context: Context) -> dict[str, RegionName]:

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from callrouter.config.compile import compile_rulebook
 from callrouter.config.daemon import apply_environment, compile_settings
+from callrouter.config.model import Model
 from callrouter.config.problems import Problem, Problems
 from callrouter.config.references import Context
 from callrouter.config.settings import DaemonSettings
@@ -31,6 +32,8 @@ class Loaded:
     missing_secrets: tuple[str, ...]
     timezone: ZoneInfo
     """Of the calendars that name no other, and of times that people write."""
+    model: Model = field(repr=False)
+    """What is written, for those who ask for more than the rulebook keeps."""
 
     def require_secrets(self) -> None:
         """Raise ConfigError if a password is not there: the daemon cannot run, although the configuration is right."""
@@ -64,9 +67,8 @@ def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[L
             settings, missing = compile_settings(context, directory, environ)
             if rulebook is not None and not problems.errors:
                 texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}
-                loaded = Loaded(
-                    rulebook, settings, texts, _lines(problems.warnings), missing, ZoneInfo(checked.model.timezone)
-                )
+                zone = ZoneInfo(checked.model.timezone)
+                loaded = Loaded(rulebook, settings, texts, _lines(problems.warnings), missing, zone, checked.model)
     problems.errors.sort()
     problems.warnings.sort()
     return loaded, problems

@@ -10,18 +10,24 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from callrouter.config.scalars import (
+    Compared,
     Day,
     Names,
     Seconds,
     Text,
     Whole,
     one_or_many,
+    parse_count,
     parse_hours,
+    parse_wait,
     parse_window,
 )
 from callrouter.core.calendars import Hours, Window
-from callrouter.core.decision import CallerKind
+from callrouter.core.inbound import CallerKind
 from callrouter.core.rulebook import WaitingSound
+
+MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
+"""What a media URI of ARI may begin with."""
 
 
 class Section(BaseModel):
@@ -63,7 +69,21 @@ def _endpoint(value: object) -> object:
     raise ValueError(f'"{value}" is not an endpoint; write what Asterisk dials, such as PJSIP/201')
 
 
+def _media(value: object) -> object:
+    scheme, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if colon and rest.strip() and scheme in MEDIA_SCHEMES:
+        return value
+    schemes = ", ".join(f"{scheme}:" for scheme in MEDIA_SCHEMES)
+    raise ValueError(f'"{value}" is nothing that Asterisk plays; begin it with one of: {schemes}')
+
+
+def _reference(value: object) -> object:
+    """A name, or ``$parameter`` of the plan in which this stands."""
+    return value if isinstance(value, str) and value[:1] == "$" and _name(value[1:]) else _name(value)
+
+
 Name = Annotated[str, BeforeValidator(_name)]
+Reference = Annotated[str, BeforeValidator(_reference)]
 Port = Annotated[int, BeforeValidator(_port)]
 
 
@@ -71,6 +91,7 @@ class Service(Section):
     """``service:``: the whole of it."""
 
     title: Text = "120"
+    """Name of the service, on the wall board and in ``callrouter status``."""
     fallback_context: Name = "callrouter-fallback"
     """Dialplan context that a caller goes to when the daemon cannot take him."""
     drain: Seconds = 600.0
@@ -81,13 +102,17 @@ class Site(Section):
     """One Asterisk server, under ``sites:``."""
 
     title: Text
+    """Name for people."""
     ari_url: Annotated[str, BeforeValidator(_url)] = "http://127.0.0.1:8088"
+    """Asterisk's HTTP server, without ``/ari``."""
     user: Text = "callrouter"
+    """User of Asterisk's ``ari.conf``."""
     password_env: Text | None = None
     """The environment variable that holds the ARI password."""
     password_file: Text | None = None
     """A file that holds nothing but the ARI password; relative to the configuration."""
     application: Name = "callrouter"
+    """The name in the dialplan's ``Stasis()``."""
     sounds_dir: Text | None = None
     """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
 
@@ -102,14 +127,18 @@ class Web(Section):
     """``web:``: pages, API and metrics."""
 
     host: Text = "127.0.0.1"
+    """Address to listen on."""
     port: Port = 8080
+    """Port to listen on."""
 
 
 class Agi(Section):
     """``agi:``: the FastAGI server."""
 
     host: Text = "127.0.0.1"
+    """Address to listen on."""
     port: Port = 4573
+    """Port to listen on."""
     allow: list[Annotated[str, BeforeValidator(_network)]] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks that may ask; FastAGI knows no password."""
 
@@ -118,6 +147,7 @@ class State(Section):
     """``state:``: what must survive a restart."""
 
     dir: Text = "/var/lib/callrouter"
+    """Folder of the journal of calls and CDRs."""
 
 
 class Database(Section):
@@ -131,41 +161,57 @@ class Logging(Section):
     """``logging:``."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged: this and worse."""
     format: Literal["console", "json"] = "json"
+    """``json`` for machines, ``console`` for people."""
 
 
 class LimitsSection(Section):
-    """``limits:``: see :class:`callrouter.core.rulebook.Limits`; what is not written keeps its default."""
+    """``limits:``: what is not written keeps the default of :class:`callrouter.core.rulebook.Limits`."""
 
     max_calls: Whole | None = None
+    """More calls at once go to the dialplan's fallback."""
     announcement: Seconds | None = None
+    """An announcement that has not ended by then is taken as ended."""
     dead_man: Seconds | None = None
+    """A waiting caller goes to the dialplan's fallback this long after the daemon died."""
     connect: Seconds | None = None
+    """An answered phone that is not connected to the caller by then is given up."""
     clearing: Seconds | None = None
+    """A channel that has not ended this long after it was hung up is hung up again, then written off."""
     rest_after_no_answer: Seconds | None = None
+    """How long a counselor who did not answer is not rung again."""
     rest_after_busy: Seconds | None = None
+    """How long a counselor whose phone was busy is not rung again."""
     rest_after_rejected: Seconds | None = None
+    """How long a counselor who rejected a call is not rung again."""
     rest_after_unreachable: Seconds | None = None
+    """How long a counselor whose phone could not be reached is not rung again."""
     retry_after_congestion: Seconds | None = None
+    """How long nobody is rung over a trunk group that had no free line."""
 
 
 class Tenant(Section):
     """Whose calls they are, under ``tenants:``."""
 
     title: Text
+    """Name for people."""
 
 
 class Topic(Section):
     """What a caller wants, under ``topics:``."""
 
     title: Text
+    """Name for people."""
 
 
 class Region(Section):
     """A place that calls come from, under ``regions:``."""
 
     title: Text
+    """Shown in the counselor's display."""
     tenant: Name
+    """Whose call it is then."""
     place: Text | None = None
     """Its name in the table of exchanges."""
     prefixes: Names = Field(default=[])
@@ -174,6 +220,8 @@ class Region(Section):
     """Dialled numbers that mean this region."""
     trunks: Names = Field(default=[])
     """Trunk groups whose calls come from here."""
+    diversion: Names = Field(default=[])
+    """Numbers from which calls are diverted to us that come from here."""
 
 
 class Numbering(Section):
@@ -182,6 +230,7 @@ class Numbering(Section):
     table: Text | None = "kr055"
     """``kr055`` is shipped; else a CSV file of the same columns, relative to the configuration."""
     default_region: Name
+    """The region of a call of which nothing else is known."""
 
 
 def _exception(value: object) -> object:
@@ -233,28 +282,41 @@ class Queue(Section):
     """Where callers wait, under ``queues:``."""
 
     title: Text
+    """Name for people."""
     sound: Annotated[WaitingSound, BeforeValidator(lambda value: _member(value, WaitingSound))] = WaitingSound.MUSIC
+    """``music``: answered, then music on hold; ``ringback``: not answered before a counselor answers."""
     music_class: Text = "default"
+    """Class of Asterisk's ``musiconhold.conf``."""
     ring_timeout: Seconds = 20.0
+    """How long one counselor's phone rings before the next is tried."""
     wrap_up: Seconds = 10.0
+    """How long a counselor is left in peace after a call."""
 
 
 class Agent(Section):
     """A counselor, under ``agents:``."""
 
     name: Text
+    """Shown on the wall board and in reports."""
     site: Name
+    """The site that their phone is registered at."""
     endpoint: Annotated[str, BeforeValidator(_endpoint)]
+    """What Asterisk dials; over a trunk such as PJSIP/401@gimhae-hall."""
     queues: Names
+    """Whose callers they answer."""
     tenant: Name
+    """Who employs them."""
     trunk: Name | None = None
+    """The trunk group that a call to them occupies; left out: none."""
     wrap_up: Seconds | None = None
+    """Instead of the queue's."""
 
 
 class Trunk(Section):
     """A trunk group, under ``trunks:``."""
 
     title: Text | None = None
+    """Name for people."""
     channels: Whole
     """How many calls it carries at once."""
     endpoints: Names = Field(default=[])
@@ -265,7 +327,8 @@ class Prompt(Section):
     """An announcement, under ``prompts:``; a plain text stands for ``text:``."""
 
     text: Text
-    media: Text | None = None
+    """What is spoken."""
+    media: Annotated[str, BeforeValidator(_media)] | None = None
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
 
 
@@ -279,6 +342,26 @@ def _member(value: object, kinds: type[WaitingSound] | type[CallerKind]) -> obje
 Kind = Annotated[CallerKind, BeforeValidator(lambda value: _member(value, CallerKind))]
 
 
+class QueueWhen(Section):
+    """``queue:`` in conditions: how a queue stands at this moment. A comparison is ``< 1``, ``>= 10``, ``> 5 min``."""
+
+    name: Name
+    agents: Annotated[Compared, BeforeValidator(parse_count)] | None = None
+    """Counselors who serve it."""
+    available: Annotated[Compared, BeforeValidator(parse_count)] | None = None
+    """Those of them who could take a call now."""
+    waiting: Annotated[Compared, BeforeValidator(parse_count)] | None = None
+    """Callers who wait."""
+    longest_wait: Annotated[Compared, BeforeValidator(parse_wait)] | None = None
+    """How long the first of them has waited."""
+
+    @model_validator(mode="after")
+    def _compares(self) -> "QueueWhen":
+        if all(value is None for value in (self.agents, self.available, self.waiting, self.longest_wait)):
+            raise ValueError("nothing is asked of the queue; write agents, available, waiting or longest_wait")
+        return self
+
+
 class When(Section):
     """Conditions; all must hold. A list means any of its members."""
 
@@ -288,7 +371,12 @@ class When(Section):
     tenant: Names | None = None
     calendar: Names | None = None
     caller: Annotated[list[Kind], BeforeValidator(one_or_many)] | None = None
+    caller_list: Names | None = None
+    """Lists of ``caller_lists:`` in which the caller's number stands."""
     topic: Names | None = None
+    language: Names | None = None
+    """As the channel has it (``ko``, ``en``), or as a menu set it."""
+    queue: QueueWhen | None = None
     trunk: Names | None = None
     """Trunk groups, or PJSIP endpoints."""
     unless: "When | None" = Field(default=None, alias="not")
@@ -305,12 +393,112 @@ class When(Section):
         return self
 
 
+class Plan(Section):
+    """A plan under ``plans:``; a list stands for ``do:``."""
+
+    parameters: Names = Field(default=[])
+    """Names that stand as ``$name`` in its steps, and are given with ``with:`` where the plan is used."""
+    do: "Steps"
+
+
+class Use(Section):
+    """How it goes on: with steps (a list stands for ``do:``), or with a plan of ``plans:`` (a name stands for it)."""
+
+    do: "Steps | None" = None
+    plan: Reference | None = None
+    arguments: dict[Name, Reference] = Field(default={}, alias="with")
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> "Use":
+        if self.do is not None and self.plan is not None:
+            raise ValueError("this goes on in two ways; write either do: with steps, or plan: with a name")
+        if self.arguments and self.plan is None:
+            raise ValueError("with: belongs to a plan; write plan:, or take it out")
+        return self
+
+
+class Choice(Use):
+    """What a key of a menu means: what is then known of the call, and how it goes on (left out: the next step)."""
+
+    topic: Name | None = None
+    region: Name | None = None
+    language: Text | None = None
+
+
+def _use(value: object) -> object:
+    if isinstance(value, list):
+        return {"do": value}
+    return {"plan": value} if isinstance(value, str) else value
+
+
+def _plan(value: object) -> object:
+    """A list of steps, or a mapping with parameters."""
+    if isinstance(value, list | dict):
+        return _use(value)
+    raise ValueError("this is no plan; write its steps with - before each")
+
+
+def _choice(value: object) -> object:
+    """``next`` goes on with the next step."""
+    return {} if value == "next" else _use(value)
+
+
+def _key(value: object) -> object:
+    if isinstance(value, str) and len(value) == 1 and value in "0123456789*#":
+        return value
+    raise ValueError(f'"{value}" is not a key of a telephone; write one of 0 to 9, * or #')
+
+
+Key = Annotated[str, BeforeValidator(_key)]
+Branch = Annotated[Use, BeforeValidator(_use)]
+Answer = Annotated[Choice, BeforeValidator(_choice)]
+
+_VERBS = ("announce", "menu", "queue", "if", "plan", "route", "dialplan", "hangup")
+_BELONGS = {
+    "keys": "menu",
+    "default": "menu",
+    "timeout": "menu",
+    "tries": "menu",
+    "invalid": "menu",
+    "max_wait": "queue",
+    "then": "if",
+    "otherwise": "if",
+    "arguments": "plan",
+}
+"""Keys of a step that mean something with one verb only."""
+
+_A_STEP = {"menu": "a menu", "queue": "a queue", "if": "if:", "plan": "plan:"}
+
+
 class Step(Section):
     """One step of a plan: exactly one of its verbs."""
 
-    announce: Name | None = None
+    announce: Reference | None = None
     """Answer, and play this prompt."""
-    queue: Name | None = None
+    menu: Reference | None = None
+    """Answer, play this prompt, and wait for a key."""
+    keys: dict[Key, Answer] | None = None
+    """For ``menu``: what each key means."""
+    default: Answer | None = None
+    """For ``menu``: what happens to who presses no key that means something."""
+    timeout: Seconds | None = None
+    """For ``menu``: how long to wait for a key after the prompt. Default: 5 s"""
+    tries: Whole | None = None
+    """For ``menu``: how often the prompt is played in all. Default: 3"""
+    invalid: Reference | None = None
+    """For ``menu``: a prompt that is played before it after a key that means nothing."""
+    condition: When | None = Field(default=None, alias="if")
+    """Ask once more, at this moment."""
+    then: Branch | None = None
+    """For ``if``: how it goes on when all conditions hold. Left out: with the next step"""
+    otherwise: Branch | None = Field(default=None, alias="else")
+    plan: Reference | None = None
+    """Go on with a plan of ``plans:``."""
+    arguments: dict[Name, Reference] = Field(default={}, alias="with")
+    """For ``plan``: its parameters."""
+    route: Literal["again"] | None = None
+    """Decide anew by the routes, with what menus have found out."""
+    queue: Reference | None = None
     """Wait here until a counselor answers."""
     max_wait: Seconds | None = None
     """For ``queue``: how long at most."""
@@ -320,15 +508,30 @@ class Step(Section):
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
-        verbs = [verb for verb in ("announce", "queue", "dialplan", "hangup") if getattr(self, verb) is not None]
+        verbs = [verb for verb in _VERBS if getattr(self, "condition" if verb == "if" else verb) is not None]
         if len(verbs) != 1:
             count = " and ".join(verbs) if verbs else "nothing"
-            raise ValueError(f"a step does one thing, this one {count}; write announce, queue, dialplan or hangup")
-        if self.max_wait is not None and self.queue is None:
-            raise ValueError("max_wait belongs to a queue; take it out")
+            known = f"{', '.join(_VERBS[:-1])} or {_VERBS[-1]}"
+            raise ValueError(f"a step does one thing, this one {count}; write {known}")
+        for name, verb in _BELONGS.items():
+            if verb not in verbs and getattr(self, name) not in (None, {}):
+                key = type(self).model_fields[name].alias or name
+                raise ValueError(f"{key} belongs to {_A_STEP.get(verb, verb)}; take it out")
+        if self.menu is not None:
+            self._check_menu()
+        if self.condition is not None and self.then is None and self.otherwise is None:
+            raise ValueError("the question changes nothing; write then:, else:, or both")
         if self.dialplan is not None and len([part for part in self.dialplan.split(",") if part.strip()]) != 2:
             raise ValueError(f'"{self.dialplan}" is no place in the dialplan; write context,extension')
         return self
+
+    def _check_menu(self) -> None:
+        if not self.keys:
+            raise ValueError("the menu has no keys; write keys: with what each of them means")
+        if self.default is None:
+            raise ValueError("the menu has no default; say with default: what becomes of who presses no key")
+        if self.tries == 0:
+            raise ValueError("a menu that is never played asks nothing; write tries: 1 or more")
 
 
 def _step(value: object) -> object:
@@ -351,11 +554,15 @@ class Route(Section):
     do: Steps | None = None
     plan: Name | None = None
     """A plan of ``plans:`` instead of ``do:``."""
+    arguments: dict[Name, Name] = Field(default={}, alias="with")
+    """For ``plan``: its parameters."""
 
     @model_validator(mode="after")
     def _one_plan(self) -> "Route":
         if (self.do is None) == (self.plan is None):
             raise ValueError("a route does one plan; write either do: with steps, or plan: with a name")
+        if self.arguments and self.plan is None:
+            raise ValueError("with: belongs to a plan; write plan:, or take it out")
         return self
 
 
@@ -369,23 +576,46 @@ class Model(Section):
     """The whole configuration. Any section may stand in any file."""
 
     service: Service = Service()
+    """The service as a whole."""
     sites: dict[Name, Site]
+    """The Asterisk servers, by name."""
     web: Web = Web()
+    """Pages, API and metrics."""
     agi: Agi = Agi()
+    """FastAGI, for dialplans that only ask."""
     state: State = State()
+    """What must survive a restart."""
     database: Database = Database()
+    """PostgreSQL for the CDRs."""
     logging: Logging = Logging()
+    """What is logged, and how."""
     limits: LimitsSection = LimitsSection()
+    """Limits and rests of every call."""
     tenants: dict[Name, Tenant]
+    """Whose calls they are, by name."""
     topics: dict[Name, Topic] = Field(default={})
+    """What callers want, by name."""
     numbering: Numbering
+    """How regions are found."""
     regions: dict[Name, Region]
+    """Places that calls come from, by name."""
     timezone: Text = "Asia/Seoul"
+    """IANA name of the zone of calendars that name no other, and of times that people write."""
     holidays: dict[Name, dict[Day, Text]] = Field(default={})
+    """Sets of dates by name, each date with its title."""
     calendars: dict[Name, Calendar]
+    """Opening hours, by name."""
     queues: dict[Name, Queue]
+    """Where callers wait, by name."""
     agents: dict[Name, Agent]
+    """The counselors, by name; usually the extension."""
     trunks: dict[Name, Trunk] = Field(default={})
+    """Trunk groups, by name."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(_prompt)]]
-    plans: dict[Name, Steps] = Field(default={})
+    """Announcements, by the name of their sound file."""
+    caller_lists: dict[Name, Names] = Field(default={})
+    """Callers by number; with a * at the end, what numbers begin with."""
+    plans: dict[Name, Annotated[Plan, BeforeValidator(_plan)]] = Field(default={})
+    """Steps by name, for routes, menus and questions to use."""
     routes: list[Route]
+    """Rules in order: the first whose conditions hold takes the call; the last takes every call."""

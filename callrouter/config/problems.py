@@ -40,8 +40,10 @@ class Problems:
     warnings: list[Problem] = field(default_factory=list)
 
     def error(self, place: Place, message: str, remedy: str) -> None:
-        """Note a fault that must be mended."""
-        self.errors.append(Problem(place, message, remedy))
+        """Note a fault that must be mended; what is found again in the same place is one fault."""
+        problem = Problem(place, message, remedy)
+        if problem not in self.errors:
+            self.errors.append(problem)
 
     def warn(self, place: Place, message: str, remedy: str) -> None:
         """Note what is probably not meant."""

@@ -33,7 +33,7 @@ class Context:
         """Whether nothing was left out of these sections, so that what is missing is missing indeed."""
         return not self.checked.damaged.intersection(sections)
 
-    def refer(self, section: str, name: str, path: Path) -> bool:
+    def refer(self, section: str, name: str, path: Path, *, key: bool = False) -> bool:
         """Whether ``section`` defines ``name``; a fault at ``path`` is noted if not.
 
         True only if the definition is sound, too: a faulty one was reported where it stands.
@@ -41,6 +41,8 @@ class Context:
         if section in self.checked.damaged and section not in self.checked.names:
             return False  # The section as a whole is unusable, and that was reported.
         if name not in self.names(section):
-            self.error(path, f'unknown {section.removesuffix("s")} "{name}"', nearest(name, self.names(section)))
+            self.error(
+                path, f'unknown {section.removesuffix("s")} "{name}"', nearest(name, self.names(section)), key=key
+            )
             return False
         return name in getattr(self.model, section)

@@ -4,12 +4,15 @@ Each parser takes the text as written and raises ValueError with ``message; reme
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
 from pydantic import BeforeValidator
 
 from callrouter.core.calendars import MINUTES_A_DAY, Hours, Window
+from callrouter.core.conditions import Comparison
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ \t]*([a-z]*)", re.ASCII)
@@ -46,6 +49,34 @@ def parse_whole(text: object) -> int:
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text.strip(_BLANKS), re.ASCII):
         raise _wrong("a whole number", text, "write digits only")
     return int(text.strip(_BLANKS))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison as written: ``>= 10``."""
+
+    comparison: Comparison
+    limit: float
+
+
+_COMPARED = re.compile(r"(<=|>=|<|>|=)\s*(.+)")
+
+
+def parse_count(text: object) -> Compared:
+    """``< 1``, ``>= 10``."""
+    return _compared(text, parse_whole, "write it as >= 10, < 1 or = 0")
+
+
+def parse_wait(text: object) -> Compared:
+    """``> 5 min``, in seconds."""
+    return _compared(text, parse_duration, "write it as > 5 min")
+
+
+def _compared(text: object, parse: Callable[[object], float], remedy: str) -> Compared:
+    match = _COMPARED.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise _wrong("a comparison", text, remedy)
+    return Compared(Comparison(match[1]), parse(match[2]))
 
 
 def parse_date(text: object) -> date:
@@ -113,8 +144,8 @@ def one_or_many(value: object) -> object:
 
 
 def _written(value: object) -> object:
-    """A text may not be empty."""
-    if value is None or value == "":
+    """A text may not be empty, nor blanks alone."""
+    if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError("nothing is written here; write a value, or take the key out")
     return value
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from callrouter.config.model import Model, When
 
-_CONDITIONS = ("dialed", "trunk", "region", "tenant", "topic", "caller", "calendar")
+_CONDITIONS = ("dialed", "trunk", "region", "tenant", "topic", "caller", "caller_list", "language", "calendar")
 """Most telling first."""
 
 
@@ -60,6 +60,8 @@ class Shadows:
             some = getattr(wide, name)
             if some and not self._covers(name, some, narrow):
                 return False
+        if wide.queue is not None and wide.queue != narrow.queue:
+            return False
         return wide.unless is None or wide.unless == narrow.unless
 
     def _covers(self, name: str, some: list[str], narrow: When) -> bool:

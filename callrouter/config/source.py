@@ -5,6 +5,7 @@ written twice is a fault wherever it stands.
 """
 
 import hashlib
+from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
@@ -12,6 +13,9 @@ from callrouter.config.nodes import Mapping, Node, Scalar, UnreadableError, pars
 from callrouter.config.problems import Path, Place, Problems
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+
+CASE_FILES = frozenset({"routes-test.yaml", "routes-test.yml"})
+"""What stands in the directory beside the configuration and is no part of it; see :mod:`callrouter.config.cases`."""
 
 Tree = str | None | list["Tree"] | dict[str, "Tree"]
 """A value as written: text, nothing, a list, or a mapping."""
@@ -27,34 +31,73 @@ class Document:
     hash: str = ""
     incomplete: bool = False
     """A file could not be read; nothing should be concluded from what is missing."""
+    home: str = "callrouter.yaml"
+    """The file to name where no better place is known."""
+    example: str = "routes"
+    """A section for whoever does not know how to begin."""
 
     def place(self, path: Path, *, key: bool = False) -> Place:
-        """Where the value at ``path`` (or its key) stands; for a path that is not there, its nearest ancestor."""
+        """Where the value at ``path`` (or its key) stands; for a path that is not there, its nearest ancestor.
+
+        Where steps are written as a list that stands for ``do:``, that word of the path is left out.
+        """
+        path = self._as_written(path)
         if key and path in self.key_places:
             return self.key_places[path]
         for length in range(len(path), 0, -1):
             found = self.places.get(path[:length])
             if found is not None:
                 return found
-        return Place("callrouter.yaml")
+        return Place(self.home)
+
+    def _as_written(self, path: Path) -> Path:
+        written: Path = ()
+        for part in path:
+            if part == "do" and (*written, part) not in self.places and (*written, 0) in self.places:
+                continue
+            written = (*written, part)
+        return written
+
+    def at(self, path: Path) -> Tree:
+        """What is written at ``path``; None if nothing is."""
+        tree: Tree = dict(self.sections)
+        for part in path:
+            if isinstance(tree, dict):
+                tree = tree.get(str(part))
+            elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
+                tree = tree[part]
+            else:
+                return None
+        return tree
 
 
 def read(directory: FilePath, problems: Problems) -> Document:
     """Every ``*.yaml`` and ``*.yml`` of ``directory``; any of them may hold any section. Faults go to ``problems``."""
-    document = Document()
-    digest = hashlib.sha256()
-    files = sorted(path for path in directory.glob("*.y*ml") if path.suffix in {".yaml", ".yml"} and path.is_file())
+    files = section_files(directory)
     if not files:
         problems.error(Place(str(directory)), "there is no YAML file here", "name the right directory with --config")
-        document.incomplete = True
-    for path in files:
-        text = _text(path, problems)
+        return Document(incomplete=True)
+    return read_files({path.name: path for path in files}, problems)
+
+
+def section_files(directory: FilePath) -> list[FilePath]:
+    """The YAML files of ``directory`` that hold sections, in their order."""
+    found = (path for path in directory.glob("*.y*ml") if path.suffix in {".yaml", ".yml"} and path.is_file())
+    return sorted(path for path in found if path.name not in CASE_FILES)
+
+
+def read_files(files: Table[str, FilePath], problems: Problems, document: Document | None = None) -> Document:
+    """The files taken into one document; each is called by its key. Faults go to ``problems``."""
+    document = document or Document()
+    digest = hashlib.sha256()
+    for name, path in files.items():
+        text = _text(name, path, problems)
         if text is None:
             document.incomplete = True
             continue
-        digest.update(path.name.encode() + b"\0" + text.encode() + b"\0")
+        digest.update(name.encode() + b"\0" + text.encode() + b"\0")
         try:
-            node = parse(path.name, text, problems)
+            node = parse(name, text, problems)
         except UnreadableError as error:
             problems.error(error.place, error.message, error.remedy)
             document.incomplete = True
@@ -65,21 +108,21 @@ def read(directory: FilePath, problems: Problems) -> Document:
     return document
 
 
-def _text(path: FilePath, problems: Problems) -> str | None:
+def _text(name: str, path: FilePath, problems: Problems) -> str | None:
     """The file as text with unix line ends, or None if it cannot be used."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        problems.error(Place(path.name), f"cannot be read: {error.strerror}", "let the daemon's user read it")
+        problems.error(Place(name), f"cannot be read: {error.strerror}", "let the daemon's user read it")
         return None
     if len(data) > MAX_FILE_BYTES:
-        problems.error(Place(path.name), f"has {len(data)} bytes", f"keep a file under {MAX_FILE_BYTES}; split it")
+        problems.error(Place(name), f"has {len(data)} bytes", f"keep a file under {MAX_FILE_BYTES}; split it")
         return None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problems.error(Place(path.name, line), "is not UTF-8", "save it as UTF-8 (not CP949/EUC-KR)")
+        problems.error(Place(name, line), "is not UTF-8", "save it as UTF-8 (not CP949/EUC-KR)")
         return None
     return text.replace("\r\n", "\n")
 
@@ -95,7 +138,9 @@ class _Merger:
         """Merge a file's sections: mappings by key, anything else whole; whatever is there twice is a fault."""
         if not isinstance(node, Mapping):
             if not (isinstance(node, Scalar) and node.is_null):
-                self.problems.error(node.place, "is no mapping", "begin the file with a section such as routes:")
+                self.problems.error(
+                    node.place, "is no mapping", f"begin the file with a section such as {self.document.example}:"
+                )
             return
         here: set[str] = set()
         for section, place, value in node.entries:

@@ -96,15 +96,29 @@ _EMPTY: dict[str, Tree] = {"routes": [], "numbering": {"default_region": "-"}}
 """What stands in for required sections that are missing or unusable, so that the others can be checked."""
 
 
-def _report(document: Document, details: list[ErrorDetails], paths: list[Path], problems: Problems) -> None:
+def report(document: Document, error: ValidationError, root: type[BaseModel], problems: Problems) -> list[Path]:
+    """Note what pydantic found in a document that ``root`` describes; returns the paths of the findings."""
+    details = error.errors(include_url=False)
+    paths = [_path(detail, []) for detail in details]
+    _report(document, details, paths, problems, root)
+    return paths
+
+
+def _report(
+    document: Document,
+    details: list[ErrorDetails],
+    paths: list[Path],
+    problems: Problems,
+    root: type[BaseModel] = Model,
+) -> None:
     for detail, path in zip(details, paths, strict=True):
         if document.incomplete and len(path) == 1 and detail["type"] == "missing":
             continue
         at_key = "[key]" in detail["loc"] or detail["type"] == "extra_forbidden"
         place = document.place(path, key=at_key)
-        message, remedy = _say(detail, path)
+        message, remedy = _say(detail, path, root)
         if len(path) == 1 and detail["type"] == "missing":
-            place = Place(_HOME.get(str(path[0]), "callrouter.yaml"))
+            place = Place(_HOME.get(str(path[0]), document.home))
         problems.error(place, message, remedy)
 
 
@@ -121,7 +135,7 @@ _HOME = {
 """The file where a missing section is looked for first."""
 
 
-def _say(detail: ErrorDetails, path: Path) -> tuple[str, str]:
+def _say(detail: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[str, str]:
     """pydantic's finding as message and remedy."""
     key = str(path[-1])
     where = f' in "{path[-2]}"' if len(path) > 1 and isinstance(path[-2], str) else ""
@@ -134,7 +148,7 @@ def _say(detail: ErrorDetails, path: Path) -> tuple[str, str]:
             return "a password stands in the configuration", "take it out; write password_env or password_file"
         case "extra_forbidden":
             what = "section" if len(path) == 1 else "key"
-            return f'unknown {what} "{key}"{where}', nearest(key, _keys_at(path[:-1]))
+            return f'unknown {what} "{key}"{where}', nearest(key, _keys_at(root, path[:-1]))
         case "missing":
             what = "section" if len(path) == 1 else "key"
             return f'the {what} "{key}" is missing{where}', "write it"
@@ -144,15 +158,17 @@ def _say(detail: ErrorDetails, path: Path) -> tuple[str, str]:
             return f'"{key}"{where} is not a list', "write its entries with - before each"
         case "model_type" | "dict_type":
             return f'"{key}"{where} is not a mapping', "write key: value lines below it"
+        case "too_short":
+            return f'"{key}"{where} is empty', "write at least one entry"
         case "string_type":
             return f'"{key}"{where} is not a text', "write a single text"
         case _:
             return f'"{key}"{where}: {detail["msg"]}', "mend it"
 
 
-def _keys_at(path: Path) -> list[str]:
-    """The keys that may stand at ``path``."""
-    kind: Any = Model
+def _keys_at(root: type[BaseModel], path: Path) -> list[str]:
+    """The keys that may stand at ``path`` in what ``root`` describes."""
+    kind: Any = root
     for part in path:
         kind = _inside(kind, part)
     kind = _unwrapped(kind)

@@ -1,21 +1,37 @@
 """One call, as its facts say it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import assert_never
 
 from callrouter.core import facts, naming
-from callrouter.core.decision import CallFacts
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, QueueName, SiteName, TrunkName
-from callrouter.core.plan import Announce, EnterQueue, Step
+from callrouter.core.geography import Region
+from callrouter.core.ids import (
+    AgentId,
+    BridgeId,
+    CallId,
+    ChannelId,
+    PlaybackId,
+    QueueName,
+    RuleId,
+    SiteName,
+    TenantName,
+    TrunkName,
+)
+from callrouter.core.inbound import CallFacts
+from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step
 from callrouter.core.states import CallState
 
 _S = CallState
 _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Routed: frozenset({_S.ROUTING}),
     facts.StepBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
-    facts.Answered: frozenset({_S.ANNOUNCING, _S.QUEUED, _S.CONNECTING}),
+    facts.Branched: frozenset({_S.ROUTING}),
+    facts.AskedAgain: frozenset({_S.ASKING}),
+    facts.Chosen: frozenset({_S.ASKING}),
+    facts.Answered: frozenset({_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CONNECTING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED}),
@@ -50,10 +66,20 @@ class Call:
     channel: ChannelId
     arrival: CallFacts
     opened_at: datetime
+    known: CallFacts
+    """What it came with, and what the caller answered since."""
     state: CallState = CallState.ROUTING
     history: list[facts.Fact] = field(default_factory=list)
     routed: facts.Routed | None = None
+    rules: tuple[RuleId, ...] = ()
+    """The rules that have taken it, in order."""
+    plan: Plan | None = None
+    """The plan in force: the rule's, or one that a menu or a question led to."""
     step: int = -1
+    region: Region | None = None
+    """Where the call is from: as the rule found it, or as the caller said since."""
+    tries: int = 0
+    """How often the menu has asked."""
     answered: bool = False
     queue: QueueName | None = None
     place: int = 0
@@ -67,6 +93,7 @@ class Call:
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
+    ringing: bool = False
     insisted: bool = False
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)
@@ -74,12 +101,17 @@ class Call:
     @classmethod
     def open(cls, opened: facts.Opened) -> "Call":
         """A call that has just come in, or is being restored from its first fact."""
-        return cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, history=[opened])
+        return cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, opened.facts, history=[opened])
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The steps of the plan, none before the call is routed."""
-        return self.routed.plan.steps if self.routed is not None else ()
+        """The steps of the plan in force, none before the call is routed."""
+        return self.plan.steps if self.plan is not None else ()
+
+    @property
+    def tenant(self) -> TenantName:
+        """Whose call it is; empty before it is routed."""
+        return self.region.tenant if self.region is not None else TenantName("")
 
     def apply(self, fact: facts.Fact) -> None:
         """Take one fact into the call's state and history.
@@ -94,8 +126,8 @@ class Call:
 
     def _take(self, fact: facts.Fact) -> None:
         match fact:
-            case facts.Routed():
-                self.routed = fact
+            case facts.Routed() | facts.Branched() | facts.AskedAgain() | facts.Chosen():
+                self._take_of_plan(fact)
             case facts.StepBegun(index=index):
                 self._begin(index)
             case facts.Answered():
@@ -113,16 +145,57 @@ class Call:
             case _:
                 self._take_of_offer(fact)
 
+    def _take_of_plan(self, fact: facts.Routed | facts.Branched | facts.AskedAgain | facts.Chosen) -> None:
+        match fact:
+            case facts.Routed():
+                self.routed = fact
+                self.rules = (*self.rules, fact.rule)
+                self.region = Region(fact.region, fact.region_title, fact.tenant)
+                self._follow(fact.plan)
+            case facts.Branched(plan=plan):
+                self._follow(plan)
+            case facts.AskedAgain(missed=missed):
+                self.tries += missed
+                self._next_playback()
+            case facts.Chosen(choice=choice):
+                self._learn(choice)
+                self.state = CallState.ROUTING
+                self._follow(choice.plan)
+            case _:
+                assert_never(fact)
+
+    def _follow(self, plan: Plan | None) -> None:
+        """Be before the first step of ``plan``; None: stay in the present one."""
+        if plan is not None:
+            self.plan, self.step = plan, -1
+
+    def _learn(self, choice: Choice) -> None:
+        self.region = choice.region or self.region
+        self.known = replace(
+            self.known,
+            topic=choice.topic or self.known.topic,
+            language=choice.language or self.known.language,
+            region=choice.region.name if choice.region is not None else self.known.region,
+        )
+
+    def _next_playback(self) -> None:
+        self.playbacks += 1
+        self.playback = naming.playback(self.id, self.playbacks)
+
     def _begin(self, index: int) -> None:
         """Begin the step after the present one."""
         if index != self.step + 1 or index >= len(self.steps):
             raise ValueError(f"call {self.id} at step {self.step} of {len(self.steps)} cannot begin step {index}")
         self.step = index
-        self.state = CallState.ROUTING
-        if isinstance(self.steps[index], Announce):
-            self.state = CallState.ANNOUNCING
-            self.playbacks += 1
-            self.playback = naming.playback(self.id, self.playbacks)
+        match self.steps[index]:
+            case Announce():
+                self.state = CallState.ANNOUNCING
+                self._next_playback()
+            case Menu():
+                self.state, self.tries = CallState.ASKING, 1
+                self._next_playback()
+            case _:
+                self.state = CallState.ROUTING
 
     def _wait_in(self, queue: QueueName, place: int, at: datetime) -> None:
         if not self.steps or not isinstance(self.steps[self.step], EnterQueue):

@@ -27,11 +27,18 @@ class Ring(SiteCommand, frozen=True, gc=False):
 
 
 class Play(SiteCommand, frozen=True, gc=False):
-    """Play ``media`` to the caller."""
+    """Play ``media`` to the caller, one after another; it ends once, with the last."""
 
     channel: ChannelId
     playback: PlaybackId
-    media: str
+    media: tuple[str, ...]
+
+
+class SetLanguage(SiteCommand, frozen=True, gc=False):
+    """Let Asterisk speak another language on the channel."""
+
+    channel: ChannelId
+    language: str
 
 
 class StopPlayback(SiteCommand, frozen=True, gc=False):
@@ -120,6 +127,7 @@ AriCommand = (
     Answer
     | Ring
     | Play
+    | SetLanguage
     | StopPlayback
     | StartMusic
     | StopMusic

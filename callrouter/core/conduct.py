@@ -12,17 +12,19 @@ import msgspec
 from callrouter.core import commands as cmd
 from callrouter.core import facts, naming
 from callrouter.core.agent import Agent, AgentState
+from callrouter.core.asking import Asking
 from callrouter.core.call import Call
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import OfferResult
-from callrouter.core.decision import CallFacts
+from callrouter.core.conditions import QueueState
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor, Leg
 from callrouter.core.fold import fold
-from callrouter.core.ids import BridgeId, CallId, ChannelId, QueueName
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PromptName, QueueName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.output import Notice, NoticeKind, Output
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain
 from callrouter.core.rulebook import QueueSpec, Rulebook, WaitingSound
 from callrouter.core.states import CallState, Signal, Transition
 from callrouter.core.stats import Counters
@@ -39,6 +41,10 @@ class Cue(msgspec.Struct, frozen=True, gc=False):
     agent: Agent | None = None
     result: OfferResult = OfferResult.NO_ANSWER
     """For a ring that is cut short: how the offer counts."""
+    to_dialplan: bool = False
+    """The caller lives on in the dialplan, where we did not send him."""
+    digit: str = ""
+    """The key that was pressed."""
     estimated: bool = False
     """The time is that of our finding out, not of its happening."""
 
@@ -78,9 +84,13 @@ class Conduct:
         self._queues: dict[QueueName, QueueSpec] = dict(rulebook.queues)
         self._last_place = 0
         self._gone: dict[ChannelId, datetime] = {}
+        self.asking = Asking(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self._begin,
             "end_announcement": self._end_announcement,
+            "await_digit": self.asking.await_digit,
+            "take_digit": self.asking.take_digit,
+            "miss_digit": self.asking.miss_digit,
             "caller_left": self._caller_left,
             "renew_dead_man": self._renew_dead_man,
             "offer": self._offer,
@@ -130,6 +140,7 @@ class Conduct:
         if call.id in self.calls or call.channel in self._by_channel:
             return False
         self.calls[call.id] = call
+        self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
         self._last_place = max(self._last_place, call.place)
         return True
@@ -185,7 +196,7 @@ class Conduct:
     def guard(self, call: Call, at: datetime, out: Output) -> None:
         """Renew the dead man's switch, and see to it that it is renewed again in time."""
         after_s = self.floor.rulebook.limits.dead_man_s
-        playing = call.state is CallState.ANNOUNCING
+        playing = call.state in (CallState.ANNOUNCING, CallState.ASKING)
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
 
@@ -211,7 +222,10 @@ class Conduct:
 
     def route(self, call: Call, at: datetime, out: Output) -> None:
         """Decide, and begin the plan."""
-        decision = self.floor.rulebook.router.decide(call.arrival, at)
+        decision = self.floor.rulebook.router.decide(call.known, at, lambda queue: self.queue_state(queue, at))
+        if decision.rule in call.rules:
+            self.give_up(call, f"the rule {decision.rule} takes the call a second time", at, out)
+            return
         routed = facts.Routed(
             at,
             decision.rule,
@@ -239,21 +253,59 @@ class Conduct:
         step = call.steps[call.step]
         match step:
             case Announce(prompt=prompt):
-                self._announce(call, self.floor.rulebook.media(prompt), at, out)
+                self.play(call, (prompt,), at, out)
+            case Menu():
+                self.asking.ask(call, step, at, out)
+            case If():
+                self._branch(call, step, at, out)
+            case RouteAgain():
+                self.route(call, at, out)
             case EnterQueue():
                 self._enter_queue(call, step, at, out)
             case HandOver(context=context, extension=extension):
+                self._lift_dead_man(call, out)  # it would cut the call off in its new place
                 self._continue_at(call, context, extension, ReleaseReason.HANDED_OVER, at, out)
             case HangUp(cause=cause):
                 self._release(call, ReleaseReason.PLAN_ENDED, cause, at, out)
             case _:
                 assert_never(step)
 
-    def _announce(self, call: Call, media: str, at: datetime, out: Output) -> None:
+    def play(self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output) -> None:
+        """Let the caller hear prompts, as the playback that the call's facts have counted."""
         self._answer(call, at, out)
+        media = tuple(map(self.floor.rulebook.media, prompts))
         playback = naming.playback(call.id, call.playbacks)
         out.commands.append(cmd.Play(call.site, call.id, call.channel, playback, media))
         self.set_timer(call, TimerKind.ANNOUNCEMENT, self.floor.rulebook.limits.announcement_s, out)
+
+    def playback_over(self, call: Call, out: Output) -> None:
+        """What was played has ended, or (its timer has run out) taken too long."""
+        if TimerKind.ANNOUNCEMENT not in call.timers and call.playback is not None:
+            out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
+        self.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+
+    def stop_playback(self, call: Call, out: Output) -> None:
+        """End what is playing, if its end has not been seen."""
+        if TimerKind.ANNOUNCEMENT in call.timers and call.playback is not None:
+            out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
+        self.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+
+    def _branch(self, call: Call, step: If, at: datetime, out: Output) -> None:
+        router = self.floor.rulebook.router
+        finding = router.ask(step.conditions, call.known, at, lambda queue: self.queue_state(queue, at))
+        self.record(call, facts.Branched(at, finding.why, step.then if finding.holds else step.otherwise), out)
+        self.next_step(call, at, out)
+
+    def queue_state(self, name: QueueName, at: datetime) -> QueueState:
+        """A queue as conditions see it."""
+        first = self.floor.acd.first(name)
+        queued_at = self.calls[first].queued_at if first is not None else None
+        return QueueState(
+            agents=sum(name in agent.spec.queues for agent in self.floor.agents.values()),
+            available=self.floor.acd.idle(name),
+            waiting=self.floor.acd.waiting(name),
+            longest_wait_s=(at - queued_at).total_seconds() if queued_at is not None else 0.0,
+        )
 
     def _enter_queue(self, call: Call, step: EnterQueue, at: datetime, out: Output) -> None:
         self._last_place += 1
@@ -268,17 +320,17 @@ class Conduct:
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self.hand_over(call, ReleaseReason.DEFECT, at, out)
             return
-        self.floor.acd.join(call.queue, call.place, call.id)
+        self.floor.acd.join((call.queue, call.site), call.place, call.id)
         if queue.sound is WaitingSound.MUSIC:
             self._answer(call, at, out)
             if not call.music:
                 call.music = True
                 out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, queue.music_class))
+        elif not self.floor.can_serve(queue.name, call.site):  # else a phone rings in a moment
+            self._let_ring(call, out)
 
     def _end_announcement(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        if TimerKind.ANNOUNCEMENT not in call.timers and call.playback is not None:  # it took too long
-            out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
-        self.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+        self.playback_over(call, out)
         self.next_step(call, at, out)
 
     def _offer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -294,8 +346,13 @@ class Conduct:
     def _leg_rang(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         if call.offer is not None and not call.offer.rang:
             self.record(call, facts.Rang(at), out)
-            if not call.answered:
-                out.commands.append(cmd.Ring(call.site, call.id, call.channel))
+            self._let_ring(call, out)
+
+    def _let_ring(self, call: Call, out: Output) -> None:
+        """Let a caller who was not answered hear ringing, once."""
+        if not call.answered and not call.ringing:
+            call.ringing = True
+            out.commands.append(cmd.Ring(call.site, call.id, call.channel))
 
     def _connect(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         leg = self._leg(call)
@@ -363,6 +420,8 @@ class Conduct:
         self._leave_line(call)
         self._drop_offer(call, OfferResult.ANSWERED if talked else OfferResult.CALLER_GONE, at, out, cue.cause)
         reason = ReleaseReason.VANISHED if cue.estimated else ReleaseReason.CALLER_HUNG_UP
+        if cue.to_dialplan:
+            reason = ReleaseReason.TAKEN_AWAY
         self.record(call, facts.Released(at, reason, cue.cause, cue.estimated), out)
         self._finish(call, cue, at, out)
 
@@ -407,7 +466,7 @@ class Conduct:
 
     def _leave_line(self, call: Call) -> None:
         if call.queue is not None:
-            self.floor.acd.leave(call.queue, call.place, call.id)
+            self.floor.acd.leave((call.queue, call.site), call.place, call.id)
 
     def _leg(self, call: Call) -> Leg:
         leg = self.floor.legs.get(call.offer.channel) if call.offer is not None else None

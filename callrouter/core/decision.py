@@ -1,63 +1,24 @@
-"""What a routing decision is made of, and what comes out of it."""
+"""What comes out of a routing decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from callrouter.core.ids import CalendarName, RegionName, RuleId, SiteName, TenantName, TopicName
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
-
-
-class CallerKind(StrEnum):
-    """What a caller's number says of the line it comes from."""
-
-    LANDLINE = "landline"
-    MOBILE = "mobile"
-    INTERNET = "internet"
-    """070."""
-    PERSONAL = "personal"
-    """050x."""
-    SERVICE = "service"
-    """1588, 080, 110, 120 and the like: an office, not a resident's line."""
-    FOREIGN = "foreign"
-    ANONYMOUS = "anonymous"
-    UNKNOWN = "unknown"
-
-
-class RegionSource(StrEnum):
-    """Where the caller's region was taken from, best first."""
-
-    DIALED = "dialed"
-    TRUNK = "trunk"
-    EXCHANGE = "exchange"
-    """The local exchange in a landline number: a hint, for numbers are portable."""
-    DEFAULT = "default"
+from callrouter.core.ids import CalendarName, RegionName, RuleId, TenantName, TopicName
+from callrouter.core.inbound import CallerKind, RegionSource
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
 
 
 class Action(StrEnum):
     """What a decision comes to, in one word."""
 
     QUEUE = "queue"
+    DAEMON = "daemon"
+    """What comes next depends on the caller or on the moment: only the daemon itself can carry it out."""
     ANNOUNCE = "announce"
     """Announce and hang up."""
     DIALPLAN = "dialplan"
     HANGUP = "hangup"
-
-
-@dataclass(frozen=True, slots=True)
-class CallFacts:
-    """What is known of a call when it is routed."""
-
-    dialed: str
-    site: SiteName
-    caller: str = ""
-    """The calling line identity as it arrived; empty when it was withheld."""
-    caller_name: str = ""
-    trunk: str = ""
-    """The PJSIP endpoint that the call came in by."""
-    diversion: str = ""
-    topic: TopicName | None = None
-    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +58,10 @@ class Decision:
 
     @property
     def action(self) -> Action:
-        """The decision in one word: a queue anywhere in the plan makes it :attr:`Action.QUEUE`."""
+        """The decision in one word: what happens first but for announcements."""
+        first = next((step for step in self.plan.steps if not isinstance(step, Announce)), None)
+        if isinstance(first, Menu | If | RouteAgain):
+            return Action.DAEMON
         if self.queue is not None:
             return Action.QUEUE
         match self.plan.steps[-1]:

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, SiteName, TrunkName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.rulebook import Rulebook
 
 
@@ -15,6 +15,8 @@ class TimerKind(StrEnum):
     """What a timer is for."""
 
     ANNOUNCEMENT = "announcement"
+    DIGIT = "digit"
+    """No key was pressed for as long as a menu waits."""
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
@@ -44,12 +46,21 @@ class CallerLeft(msgspec.Struct, frozen=True, gc=False):
 
     channel: ChannelId
     cause: int = 16
+    to_dialplan: bool = False
+    """Nobody hung up: the dialplan goes on with the channel."""
 
 
 class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
     """An announcement came to its end, or could not be played."""
 
     playback: PlaybackId
+
+
+class DigitPressed(msgspec.Struct, frozen=True, gc=False):
+    """A key was pressed (DTMF, RFC 4733) on a channel in the application."""
+
+    channel: ChannelId
+    digit: str
 
 
 class LegRang(msgspec.Struct, frozen=True, gc=False):
@@ -149,6 +160,7 @@ Event = (
     CallArrived
     | CallerLeft
     | PlaybackEnded
+    | DigitPressed
     | LegRang
     | LegAnswered
     | LegEnded

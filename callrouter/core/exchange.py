@@ -28,6 +28,7 @@ from callrouter.core.states import TABLE, CallState, Signal, Unmoved
 
 _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.ANNOUNCEMENT: Signal.ANNOUNCEMENT_OVER,
+    TimerKind.DIGIT: Signal.DIGIT_OVER,
     TimerKind.WAIT: Signal.WAIT_OVER,
     TimerKind.RING: Signal.RING_OVER,
     TimerKind.CONNECT: Signal.BRIDGE_FAILED,
@@ -50,6 +51,7 @@ class Exchange:
             ev.CallArrived: self.call_arrived,
             ev.CallerLeft: self._caller_left,
             ev.PlaybackEnded: self._playback_ended,
+            ev.DigitPressed: self._digit_pressed,
             ev.LegRang: self._leg_rang,
             ev.LegAnswered: self._leg_answered,
             ev.LegEnded: self.leg_ended,
@@ -102,10 +104,16 @@ class Exchange:
     def concerns(self, event: ev.Event) -> CallId | None:
         """The call in progress that an event is about, if it is about one."""
         match event:
-            case ev.CallArrived(channel=channel) | ev.CallerLeft(channel=channel):
+            case ev.CallArrived(channel=channel) | ev.CallerLeft(channel=channel) | ev.DigitPressed(channel=channel):
                 call = self.conduct.call_of(channel)
                 return call.id if call is not None else None
-            case ev.LegRang(channel=channel) | ev.LegAnswered(channel=channel) | ev.LegEnded(channel=channel):
+            case (
+                ev.LegRang(channel=channel)
+                | ev.LegAnswered(channel=channel)
+                | ev.LegEnded(channel=channel)
+                | ev.LegRefused(channel=channel)
+                | ev.LegUncertain(channel=channel)
+            ):
                 leg = naming.parse_leg_channel(channel)
                 return leg.call if leg is not None else None
             case ev.Bridged(call=call_id) | ev.BridgeFailed(call=call_id):
@@ -163,7 +171,7 @@ class Exchange:
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
         call = self._of_channel(event.channel)
         if call is not None:
-            self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause), at, out)
+            self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
 
     def _playback_ended(self, event: ev.PlaybackEnded, at: datetime, out: Output) -> None:
         call_id = naming.parse_playback(event.playback)
@@ -174,6 +182,11 @@ class Exchange:
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+
+    def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
+        call = self._of_channel(event.channel)
+        if call is not None:
+            self.signal(call, Cue(Signal.DIGIT, digit=event.digit), at, out)
 
     def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)

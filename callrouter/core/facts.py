@@ -10,7 +10,6 @@ from enum import StrEnum
 import msgspec
 
 from callrouter.core.cdr import OfferResult
-from callrouter.core.decision import CallerKind, CallFacts, RegionSource
 from callrouter.core.ids import (
     AgentId,
     BridgeId,
@@ -25,7 +24,8 @@ from callrouter.core.ids import (
     TopicName,
     TrunkName,
 )
-from callrouter.core.plan import Plan
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
+from callrouter.core.plan import Choice, Plan
 
 
 class ReleaseReason(StrEnum):
@@ -36,6 +36,8 @@ class ReleaseReason(StrEnum):
     PLAN_ENDED = "plan-ended"
     HANDED_OVER = "handed-over"
     """The plan sent the caller on into the dialplan."""
+    TAKEN_AWAY = "taken-away"
+    """The dialplan took the caller back, to its fallback: we were too slow to renew the dead man's switch."""
     NOT_TAKEN = "not-taken"
     """We sent the caller to the dialplan's fallback: draining, or too many calls."""
     DEFECT = "defect"
@@ -76,6 +78,29 @@ class StepBegun(msgspec.Struct, frozen=True, tag="step", gc=False):
 
     at: datetime
     index: int
+
+
+class Branched(msgspec.Struct, frozen=True, tag="branched", gc=False):
+    """The plan asked once more, and goes on with another ``plan`` (None: with its next step)."""
+
+    at: datetime
+    why: str
+    plan: Plan | None
+
+
+class AskedAgain(msgspec.Struct, frozen=True, tag="asked-again", gc=False):
+    """The menu's prompt is played anew; ``missed``: because no key came that means something."""
+
+    at: datetime
+    missed: bool = True
+
+
+class Chosen(msgspec.Struct, frozen=True, tag="chosen", gc=False):
+    """The menu ended with this choice; ``pressed`` is the last key, empty if there was none."""
+
+    at: datetime
+    choice: Choice
+    pressed: str = ""
 
 
 class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
@@ -148,6 +173,9 @@ Fact = (
     Opened
     | Routed
     | StepBegun
+    | Branched
+    | AskedAgain
+    | Chosen
     | Answered
     | Queued
     | Offered

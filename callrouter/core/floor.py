@@ -15,7 +15,7 @@ from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.trunks import Seizure, Trunks
@@ -78,6 +78,10 @@ class Floor:
         """The next caller and counselor, if there is a pair with a way between them."""
         return self.acd.match(self._reachable)
 
+    def can_serve(self, queue: QueueName, site: SiteName) -> bool:
+        """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
+        return self.acd.can_serve((queue, site), self._reachable)
+
     def open_leg(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
         """Take the counselor and a trunk channel, and call the phone."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
@@ -91,7 +95,7 @@ class Floor:
                 call.id,
                 channel,
                 spec.endpoint,
-                caller_name=call.routed.region_title if call.routed else "",
+                caller_name=call.region.title if call.region else "",
                 caller_number=call.arrival.caller or "anonymous",
                 timeout_s=queue.ring_timeout_s + self.rulebook.limits.clearing_s,
                 originator=call.channel,

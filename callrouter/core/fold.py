@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 import msgspec
 
@@ -10,8 +11,10 @@ from callrouter.core import facts
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import QueueName, RuleId, TenantName
-from callrouter.core.plan import EnterQueue, HandOver
+from callrouter.core.geography import Region
+from callrouter.core.ids import QueueName, RuleId, TenantName, TopicName
+from callrouter.core.inbound import RegionSource
+from callrouter.core.plan import EnterQueue, HandOver, Menu, Plan
 
 
 @dataclass(slots=True)
@@ -20,6 +23,15 @@ class _Summary:
 
     opened: facts.Opened
     routed: facts.Routed | None = None
+    plan: Plan | None = None
+    """The plan in force."""
+    is_chosen: bool = False
+    """The caller chose that plan with a key."""
+    topic: TopicName | None = None
+    region: Region | None = None
+    """As the caller said."""
+    story: tuple[str, ...] = ()
+    """Why the call was treated so, a line or more for each decision."""
     queued: facts.Queued | None = None
     offered: facts.Offered | None = None
     rang_at: datetime | None = None
@@ -32,8 +44,8 @@ class _Summary:
 
     def take(self, fact: facts.Fact) -> None:
         match fact:
-            case facts.Routed():
-                self.routed = fact
+            case facts.Routed() | facts.Branched() | facts.Chosen():
+                self._take_decision(fact)
             case facts.Queued():
                 self.queued = self.queued or fact
                 self.left_queue = False
@@ -47,6 +59,25 @@ class _Summary:
                 self._close_offer(fact)
             case _:
                 self._take_progress(fact)
+
+    def _take_decision(self, fact: facts.Routed | facts.Branched | facts.Chosen) -> None:
+        match fact:
+            case facts.Routed():
+                self.routed, self.plan, self.is_chosen = fact, fact.plan, False
+                self.topic = fact.topic or self.topic
+                self._tell(fact.explanation)
+            case facts.Branched(why=why, plan=plan):
+                self.plan, self.is_chosen = plan or self.plan, self.is_chosen and plan is None
+                self._tell(f"asked: {why} → {plan.name if plan else 'next step'}")
+            case facts.Chosen(choice=choice):
+                self.plan, self.is_chosen = choice.plan or self.plan, bool(choice.plan and choice.key)
+                self.topic, self.region = choice.topic or self.topic, choice.region or self.region
+                self._tell(_choice(fact))
+            case _:
+                assert_never(fact)
+
+    def _tell(self, why: str) -> None:
+        self.story = (*self.story, why)
 
     def _take_progress(self, fact: facts.Fact) -> None:
         match fact:
@@ -104,6 +135,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
     answered = _ms(s.connected_at) if s.connected_at else None
     offered = _last_offer_at(s, ended)
     routed = s.routed
+    said = s.region
     return Cdr(
         call_id=s.opened.call,
         site=s.opened.site,
@@ -112,10 +144,10 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         ended_at=ended,
         caller=s.opened.facts.caller,
         dialed=s.opened.facts.dialed,
-        region=routed.region if routed else "",
-        region_source=routed.region_source if routed else "",
-        tenant=routed.tenant if routed else TenantName(""),
-        topic=routed.topic if routed else None,
+        region=said.name if said else routed.region if routed else "",
+        region_source=RegionSource.MENU if said else routed.region_source if routed else "",
+        tenant=said.tenant if said else routed.tenant if routed else TenantName(""),
+        topic=s.topic,
         rule=routed.rule if routed else RuleId(""),
         config_hash=routed.config_hash if routed else "",
         queue=_queue(s),
@@ -153,26 +185,27 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
     match released.reason:
         case ReleaseReason.NOT_TAKEN:
             return Outcome.REJECTED
-        case ReleaseReason.DEFECT:
+        case ReleaseReason.DEFECT | ReleaseReason.TAKEN_AWAY:
             return Outcome.FAILED
         case ReleaseReason.HANDED_OVER:
             return Outcome.OVERFLOWED if s.queued else Outcome.HANDLED
         case _:
-            return _outcome_without_counselor(s)
+            return _outcome_without_counselor(s, released)
 
 
-def _outcome_without_counselor(s: _Summary) -> Outcome:
+def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome:
     if s.left_queue:
         return Outcome.OVERFLOWED
-    if s.routed and not any(isinstance(step, EnterQueue | HandOver) for step in s.routed.plan.steps):
-        return Outcome.CLOSED
-    return Outcome.ABANDONED
+    if s.plan is None or any(isinstance(step, EnterQueue | HandOver | Menu) for step in s.plan.steps):
+        return Outcome.ABANDONED
+    is_heard = s.is_chosen and released.reason is ReleaseReason.PLAN_ENDED
+    return Outcome.HANDLED if is_heard else Outcome.CLOSED  # what the caller asked to hear was heard
 
 
 def _disposition(s: _Summary, released: facts.Released) -> Disposition:
     if s.connected:
         return Disposition.ANSWERED
-    if released.reason in (ReleaseReason.DEFECT, ReleaseReason.NOT_TAKEN):
+    if released.reason in (ReleaseReason.DEFECT, ReleaseReason.TAKEN_AWAY, ReleaseReason.NOT_TAKEN):
         return Disposition.FAILED
     last = s.legs[-1] if s.legs else None
     if released.cause == Cause.USER_BUSY or (last and last.result is OfferResult.BUSY):
@@ -193,7 +226,7 @@ def _released_by(released: facts.Released) -> ReleasedBy:
 
 
 def _explanation(s: _Summary, released: facts.Released) -> str:
-    lines = [s.routed.explanation] if s.routed else []
+    lines = list(s.story)
     if released.reason not in (
         ReleaseReason.CALLER_HUNG_UP,
         ReleaseReason.AGENT_HUNG_UP,
@@ -203,6 +236,15 @@ def _explanation(s: _Summary, released: facts.Released) -> str:
     if released.estimated:
         lines.append("ended_at is an estimate: the end of the call was not seen")
     return "\n".join(lines)
+
+
+def _choice(fact: facts.Chosen) -> str:
+    choice = fact.choice
+    learnt = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
+    words = [f"{what} {value}" for what, value in learnt.items() if value]
+    words.append(f"→ {choice.plan.name}" if choice.plan else "→ next step")
+    pressed = f"pressed {fact.pressed}" if fact.pressed else "no key pressed"
+    return f"menu: {pressed}{'' if choice.key else ', so the default'}: {' '.join(words)}"
 
 
 def _ms(at: datetime) -> datetime:

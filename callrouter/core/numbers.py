@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import phonenumbers
 
-from callrouter.core.decision import CallerKind
+from callrouter.core.inbound import CallerKind
 
 KOREA = "82"
 HIDDEN_DIGITS = 4

@@ -6,7 +6,7 @@ from datetime import datetime
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import QueueName, TenantName
+from callrouter.core.ids import QueueName
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, TrunkNow
@@ -42,8 +42,8 @@ def _call(call: Call) -> CallNow:
         call.site,
         call.arrival.caller,
         call.arrival.dialed,
-        region=call.routed.region if call.routed else "",
-        tenant=call.routed.tenant if call.routed else TenantName(""),
+        region=call.region.name if call.region else "",
+        tenant=call.tenant,
         queue=call.queue,
         agent=call.offer.agent if call.offer else None,
     )

@@ -1,17 +1,20 @@
 """What is done with a caller, step by step.
 
 A plan is a tuple of steps carried out in order. It always ends in a step after which nothing more is needed: a queue
-without a time limit, a hand-over, or a hang-up.
+without a time limit, a hand-over, a hang-up, another look at the routes, or a choice all of whose branches are plans.
 
 Steps are recorded with the call (a caller keeps his plan over a reload and a restart of the daemon), hence the tags.
 """
 
+from collections.abc import Iterator
 from typing import assert_never
 
 import msgspec
 
 from callrouter.core.causes import Cause
-from callrouter.core.ids import PromptName, QueueName
+from callrouter.core.conditions import Condition
+from callrouter.core.geography import Region
+from callrouter.core.ids import PromptName, QueueName, TopicName
 
 
 class Announce(msgspec.Struct, frozen=True, tag="announce"):
@@ -40,7 +43,46 @@ class HangUp(msgspec.Struct, frozen=True, tag="hang-up"):
     cause: Cause = Cause.NORMAL_CLEARING
 
 
-Step = Announce | EnterQueue | HandOver | HangUp
+class Choice(msgspec.Struct, frozen=True):
+    """What the caller's answer to a menu means: what is then known of the call, and how it goes on."""
+
+    key: str = ""
+    """The key; empty for the answer of who gave none."""
+    topic: TopicName | None = None
+    language: str | None = None
+    region: Region | None = None
+    plan: "Plan | None" = None
+    """None: go on with the step that follows the menu."""
+
+
+class Menu(msgspec.Struct, frozen=True, tag="menu"):
+    """Answer, play a prompt, and wait for a key. A key may be pressed before the prompt has ended."""
+
+    prompt: PromptName
+    choices: tuple[Choice, ...]
+    default: Choice
+    """For who presses no key that means something, ``tries`` times."""
+    timeout_s: float = 5.0
+    """How long to wait for a key after the prompt."""
+    tries: int = 3
+    """How often the prompt is played in all."""
+    invalid: PromptName | None = None
+    """Played before the prompt after a key that means nothing."""
+
+
+class If(msgspec.Struct, frozen=True, tag="if"):
+    """Ask once more, at this moment: all conditions together choose between two plans (None: the next step)."""
+
+    conditions: tuple[Condition, ...]
+    then: "Plan | None" = None
+    otherwise: "Plan | None" = None
+
+
+class RouteAgain(msgspec.Struct, frozen=True, tag="route-again"):
+    """Decide anew by the routes, with what menus have found out. A route takes the same call once only."""
+
+
+Step = Announce | EnterQueue | HandOver | HangUp | Menu | If | RouteAgain
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -53,18 +95,42 @@ class Plan(msgspec.Struct, frozen=True):
         if not self.steps or not is_final(self.steps[-1]):
             raise ValueError(
                 f"plan {self.name!r} does not end; "
-                "let its last step be a hang-up, a hand-over or a queue without max_wait"
+                "let its last step be a hang-up, a hand-over, a queue without max_wait, or a choice between plans"
             )
 
 
 def is_final(step: Step) -> bool:
     """Whether nothing needs to follow ``step``."""
     match step:
-        case HangUp() | HandOver():
+        case HangUp() | HandOver() | RouteAgain():
             return True
+        case Menu(choices=choices, default=default):
+            return all(choice.plan is not None for choice in (*choices, default))
+        case If(then=then, otherwise=otherwise):
+            return then is not None and otherwise is not None
         case EnterQueue(max_wait_s=limit):
             return limit is None
         case Announce():
             return False
         case _:
             assert_never(step)
+
+
+def walk(plan: Plan) -> Iterator[Step]:
+    """Every step of a plan and of the plans that its choices lead to."""
+    for step in plan.steps:
+        yield step
+        for branch in branches(step):
+            yield from walk(branch)
+
+
+def branches(step: Step) -> tuple[Plan, ...]:
+    """The plans that a step may lead to."""
+    match step:
+        case Menu(choices=choices, default=default):
+            found = [choice.plan for choice in (*choices, default)]
+        case If(then=then, otherwise=otherwise):
+            found = [then, otherwise]
+        case _:
+            found = []
+    return tuple(plan for plan in found if plan is not None)

@@ -3,14 +3,16 @@
 A rulebook never changes; a reload brings another. Its ``hash`` names the version on every decision and CDR.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from callrouter.core.decision import CallFacts, Decision
+from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
+from callrouter.core.decision import Decision
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.inbound import CallFacts
 
 
 class WaitingSound(StrEnum):
@@ -86,8 +88,14 @@ class Limits:
 class Router(Protocol):
     """Whatever decides where a call goes."""
 
-    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
         """The one decision for these facts at this instant (aware). Total: it always finds a rule."""
+        ...
+
+    def ask(
+        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+    ) -> Finding:
+        """Whether all conditions hold for a call at this instant (aware), and why."""
         ...
 
 

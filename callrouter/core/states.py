@@ -17,6 +17,8 @@ class CallState(StrEnum):
     ROUTING = "routing"
     """Between two steps of its plan."""
     ANNOUNCING = "announcing"
+    ASKING = "asking"
+    """A menu's prompt plays, or its key is waited for."""
     QUEUED = "queued"
     OFFERED = "offered"
     """A counselor's phone is being called."""
@@ -33,6 +35,8 @@ class Signal(StrEnum):
 
     ARRIVED = "arrived"
     ANNOUNCEMENT_OVER = "announcement-over"
+    DIGIT = "digit"
+    DIGIT_OVER = "digit-over"
     MATCHED = "matched"
     WAIT_OVER = "wait-over"
     LEG_RANG = "leg-rang"
@@ -68,13 +72,18 @@ def _to(action: str, *states: CallState) -> Transition:
 _S = CallState
 _G = Signal
 
-_NEXT_STEP = (_S.ANNOUNCING, _S.QUEUED, _S.CLEARING)
+_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CLEARING)
 
 _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ROUTING, _G.ARRIVED): _to("begin", *_NEXT_STEP),
     (_S.ANNOUNCING, _G.ANNOUNCEMENT_OVER): _to("end_announcement", *_NEXT_STEP),
     (_S.ANNOUNCING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.ANNOUNCING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.ANNOUNCING),
+    (_S.ASKING, _G.ANNOUNCEMENT_OVER): _to("await_digit", _S.ASKING),
+    (_S.ASKING, _G.DIGIT): _to("take_digit", *_NEXT_STEP),
+    (_S.ASKING, _G.DIGIT_OVER): _to("miss_digit", *_NEXT_STEP),
+    (_S.ASKING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.ASKING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.ASKING),
     (_S.QUEUED, _G.MATCHED): _to("offer", _S.OFFERED),
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
@@ -102,6 +111,8 @@ _LATE = frozenset(
     {
         _G.ARRIVED,
         _G.ANNOUNCEMENT_OVER,
+        _G.DIGIT,
+        _G.DIGIT_OVER,
         _G.WAIT_OVER,
         _G.RING_OVER,
         _G.BRIDGED,
@@ -111,7 +122,7 @@ _LATE = frozenset(
         _G.DEAD_MAN_DUE,
     }
 )
-"""May come late or twice: timers, announcements, answers to requests, repeated messages of Asterisk."""
+"""May come late or twice: timers, announcements, keys, answers to requests, repeated messages of Asterisk."""
 
 _LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED})
 _HAS_LEG = frozenset({_S.OFFERED, _S.CONNECTING, _S.CONNECTED})

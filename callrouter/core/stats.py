@@ -17,6 +17,8 @@ class Counters:
     """Since the daemon started. Keys are closed sets, fit for metric labels."""
 
     arrived: int = 0
+    taken_up: int = 0
+    """Calls of an earlier daemon; they end here, and came in there."""
     ended: Counter[Outcome] = field(default_factory=Counter)
     offers: Counter[OfferResult] = field(default_factory=Counter)
     stale: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)

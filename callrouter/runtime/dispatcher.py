@@ -112,6 +112,7 @@ class Dispatcher:
     def stand_down(self) -> None:
         """Another daemon is in charge: command nothing and write nothing any more."""
         self._stood_down = True
+        self._idle.set()
         if self._alarm is not None:
             self._alarm.cancel()
 
@@ -147,8 +148,8 @@ class Dispatcher:
                 await asyncio.sleep(0)
 
     async def wait_idle(self) -> None:
-        """Wait until no call is in progress."""
-        while self.exchange.calls:
+        """Wait until no call is in progress, or those that are have become another daemon's."""
+        while self.exchange.calls and not self._stood_down:
             self._idle.clear()
             await self._idle.wait()
 
@@ -168,7 +169,15 @@ class Dispatcher:
             call = self.exchange.concerns(event)
             log.exception("exchange.event_failed", event_type=type(event).__name__, call=call)
             if call is not None:
-                self._carry_out(self.exchange.give_up(call, at, "its handling failed"))
+                self._give_up(call, at)
+
+    def _give_up(self, call: CallId, at: datetime) -> None:
+        try:
+            self._carry_out(self.exchange.give_up(call, at, "its handling failed"))
+        except Exception:
+            # Not even that: the dead man's switch brings the caller to a person, and the others go on.
+            self._failures += 1
+            log.exception("exchange.give_up_failed", call=call)
 
     def _carry_out(self, out: Output) -> None:
         for call_id, fact in out.facts:

@@ -82,6 +82,7 @@ def _of_calls(now: ExchangeNow, counters: Counters) -> Iterator[Metric]:
     states = Counter(call.state for call in now.calls)
     yield _gauge("calls", "Calls in progress.", ("state",), {(s.value,): states[s] for s in CallState})
     yield _count("calls_arrived", "Calls that came in.", (), _one(counters.arrived))
+    yield _count("calls_taken_up", "Calls of an earlier daemon that were taken up.", (), _one(counters.taken_up))
     ended = {(outcome.value,): counters.ended[outcome] for outcome in Outcome}
     yield _count("calls_ended", "Calls that ended, by what became of the caller.", ("outcome",), ended)
     offers = {(result.value,): counters.offers[result] for result in OfferResult}

@@ -55,7 +55,7 @@ def _edit(path: Path, pattern: re.Pattern[str], new: str | Callable[[re.Match[st
 class Centre:
     """A daemon on the tests' Asterisk, with its own configuration, state and database.
 
-    ``settings`` are more ``CALLROUTER_…`` variables, without that prefix.
+    ``settings`` are more ``CALLROUTER_…`` variables, without that prefix; ``edit`` may change the configuration.
     """
 
     def __init__(
@@ -68,9 +68,13 @@ class Centre:
         agents: Iterable[str] = ("201",),
         clock: str = TUESDAY_MORNING,
         settings: Mapping[str, str] | None = None,
+        edit: Callable[[Path], None] | None = None,
         **times: str,
     ) -> None:
         self.database_url = database_url
+        config = sample_config(folder / "config", agents, **times)
+        if edit is not None:
+            edit(config)
         self._began_at = datetime.fromisoformat(clock)
         self._began_s = time.monotonic()
         self._make_daemon = partial(
@@ -79,7 +83,7 @@ class Centre:
             folder,
             web_port=ports.free_tcp(),
             agi_port=agi_port,
-            config=sample_config(folder / "config", agents, **times),
+            config=config,
             database_url=database_url,
             settings=settings,
         )

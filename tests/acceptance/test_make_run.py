@@ -2,12 +2,14 @@
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +18,7 @@ import pytest
 from lab import audio, clean, ports, processes
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
+from lab.errors import LabError
 from lab.paths import INSTANCES, POSTGRES, PROJECT, try_lock
 from lab.phones import CARRIER_ADDRESS, RESIDENT_NUMBER, SERVICE_NUMBER
 from lab.record import command_path
@@ -32,6 +35,16 @@ LISTED_S = 10.0
 POLL_S = 0.05
 SPOKEN = "all-busy"
 """The announcement that is left to be spoken; tones stand for the others, as people's recordings."""
+
+
+def lasting_port() -> int:
+    """A free port that nobody is given by chance while it is free between two starts, as those above 32767 are."""
+    while True:
+        port = secrets.choice(range(11000, 32000))
+        with suppress(LabError):
+            ports.require_tcp(port, "")
+            ports.require_udp(port, "")
+            return port
 
 
 class Run:
@@ -78,10 +91,9 @@ class Terminal:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        sip_port = ports.free_udp()
-        self.sip_address = f"127.0.0.1:{sip_port}"
         self.asterisk = LabAsterisk(name)
-        self._ports = {"sip": sip_port, "http": ports.free_tcp(), "web": ports.free_tcp(), "agi": ports.free_tcp()}
+        self._ports = {purpose: lasting_port() for purpose in ("sip", "http", "web", "agi")}
+        self.sip_address = f"127.0.0.1:{self._ports['sip']}"
         self._runs: list[Run] = []
 
     def run(self, *, clock: str = TUESDAY) -> Run:

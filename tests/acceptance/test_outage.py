@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,49 @@ async def test_a_resident_who_waits_when_the_daemon_dies_gets_a_person_all_the_s
     assert audio.tone_seconds(resident.heard(), MUSIC_HZ) > 0.5
     assert audio.tone_seconds(resident.heard(), COUNSELOR_HZ) >= DEAD_MAN_S
     assert audio.tone_seconds(phone.heard(), RESIDENT_HZ) >= DEAD_MAN_S
+
+
+async def test_a_daemon_that_wakes_after_a_resident_was_taken_from_it_does_not_take_him_for_one_who_hung_up(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)  # whose phone is not registered
+    resident, phone = await caller(RESIDENT), await counselor("202")
+    await wait_in_line(resident, office)
+
+    await office.freeze()
+    await phone.incoming(timeout_s=DEAD_MAN_S + FALLBACK_ANSWERS_S)
+    office.daemon.thaw()
+    cdr = await office.cdr()
+
+    assert (cdr.outcome, cdr.released_by) == (Outcome.FAILED, ReleasedBy.SYSTEM)
+    assert "released: taken-away" in cdr.explanation
+    assert not resident.seen(CLOSED)
+
+
+async def test_a_resident_who_was_handed_to_the_dialplan_is_not_cut_off_by_the_switch(
+    caller: People, centre: MakeCentre, lab_asterisk: LabAsterisk
+) -> None:
+    def office_by_day(config: Path) -> None:
+        routes = config / "routes.yaml"
+        head, _, _ = routes.read_text(encoding="utf-8").partition("routes:\n")
+        routes.write_text(f"{head}routes: [{{id: office, do: [{{dialplan: 'office,200'}}]}}]\n", encoding="utf-8")
+
+    for priority, application in ((1, "Answer"), (2, "MusicOnHold")):
+        await asyncio.to_thread(
+            lab_asterisk.cli, f"dialplan add extension 200,{priority},{application} into office replace"
+        )
+    office = await centre(settings=QUICK_TO_GIVE_UP, edit=office_by_day)
+    resident = await caller(RESIDENT)
+
+    await resident.dial("120")
+    await resident.established()
+    await office.cdr()
+    await asyncio.sleep(DEAD_MAN_S + 1)  # listening to music over there for longer than the switch
+    assert not resident.seen(CLOSED)
+    await resident.hang_up()
+    await resident.closed()
+
+    assert audio.tone_seconds(resident.heard(), MUSIC_HZ) >= DEAD_MAN_S
 
 
 async def test_who_waits_longer_than_the_switch_stays_while_the_daemon_lives(

@@ -1,5 +1,6 @@
 """FastAGI gets the decision that calls get, as channel variables."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,13 +9,27 @@ import pytest
 from callrouter.agi.protocol import AgiRequest, AgiSession
 from callrouter.agi.route import route
 from callrouter.config import Loaded, load
-from callrouter.core.decision import CallFacts
+from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.ids import SiteName
+from callrouter.core.inbound import CallFacts
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 TUESDAY_10 = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # 10:00 in Seoul
 TUESDAY_03 = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 SITE = SiteName("gyeongnam")
+BUSY_AND_MENU = """\
+routes:
+  - id: busy
+    when: {queue: {name: changwon, waiting: ">= 10"}}
+    do: [{hangup: busy}]
+  - id: menu
+    when: {tenant: changwon, language: ko}
+    do:
+      - menu: welcome
+        keys: {1: [{queue: changwon}]}
+        default: next
+      - queue: gyeongnam
+"""
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +77,26 @@ def test_the_dialled_number_is_taken_from_the_argument_then_the_query_then_aster
     asked: list[str] = []
 
     class Spy:
-        def decide(self, facts: CallFacts, at: datetime) -> object:
+        def decide(self, facts: CallFacts, at: datetime, queues: QueueStates) -> object:
             asked.append(facts.dialed)
-            return loaded.rulebook.router.decide(facts, at)
+            return loaded.rulebook.router.decide(facts, at, queues)
 
     rulebook = type(loaded.rulebook)("h", Spy(), loaded.rulebook.queues, loaded.rulebook.agents)  # type: ignore[arg-type]
     for request in (a_request("?dialed=121", argument="120"), a_request("?dialed=121"), a_request()):
         route(request, rulebook, lambda: TUESDAY_10, SITE)
 
     assert asked == ["120", "121", "119"]
+
+
+def test_a_plan_that_asks_the_caller_is_left_to_the_daemon_and_queues_are_asked_as_they_stand(tmp_path: Path) -> None:
+    folder = shutil.copytree(CONFIG, tmp_path / "config")
+    routes = folder / "routes.yaml"
+    text = routes.read_text(encoding="utf-8")
+    routes.write_text(text.replace("routes:\n", BUSY_AND_MENU, 1), encoding="utf-8")
+    rulebook = load(folder, {"CALLROUTER_ARI_PASSWORD": "x"}).rulebook
+
+    quiet = route(a_request(argument="120"), rulebook, lambda: TUESDAY_10, SITE)
+    busy = route(a_request(argument="120"), rulebook, lambda: TUESDAY_10, SITE, lambda _: QueueState(waiting=10))
+
+    assert (quiet["CALLROUTER_RULE"], quiet["CALLROUTER_ACTION"]) == ("menu", "daemon")
+    assert (busy["CALLROUTER_RULE"], busy["CALLROUTER_ACTION"]) == ("busy", "hangup")

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from callrouter.app.memory import remember
 from callrouter.core import facts, naming
 from callrouter.core.cdr import Cdr, OfferResult, Outcome
-from callrouter.core.decision import CallFacts
 from callrouter.core.ids import AgentId, ChannelId, QueueName, SiteName
+from callrouter.core.inbound import CallFacts
 from callrouter.store.journal import Journal
 from callrouter.store.set_aside import records_set_aside
 from tests.app.conftest import HALL, Parts

@@ -109,6 +109,21 @@ def test_a_caller_whom_asterisk_is_asked_to_hang_up_leaves_when_the_channel_does
     assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
 
 
+def test_a_caller_who_hangs_up_while_asterisk_is_asked_to_leaves_once() -> None:
+    reader = a_reader()
+    reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=16))
+
+    assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=32, soft=True)) is None
+    assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=16)) is None
+    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) is None
+
+
+def test_a_caller_who_leaves_without_hanging_up_lives_on_in_the_dialplan() -> None:
+    left = a_reader().read(a_message("StasisEnd", channel=a_channel(CALLER)))
+
+    assert left == ev.CallerLeft(CALLER, 16, to_dialplan=True)
+
+
 def test_a_counselor_who_hangs_up_has_ended_when_the_leg_is_destroyed() -> None:
     assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(LEG), cause=16)) is None
 
@@ -119,7 +134,9 @@ def test_callers_who_never_leave_are_not_remembered_for_ever() -> None:
         reader.read(a_message("ChannelHangupRequest", channel=a_channel(f"caller-{number}"), cause=16))
 
     forgotten, last = ChannelId("caller-0"), f"caller-{MOST_LEAVING}"
-    assert reader.read(a_message("StasisEnd", channel=a_channel(forgotten))) == ev.CallerLeft(forgotten, 16)
+    assert reader.read(a_message("StasisEnd", channel=a_channel(forgotten))) == ev.CallerLeft(
+        forgotten, 16, to_dialplan=True
+    )
     assert reader.read(a_message("StasisEnd", channel=a_channel(last))) is None
 
 
@@ -131,8 +148,19 @@ def test_the_end_of_an_announcement_is_told_whether_or_not_it_could_be_heard() -
     assert event == ev.PlaybackEnded(PlaybackId("p1"))
 
 
+def test_a_key_that_a_caller_presses_is_told_and_one_of_a_counselor_is_not() -> None:
+    reader = a_reader()
+
+    pressed = reader.read(a_message("ChannelDtmfReceived", channel=a_channel(CALLER), digit="5", duration_ms=90))
+
+    assert pressed == ev.DigitPressed(CALLER, "5")
+    assert reader.read(a_message("ChannelDtmfReceived", channel=a_channel(LEG), digit="5")) is None
+
+
 def test_messages_that_mean_nothing_to_the_exchange_are_left_out() -> None:
-    assert a_reader().read(a_message("ChannelDtmfReceived", channel=a_channel(CALLER), digit="5")) is None
+    playback = {"id": "p1", "media_uri": "sound:x", "target_uri": "channel:1", "state": "playing"}
+
+    assert a_reader().read(a_message("PlaybackStarted", playback=playback)) is None
 
 
 def test_a_snapshot_tells_callers_from_legs_and_from_what_is_not_in_the_application() -> None:
@@ -164,7 +192,7 @@ def the_events_after(command: cmd.AriCommand, reply: Reply) -> list[ev.Event]:
 
 ORIGINATE = cmd.Originate(SITE, CALL, LEG, "PJSIP/201", "창원", "0552251234", 30.0, CALLER)
 CONNECT = cmd.Connect(SITE, CALL, BridgeId("b"), CALLER, LEG)
-PLAY = cmd.Play(SITE, CALL, CALLER, PlaybackId("p"), "sound:callrouter/welcome")
+PLAY = cmd.Play(SITE, CALL, CALLER, PlaybackId("p"), ("sound:callrouter/welcome",))
 
 
 def test_a_phone_that_asterisk_cannot_reach_is_told_as_such() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from callrouter.config import load
 from callrouter.config.load import examine
+from callrouter.config.review import review
 from callrouter.errors import ConfigError
 
 FOLDER = Path(__file__).parent.parent / "bad_config"
@@ -18,8 +19,9 @@ def output(case: str, folder: Path) -> list[str]:
     shutil.copytree(FOLDER / "base", folder, dirs_exist_ok=True)
     section = case.split(".")[0]
     shutil.copy(FOLDER / case, folder / f"{section}.yaml")
-    _, problems = examine(folder, {"TEST_PASSWORD": "x"})
-    return [*map(str, problems.errors), *(f"warning: {problem}" for problem in problems.warnings)]
+    found = review(folder, {"TEST_PASSWORD": "x"})
+    warnings = [f"warning: {problem}" for problem in found.problems.warnings]
+    return [*map(str, found.problems.errors), *warnings, *(f"case: {outcome}" for outcome in found.failed)]
 
 
 @pytest.mark.parametrize("case", CASES)

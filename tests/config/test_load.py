@@ -13,8 +13,9 @@ import pytest
 from callrouter.config import Loaded, daemon, load
 from callrouter.config.limits import LEAST
 from callrouter.config.settings import LogFormat
-from callrouter.core.decision import Action, CallFacts, RegionSource
+from callrouter.core.decision import Action
 from callrouter.core.ids import PromptName, QueueName, SiteName
+from callrouter.core.inbound import CallFacts, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HangUp
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import Limits

@@ -3,7 +3,7 @@
 Commands are carried out at once; what Asterisk answers waits in ``inbox`` until it is delivered, as in the daemon.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -16,12 +16,27 @@ from callrouter.core.agent import Agent
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr
-from callrouter.core.decision import CallerKind, CallFacts, Decision, RegionSource, TraceEntry
+from callrouter.core.conditions import (
+    CalendarOpen,
+    CalendarState,
+    Case,
+    Comparison,
+    Condition,
+    Finding,
+    Measure,
+    QueueIs,
+    QueueStates,
+    all_hold,
+    no_queues,
+)
+from callrouter.core.decision import Decision, TraceEntry
 from callrouter.core.events import TimerKey, TimerKind
 from callrouter.core.exchange import Exchange
+from callrouter.core.geography import Origin, Region
 from callrouter.core.ids import (
     AgentId,
     BridgeId,
+    CalendarName,
     CallId,
     ChannelId,
     PlaybackId,
@@ -31,10 +46,14 @@ from callrouter.core.ids import (
     RuleId,
     SiteName,
     TenantName,
+    TopicName,
     TrunkName,
 )
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
+from callrouter.core.numbering_plan import Confidence
+from callrouter.core.numbers import parse
 from callrouter.core.output import Notice, Output
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
+from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
 
@@ -42,7 +61,11 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HALL = SiteName("hall")
 DESK, NIGHT, BELL = QueueName("desk"), QueueName("night"), QueueName("bell")
 CITY = TrunkName("city")
-WELCOME, SORRY = PromptName("welcome"), PromptName("sorry")
+WELCOME, SORRY, ASK = PromptName("welcome"), PromptName("sorry"), PromptName("ask")
+PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
+
+GIMHAE = Region(RegionName("gimhae"), "김해", TenantName("gyeongnam"))
+CHANGWON = Region(RegionName("changwon"), "창원", TenantName("changwon"))
 
 PLANS: Mapping[str, Plan] = {
     "120": Plan("queue", (EnterQueue(DESK),)),
@@ -52,6 +75,40 @@ PLANS: Mapping[str, Plan] = {
     "124": Plan("ringback", (EnterQueue(BELL, 60.0), HandOver("duty", "100"))),
     "125": Plan("hand-over", (HandOver("office", "200"),)),
     "126": Plan("no-answer", (HangUp(Cause.USER_BUSY),)),
+    "127": Plan(
+        "menu",
+        (
+            Menu(
+                ASK,
+                (
+                    Choice("1", topic=PASSPORT, plan=Plan("passport", (EnterQueue(DESK),))),
+                    Choice("2", language="en"),
+                    Choice("3", topic=WELFARE, plan=Plan("again", (RouteAgain(),))),
+                    Choice("4", region=GIMHAE, plan=Plan("hours", (Announce(SORRY), HangUp()))),
+                    Choice("5", topic=PASSPORT, plan=Plan("round", (RouteAgain(),))),
+                ),
+                default=Choice(plan=Plan("operator", (EnterQueue(NIGHT),))),
+                invalid=SORRY,
+            ),
+            EnterQueue(DESK),
+        ),
+    ),
+    "127-welfare": Plan("welfare", (EnterQueue(NIGHT),)),
+    "127-passport": Plan("menu", (HangUp(),)),
+    "128": Plan(
+        "question",
+        (
+            If(
+                (QueueIs(DESK, Measure.WAITING, Comparison.AT_LEAST, 1),),
+                then=Plan("full", (Announce(SORRY), HangUp())),
+            ),
+            If(
+                (CalendarOpen((CalendarName("never"),)),),
+                Plan("never", (HangUp(),)),
+                Plan("always", (EnterQueue(DESK),)),
+            ),
+        ),
+    ),
 }
 
 
@@ -61,8 +118,19 @@ class FixedRouter:
 
     plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
 
-    def decide(self, facts: CallFacts, at: datetime) -> Decision:
-        plan = self.plans[facts.dialed]
+    def ask(
+        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+    ) -> Finding:
+        """Only what needs neither calendars nor geography can be asked here."""
+        origin = Origin(CHANGWON, RegionSource.EXCHANGE, Confidence.STRONG, "exchange 055225")
+        case = Case(facts, parse(facts.caller), parse(facts.dialed), origin, self._calendar, queues)
+        return all_hold(conditions, case)
+
+    def _calendar(self, name: CalendarName) -> CalendarState:
+        return CalendarState(name == "always", "as its name says")
+
+    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+        plan = self.plans[f"{facts.dialed}-{facts.topic}" if facts.topic else facts.dialed]
         rule = RuleId(plan.name)
         return Decision(
             rule=rule,
@@ -72,7 +140,7 @@ class FixedRouter:
             region_source=RegionSource.EXCHANGE,
             tenant=TenantName("changwon"),
             caller_kind=CallerKind.LANDLINE,
-            topic=None,
+            topic=facts.topic,
             calendars=(),
             trace=(TraceEntry(rule, "routes.yaml:1", True, "it was dialled"),),
             config_hash="0123456789ab",
@@ -371,6 +439,10 @@ class Driver:
         self.asterisk.hang_up(self.leg(call), cause)
         self.settle()
 
+    def press(self, call: Call, digit: str) -> None:
+        """The caller presses a key."""
+        self.tell(ev.DigitPressed(call.channel, digit))
+
     def announcement_ends(self, call: Call) -> None:
         assert call.playback is not None
         self.asterisk.end_playback(call.playback)
@@ -438,7 +510,9 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 in ``state``, with the counselor ``kim`` for those states that need one."""
+        """A call to 121 (127: a menu) in ``state``, with the counselor ``kim`` for those states that need one."""
+        if state is CallState.ASKING:
+            return self.dial("127")
         call = self.dial("121")
         if state is CallState.ANNOUNCING:
             return call

@@ -25,7 +25,7 @@ def test_a_resident_is_greeted_waits_talks_and_the_next_caller_follows() -> None
     hall = Driver(rulebook(agent("kim")))
     call = hall.dial("121")
     assert [type(command) for command in hall.commands[-4:]] == [cmd.SetTimer, cmd.Answer, cmd.Play, cmd.SetTimer]
-    assert hall.given(cmd.Play)[0].media == "sound:callrouter/welcome"
+    assert hall.given(cmd.Play)[0].media == ("sound:callrouter/welcome",)
 
     hall.advance(4.0)
     hall.announcement_ends(call)
@@ -243,6 +243,15 @@ def test_ringback_callers_are_answered_only_by_a_counselor() -> None:
     assert hall.commands.index(hall.given(cmd.Answer)[0]) < hall.commands.index(hall.given(cmd.Connect)[0])
 
 
+def test_a_ringback_caller_for_whom_nobody_is_free_hears_ringing_at_once_and_once() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("124")
+    assert len(hall.given(cmd.Ring)) == 1
+    hall.tell(ev.RulebookReplaced(rulebook(agent("lee", BELL))))
+    hall.ring(call)
+    assert len(hall.given(cmd.Ring)) == 1
+
+
 def test_music_callers_are_not_sent_ringing() -> None:
     hall = Driver(rulebook(agent("kim")))
     hall.ring(hall.dial())
@@ -255,6 +264,18 @@ def test_a_caller_is_handed_over_to_the_dialplan() -> None:
     (command,) = hall.given(cmd.ContinueInDialplan)
     assert (command.context, command.extension) == ("office", "200")
     assert hall.cdr(call).outcome is Outcome.HANDLED
+    assert hall.given(cmd.SetDeadMan)[-1].after_s == 0, "the switch would cut the call off in its new place"
+    assert hall.commands.index(hall.given(cmd.SetDeadMan)[-1]) < hall.commands.index(command)
+
+
+@pytest.mark.parametrize("dialed", ["120", "121"])
+def test_a_caller_whom_the_dialplan_took_back_was_not_handled_and_did_not_hang_up(dialed: str) -> None:
+    hall = Driver(rulebook())
+    call = hall.dial(dialed)
+    hall.tell(ev.CallerLeft(call.channel, to_dialplan=True))
+    cdr = hall.cdr(call)
+    assert (cdr.outcome, cdr.disposition, cdr.released_by) == (Outcome.FAILED, Disposition.FAILED, ReleasedBy.SYSTEM)
+    assert cdr.explanation.endswith("released: taken-away")
 
 
 def test_a_rule_may_hang_up_with_a_cause_of_its_own() -> None:

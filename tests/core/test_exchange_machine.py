@@ -55,6 +55,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         if callers:
             self.driver.asterisk.hang_up(callers[pick % len(callers)], cause)
 
+    @rule(pick=st.integers(0, 20), digit=st.sampled_from("12349"))
+    def a_caller_presses_a_key(self, pick: int, digit: str) -> None:
+        callers = self.callers()
+        if callers:
+            self.driver.asterisk.tell(ev.DigitPressed(callers[pick % len(callers)], digit))
+
     @rule(pick=st.integers(0, 20), what=st.sampled_from(["ring", "pick-up", "hang-up"]), cause=CAUSES)
     def a_phone_does(self, pick: int, what: str, cause: int) -> None:
         asterisk, legs = self.driver.asterisk, self.legs()
@@ -109,6 +115,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             ev.BridgeFailed(call, bridge),
             ev.PlaybackEnded(playback),
             ev.PlaybackEnded(PlaybackId("elsewhere")),
+            ev.DigitPressed(ChannelId("nobody"), "1"),
             ev.TimerFired(timer),
             ev.TimerFired((TimerKind.AGENT, data.draw(st.sampled_from(STAFF)).id)),
             ev.TimerFired((TimerKind.TRUNK, CITY)),

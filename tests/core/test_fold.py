@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from callrouter.core import facts, naming
 from callrouter.core.cdr import Disposition, OfferResult, Outcome, ReleasedBy
-from callrouter.core.decision import CallerKind, CallFacts, RegionSource
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.fold import fold
 from callrouter.core.ids import AgentId, CallId, ChannelId, RegionName, RuleId, TenantName
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from tests.core.driver import DESK, HALL, PLANS, START
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callrouter.core.decision import CallerKind
+from callrouter.core.inbound import CallerKind
 from callrouter.core.numbers import masked, parse
 
 

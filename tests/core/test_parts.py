@@ -11,8 +11,9 @@ from callrouter.core.acd import Acd
 from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
 from callrouter.core.cdr import OfferResult
 from callrouter.core.conduct import offer_result
-from callrouter.core.decision import Action, CallFacts
-from callrouter.core.ids import CallId, ChannelId, QueueName, TrunkName
+from callrouter.core.decision import Action
+from callrouter.core.ids import CallId, ChannelId, QueueName, SiteName, TrunkName
+from callrouter.core.inbound import CallFacts
 from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, is_final
 from callrouter.core.rulebook import Limits, TrunkSpec
@@ -21,6 +22,7 @@ from callrouter.core.trunks import Trunks
 from tests.core.driver import CITY, DESK, HALL, NIGHT, PLANS, START, WELCOME, Driver, FixedRouter, agent, rulebook
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
+TOWN = SiteName("town")
 
 
 def idle(name: str, minutes: int = 0) -> Agent:
@@ -32,9 +34,9 @@ def test_the_line_serves_by_place_and_the_longest_idle() -> None:
     acd = Acd()
     acd.offer_to(idle("kim", 5))
     acd.offer_to(idle("lee", 1))
-    acd.join(DESK, 2, CallId("b"))
-    acd.join(NIGHT, 0, CallId("nobody-serves-night"))
-    acd.join(DESK, 1, CallId("a"))
+    acd.join((DESK, HALL), 2, CallId("b"))
+    acd.join((NIGHT, HALL), 0, CallId("nobody-serves-night"))
+    acd.join((DESK, HALL), 1, CallId("a"))
     match = acd.match(lambda _: True)
     assert match is not None
     assert (match.call, match.agent.spec.id) == ("a", "lee")
@@ -49,19 +51,33 @@ def test_the_line_serves_by_place_and_the_longest_idle() -> None:
 def test_places_count_over_all_queues(first: QueueName) -> None:
     acd = Acd()
     acd.offer_to(Agent(agent("kim", DESK, NIGHT), AgentState.AVAILABLE, START, START))
-    acd.join(DESK, 1 if first is DESK else 2, CallId(DESK))
-    acd.join(NIGHT, 1 if first is NIGHT else 2, CallId(NIGHT))
+    acd.join((DESK, HALL), 1 if first is DESK else 2, CallId(DESK))
+    acd.join((NIGHT, HALL), 1 if first is NIGHT else 2, CallId(NIGHT))
     match = acd.match(lambda _: True)
     assert match is not None
     assert match.call == CallId(first)
 
 
+def test_who_waits_at_one_site_is_not_sent_to_a_phone_at_another_and_does_not_hold_up_those_who_wait_there() -> None:
+    acd = Acd()
+    acd.offer_to(Agent(agent("kim", site=TOWN), AgentState.AVAILABLE, START, START))
+    acd.join((DESK, HALL), 1, CallId("a"))
+    assert acd.match(lambda _: True) is None
+    acd.join((DESK, TOWN), 2, CallId("b"))
+    match = acd.match(lambda _: True)
+    assert match is not None
+    assert (match.call, match.agent.spec.id) == ("b", "kim")
+    assert (acd.waiting(DESK), acd.first(DESK), acd.first(NIGHT)) == (2, "a", None)
+    assert acd.can_serve((DESK, TOWN), lambda _: True)
+    assert not acd.can_serve((DESK, HALL), lambda _: True)
+
+
 def test_leaving_the_line_twice_does_not_matter() -> None:
     acd = Acd()
-    acd.join(DESK, 1, CallId("a"))
-    acd.leave(DESK, 1, CallId("a"))
-    acd.leave(DESK, 1, CallId("a"))
-    acd.leave(NIGHT, 1, CallId("a"))
+    acd.join((DESK, HALL), 1, CallId("a"))
+    acd.leave((DESK, HALL), 1, CallId("a"))
+    acd.leave((DESK, HALL), 1, CallId("a"))
+    acd.leave((NIGHT, HALL), 1, CallId("a"))
     acd.spare(idle("kim"))
     assert acd.waiting(DESK) == 0
 
@@ -102,7 +118,7 @@ def test_a_leg_that_holds_a_channel_already_can_take_it_back_but_not_twice() -> 
         trunks.seize(CITY, ChannelId("leg"))
 
 
-@pytest.mark.parametrize("result", set(OfferResult) - {OfferResult.ANSWERED, OfferResult.CALLER_GONE})
+@pytest.mark.parametrize("result", sorted(set(OfferResult) - {OfferResult.ANSWERED, OfferResult.CALLER_GONE}))
 def test_after_every_offer_that_failed_there_is_a_rest(result: OfferResult) -> None:
     assert rest_after(result, Limits()) > 0, "or a phone would ring in a loop"
 

@@ -154,6 +154,12 @@ def again(hall: Driver, call: Call) -> Call:
     return hall.exchange.calls[call.id]
 
 
+def test_calls_of_an_earlier_daemon_are_counted_as_taken_up(hall: Driver) -> None:
+    hall.reached(CallState.CONNECTED)
+    hall.restart()
+    assert (hall.exchange.counters.arrived, hall.exchange.counters.taken_up) == (0, 1)
+
+
 def test_talking_people_are_left_talking(hall: Driver) -> None:
     call = hall.reached(CallState.CONNECTED)
     hall.restart()

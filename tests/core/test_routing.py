@@ -1,5 +1,6 @@
 """The decision: which route takes a call, and the trace of why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -8,25 +9,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callrouter.core.calendars import Calendar, Hours, Weekly, Window
-from callrouter.core.decision import Action, CallerKind, CallFacts, RegionSource
-from callrouter.core.ids import CalendarName, PromptName, QueueName, RegionName, RuleId, SiteName, TenantName, TopicName
-from callrouter.core.numbering_plan import Confidence, NumberingPlan, Place
-from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
-from callrouter.core.routing import (
+from callrouter.core.conditions import (
     CalendarOpen,
     CallerIs,
+    CallerListed,
+    Comparison,
     Condition,
     DialedIs,
-    Geography,
+    Finding,
+    LanguageIs,
+    Measure,
     Not,
-    Region,
+    QueueIs,
+    QueueState,
     RegionIs,
-    Route,
-    Ruleset,
     TenantIs,
     TopicIs,
     TrunkIs,
 )
+from callrouter.core.decision import Action
+from callrouter.core.geography import Geography, Region
+from callrouter.core.ids import CalendarName, PromptName, QueueName, RegionName, RuleId, SiteName, TenantName, TopicName
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
+from callrouter.core.numbering_plan import Confidence, NumberingPlan, Place
+from callrouter.core.plan import Announce, Choice, EnterQueue, HangUp, If, Menu, Plan, RouteAgain, walk
+from callrouter.core.routing import Route, Ruleset
 
 SEOUL = ZoneInfo("Asia/Seoul")
 PROVINCE, CHANGWON, GIMHAE = RegionName("gyeongnam"), RegionName("changwon"), RegionName("gimhae")
@@ -48,6 +55,7 @@ GEOGRAPHY = Geography(
     default=PROVINCE,
     by_dialed={"0552250120": CHANGWON},
     by_trunk={"gimhae-hall": GIMHAE},
+    by_diversion={"0553300120": GIMHAE},
     plan=NumberingPlan(
         {
             "055225": Place(CHANGWON, Confidence.STRONG),
@@ -142,6 +150,9 @@ def test_the_catch_all_says_that_it_takes_every_call() -> None:
     [
         (call("0553341234", "055-225-0120", "gimhae-hall"), CHANGWON, "dialed", "certain", "dialled 0552250120"),
         (call("0552251234", trunk="gimhae-hall"), GIMHAE, "trunk", "certain", "came in by gimhae-hall"),
+        (replace(call(), region=GIMHAE), GIMHAE, "menu", "certain", "the caller said so"),
+        (replace(call(), diversion="+82-55-330-0120"), GIMHAE, "diversion", "certain", "diverted from 0553300120"),
+        (replace(call(), diversion="0551111111"), CHANGWON, "exchange", "strong", "exchange 055225"),
         (call("0552491234"), CHANGWON, "exchange", "weak", "exchange 055249, one sample says otherwise"),
         (call("0559991234"), PROVINCE, "default", "weak", "an unknown exchange says nothing of the place"),
         (call("01023456789"), PROVINCE, "default", "weak", "a mobile number says nothing of the place"),
@@ -173,6 +184,12 @@ def test_the_region_comes_from_the_best_source_there_is(
         (CallerIs(frozenset({CallerKind.FOREIGN})), call(""), False, "caller anonymous, not foreign"),
         (TopicIs(frozenset({TopicName("passport")})), call(topic="passport"), True, "topic passport"),
         (TopicIs(frozenset({TopicName("passport")})), call(), False, "topic not known, not passport"),
+        (LanguageIs(frozenset({"en"})), replace(call(), language="en"), True, "language en"),
+        (LanguageIs(frozenset({"en"})), call(), False, "language not known, not en"),
+        (CallerListed(("vip",), frozenset({"0552251234"})), call("+82552251234"), True, "caller in vip"),
+        (CallerListed(("vip", "press"), prefixes=("05522",)), call(), True, "caller in press or vip"),
+        (CallerListed(("vip",), frozenset({"0552251234"}), ("010",)), call("0559991234"), False, "caller not in vip"),
+        (CallerListed(("vip",), prefixes=("",)), call(""), False, "caller not in vip"),
         (TrunkIs(frozenset({"kt"})), call(trunk="kt"), True, "trunk kt"),
         (TrunkIs(frozenset("abcde")), call(trunk="kt"), False, "trunk kt, not one of 5"),
         (CalendarOpen((NIGHT, DAY)), call(), True, "calendar day open until 18:00, for 6 h"),
@@ -190,6 +207,66 @@ def test_the_region_comes_from_the_best_source_there_is(
 def test_each_condition_says_why_it_holds_or_not(condition: Condition, facts: CallFacts, holds: bool, why: str) -> None:
     entry = ruleset(route("asked", condition), route("rest")).decide(facts, NOON).trace[0]
     assert (entry.matched, entry.why) == (holds, why)
+
+
+BUSY_DESK = QueueState(agents=3, available=0, waiting=12, longest_wait_s=95.0)
+
+
+@pytest.mark.parametrize(
+    ("measure", "comparison", "limit", "holds", "why"),
+    [
+        ("agents", "<", 3, False, "queue desk: agents 3, not < 3"),
+        ("agents", "<=", 3, True, "queue desk: agents 3 <= 3"),
+        ("available", "=", 0, True, "queue desk: available 0 = 0"),
+        ("waiting", ">=", 12, True, "queue desk: waiting 12 >= 12"),
+        ("waiting", ">", 12, False, "queue desk: waiting 12, not > 12"),
+        ("longest-wait", ">", 90, True, "queue desk: longest-wait 95 > 90"),
+    ],
+)
+def test_a_queues_state_is_asked_of_the_moment(
+    measure: str, comparison: str, limit: float, holds: bool, why: str
+) -> None:
+    condition = QueueIs(QueueName("desk"), Measure(measure), Comparison(comparison), limit)
+    rules = ruleset(route("asked", condition), route("rest"))
+    entry = rules.decide(call(), NOON, lambda name: BUSY_DESK if name == "desk" else QueueState()).trace[0]
+    assert (entry.matched, entry.why) == (holds, why)
+
+
+def test_where_nothing_is_known_of_queues_nobody_waits_and_nobody_is_there() -> None:
+    condition = QueueIs(QueueName("desk"), Measure.AGENTS, Comparison.LESS, 1)
+    assert ruleset(route("asked", condition), route("rest")).decide(call(), NOON).rule == "asked"
+
+
+def test_conditions_can_be_asked_by_themselves_and_a_calendar_that_is_no_more_is_closed() -> None:
+    rules = ruleset(*CHANGWON_ROUTES.routes)
+    assert rules.ask((CalendarOpen((DAY,)), RegionIs(frozenset({CHANGWON}))), call(), NOON) == Finding(
+        True, "calendar day open until 18:00, for 6 h; region changwon"
+    )
+    gone = rules.ask((CalendarOpen((CalendarName("gone"),)),), call(), NOON)
+    assert gone == Finding(False, "calendar gone is not in the rules any more")
+
+
+def test_a_plan_that_asks_first_is_for_the_daemon_alone() -> None:
+    menu = Menu(PromptName("ask"), (Choice("1", plan=serve("c")),), default=Choice(plan=CLOSED))
+    first = Plan("menu", (Announce(PromptName("welcome")), menu))
+    later = Plan("later", (EnterQueue(QueueName("c"), 60.0), menu))
+    assert ruleset(route("all", plan=first)).decide(call(), NOON).action is Action.DAEMON
+    assert ruleset(route("all", plan=later)).decide(call(), NOON).action is Action.QUEUE
+
+
+def test_a_walk_through_a_plan_meets_every_step_of_every_branch() -> None:
+    question = If((), then=serve("a"), otherwise=CLOSED)
+    menu = Menu(PromptName("ask"), (Choice("1", plan=Plan("q", (question,))), Choice("2")), default=Choice())
+    plan = Plan("whole", (menu, HangUp()))
+    assert [type(step).__name__ for step in walk(plan)] == ["Menu", "If", "EnterQueue", "Announce", "HangUp", "HangUp"]
+
+
+def test_a_plan_must_end_whatever_is_chosen() -> None:
+    with pytest.raises(ValueError, match="does not end"):
+        Plan("p", (If((), then=serve("a")),))
+    with pytest.raises(ValueError, match="does not end"):
+        Plan("p", (Menu(PromptName("ask"), (Choice("1", plan=CLOSED),), default=Choice()),))
+    assert Plan("p", (RouteAgain(),)).steps
 
 
 def test_the_last_route_must_take_every_call() -> None:

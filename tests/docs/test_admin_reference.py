@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from callrouter.config import model
+from callrouter.config import case_model, model
 from callrouter.core.rulebook import Limits
 from tests.docs.markdown import ROOT, rows, sections
 
@@ -33,8 +33,13 @@ TABLES: dict[str, type[model.Section]] = {
     "`trunks:`": model.Trunk,
     "`prompts:`": model.Prompt,
     "`routes:`": model.Route,
+    "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,
+    "Queues in conditions: `queue:`": model.QueueWhen,
     "Steps: `do:`": model.Step,
+    "Answers: `keys:`": model.Choice,
+    "Golden cases: `cases:`": case_model.CaseSpec,
+    "Expectations: `expect:`": case_model.Expectation,
 }
 LIMITS = {field.name.removesuffix("_s"): field.default for field in dataclasses.fields(Limits)}
 
@@ -56,7 +61,7 @@ def written(cell: str, info: FieldInfo) -> Any:
 def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
-    assert named - set(model.Model.model_fields) == {"when", "do"}
+    assert named - set(model.Model.model_fields) == {"when", "do", "queue", "keys", "cases", "expect"}
 
 
 @pytest.mark.parametrize("heading", TABLES)

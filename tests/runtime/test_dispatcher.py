@@ -1,7 +1,7 @@
 """The task that owns the exchange: what goes in, what comes out, and what happens when it goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,7 +12,8 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.cdr import Cdr, Outcome
-from callrouter.core.decision import CallerKind, CallFacts, Decision, RegionSource
+from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
+from callrouter.core.decision import Decision
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import (
     AgentId,
@@ -25,6 +26,7 @@ from callrouter.core.ids import (
     SiteName,
     TenantName,
 )
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.runtime.dispatcher import Dispatcher
@@ -39,7 +41,12 @@ QUEUE = QueueName("q")
 class OneRule:
     """A router that sends everyone to the same plan, and fails for the caller ``boom``."""
 
-    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+    def ask(
+        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+    ) -> Finding:
+        raise AssertionError("its plan asks nothing")
+
+    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
         if facts.caller == "boom":
             raise RuntimeError("a defect in a rule")
         steps = (Announce(PromptName("welcome")), EnterQueue(QUEUE, 0.02), HangUp())
@@ -169,6 +176,33 @@ async def test_an_event_whose_handling_fails_costs_that_call_alone(scene: Scene)
     sent_on = [c.channel for c in scene.commander.commands if isinstance(c, cmd.ContinueInDialplan)]
     assert sent_on == ["2.0"], "the caller whose rule failed gets a person"
     assert scene.dispatcher.inbox.failures == 1
+
+
+async def test_a_call_that_cannot_even_be_given_up_costs_nobody_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a second defect")
+
+    monkeypatch.setattr(scene.dispatcher.exchange, "give_up", fail)
+    scene.arrives(OTHER, caller="boom", channel="2.0")
+    scene.arrives()
+    await scene.commander.until(cmd.Play)
+
+    assert scene.dispatcher.is_alive
+    assert scene.dispatcher.inbox.failures == 2
+
+
+async def test_a_daemon_that_stood_down_does_not_wait_for_calls_that_are_anothers_now(scene: Scene) -> None:
+    scene.arrives()
+    await scene.commander.until(cmd.Play)
+    waiting = asyncio.create_task(scene.dispatcher.wait_idle())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    scene.dispatcher.stand_down()
+    async with asyncio.timeout(PATIENCE_S):
+        await waiting
 
 
 async def test_a_full_inbox_loses_events_counts_them_and_has_the_site_compared_anew() -> None:

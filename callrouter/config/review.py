@@ -1,0 +1,47 @@
+"""Whether rules may go live: the configuration is right, and its golden cases hold."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from callrouter.config.cases import Outcome, case_files, compile_cases, read_cases, run_cases
+from callrouter.config.load import Loaded, examine
+from callrouter.config.problems import Problems
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What was found."""
+
+    loaded: Loaded | None
+    """None if the configuration itself has errors; then no case was tried."""
+    problems: Problems
+    """Of the configuration and of the cases, in the order of the files."""
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Cases that do not hold."""
+        return tuple(outcome for outcome in self.outcomes if not outcome.holds)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether there is nothing to mend; warnings do not count."""
+        return self.loaded is not None and not self.problems.errors and not self.failed
+
+
+def review(directory: Path, environ: Mapping[str, str] = os.environ, files: Mapping[str, Path] | None = None) -> Review:
+    """Examine the configuration of ``directory`` and try its cases.
+
+    ``files`` holds the cases, by the names that messages call them by; left out: ``routes-test.yaml`` of the
+    directory, if it is there.
+    """
+    loaded, problems = examine(directory, environ)
+    sheets = read_cases(case_files(directory) if files is None else files, problems)
+    outcomes: tuple[Outcome, ...] = ()
+    if loaded is not None:
+        outcomes = run_cases(compile_cases(sheets, loaded, problems), loaded.rulebook.router)
+    problems.errors.sort()
+    problems.warnings.sort()
+    return Review(loaded, problems, outcomes)

@@ -1,0 +1,153 @@
+"""What the scalars of the YAML files may look like to an editor, and the short forms and rules between keys."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from callrouter.config import case_model, model, scalars
+
+Schema = dict[str, Any]
+
+
+def _pattern(text: str) -> str:
+    """``text`` without blanks, and with letters in either case, as JSON Schema knows no flags."""
+    return re.sub(r"<(\w+)>", lambda word: "".join(f"[{c}{c.upper()}]" for c in word[1]), text.replace(" ", ""))
+
+
+_CLOCK = "[0-2][0-9]:[0-5][0-9]"
+_TIME = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
+_HOURS = f"{_TIME}%[-–]%({_TIME}|24:00)"
+_DAY = "(<mon>|<tue>|<wed>|<thu>|<fri>|<sat>|<sun>)"
+_DAYS = _pattern(rf"(<daily>|{_DAY}(\s*-\s*{_DAY})?(\s*,\s*{_DAY}(\s*-\s*{_DAY})?)*)")
+_PART = _pattern(r"[0-9]+(\.[0-9]+)?\s*(<ms>|<sec>|<min>|<s>|<m>|<h>|<d>)")
+_DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+
+KIND = "x-kind"
+"""Marks a kind of scalar until it becomes a link."""
+
+KINDS: Mapping[str, Schema] = {
+    "text": {"type": ["string", "number", "boolean"], "pattern": r"\S"},
+    "name": {"type": ["string", "integer", "boolean"], "pattern": "^[A-Za-z0-9_-]+$"},
+    "reference": {
+        "description": "A name, or $parameter of the plan in which it stands.",
+        "type": ["string", "integer", "boolean"],
+        "pattern": r"^\$?[A-Za-z0-9_-]+$",
+    },
+    "key": {"description": "A key of a telephone.", "type": ["string", "integer"], "pattern": "^[0-9*#]$"},
+    "comparison": {
+        "description": "A comparison: < 1, >= 10, > 5 min.",
+        "type": "string",
+        "pattern": r"^\s*(<|<=|>|>=|=)\s*[0-9].*$",
+    },
+    "steps": {"type": "array", "items": {"anyOf": [{"const": "hangup"}, {"$ref": "#/$defs/Step"}]}},
+    "duration": {
+        "description": "A duration: seconds, or numbers with ms, s, min, h or d (20s, 2 min, 1 min 30 s).",
+        "type": ["number", "string"],
+        "minimum": 0,
+        "maximum": int(scalars.MAX_DURATION_S),
+        "pattern": rf"^\s*([0-9]+(\.[0-9]+)?|{_PART}(\s*{_PART})*)\s*$",
+    },
+    "whole-number": {
+        "description": "A whole number.",
+        "type": ["integer", "string"],
+        "minimum": 0,
+        "maximum": 999_999_999,
+        "pattern": r"^\s*[0-9]{1,9}\s*$",
+    },
+    "date": {"description": "A date: 2026-12-25.", "type": "string", "pattern": rf"^\s*{_DATE}\s*$"},
+    "moment": {
+        "description": "A time: 2026-11-24T19:30.",
+        "type": "string",
+        "pattern": rf"^\s*{_DATE}[T ]{_CLOCK}(:[0-5][0-9])?(Z|[+-]{_CLOCK})?\s*$",
+    },
+    "window": {
+        "description": "Days and hours: mon-fri 09:00-18:00, sat,sun 10:00-14:00, daily 00:00-24:00.",
+        "type": "string",
+        "pattern": rf"^\s*{_DAYS}\s+{_HOURS.replace('%', '')}\s*$",
+    },
+    "other-hours": {
+        "description": "Hours such as 09:00-13:00, or closed.",
+        "type": "string",
+        "pattern": rf"^\s*({_HOURS.replace('%', ' *')}|closed)\s*$",
+    },
+    "port": {
+        "description": "A TCP port; 0: any free one.",
+        "type": ["integer", "string"],
+        "minimum": 0,
+        "maximum": 65535,
+        "pattern": "^[0-9]+$",
+    },
+    "network": {
+        "description": "A network: 192.0.2.0/24.",
+        "type": "string",
+        "pattern": "^[0-9A-Fa-f:.]+(/[0-9.]+)?$",
+    },
+    "address": {
+        "description": "An address: http://127.0.0.1:8088.",
+        "type": "string",
+        "pattern": "^https?://.+",
+    },
+    "media": {
+        "description": "What Asterisk plays: sound:…, tone:… and the like.",
+        "type": "string",
+        "pattern": rf"^({'|'.join(model.MEDIA_SCHEMES)}):.*\S",
+    },
+    "endpoint": {
+        "description": "What Asterisk dials: PJSIP/201.",
+        "type": "string",
+        "pattern": r"^[^/]+/[^\s&,]+$",
+    },
+}
+"""What scalars may look like. A pattern holds only for what YAML takes for a text."""
+
+
+def _kind(name: str) -> Schema:
+    return {KIND: name}
+
+
+PARSERS: Mapping[Callable[..., Any], Schema] = {
+    scalars._written: _kind("text"),
+    scalars.parse_duration: _kind("duration"),
+    scalars.parse_whole: _kind("whole-number"),
+    scalars.parse_date: _kind("date"),
+    case_model.parse_moment: _kind("moment"),
+    scalars.parse_window: _kind("window"),
+    scalars.parse_count: _kind("comparison"),
+    scalars.parse_wait: _kind("comparison"),
+    model._name: _kind("name"),
+    model._reference: _kind("reference"),
+    model._key: _kind("key"),
+    model._port: _kind("port"),
+    model._network: _kind("network"),
+    model._url: _kind("address"),
+    model._media: _kind("media"),
+    model._endpoint: _kind("endpoint"),
+    model._exception: {
+        "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
+    },
+}
+"""What each parser of texts takes."""
+
+SHORT_FORMS: Mapping[Callable[..., Any], Callable[[Schema], Schema]] = {
+    scalars.one_or_many: lambda many: {"anyOf": [many["items"], many]},
+    model._plan: lambda plan: {"anyOf": [_kind("steps"), plan]},
+    model._use: lambda use: {"anyOf": [_kind("steps"), _kind("reference"), use]},
+    model._choice: lambda choice: {"anyOf": [{"const": "next"}, _kind("steps"), _kind("reference"), choice]},
+    model._prompt: lambda prompt: {"anyOf": [_kind("text"), prompt]},
+    model._step: lambda step: {"anyOf": [{"const": "hangup"}, step]},
+}
+"""What may be written instead of the full form, which is given."""
+
+
+def _written(key: str) -> Schema:
+    return {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
+
+
+BETWEEN_KEYS: Mapping[str, Schema] = {
+    "Site": {"oneOf": [_written("password_env"), _written("password_file")]},
+    "Route": {"oneOf": [_written("do"), _written("plan")]},
+    "When": {"minProperties": 1},
+    "Step": {"minProperties": 1},
+    "Expectation": {"minProperties": 1},
+}
+"""Rules between the keys of a model that an editor can say well."""

@@ -1,0 +1,54 @@
+"""What is known of a call when it comes in, and in the words of what that is told."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callrouter.core.ids import RegionName, SiteName, TopicName
+
+
+class CallerKind(StrEnum):
+    """What a caller's number says of the line it comes from."""
+
+    LANDLINE = "landline"
+    MOBILE = "mobile"
+    INTERNET = "internet"
+    """070."""
+    PERSONAL = "personal"
+    """050x."""
+    SERVICE = "service"
+    """1588, 080, 110, 120 and the like: an office, not a resident's line."""
+    FOREIGN = "foreign"
+    ANONYMOUS = "anonymous"
+    UNKNOWN = "unknown"
+
+
+class RegionSource(StrEnum):
+    """Where the caller's region was taken from, best first."""
+
+    MENU = "menu"
+    """The caller said so, in this very call."""
+    DIALED = "dialed"
+    TRUNK = "trunk"
+    DIVERSION = "diversion"
+    """The number from which the call was diverted to us (SIP Diversion, RFC 5806)."""
+    EXCHANGE = "exchange"
+    """The local exchange in a landline number: a hint, for numbers are portable."""
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call when it is routed."""
+
+    dialed: str
+    site: SiteName
+    caller: str = ""
+    """The calling line identity as it arrived; empty when it was withheld."""
+    caller_name: str = ""
+    trunk: str = ""
+    """The PJSIP endpoint that the call came in by."""
+    diversion: str = ""
+    topic: TopicName | None = None
+    language: str = ""
+    region: RegionName | None = None
+    """The caller's own answer in a menu of this call."""
