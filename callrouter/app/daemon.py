@@ -105,7 +105,7 @@ async def _daemon(
         await remember(dispatcher, journal, settings.sites)
         writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
         if writer is None:
-            log.warning("database.none", remedy="set CALLROUTER_DATABASE_URL; until then CDRs stay in the journal")
+            log.warning("database.none", remedy=f"set {settings.database_url_env}; until then CDRs stay in the journal")
         agi = AgiServer(
             settings.agi.host,
             settings.agi.port,

@@ -1,6 +1,7 @@
 """``callrouter cdr``: finding calls and looking at one."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ Examples:
   callrouter cdr --set-aside
   callrouter cdr --since 2026-11-01 --until 2026-12-01 --limit 100000 --csv > november.csv
 """
+USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
+"""Where the URL is looked for if the configuration cannot say."""
 _MOMENT = "DATE[THH:MM[:SS][ZONE]]"
 
 
@@ -69,7 +72,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
     help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
 )
-@click.option("--database-url", envvar="CALLROUTER_DATABASE_URL", help="Default: $CALLROUTER_DATABASE_URL.")
+@click.option("--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option("--set-aside", is_flag=True, help="List the records that could not be delivered, and why.")
@@ -132,12 +135,14 @@ def _place(config: Path, url: str | None) -> _Place:
     try:
         loaded = load(config)
     except (ConfigError, OSError):
-        if url is None:
+        url = url or os.environ.get(USUAL_URL_ENV)
+        if not url:
             raise
         return _Place(url, None)
-    url = url or loaded.settings.database_url
+    settings = loaded.settings
+    url = url or settings.database_url
     if not url:
-        raise UnreachableError("no database is known; set CALLROUTER_DATABASE_URL or give --database-url")
+        raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
     return _Place(url, loaded.timezone)
 
 
