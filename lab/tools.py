@@ -16,6 +16,7 @@ PACKAGE_OF: Mapping[str, str] = MappingProxyType(
         "espeak-ng": "espeak-ng",
         "mmdebstrap": "mmdebstrap",
         "sipp": "sip-tester",
+        "systemd-analyze": "systemd",
         "useradd": "passwd",
     }
 )

@@ -6,7 +6,7 @@ variable                meaning
 CALLROUTER_ACTION       ``queue``, ``announce``, ``dialplan``, ``hangup``, or ``daemon``: send it into ``Stasis()``
 CALLROUTER_TARGET       the queue's name, ``context,extension,1``, or the first prompt's name
 CALLROUTER_PROMPTS      what to play first, for ``Playback()``: sound files joined by ``&``
-CALLROUTER_MAX_WAIT     seconds to wait in the queue at most, empty for no limit
+CALLROUTER_MAX_WAIT     whole seconds to wait in the queue at most, empty for no limit
 CALLROUTER_RULE         id of the rule that decided
 CALLROUTER_REGION       region of the caller
 CALLROUTER_TITLE        the region for people
@@ -17,6 +17,7 @@ CALLROUTER_CONFIG       hash of the configuration that decided
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from math import ceil
 
 from callrouter.agi.protocol import AgiRequest
 from callrouter.core.conditions import QueueStates, no_queues
@@ -70,7 +71,9 @@ def variables(decision: Decision, rulebook: Rulebook) -> Mapping[str, str]:
         "CALLROUTER_ACTION": decision.action.value,
         "CALLROUTER_TARGET": decision.target,
         "CALLROUTER_PROMPTS": "&".join(prompts),
-        "CALLROUTER_MAX_WAIT": f"{queue.max_wait_s:g}" if queue is not None and queue.max_wait_s is not None else "",
+        "CALLROUTER_MAX_WAIT": str(ceil(queue.max_wait_s))
+        if queue is not None and queue.max_wait_s is not None
+        else "",
         "CALLROUTER_RULE": decision.rule,
         "CALLROUTER_REGION": decision.region,
         "CALLROUTER_TITLE": decision.region_title,

@@ -6,19 +6,19 @@ import gc
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import structlog
 
 import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.status import DaemonStatus
 from callrouter.ari.fleet import Fleet
@@ -26,7 +26,6 @@ from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
-from callrouter.core import facts
 from callrouter.core.conditions import QueueState
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import QueueName, SiteName
@@ -36,7 +35,8 @@ from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.runtime.systemd import ServiceManager
 from callrouter.store.delivery import CdrWriter
-from callrouter.store.journal import Fact, Journal
+from callrouter.store.journal import Journal
+from callrouter.store.journal_file import FILE_NAME
 from callrouter.web.server import WebServer
 
 log = structlog.get_logger(__name__)
@@ -102,13 +102,13 @@ async def _daemon(
     fleet = Fleet(
         [_peer(site) for site in settings.sites.values()], partial(new_call_id, clock.now), clock.now, time.monotonic
     )
-    async with Journal(settings.state_dir / "journal.sqlite3") as journal:
+    async with Journal(settings.state_dir / FILE_NAME) as journal:
         dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
         fleet.inbox = dispatcher
-        await _remember(dispatcher, journal)
+        await remember(dispatcher, journal, settings.sites)
         writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
         if writer is None:
-            log.warning("database.none", remedy="set CALLROUTER_DATABASE_URL; until then CDRs stay in the journal")
+            log.warning("database.none", remedy=f"set {settings.database_url_env}; until then CDRs stay in the journal")
         agi = AgiServer(
             settings.agi.host,
             settings.agi.port,
@@ -156,27 +156,6 @@ async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
     left = len(dispatcher.exchange.calls)
     if left:
         log.warning("daemon.leaving_calls", calls=left, remedy="they go on; the next daemon takes them up")
-
-
-async def _remember(dispatcher: Dispatcher, journal: Journal) -> None:
-    """Know the calls that an earlier daemon left behind."""
-    open_calls = await journal.open_calls()
-    histories = [_decode(records) for records in open_calls.values()]
-    restored = dispatcher.restore(histories)
-    if open_calls:
-        log.info("journal.restored", calls=len(restored), unusable=len(open_calls) - len(restored))
-
-
-def _decode(records: Iterable[Fact]) -> list[facts.Fact]:
-    decoder = msgspec.msgpack.Decoder(facts.Fact)
-    history: list[facts.Fact] = []
-    for record in records:
-        try:
-            history.append(decoder.decode(record.body))
-        except (msgspec.MsgspecError, ValueError) as error:
-            log.warning("journal.fact_unreadable", kind=record.kind, why=str(error))
-            break
-    return history
 
 
 async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:

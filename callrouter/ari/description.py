@@ -165,13 +165,3 @@ def _kinds(ours: inspect.Type) -> set[str]:
         return names or {"object"}
     name = _KINDS.get(type(ours))
     return {name} if name else set()
-
-
-def newest_requirement() -> str:
-    """The newest of the oldest versions that have each operation, for ``doctor``: older ones cannot serve us."""
-    oldest = (min(operation.since, key=_version) for operation in OPERATIONS)
-    return max(oldest, key=_version)
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))

@@ -26,6 +26,11 @@ _QUIET: Final = frozenset({Outcome.DONE, Outcome.GONE})
 """Outcomes of a command that are part of every day: what we wanted to end had ended."""
 
 
+def _is_phone_off(command: cmd.AriCommand, reply: Reply) -> bool:
+    """Whether Asterisk could not dial a phone, which it says with 500: that phone is not registered."""
+    return isinstance(command, cmd.Originate) and reply.outcome is Outcome.REFUSED and reply.status == 500
+
+
 class Inbox(Protocol):
     """Takes events for the exchange."""
 
@@ -96,7 +101,9 @@ class Fleet:
     def _replied(self, command: cmd.AriCommand, order: Order, reply: Reply) -> None:
         self.outcomes[command.site, reply.outcome] += 1
         if reply.outcome not in _QUIET:
-            log.warning(
+            # A phone that is off is refused at every offer, and the offer's own record says so.
+            write = log.debug if _is_phone_off(command, reply) else log.warning
+            write(
                 "ari.command_failed",
                 command=type(command).__name__,
                 call=command.call,

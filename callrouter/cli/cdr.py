@@ -1,6 +1,7 @@
 """``callrouter cdr``: finding calls and looking at one."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,15 +16,21 @@ from callrouter.cli.options import default_config, json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.numbers import masked, parse
-from callrouter.errors import ConfigError, UnreachableError
+from callrouter.errors import ConfigError, JournalError, UnreachableError
+from callrouter.runtime.masking import mask_text
+from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.postgres import CdrSearch, open_archive
+from callrouter.store.set_aside import records_set_aside
 
 _EPILOG = """\b
 Examples:
   callrouter cdr --since 2026-11-24 --queue night --outcome abandoned
   callrouter cdr 019ab3c4-5d6e-7f80
+  callrouter cdr --set-aside
   callrouter cdr --since 2026-11-01 --until 2026-12-01 --limit 100000 --csv > november.csv
 """
+USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
+"""Where the URL is looked for if the configuration cannot say."""
 _MOMENT = "DATE[THH:MM[:SS][ZONE]]"
 
 
@@ -65,9 +72,10 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
     help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
 )
-@click.option("--database-url", envvar="CALLROUTER_DATABASE_URL", help="Default: $CALLROUTER_DATABASE_URL.")
+@click.option("--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
+@click.option("--set-aside", is_flag=True, help="List the records that could not be delivered, and why.")
 @click.option("--mask/--no-mask", default=True, show_default=True, help="Hide the end of callers' numbers.")
 @click.pass_context
 def cdr(
@@ -78,15 +86,22 @@ def cdr(
     database_url: str | None,
     as_json: bool,
     as_csv: bool,
+    set_aside: bool,
     mask: bool,
     **filters: Any,
 ) -> None:
     """List the calls that fit, newest first; or show the one of CALL_ID (its beginning is enough) with its legs.
 
+    With --set-aside: the records that wait in the daemon's journal because PostgreSQL would not take them, or because
+    they cannot be read; run it on the daemon's machine, as its user. They are tried again whenever the daemon starts.
+
     Exit status: 0 fine, 1 no such call, 2 wrong usage, 3 the database cannot be reached.
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    if set_aside:
+        _show_set_aside(config, as_json=as_json, mask=mask)
+        return
     place = _place(config, database_url)
     search = _search(filters, place.zone)
     found = asyncio.run(_find(place.url, call_id, search))
@@ -104,17 +119,30 @@ def cdr(
         click.echo(cdr_text.table(calls, place.zone))
 
 
+def _show_set_aside(config: Path, *, as_json: bool, mask: bool) -> None:
+    loaded = load(config)
+    try:
+        found = records_set_aside(loaded.settings.state_dir / FILE_NAME)
+    except JournalError as exc:
+        raise UnreachableError(str(exc)) from exc
+    if mask:
+        found = [replace(one, why=mask_text(one.why)) for one in found]
+    click.echo(cdr_text.aside_as_json(found) if as_json else cdr_text.aside(found, loaded.timezone))
+
+
 def _place(config: Path, url: str | None) -> _Place:
     """The database and the zone. A configuration with faults is in nobody's way if the URL is given."""
     try:
         loaded = load(config)
     except (ConfigError, OSError):
-        if url is None:
+        url = url or os.environ.get(USUAL_URL_ENV)
+        if not url:
             raise
         return _Place(url, None)
-    url = url or loaded.settings.database_url
+    settings = loaded.settings
+    url = url or settings.database_url
     if not url:
-        raise UnreachableError("no database is known; set CALLROUTER_DATABASE_URL or give --database-url")
+        raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
     return _Place(url, loaded.timezone)
 
 

@@ -8,7 +8,9 @@ from unicodedata import east_asian_width
 
 import msgspec
 
+from callrouter.cli.text import plain
 from callrouter.core.cdr import Cdr, CdrLeg
+from callrouter.store.set_aside import SetAside
 
 _COLUMNS = {
     "call": 18,
@@ -66,6 +68,21 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
 def as_json(calls: Cdr | Sequence[Cdr]) -> str:
     """The record or records as JSON; times in UTC."""
     return msgspec.json.format(msgspec.json.encode(calls), indent=2).decode()
+
+
+def aside(records: Sequence[SetAside], zone: tzinfo | None) -> str:
+    """A line a record that was set aside, with the reason in full."""
+    if not records:
+        return "no record was set aside"
+    return "\n".join(
+        f"{one.call_id}  {_local(one.at, zone):%Y-%m-%d %H:%M:%S}  {plain(' '.join(one.why.split()))}"
+        for one in records
+    )
+
+
+def aside_as_json(records: Sequence[SetAside]) -> str:
+    """The records that were set aside as JSON; times in UTC."""
+    return msgspec.json.format(msgspec.json.encode(records), indent=2).decode()
 
 
 def write_csv(out: TextIO, calls: Sequence[Cdr], zone: tzinfo | None) -> None:

@@ -56,6 +56,7 @@ def explain(
     """
     loaded = load(config, os.environ)
     at = instant(at_text, loaded.timezone, "--at") if at_text else datetime.now(loaded.timezone)
+    _check_names(topic, trunk, loaded)
     site = next(iter(loaded.settings.sites), SiteName(""))
     facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None, language=language)
     decision = loaded.rulebook.router.decide(facts, at, _queue_states(queues, loaded.rulebook))
@@ -63,6 +64,19 @@ def explain(
         click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
     else:
         click.echo("\n".join(_lines(decision, loaded, at)))
+
+
+def _check_names(topic: str | None, trunk: str, loaded: Loaded) -> None:
+    """A name that the configuration does not know would match nothing, and be no answer to what was meant.
+
+    An endpoint that it does not know may well be one of Asterisk's.
+    """
+    topics, groups = loaded.model.topics, loaded.model.trunks
+    if topic is not None and topic not in topics:
+        raise click.BadParameter(f"unknown topic {topic!r}; {nearest(topic, topics)}", param_hint="--topic")
+    if trunk in groups and trunk not in (endpoints := groups[trunk].endpoints or [trunk]):
+        message = f"{trunk!r} is a trunk group, not an endpoint; write one of: {', '.join(endpoints)}"
+        raise click.BadParameter(message, param_hint="--trunk")
 
 
 _WORDS = {"agents": "agents", "available": "available", "waiting": "waiting", "longest_wait": "longest_wait_s"}

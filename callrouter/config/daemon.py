@@ -90,6 +90,7 @@ def compile_settings(
         logging=LoggingSettings(whole.logging.level, LogFormat(whole.logging.format)),
         drain_s=whole.service.drain,
         database_url=environ.get(whole.database.url_env) or None,
+        database_url_env=whole.database.url_env,
     )
     return settings, tuple(missing)
 

@@ -35,7 +35,7 @@ MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
 class Section(BaseModel):
     """Common to all sections."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def _name(value: object) -> object:

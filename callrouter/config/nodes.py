@@ -2,8 +2,8 @@
 
 PyYAML's own conversions are left out on purpose: they would turn ``17:00`` into 1020, ``0552`` into a number and
 ``no`` into false, and keep the last of two equal keys without a word (YAML 1.1, PyYAML ``SafeConstructor``). Here a
-scalar is the text that was written. PyYAML's composer is left out, too: its C version overflows the stack on deep
-nesting, and aliases let a small file grow without bounds.
+scalar is the text that was written. PyYAML's composer is left out, too: it follows aliases, which let a small
+file grow without bounds, and how deep it nests before it gives up is a matter of the libyaml that is installed.
 """
 
 from collections.abc import Iterator

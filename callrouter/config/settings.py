@@ -68,3 +68,5 @@ class DaemonSettings:
     logging: LoggingSettings
     drain_s: float
     database_url: str | None = field(repr=False)
+    database_url_env: str = "CALLROUTER_DATABASE_URL"
+    """The variable that ``database_url`` is from."""

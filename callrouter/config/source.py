@@ -129,7 +129,7 @@ def _text(name: str, path: FilePath, problems: Problems) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Merger:
-    """Takes the sections of files into the document."""
+    """Takes the sections of files into the document. A section with nothing in it leaves it to other files."""
 
     document: Document
     problems: Problems
@@ -146,9 +146,12 @@ class _Merger:
         for section, place, value in node.entries:
             path: Path = (section,)
             there = self.document.sections.get(section)
-            if section not in self.document.sections:
+            is_empty = isinstance(value, Scalar) and value.is_null
+            if section not in self.document.sections or (there is None and section not in here):
                 self.document.key_places[path] = place
                 self.document.sections[section] = self._tree(value, path)
+            elif is_empty and section not in here:
+                pass  # it says nothing, and another file says something
             elif section not in here and isinstance(value, Mapping) and isinstance(there, dict):
                 self._merge(there, value, path)
             else:

@@ -15,20 +15,34 @@ if TYPE_CHECKING:
 
 CHECK: Final = "database"
 
+_GRANT_TABLES: Final = "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA callrouter"
 _MAY_CREATE: Final = """
     SELECT CASE WHEN to_regnamespace('callrouter') IS NULL
         THEN has_database_privilege(current_database(), 'CREATE')
         ELSE has_schema_privilege('callrouter', 'CREATE') END
+"""
+_MAY_LOOK: Final = """
+    SELECT to_regnamespace('callrouter') IS NULL OR (
+        has_schema_privilege('callrouter', 'USAGE')
+        AND NOT EXISTS (
+            SELECT FROM pg_class
+            WHERE relnamespace = to_regnamespace('callrouter') AND relname = 'migration'
+                AND NOT has_table_privilege(pg_class.oid, 'SELECT')
+        )
+    )
 """
 _MAY_INSERT: Final = """
     SELECT has_table_privilege('callrouter.cdr', 'INSERT') AND has_table_privilege('callrouter.cdr_leg', 'INSERT')
 """
 
 
-async def check_database(url: str | None) -> list[Finding]:
-    """Whether it can be reached, takes writes and has the schema, or the right to make it. Writes nothing."""
+async def check_database(url: str | None, variable: str = "CALLROUTER_DATABASE_URL") -> list[Finding]:
+    """Whether it can be reached, takes writes and has the schema, or the right to make it. Writes nothing.
+
+    ``variable`` is where the URL should be.
+    """
     if not url:
-        remedy = "set CALLROUTER_DATABASE_URL=postgresql://user:password@host/database"
+        remedy = f"set {variable}=postgresql://user:password@host/database"
         return [warning(CHECK, "no database is configured: CDRs stay in the journal", remedy)]
     try:
         connection = await connect(url, timeout_s=WAIT_S, statement_timeout_s=WAIT_S)
@@ -46,11 +60,14 @@ async def check_database(url: str | None) -> list[Finding]:
 async def _check(connection: "Connection") -> Finding:
     if await connection.fetchval("SELECT current_setting('transaction_read_only')::boolean"):
         return error(CHECK, "the database is read-only", "name the primary server in the URL, not a standby")
+    role = await connection.fetchval("SELECT current_user")
+    if not await connection.fetchval(_MAY_LOOK):
+        remedy = f"as its owner: GRANT USAGE ON SCHEMA callrouter TO {role}; {_GRANT_TABLES} TO {role}"
+        return error(CHECK, f"{role} may not use the schema callrouter", remedy)
     newest = migrations()[-1].version
     version = 0
     if await connection.fetchval(query("has_migrations")):
         version = await connection.fetchval(query("schema_version"))
-    role = await connection.fetchval("SELECT current_user")
     if version < newest:
         if await connection.fetchval(_MAY_CREATE):
             return ok(
@@ -59,7 +76,7 @@ async def _check(connection: "Connection") -> Finding:
         remedy = f"as the owner: GRANT CREATE ON DATABASE … TO {role}, and make {role} owner of the schema callrouter"
         return error(CHECK, f"the schema is version {version} of {newest}, and {role} may not change it", remedy)
     if not await connection.fetchval(_MAY_INSERT):
-        remedy = f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA callrouter TO {role}"
+        remedy = f"{_GRANT_TABLES} TO {role}"
         return error(CHECK, f"{role} may not write CDRs", remedy)
     if version > newest:
         text = f"the schema is version {version}, made by a newer callrouter; this one knows {newest}"

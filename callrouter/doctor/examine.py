@@ -29,7 +29,7 @@ async def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> t
     sites = await asyncio.gather(*(_site(site, loaded) for site in loaded.settings.sites.values()))
     for findings in sites:
         found += findings
-    found += await check_database(loaded.settings.database_url)
+    found += await check_database(loaded.settings.database_url, loaded.settings.database_url_env)
     found += check_journal_folder(loaded.settings.state_dir)
     found += await _listening(loaded.settings)
     found.append(check_files())

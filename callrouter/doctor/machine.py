@@ -13,6 +13,9 @@ from typing import Final
 
 from callrouter.config import Loaded
 from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
+from callrouter.errors import JournalError
+from callrouter.store.journal_file import FILE_NAME
+from callrouter.store.set_aside import records_set_aside
 
 MEGABYTE: Final = 1_000_000
 DISK_ERROR_BYTES: Final = 100 * MEGABYTE
@@ -32,7 +35,12 @@ def check_journal_folder(folder: Path) -> list[Finding]:
         remedy = f"install -d -o callrouter -m 0750 {folder}, or run this as the daemon's user"
         return [error(check, f"{place} cannot be written by {user}", remedy)]
     text = f"{folder} can be written by {user}" if place == folder else f"{folder} is not there yet and can be made"
-    return [*_check_privacy(check, folder), ok(check, text), _check_room(check, place)]
+    return [
+        *_check_privacy(check, folder),
+        ok(check, text),
+        _check_room(check, place),
+        *_check_set_aside(check, folder),
+    ]
 
 
 def _check_privacy(check: str, folder: Path) -> list[Finding]:
@@ -42,6 +50,19 @@ def _check_privacy(check: str, folder: Path) -> list[Finding]:
         return []
     text = f"{folder} is open to others (mode {mode:04o}); it holds callers' numbers"
     return [warning(check, text, f"chmod 0750 {folder}")]
+
+
+def _check_set_aside(check: str, folder: Path) -> list[Finding]:
+    """Records that PostgreSQL would not take. No journal yet, or none that we may read, has nothing to tell."""
+    try:
+        aside = records_set_aside(folder / FILE_NAME)
+    except JournalError:
+        return []
+    if not aside:
+        return []
+    text = f"{len(aside)} records of calls were set aside, the newest of {max(one.at for one in aside):%Y-%m-%d}"
+    remedy = "callrouter cdr --set-aside says why; they are tried again whenever callrouter starts"
+    return [warning(check, text, remedy)]
 
 
 def _check_room(check: str, place: Path) -> Finding:

@@ -202,14 +202,15 @@ class Journal:
         """Keep a CDR that PostgreSQL will not take, with the reason, out of the way of the others."""
         await self._ask(lambda c: _do(c, "UPDATE outbox SET fault = ? WHERE seq = ?", [(fault, number)]))
 
+    async def set_history_aside(self, call_id: CallId, fault: str) -> None:
+        """Have a call that has no CDR, and of which none can be made, open no longer. Its facts are kept."""
+        statement = "INSERT INTO outbox (at, call_id, body, fault) VALUES (?, ?, x'', ?) ON CONFLICT DO NOTHING"
+        await self._ask(lambda c: _do(c, statement, [(time.time(), call_id, fault)]))
+
     async def take_up_again(self) -> int:
         """Put the CDRs that were set aside back in line; how many there were."""
-        return await self._ask(lambda c: c.execute("UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL").rowcount)
-
-    async def aside(self) -> list[tuple[CallId, str]]:
-        """The calls whose CDRs were set aside, and why."""
-        query = "SELECT call_id, fault FROM outbox WHERE fault IS NOT NULL ORDER BY seq"
-        return await self._ask(lambda c: [(CallId(call_id), fault) for call_id, fault in c.execute(query)])
+        statement = "UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL AND length(body) > 0"
+        return await self._ask(lambda c: c.execute(statement).rowcount)
 
     async def backlog(self) -> int:
         """How many CDRs wait to be delivered."""
@@ -320,7 +321,7 @@ def _undelivered(connection: sqlite3.Connection, limit: int) -> list[tuple[int, 
     return found
 
 
-def _do(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[int | str, ...]]) -> None:
+def _do(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[int | float | str, ...]]) -> None:
     connection.executemany(statement, rows)
 
 

@@ -40,6 +40,8 @@ _MIGRATIONS = (
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
 
+FILE_NAME = "journal.sqlite3"
+"""Of the journal, in the state folder."""
 _MODE = 0o600
 """The journal holds residents' numbers: it is for the daemon's user alone, whatever the umask says."""
 _BUSY_TIMEOUT_S = 1.0

@@ -89,6 +89,21 @@ async def test_a_call_for_a_queue_goes_into_asterisks_own_queue(
     assert "PJSIP/carrier" in queue, "the resident is not in the queue while the phone rings"
 
 
+async def test_a_caller_who_has_waited_as_long_as_the_rules_allow_is_told_and_let_go(
+    caller: People, counselor: People, lab_asterisk: LabAsterisk, agi_port: int
+) -> None:
+    resident = await caller("0552251234")
+    phone = await counselor("201")
+    answer = {"CALLROUTER_ACTION": "queue", "CALLROUTER_TARGET": "changwon", "CALLROUTER_MAX_WAIT": "2"}
+
+    async with decision(agi_port, answer):
+        await place_call(lab_asterisk, resident)
+        await phone.incoming()
+        await resident.closed(timeout_s=2 + PROMPT_S + 4)
+
+    assert audio.tone_seconds(resident.heard(), PROMPT_HZ["all-busy"]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+
+
 async def test_a_call_for_another_place_in_the_dialplan_goes_there(
     caller: People, lab_asterisk: LabAsterisk, agi_port: int
 ) -> None:

@@ -65,6 +65,15 @@ def test_the_variables_say_what_the_daemon_itself_would_do(loaded: Loaded) -> No
     assert answer["CALLROUTER_CONFIG"] == loaded.rulebook.hash
 
 
+@pytest.mark.parametrize(("written", "told"), [("20 d", "1728000"), ("90.2s", "91")])
+def test_the_longest_wait_is_told_in_whole_seconds(tmp_path: Path, written: str, told: str) -> None:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    routes = tmp_path / "config" / "routes.yaml"
+    routes.write_text(routes.read_text(encoding="utf-8").replace("max_wait: 10 min", f"max_wait: {written}"), "utf-8")
+    rulebook = load(tmp_path / "config", {"CALLROUTER_ARI_PASSWORD": "x"}).rulebook
+    assert route(a_request(argument="120"), rulebook, lambda: TUESDAY_10, SITE)["CALLROUTER_MAX_WAIT"] == told
+
+
 def test_when_it_is_closed_the_announcement_is_the_answer(loaded: Loaded) -> None:
     answer = route(a_request(argument="120"), loaded.rulebook, lambda: TUESDAY_03, SITE)
 

@@ -94,7 +94,3 @@ def test_a_word_that_our_enum_lacks_is_named() -> None:
 
 def test_documents_that_are_missing_are_named() -> None:
     assert "no document channels.json; ask Asterisk for it" in description.check({})
-
-
-def test_the_oldest_asterisk_that_has_every_operation_is_known() -> None:
-    assert description.newest_requirement() == "14.0.0"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.outcome import Outcome
@@ -78,6 +79,19 @@ async def test_a_command_is_carried_out_and_counted_by_its_outcome(
 
     assert await inbox.until(ev.LegRefused) == ev.LegRefused(LEG, endpoint=True)
     assert fleet.outcomes[peer.site, Outcome.REFUSED] == 1
+
+
+@pytest.mark.parametrize(("status", "level"), [(500, "debug"), (400, "warning"), (403, "warning")])
+async def test_a_phone_that_is_off_is_no_warning_at_every_offer_and_other_refusals_are(
+    fleet: Fleet, peer: Peer, inbox: Inbox, fake: FakeAri, status: int, level: str
+) -> None:
+    fake.on(f"POST channels/{LEG}", Answer(status, {"error": "Allocation failed"}))
+    with capture_logs() as logs:
+        fleet.carry_out(cmd.Originate(peer.site, CALL, LEG, "PJSIP/201", "창원", "055", 30.0, ChannelId("1.0")))
+        await inbox.until(ev.LegRefused)
+    assert [(log["log_level"], log["status"]) for log in logs if log["event"] == "ari.command_failed"] == [
+        (level, status)
+    ]
 
 
 async def test_hanging_up_what_is_gone_tells_its_end(fleet: Fleet, peer: Peer, inbox: Inbox, fake: FakeAri) -> None:

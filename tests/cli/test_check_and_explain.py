@@ -303,6 +303,27 @@ def test_explain_says_how_a_time_is_written() -> None:
     assert "'teatime' is not a time; write it as 2026-11-24T19:30" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "told"),
+    [
+        ("--topic", "pasport", "unknown topic 'pasport'; did you mean \"passport\"?"),
+        ("--topic", "", "unknown topic ''; there are: "),
+        ("--trunk", "gimhae", "'gimhae' is a trunk group, not an endpoint; write one of: gimhae-a, gimhae-b"),
+    ],
+)
+def test_explain_refuses_a_name_that_the_configuration_does_not_know(
+    tmp_path: Path, option: str, name: str, told: str
+) -> None:
+    folder = tmp_path / "config"
+    shutil.copytree(SAMPLE, folder)
+    (folder / "more.yaml").write_text("trunks: {gimhae: {channels: 4, endpoints: [gimhae-a, gimhae-b]}}")
+    result = run("explain", "--config", str(folder), option, name)
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.split())
+    assert run("explain", "--config", str(folder), "--topic", "passport", "--trunk", "gimhae-b").exit_code == 0
+    assert run("explain", "--config", str(folder), "--trunk", "another-of-asterisks").exit_code == 0
+
+
 def test_explain_refuses_a_faulty_configuration(tmp_path: Path) -> None:
     result = run("explain", "--config", str(broken(tmp_path)))
     assert result.exit_code == 1

@@ -37,6 +37,23 @@ def test_every_value_and_key_knows_its_place(tmp_path: Path) -> None:
     assert document.place(("nowhere",)) == Place("callrouter.yaml")
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_section_with_nothing_in_it_leaves_it_to_other_files(tmp_path: Path, order: str) -> None:
+    (tmp_path / f"{order[0]}.yaml").write_text("trunks:\n")
+    (tmp_path / f"{order[1]}.yaml").write_text("trunks:\n  city: {channels: 4}\n")
+    (tmp_path / "c.yaml").write_text("trunks: {hall: {channels: 2}}\n")
+    problems = Problems()
+    document = read(tmp_path, problems)
+    assert list(map(str, problems.errors)) == []
+    assert document.sections["trunks"] == {"city": {"channels": "4"}, "hall": {"channels": "2"}}
+    assert document.place(("trunks", "city"), key=True) == Place(f"{order[1]}.yaml", 2, 3)
+
+
+def test_a_section_with_nothing_in_it_is_written_twice_in_one_file(tmp_path: Path) -> None:
+    _, problems = read_text(tmp_path, "trunks:\ntrunks:\n  city: {channels: 4}\n")
+    assert problems == ['a.yaml:2:1: "trunks" is written twice, first at a.yaml:1:1; keep one of them']
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
     document, problems = read_text(tmp_path, b"\xef\xbb\xbfa: |\r\n  x\r\n  y\r\n")
     assert (document.sections, problems) == ({"a": "x\ny\n"}, [])

@@ -59,6 +59,11 @@ def test_every_variable_that_fastagi_sets_is_in_the_guide() -> None:
     )
 
 
+def test_every_variable_that_fastagi_sets_is_in_the_sample_dialplan() -> None:
+    head = (ROOT / "dialplan" / "agi-sample.conf").read_text(encoding="utf-8").partition("\n[")[0]
+    assert named("FastAGI: only asking", r"`(CALLROUTER_\w+)`") <= set(re.findall(r"CALLROUTER_[A-Z_]*[A-Z]", head))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_variable_of_the_environment_is_one_that_something_reads(page: Path) -> None:
     overrides = {

@@ -11,6 +11,8 @@ import pytest
 
 from callrouter.doctor.finding import Level
 from callrouter.doctor.machine import check_files, check_journal_folder, check_port
+from callrouter.store.journal import Journal
+from tests.fakes import cdrs
 
 
 class Usage(NamedTuple):
@@ -43,6 +45,19 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch
 def test_a_file_in_the_folders_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "journal").write_text("")
     assert [f.level for f in check_journal_folder(tmp_path / "journal")] == [Level.ERROR]
+
+
+async def test_records_that_were_set_aside_are_a_warning(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    assert [finding.level for finding in check_journal_folder(tmp_path)] == [Level.OK, Level.OK]
+    async with Journal(tmp_path / "journal.sqlite3") as journal:
+        journal.finish(cdrs.handled())
+        ((number, _),) = await journal.undelivered(10)
+        await journal.set_aside(number, "too long")
+    aside = check_journal_folder(tmp_path)[-1]
+    assert aside.level is Level.WARNING
+    assert aside.text.startswith("1 records of calls were set aside, the newest of ")
+    assert aside.remedy.startswith("callrouter cdr --set-aside says why")
 
 
 @pytest.mark.parametrize(

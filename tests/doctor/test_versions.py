@@ -2,8 +2,9 @@
 
 import pytest
 
+from callrouter.ari.operations import OPERATIONS
 from callrouter.doctor.finding import Level
-from callrouter.doctor.versions import check_version, parse_version
+from callrouter.doctor.versions import OLDEST_MAJOR, check_version, parse_version
 from tests.doctor.conftest import texts
 
 
@@ -43,3 +44,10 @@ def test_faults_of_a_version_are_told(text: str, level: Level, told: str) -> Non
 @pytest.mark.parametrize("text", ["22.11.0", "20.21.0", "23.5.0", "24.0.0"])
 def test_a_version_without_known_faults_is_fine(text: str) -> None:
     assert [(f.level, f.text) for f in check_version("asterisk", text)] == [(Level.OK, f"Asterisk {text}")]
+
+
+def test_the_oldest_version_that_is_taken_has_every_operation_that_we_use() -> None:
+    since = {
+        operation.name: min(parse_version(text) or (99, 0) for text in operation.since) for operation in OPERATIONS
+    }
+    assert [name for name, version in since.items() if version[0] > OLDEST_MAJOR] == []

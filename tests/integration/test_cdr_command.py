@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,13 @@ from click.testing import CliRunner, Result
 from callrouter.cli import main
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
+from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
 from tests.fakes import cdrs
 
 pytestmark = pytest.mark.postgres
+
+SAMPLE = Path(__file__).parents[2] / "config"
 
 Command = Callable[..., Result]
 
@@ -58,6 +62,46 @@ def _run(command: Command, *arguments: str) -> str:
 
 def _width(line: str) -> int:
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in line)
+
+
+async def test_records_that_were_set_aside_are_listed_with_their_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLROUTER_STATE_DIR", str(tmp_path))
+    command = ["cdr", "--set-aside", "--config", str(SAMPLE)]
+    missing = CliRunner().invoke(main, command)
+    assert (missing.exit_code, "the journal cannot be read" in missing.stderr) == (3, True)
+    async with Journal(tmp_path / "journal.sqlite3") as journal:
+        assert CliRunner().invoke(main, command).stdout == "no record was set aside\n"
+        journal.finish(cdrs.handled())
+        ((number, cdr),) = await journal.undelivered(1)
+        await journal.set_aside(number, "no place for\n0552251234")
+        shown = CliRunner().invoke(main, command).stdout
+        whole = CliRunner().invoke(main, [*command, "--no-mask", "--json"]).stdout
+    assert shown.split()[0] == cdr.call_id
+    assert shown.endswith("no place for 055225****\n")
+    (one,) = json.loads(whole)
+    assert (one["call_id"], one["why"]) == (cdr.call_id, "no place for\n0552251234")
+
+
+def test_the_database_is_the_one_that_the_configuration_names(
+    database: str, calls: list[Cdr], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "config"
+    shutil.copytree(SAMPLE, folder)
+    text = (folder / "callrouter.yaml").read_text(encoding="utf-8")
+    assert "url_env: CALLROUTER_DATABASE_URL" in text
+    text = text.replace("url_env: CALLROUTER_DATABASE_URL", "url_env: RECORDS_URL")
+    (folder / "callrouter.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("CALLROUTER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    none = CliRunner().invoke(main, ["cdr", "--config", str(folder)])
+    assert (none.exit_code, none.stderr) == (3, "no database is known; set RECORDS_URL or give --database-url\n")
+    monkeypatch.setenv("RECORDS_URL", database)
+    found = CliRunner().invoke(main, ["cdr", "--config", str(folder)])
+    assert (found.exit_code, len(found.stdout.splitlines())) == (0, 1 + len(calls))
+    monkeypatch.setenv("CALLROUTER_DATABASE_URL", database)
+    without = CliRunner().invoke(main, ["cdr", "--config", str(tmp_path / "none")])
+    assert (without.exit_code, len(without.stdout.splitlines())) == (0, 1 + len(calls))
 
 
 def test_the_table_fits_a_terminal_and_hides_numbers(command: Command, calls: list[Cdr]) -> None:

@@ -19,6 +19,7 @@ from callrouter.store.delivery import CdrWriter, DeliveryLimits
 from callrouter.store.embedded import EmbeddedPostgres
 from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
+from callrouter.store.set_aside import records_set_aside
 from tests.fakes import cdrs
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ async def test_a_lost_acknowledgement_delivers_nothing_twice(
     async with _running(CdrWriter(journal, database, QUICK)) as writer:
         assert await writer.drain(10)
     assert sorted(await _stored(database)) == sorted(calls)
-    assert await journal.aside() == []
+    assert records_set_aside(journal.path) == []
     connection = await connect(database)
     assert await connection.fetchval("SELECT count(*) FROM callrouter.cdr_leg") == 60
     await connection.close()
@@ -164,7 +165,7 @@ async def test_refused_cdrs_are_set_aside_and_hold_up_no_other(journal: Journal,
         assert (writer.health.set_aside, writer.health.delivered) == (3, 14)
         assert writer.health.connected
     assert await _stored(database) == good
-    aside = dict(await journal.aside())
+    aside = {one.call_id: one.why for one in records_set_aside(journal.path)}
     assert list(aside) == [bad.call_id, worse.call_id, ugly.call_id]
     assert "value out of int32 range" in aside[bad.call_id]
     assert "UUID" in aside[worse.call_id]

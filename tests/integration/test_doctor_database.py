@@ -67,6 +67,25 @@ async def test_a_role_without_rights_is_an_error(database: str, connection: "Con
         await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.parametrize("granted", ["", "GRANT USAGE ON SCHEMA callrouter TO {role}"])
+async def test_a_role_that_may_not_even_look_is_told_the_grants(
+    database: str, connection: "Connection", granted: str
+) -> None:
+    name = urlsplit(database).path[1:]
+    role = f"stranger_{name}"
+    await connection.execute(f"CREATE ROLE {role} LOGIN; {granted.format(role=role)}")
+    await connection.execute(f"ALTER DATABASE {name} SET role = '{role}'")
+    try:
+        level, text, remedy = await verdict(database)
+        assert (level, text) == (Level.ERROR, f"{role} may not use the schema callrouter")
+        assert remedy.startswith("as its owner: ")
+        await connection.execute(remedy.removeprefix("as its owner: "))
+        assert (await verdict(database))[0] is Level.OK
+    finally:
+        await connection.execute(f"ALTER DATABASE {name} RESET role")
+        await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 async def test_a_read_only_database_is_an_error(database: str, connection: "Connection") -> None:
     await connection.execute(f"ALTER DATABASE {urlsplit(database).path[1:]} SET default_transaction_read_only = on")
     level, text, _ = await verdict(database)

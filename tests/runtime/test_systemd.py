@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from callrouter.runtime.systemd import ServiceManager
+from lab import tools
 
 UNIT = Path(__file__).parents[2] / "packaging" / "systemd" / "callrouter.service"
 TIMEOUT_S = 5.0
@@ -211,8 +211,8 @@ def test_the_unit_restarts_at_once_for_ever_and_may_write_its_state_only() -> No
     assert not any(line.startswith("ReadWritePaths=") for line in settings)
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here to ask")
 def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
+    tools.ensure(["systemd-analyze"])
     # The program need not be installed where the unit says for the unit to be right.
     unit = UNIT.read_text(encoding="utf-8").replace("/opt/callrouter/bin/callrouter", "/bin/true")
     copy = tmp_path / "callrouter.service"

@@ -17,6 +17,7 @@ import pytest
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError
 from callrouter.store.journal import Fact, Journal, JournalHealth, JournalLimits
+from callrouter.store.set_aside import records_set_aside
 from tests.fakes import cdrs
 
 CALL, OTHER = cdrs.call_id(), cdrs.call_id()
@@ -35,6 +36,10 @@ async def _until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not true():  # noqa: ASYNC110 - another thread makes it true
             await asyncio.sleep(0.005)
+
+
+def aside(path: Path) -> list[tuple[CallId, str]]:
+    return [(one.call_id, one.why) for one in records_set_aside(path)]
 
 
 async def test_facts_of_open_calls_come_back_in_order_after_a_restart(path: Path) -> None:
@@ -121,10 +126,35 @@ async def test_a_cdr_set_aside_is_kept_with_its_reason_and_can_be_taken_up_again
         ((number, cdr),) = await journal.undelivered(10)
         await journal.set_aside(number, "too long")
         assert await journal.undelivered(10) == []
-        assert await journal.aside() == [(CALL, "too long")]
+        assert aside(path) == [(CALL, "too long")]
         assert await journal.prune(datetime.now(UTC) + timedelta(days=1)) == 0
         assert await journal.take_up_again() == 1
         assert await journal.undelivered(10) == [(number, cdr)]
+
+
+async def test_a_history_set_aside_is_open_no_longer_and_not_tried_again(path: Path) -> None:
+    async with Journal(path) as journal:
+        journal.append_facts(CALL, "step", b"of no use")
+        journal.append_facts(OTHER, "step", b"of use")
+        await journal.set_history_aside(CALL, "no beginning")
+        await journal.set_history_aside(CALL, "found twice")
+        assert list(await journal.open_calls()) == [OTHER]
+        assert aside(path) == [(CALL, "no beginning")]
+        assert await journal.take_up_again() == 0
+        assert await journal.undelivered(10) == []
+
+
+async def test_records_set_aside_are_read_beside_the_daemon_and_after_it(path: Path) -> None:
+    with pytest.raises(JournalError, match="run this on the daemon's machine, as its user"):
+        records_set_aside(path)
+    async with Journal(path) as journal:
+        journal.finish(cdrs.handled(call_id=CALL))
+        ((number, _),) = await journal.undelivered(10)
+        await journal.set_aside(number, "too long")
+        (beside,) = records_set_aside(path)
+    (after,) = records_set_aside(path)
+    assert beside == after
+    assert abs(after.at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_a_cdr_that_cannot_be_read_holds_up_no_other(path: Path) -> None:
@@ -136,7 +166,7 @@ async def test_a_cdr_that_cannot_be_read_holds_up_no_other(path: Path) -> None:
     connection.close()
     async with Journal(path) as journal:
         assert [cdr.call_id for _, cdr in await journal.undelivered(10)] == [OTHER]
-        ((call, fault),) = await journal.aside()
+        ((call, fault),) = aside(path)
     assert call == CALL
     assert "call_id" in fault
 

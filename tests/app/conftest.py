@@ -1,0 +1,48 @@
+"""A daemon that is put together from real parts and does not run."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from callrouter.agi.server import AgiServer
+from callrouter.app.reload import ConfigReloader
+from callrouter.app.status import DaemonStatus
+from callrouter.ari.fleet import Fleet
+from callrouter.ari.peer import Peer
+from callrouter.config import load
+from callrouter.core.exchange import Exchange
+from callrouter.core.ids import CallId, SiteName
+from callrouter.runtime.clock import SteadyClock
+from callrouter.runtime.dispatcher import Dispatcher
+from callrouter.store.journal import Journal
+
+BASE = Path(__file__).parents[1] / "bad_config" / "base"
+HALL = SiteName("hall")
+
+
+class Parts:
+    """A daemon that is put together and does not run."""
+
+    def __init__(self, folder: Path) -> None:
+        loaded = load(BASE, {"TEST_PASSWORD": "x"})
+        self.clock = SteadyClock()
+        self.fleet = Fleet(
+            [Peer(HALL, "http://127.0.0.1:1", "u", "p", "callrouter")],
+            lambda: CallId("c"),
+            lambda: datetime.now(UTC),
+            time.monotonic,
+        )
+        self.journal = Journal(folder / "journal.sqlite3")
+        self.dispatcher = Dispatcher(
+            Exchange(loaded.rulebook, self.clock.now()), self.fleet, self.journal, self.clock.now, capacity=1
+        )
+        self.agi = AgiServer("127.0.0.1", 0, {})
+        reloader = ConfigReloader(folder, {}, loaded, self.dispatcher)
+        self.status = DaemonStatus(reloader, self.clock, self.dispatcher, self.fleet, self.journal, None, self.agi)
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> Parts:
+    return Parts(tmp_path)

@@ -1,0 +1,93 @@
+"""What an earlier daemon left in the journal is dealt with once."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from structlog.testing import capture_logs
+
+from callrouter.app.memory import remember
+from callrouter.core import facts, naming
+from callrouter.core.cdr import Cdr, OfferResult, Outcome
+from callrouter.core.ids import AgentId, ChannelId, QueueName, SiteName
+from callrouter.core.inbound import CallFacts
+from callrouter.store.journal import Journal
+from callrouter.store.set_aside import records_set_aside
+from tests.app.conftest import HALL, Parts
+from tests.fakes import cdrs
+
+CALL = cdrs.call_id()
+AT = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
+LATER = AT + timedelta(seconds=40)
+
+
+def opened(site: SiteName = HALL) -> facts.Fact:
+    return facts.Opened(AT, CALL, site, ChannelId("1.0"), CallFacts("120", site, "0552251234"))
+
+
+def offered() -> list[facts.Fact]:
+    channel = naming.leg_channel(CALL, 1)
+    return [facts.Queued(AT, QueueName("main"), 1), facts.Offered(LATER, 1, AgentId("201"), None, channel)]
+
+
+async def left(journal: Journal, history: Sequence[facts.Fact]) -> None:
+    for fact in history:
+        journal.append_facts(CALL, type(fact).__name__, msgspec.msgpack.encode(fact))
+    assert await journal.flush()
+
+
+async def dealt_with(parts: Parts, history: Sequence[facts.Fact]) -> list[Cdr]:
+    """The CDRs that come of it. Whatever it was, another start finds nothing any more."""
+    async with parts.journal as journal:
+        await left(journal, history)
+        await remember(parts.dispatcher, journal, [HALL])
+        found = [cdr for _, cdr in await journal.undelivered(10)]
+        assert not parts.dispatcher.exchange.calls, "it would hold up the end of the daemon"
+        assert await journal.open_calls() == {}
+    return found
+
+
+async def test_a_call_that_can_be_taken_up_is(parts: Parts) -> None:
+    async with parts.journal as journal:
+        await left(journal, [opened()])
+        await remember(parts.dispatcher, journal, [HALL])
+        assert list(parts.dispatcher.exchange.calls) == [CALL]
+        assert await journal.undelivered(10) == []
+
+
+async def test_a_call_of_a_site_that_is_no_more_is_closed_with_an_estimated_end(parts: Parts) -> None:
+    (cdr,) = await dealt_with(parts, [opened(SiteName("gone")), *offered()])
+    assert (cdr.call_id, cdr.site, cdr.caller) == (CALL, "gone", "0552251234")
+    assert (cdr.started_at, cdr.ended_at, cdr.outcome) == (AT, LATER, Outcome.ABANDONED)
+    assert [(leg.agent, leg.result) for leg in cdr.legs] == [("201", OfferResult.CALLER_GONE)]
+    assert "ended_at is an estimate" in cdr.explanation
+
+
+async def test_a_conversation_at_a_site_that_is_no_more_was_handled(parts: Parts) -> None:
+    picked_up: list[facts.Fact] = [facts.PickedUp(LATER, naming.bridge(CALL, 1)), facts.Connected(LATER)]
+    (cdr,) = await dealt_with(parts, [opened(SiteName("gone")), *offered(), *picked_up])
+    assert (cdr.outcome, cdr.agent) == (Outcome.HANDLED, "201")
+    assert [leg.result for leg in cdr.legs] == [OfferResult.ANSWERED]
+
+
+async def test_a_history_that_contradicts_itself_is_closed(parts: Parts) -> None:
+    (cdr,) = await dealt_with(parts, [opened(), opened(), facts.Connected(LATER)])
+    assert (cdr.call_id, cdr.ended_at) == (CALL, LATER)
+
+
+async def test_a_history_without_a_beginning_is_set_aside_and_told(parts: Parts) -> None:
+    with capture_logs() as logs:
+        assert await dealt_with(parts, [facts.Connected(LATER)]) == []
+    assert "journal.history_set_aside" in [log["event"] for log in logs]
+    assert [(one.call_id, one.why) for one in records_set_aside(parts.journal.path)] == [
+        (CALL, "the beginning of its history cannot be read")
+    ]
+
+
+async def test_cdrs_that_were_set_aside_are_tried_again_at_a_start(parts: Parts) -> None:
+    async with parts.journal as journal:
+        journal.finish(cdrs.handled(call_id=CALL))
+        ((number, cdr),) = await journal.undelivered(10)
+        await journal.set_aside(number, "value out of range")
+        await remember(parts.dispatcher, journal, [HALL])
+        assert await journal.undelivered(10) == [(number, cdr)]
