@@ -66,7 +66,7 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m lab build
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(BENCH_OPTIONS)
 
 clean:
 	@$(PYTHON) -m lab.clean

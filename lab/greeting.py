@@ -21,7 +21,7 @@ def _lines(centre: Centre, title: str, beginning: Beginning) -> Iterator[str]:
     yield ""
     yield f"{title} is open for calls." if beginning.is_open else f"{title} is up."
     yield from hours(beginning, start_command(centre.name))
-    yield from _phones(centre)
+    yield from _phones(centre, rings=beginning.is_open)
     yield ""
     yield f"Without phones   {call_command(centre.name)}, in another terminal: a simulated resident calls"
     yield ""
@@ -36,7 +36,7 @@ def _lines(centre: Centre, title: str, beginning: Beginning) -> Iterator[str]:
     yield "Ctrl-C stops all of it."
 
 
-def _phones(centre: Centre) -> Iterator[str]:
+def _phones(centre: Centre, *, rings: bool) -> Iterator[str]:
     passwords = centre.asterisk.credentials.phone_passwords
     others = ", ".join((*PROVINCE_EXTENSIONS[1:], *CHANGWON_EXTENSIONS))
     kept = shown(centre.asterisk.state_dir / "credentials.json")
@@ -45,7 +45,8 @@ def _phones(centre: Centre) -> Iterator[str]:
     yield f"  a counselor    user {COUNSELOR:<10} password {passwords[COUNSELOR]}"
     yield f"  a resident     user {RESIDENT:<10} password {passwords[RESIDENT]}"
     yield f"  ({others}: passwords in {kept})"
-    yield f"and dial {SERVICE_NUMBER} as the resident: the counselor's phone rings."
+    effect = ": the counselor's phone rings" if rings else ""
+    yield f"and dial {SERVICE_NUMBER} as the resident{effect}."
 
 
 def hours(beginning: Beginning, command: str) -> Iterator[str]:

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -17,6 +19,7 @@ from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
 from callrouter.app.memory import remember
+from callrouter.app.reload import ConfigReloader
 from callrouter.app.status import DaemonStatus
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
@@ -60,8 +63,8 @@ class Stop:
         self.asked.set()
 
 
-async def run_daemon(loaded: Loaded, clock: SteadyClock) -> None:
-    """Run until SIGTERM or SIGINT, then drain.
+async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> None:
+    """Run until SIGTERM or SIGINT, then drain. ``loaded`` is what ``directory`` says; SIGHUP has it read anew.
 
     Raises:
         ConfigError: a password is missing.
@@ -74,7 +77,7 @@ async def run_daemon(loaded: Loaded, clock: SteadyClock) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signal)
     manager = ServiceManager.of_environment()
-    async with _daemon(loaded, clock) as (dispatcher, status, writer):
+    async with _daemon(directory, loaded, clock) as (dispatcher, status, writer):
         gc.freeze()
         manager.ready(status.line())
         log.info("daemon.ready", version=callrouter.__version__, config=loaded.rulebook.hash)
@@ -92,7 +95,7 @@ async def run_daemon(loaded: Loaded, clock: SteadyClock) -> None:
 
 @contextlib.asynccontextmanager
 async def _daemon(
-    loaded: Loaded, clock: SteadyClock
+    directory: Path, loaded: Loaded, clock: SteadyClock
 ) -> AsyncIterator[tuple[Dispatcher, DaemonStatus, CdrWriter | None]]:
     settings = loaded.settings
     _make_state_dir(loaded)
@@ -112,12 +115,16 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)))},
             allowed_networks=settings.agi.allow,
         )
-        status = DaemonStatus(loaded, clock, dispatcher, fleet, journal, writer, agi)
-        async with agi, WebServer(settings.web.host, settings.web.port, status), _background() as start:
+        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher)
+        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader)
+        async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload("SIGHUP")))
             if writer is not None:
                 start(writer.run())
             yield dispatcher, status, writer

@@ -1,11 +1,16 @@
 """What the daemon tells of itself, gathered from its parts."""
 
+from datetime import datetime
+
 import callrouter
 from callrouter.agi.server import AgiServer
 from callrouter.agi.server import Outcome as AgiOutcome
+from callrouter.app.reload import ConfigReloader, ReloadOutcome
 from callrouter.ari.fleet import Fleet
-from callrouter.config import Loaded
+from callrouter.core.ids import CalendarName
 from callrouter.core.picture import picture
+from callrouter.core.routing import Ruleset
+from callrouter.core.rulebook import Router
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
@@ -15,12 +20,23 @@ from callrouter.web.readiness import hindrances
 from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
 
 
+def holidays_end_days(router: Router, at: datetime) -> dict[CalendarName, int]:
+    """In how many days, by the date in its own zone, the holidays of each calendar are not known any more."""
+    if not isinstance(router, Ruleset):
+        return {}
+    return {
+        name: (calendar.holidays_end - at.astimezone(calendar.zone).date()).days
+        for name, calendar in router.calendars.items()
+        if calendar.holidays_end is not None
+    }
+
+
 class DaemonStatus:
     """Implements :class:`callrouter.web.sources.StatusSource`."""
 
     def __init__(
         self,
-        loaded: Loaded,
+        reloader: ConfigReloader,
         clock: SteadyClock,
         dispatcher: Dispatcher,
         fleet: Fleet,
@@ -28,7 +44,7 @@ class DaemonStatus:
         writer: CdrWriter | None,
         agi: AgiServer,
     ) -> None:
-        self._loaded = loaded
+        self._reloader = reloader
         self._clock = clock
         self._dispatcher = dispatcher
         self._fleet = fleet
@@ -36,6 +52,7 @@ class DaemonStatus:
         self._writer = writer
         self._agi = agi
         self._started_at = clock.now()
+        self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
 
     def now(self) -> ExchangeNow:
         """Everything in progress."""
@@ -50,7 +67,7 @@ class DaemonStatus:
         inbox = self._dispatcher.inbox
         agi = self._agi.counters
         return Health(
-            title=self._loaded.settings.title,
+            title=self._reloader.loaded.settings.title,
             version=callrouter.__version__,
             config_hash=self._dispatcher.exchange.rulebook.hash,
             started_at=self._started_at,
@@ -61,10 +78,13 @@ class DaemonStatus:
             dispatcher_alive=self._dispatcher.is_alive,
             draining=self._dispatcher.exchange.draining,
             replaced=self._dispatcher.stood_down,
-            timezone=self._loaded.timezone,
+            timezone=self._reloader.loaded.timezone,
+            reloads={outcome.value: self._reloader.outcomes[outcome] for outcome in ReloadOutcome},
+            config_faults=self._reloader.faults,
             agi_sessions={outcome.value: getattr(agi, outcome.value) for outcome in AgiOutcome},
             agi_open=agi.open_sessions,
             ari_requests={(site, outcome.value): n for (site, outcome), n in self._fleet.outcomes.items()},
+            holidays_end_days=holidays_end_days(self._dispatcher.exchange.rulebook.router, self._clock.now()),
             ari_turned_away=self._fleet.turned_away,
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,
@@ -79,7 +99,7 @@ class DaemonStatus:
 
     def _sites(self) -> tuple[SiteHealth, ...]:
         return tuple(
-            SiteHealth(site, self._loaded.settings.sites[site].title, s.up, s.words, s.since, s.version)
+            SiteHealth(site, self._titles[site], s.up, s.words, s.since, s.version)
             for site, s in self._fleet.states.items()
         )
 

@@ -26,6 +26,8 @@ from callrouter.runtime.logs import configure_logging
 def run(config: Path, lab_clock: str | None) -> None:
     """Route calls until SIGTERM; then take no new calls and let those in progress end.
 
+    SIGHUP has it take the configuration anew, as callrouter reload does.
+
     A second signal ends it at once. Calls in progress go on without the daemon, and the next one takes them up.
     """
     loaded = load(config, os.environ)
@@ -37,4 +39,4 @@ def run(config: Path, lab_clock: str | None) -> None:
         clock = SteadyClock(instant(lab_clock, loaded.timezone, "--lab-clock"))
         click.echo(f"warning: the clock of this daemon begins at {lab_clock}; its records tell that time", err=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_daemon(loaded, clock))
+        runner.run(run_daemon(config, loaded, clock))

@@ -1,6 +1,7 @@
 """From the sound model to the rulebook; what one part says of another is checked here."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path as FilePath
 
 from callrouter.config.contradictions import check_conditions
@@ -17,9 +18,12 @@ from callrouter.core.routing import Route, Ruleset
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook, TrunkSpec
 
 
-def compile_rulebook(context: Context, directory: FilePath) -> Rulebook | None:
-    """The rulebook, or None if something is so wrong that there is none. Faults go to the context's problems."""
-    calendars = compile_calendars(context)
+def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rulebook | None:
+    """The rulebook, or None if something is so wrong that there is none. Faults go to the context's problems.
+
+    ``today`` says what will soon come to an end.
+    """
+    calendars = compile_calendars(context, today)
     geography = compile_geography(context, directory)
     check_openings(context, calendars)
     routes = compile_routes(context)

@@ -13,6 +13,7 @@ from callrouter.config.problems import Problem, Problems
 from callrouter.config.references import Context
 from callrouter.config.settings import DaemonSettings
 from callrouter.config.source import read
+from callrouter.config.today import today
 from callrouter.config.validate import validate
 from callrouter.core.ids import PromptName
 from callrouter.core.rulebook import Rulebook
@@ -63,7 +64,7 @@ def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[L
         checked = validate(document, problems)
         if checked.model is not None and not document.incomplete:
             context = Context(document, checked, checked.model, problems)
-            rulebook = compile_rulebook(context, directory)
+            rulebook = compile_rulebook(context, directory, today(checked.model.timezone))
             settings, missing = compile_settings(context, directory, environ)
             if rulebook is not None and not problems.errors:
                 texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}

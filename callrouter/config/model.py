@@ -5,9 +5,10 @@ Strict, and unknown keys are refused. Values are texts as written (see :mod:`cal
 """
 
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from callrouter.config.scalars import (
     Compared,
@@ -17,12 +18,13 @@ from callrouter.config.scalars import (
     Text,
     Whole,
     one_or_many,
+    parse_closed_on,
     parse_count,
     parse_hours,
     parse_wait,
     parse_window,
 )
-from callrouter.core.calendars import Hours, Window
+from callrouter.core.calendars import Days, Hours, Window
 from callrouter.core.inbound import CallerKind
 from callrouter.core.rulebook import WaitingSound
 
@@ -233,35 +235,92 @@ class Numbering(Section):
     """The region of a call of which nothing else is known."""
 
 
+DATES = "YYYY-MM-DD"
+"""Stands for the dates among the keys of a set of holidays."""
+_NO_TITLES = ("closed", "open", "yes", "true", "on", "false", "off", "none", "null")
+
+
+def _holiday(value: object) -> object:
+    """What a day is called; None for ``no``."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("nothing is written here; write what the day is called, or no to take it out")
+    if value.lower() in _NO_TITLES:
+        raise ValueError(f'"{value}" is no name of a day; write what it is called, or no to take it out')
+    return None if value.lower() == "no" else value
+
+
+def _dates_apart(value: object) -> object:
+    """The dates of a set, which stand next to its other keys, as a mapping of their own."""
+    if not isinstance(value, dict):
+        return value
+    dates = {key: title for key, title in value.items() if key[:1].isdigit() or key == DATES}
+    return {**{key: other for key, other in value.items() if key not in dates}, DATES: dates}
+
+
+class Holidays(Section):
+    """A set of dates on which calendars may stay closed, under ``holidays:``."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
+    country: Text | None = None
+    """The country whose public holidays it begins with, by its code (``KR``)."""
+    language: Text | None = None
+    """Of their names; default: the country's own."""
+    until: Day | None = None
+    """The last day up to which the set is known to be right; default: its last date."""
+    dates: dict[Day, Annotated[str | None, BeforeValidator(_holiday)]] = Field(default={}, alias="YYYY-MM-DD")
+    """What a day is called; None for a day that is none, whatever the country or an earlier set says."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Dates stand next to the other keys."""
+        described = handler.resolve_ref_schema(handler(schema))
+        dates = described["properties"].pop(DATES)
+        pattern = dates["propertyNames"].get("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+        described["patternProperties"] = {pattern: dates["additionalProperties"]}
+        return described
+
+    @model_validator(mode="after")
+    def _language_of_a_country(self) -> "Holidays":
+        if self.language is not None and self.country is None:
+            raise ValueError("language: belongs to a country; name one with country:, or take it out")
+        return self
+
+
 def _exception(value: object) -> object:
-    """``closed``, or hours, or a list of hours."""
+    """``closed``, or ``usual`` (None), or hours, or a list of hours."""
     items = value if isinstance(value, list) else [value]
-    if items == ["closed"]:
-        return []
+    if items in (["closed"], ["usual"]):
+        return [] if items == ["closed"] else None
     if not items or not all(isinstance(item, str) for item in items):
         raise ValueError("this is not closed and not hours; write closed, or 09:00-13:00")
     try:
         return [parse_hours(item) for item in items if isinstance(item, str)]
     except ValueError as error:
         message, _, remedy = str(error).partition("; ")
-        raise ValueError(f"{message}; {remedy}, or closed alone") from error
+        raise ValueError(f"{message}; {remedy}, or closed or usual alone") from error
 
 
 Windows = Annotated[list[Annotated[Window, BeforeValidator(parse_window)]], BeforeValidator(one_or_many)]
-OtherHours = Annotated[list[Hours], BeforeValidator(_exception)]
+OtherHours = Annotated[list[Hours] | None, BeforeValidator(_exception)]
+ClosedOn = Annotated[list[Annotated[str | Days, BeforeValidator(parse_closed_on)]], BeforeValidator(one_or_many)]
 
 
 class Calendar(Section):
-    """Opening hours, under ``calendars:``: weekly windows, or a combination of calendars."""
+    """Opening hours, under ``calendars:``: windows, those of another calendar, or a combination of calendars."""
 
     title: Text | None = None
     zone: Text | None = None
     """IANA name; default: the section ``timezone:``."""
+    like: Text | None = None
+    """The calendar that it is like, but for what is written here."""
     open: Windows | None = None
-    closed_on: Names = Field(default=[])
-    """Sets of ``holidays:`` on which it stays closed."""
+    closed: Windows | None = None
+    """Breaks in ``open``."""
+    closed_on: ClosedOn = Field(default=[])
+    """Sets of ``holidays:``, of which later ones win, and days of the month, on which it stays closed."""
     exceptions: dict[Day, OtherHours] = Field(default={})
-    """Dates with other hours, or ``closed``; they win over ``closed_on``."""
+    """Dates with other hours, ``closed``, or ``usual`` for the windows; they win over ``closed_on``."""
     union: Names = Field(default=[])
     intersect: Names = Field(default=[])
     exclude: Names = Field(default=[], alias="except")
@@ -269,9 +328,11 @@ class Calendar(Section):
     @model_validator(mode="after")
     def _weekly_or_combined(self) -> "Calendar":
         combined = bool(self.union or self.intersect or self.exclude)
-        if combined == (self.open is not None):
-            raise ValueError("a calendar has either its own hours or parts; write open:, or union/intersect/except:")
-        if combined and (self.closed_on or self.exceptions):
+        if combined == (self.open is not None or self.like is not None):
+            raise ValueError(
+                "a calendar has either its own hours or parts; write open: or like:, or union/intersect/except:"
+            )
+        if combined and (self.closed or self.closed_on or self.exceptions):
             raise ValueError("a combined calendar has no dates of its own; write them in its parts")
         if self.exclude and not (self.union or self.intersect):
             raise ValueError("except: alone is never open; say with union: what it is taken from")
@@ -601,8 +662,8 @@ class Model(Section):
     """Places that calls come from, by name."""
     timezone: Text = "Asia/Seoul"
     """IANA name of the zone of calendars that name no other, and of times that people write."""
-    holidays: dict[Name, dict[Day, Text]] = Field(default={})
-    """Sets of dates by name, each date with its title."""
+    holidays: dict[Name, Annotated[Holidays, BeforeValidator(_dates_apart)]] = Field(default={})
+    """Sets of dates on which calendars may stay closed, by name."""
     calendars: dict[Name, Calendar]
     """Opening hours, by name."""
     queues: dict[Name, Queue]

@@ -21,17 +21,17 @@ def check_openings(context: Context, calendars: Mapping[CalendarName, Calendar])
     never = {name for name, calendar in calendars.items() if not any(_opens(calendar, year) for year in years)}
     for name in sorted(never):
         spec = context.model.calendars[name]
-        if never.isdisjoint({*spec.union, *spec.intersect, *spec.exclude}):
+        if never.isdisjoint({spec.like, *spec.union, *spec.intersect, *spec.exclude}):
             why, remedy = _why(spec)
             context.error(("calendars", name), f'the calendar "{name}" never opens: {why}', remedy, key=True)
 
 
 def _years(written: model.Model) -> list[int]:
-    """The years that have dated entries, and the one after them."""
-    days = {day for dates in written.holidays.values() for day in dates}
+    """The years that have dated entries, the one after them, and one of which the holidays of countries are known."""
+    days = {day for holidays in written.holidays.values() for day in holidays.dates}
     days |= {day for calendar in written.calendars.values() for day in calendar.exceptions}
     years = {day.year for day in days if day.year in _YEARS}
-    return [max(years, default=_ANY_YEAR - 1) + 1, *sorted(years)]
+    return [max(years, default=_ANY_YEAR - 1) + 1, *sorted(years | {_ANY_YEAR})]
 
 
 def _opens(calendar: Calendar, year: int) -> bool:
@@ -42,8 +42,10 @@ def _opens(calendar: Calendar, year: int) -> bool:
 
 def _why(spec: model.Calendar) -> tuple[str, str]:
     """What keeps it closed, and what to do."""
-    if spec.open is not None:
+    if spec.open == []:
         return "it has no hours", "write days and hours: mon-fri 09:00-18:00, or take it out"
+    if spec.open is not None or spec.like is not None:
+        return "its breaks and closed days take away all of it", "let them leave something, or take it out"
     excluded = ", ".join(f'"{name}"' for name in spec.exclude)
     if not spec.intersect:
         return f"{excluded} takes away all of it", "let except: leave something, or take it out"

@@ -11,12 +11,14 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from callrouter.core.calendars import MINUTES_A_DAY, Hours, Window
+from callrouter.core.calendars import LAST, MINUTES_A_DAY, Days, Hours, Window
 from callrouter.core.conditions import Comparison
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ \t]*([a-z]*)", re.ASCII)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
+_WEEKS = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": LAST}
+_OF_THE_MONTH = re.compile(r"(?P<weeks>(?:[0-9]+[a-z]+|last|first|second|third|fourth|fifth)[^:]*?) (?P<day>[a-z,-]+)")
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _BLANKS = " \t\r\n"
 """What may stand around a value: what keyboards and variables of the environment leave there. Not what Python's own
@@ -101,14 +103,34 @@ def parse_hours(text: str) -> Hours:
 
 
 def parse_window(text: object) -> Window:
-    """``mon-fri 09:00-18:00``, ``sat,sun 10:00-14:00``, ``fri-mon 22:00-06:00``, ``daily 00:00-24:00``."""
+    """``mon-fri 09:00-18:00``, ``sat,sun 10:00-14:00``, ``daily 00:00-24:00``, ``2nd,4th sat 09:00-13:00``."""
     if not isinstance(text, str):
         raise _wrong("opening hours", text, "write days and hours: mon-fri 09:00-18:00")
     days_text, _, hours_text = text.strip(_BLANKS).lower().rpartition(" ")
+    if _OF_THE_MONTH.fullmatch(days_text):
+        monthly = _days_of_the_month(days_text)
+        if monthly is None:
+            remedy = "write 1st to 5th or last, then one day and the hours: 2nd sat 09:00-13:00"
+            raise _wrong("opening hours", text, remedy)
+        return Window(monthly.weekdays, parse_hours(hours_text), monthly.weeks)
     days = _weekdays(days_text.replace(" ", ""))
     if days is None:
         raise _wrong("opening hours", text, "write days and hours: mon-fri 09:00-18:00, or sat,sun 10:00-14:00")
     return Window(days, parse_hours(hours_text))
+
+
+def parse_closed_on(text: object) -> str | Days:
+    """The name of a set of ``holidays:``, or days of the month: ``2nd sat``, ``2nd,4th sat``, ``last fri``."""
+    name = _written(text)
+    if not isinstance(name, str):
+        raise _wrong("a day", text, "write the name of a set of holidays:, or days such as 2nd sat")
+    if " " not in name.strip(_BLANKS):
+        return name
+    monthly = _days_of_the_month(name.strip(_BLANKS).lower())
+    if monthly is None:
+        remedy = "write 1st to 5th or last, then one day: 2nd sat; hours go under closed:"
+        raise _wrong("a day of the month", text, remedy)
+    return monthly
 
 
 def _minutes(text: str) -> int | None:
@@ -131,6 +153,16 @@ def _weekdays(text: str) -> frozenset[int] | None:
             return None
         days |= {(first + step) % 7 for step in range((last - first) % 7 + 1)}
     return frozenset(days)
+
+
+def _days_of_the_month(text: str) -> Days | None:
+    """``2nd,4th sat`` as days; None if it is not that."""
+    match = _OF_THE_MONTH.fullmatch(text)
+    weeks = [_WEEKS.get(week.strip()) for week in match["weeks"].split(",")] if match else []
+    day = _DAYS.get(match["day"]) if match else None
+    known = frozenset(week for week in weeks if week is not None)
+    # One day only: whether the Saturday and Sunday of "2nd sat,sun" are one weekend differs from month to month.
+    return Days(frozenset({day}), known) if day is not None and None not in weeks else None
 
 
 def _wrong(expected: str, text: object, remedy: str) -> ValueError:

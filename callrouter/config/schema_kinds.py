@@ -19,6 +19,7 @@ _TIME = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 _HOURS = f"{_TIME}%[-–]%({_TIME}|24:00)"
 _DAY = "(<mon>|<tue>|<wed>|<thu>|<fri>|<sat>|<sun>)"
 _DAYS = _pattern(rf"(<daily>|{_DAY}(\s*-\s*{_DAY})?(\s*,\s*{_DAY}(\s*-\s*{_DAY})?)*)")
+_OF_THE_MONTH = _pattern(rf"([1-5](<st>|<nd>|<rd>|<th>)|<last>)(\s*,\s*([1-5](<st>|<nd>|<rd>|<th>)|<last>))*\s+{_DAY}")
 _PART = _pattern(r"[0-9]+(\.[0-9]+)?\s*(<ms>|<sec>|<min>|<s>|<m>|<h>|<d>)")
 _DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 
@@ -61,14 +62,19 @@ KINDS: Mapping[str, Schema] = {
         "pattern": rf"^\s*{_DATE}[T ]{_CLOCK}(:[0-5][0-9])?(Z|[+-]{_CLOCK})?\s*$",
     },
     "window": {
-        "description": "Days and hours: mon-fri 09:00-18:00, sat,sun 10:00-14:00, daily 00:00-24:00.",
+        "description": "Days and hours: mon-fri 09:00-18:00, sat,sun 10:00-14:00, 2nd sat 09:00-13:00.",
         "type": "string",
-        "pattern": rf"^\s*{_DAYS}\s+{_HOURS.replace('%', '')}\s*$",
+        "pattern": rf"^\s*({_DAYS}|{_OF_THE_MONTH})\s+{_HOURS.replace('%', '')}\s*$",
+    },
+    "closed-on": {
+        "description": "A set of holidays, or days of the month: 2nd sat, last fri.",
+        "type": ["string", "number", "boolean"],
+        "pattern": rf"^\s*(\S+|{_OF_THE_MONTH})\s*$",
     },
     "other-hours": {
-        "description": "Hours such as 09:00-13:00, or closed.",
+        "description": "Hours such as 09:00-13:00, or closed, or usual.",
         "type": "string",
-        "pattern": rf"^\s*({_HOURS.replace('%', ' *')}|closed)\s*$",
+        "pattern": rf"^\s*({_HOURS.replace('%', ' *')}|closed|usual)\s*$",
     },
     "port": {
         "description": "A TCP port; 0: any free one.",
@@ -112,6 +118,8 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     scalars.parse_date: _kind("date"),
     case_model.parse_moment: _kind("moment"),
     scalars.parse_window: _kind("window"),
+    scalars.parse_closed_on: _kind("closed-on"),
+    model._holiday: _kind("text"),
     scalars.parse_count: _kind("comparison"),
     scalars.parse_wait: _kind("comparison"),
     model._name: _kind("name"),
@@ -134,6 +142,7 @@ SHORT_FORMS: Mapping[Callable[..., Any], Callable[[Schema], Schema]] = {
     model._use: lambda use: {"anyOf": [_kind("steps"), _kind("reference"), use]},
     model._choice: lambda choice: {"anyOf": [{"const": "next"}, _kind("steps"), _kind("reference"), choice]},
     model._prompt: lambda prompt: {"anyOf": [_kind("text"), prompt]},
+    model._dates_apart: lambda holidays: holidays,
     model._step: lambda step: {"anyOf": [{"const": "hangup"}, step]},
 }
 """What may be written instead of the full form, which is given."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from callrouter.config.model import Model
+from callrouter.config.model import DATES, Model
 from callrouter.config.problems import Path, Place, Problems, nearest
 from callrouter.config.source import Document, Tree
 
@@ -65,7 +65,8 @@ def _path(detail: ErrorDetails, route_indexes: list[int]) -> Path:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     if len(path) > 1 and path[0] == "routes" and isinstance(path[1], int):
         return ("routes", route_indexes[path[1]], *path[2:])
-    return path
+    # The dates of a set stand next to its other keys.
+    return (*path[:2], *path[3:]) if path[0] == "holidays" and path[2:3] == (DATES,) else path
 
 
 def _without_faulty(

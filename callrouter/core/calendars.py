@@ -5,19 +5,22 @@ at 02:00 and does not hold on Monday at 02:00. It holds while the wall clock of 
 it: an hour that the clock skips is skipped, an hour that it shows twice counts twice.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from callrouter.core.ids import CalendarName
+from callrouter.core.local_time import WEEKDAYS, clock_text, local_day, span_text
 
 MINUTES_A_DAY = 24 * 60
 LOOKAHEAD_DAYS = 400
 """How far :meth:`Calendar.next_change` looks: a year and its longest holidays."""
+LAST = -1
+"""In place of a week of the month, 1 to 5: the last day of that name."""
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_ORDINALS = ("", "1st", "2nd", "3rd", "4th", "5th")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +36,58 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
+class Days:
+    """Days that come back: some days of the week (Monday is 0), every week or only the first, … last of a month."""
+
+    weekdays: frozenset[int]
+    weeks: frozenset[int] = frozenset()
+    """Which of the month: 1 to 5, and ``LAST``; empty: each."""
+
+    def __contains__(self, day: date) -> bool:
+        if day.weekday() not in self.weekdays:
+            return False
+        return not self.weeks or _week(day) in self.weeks or (LAST in self.weeks and _is_last(day))
+
+    def words(self, day: date) -> str:
+        """What ``day``, one of them, is: ``2nd Sat``, ``last Fri``, or ``Sat`` if they come every week."""
+        weekday = WEEKDAYS[day.weekday()]
+        if not self.weeks:
+            return weekday
+        return f"{_ORDINALS[_week(day)] if _week(day) in self.weeks else 'last'} {weekday}"
+
+
+def _week(day: date) -> int:
+    """1 for the first day of its name in the month, and so on to 5."""
+    return (day.day + 6) // 7
+
+
+def _is_last(day: date) -> bool:
+    return (day + timedelta(days=7)).month != day.month
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """Hours that come back every week on some days (Monday is 0)."""
+    """Hours that come back on some days of the week (Monday is 0); ``weeks`` as in :class:`Days`."""
 
     days: frozenset[int]
     hours: Hours
+    weeks: frozenset[int] = frozenset()
+
+    def starts_on(self, day: date) -> bool:
+        """Whether these hours start on ``day``, if nothing is special about it."""
+        return day.weekday() in self.days and (not self.weeks or day in Days(self.days, self.weeks))
 
 
 @dataclass(frozen=True, slots=True)
 class DayException:
-    """What holds on one date instead of the weekly windows: other hours, or none at all."""
+    """What holds on one date instead of the windows: other hours, or none at all; None: the windows all the same."""
 
     reason: str
-    hours: tuple[Hours, ...] = ()
+    hours: tuple[Hours, ...] | None = ()
 
 
 class Exceptions(Protocol):
-    """Whatever knows dates that are not like others: dated entries, a table of public holidays, both."""
+    """Whatever knows dates that are not like others: dated entries, days of the month, both."""
 
     def on(self, day: date) -> DayException | None:
         """What is special about ``day``, or None."""
@@ -58,13 +96,24 @@ class Exceptions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DatedExceptions:
-    """Exceptions that someone wrote down."""
+    """Exceptions that someone wrote down, or a table of public holidays."""
 
     days: Mapping[date, DayException]
 
     def on(self, day: date) -> DayException | None:
         """What is written for ``day``, or None."""
         return self.days.get(day)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDays:
+    """Closed on days that come back."""
+
+    days: Days
+
+    def on(self, day: date) -> DayException | None:
+        """Closed, and which of the month it is; None on other days."""
+        return DayException(self.days.words(day)) if day in self.days else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +124,20 @@ class FirstOf:
 
     def on(self, day: date) -> DayException | None:
         """What the first source that knows ``day`` says, or None."""
-        return next((found for source in self.sources if (found := source.on(day)) is not None), None)
+        for source in self.sources:
+            found = source.on(day)
+            if found is not None:
+                return found
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why a day is not like others; in a combination, by which of its parts."""
+
+    reason: str
+    parts: tuple[CalendarName, ...] = ()
+    """From the outer part to the inner."""
 
 
 class Schedule(Protocol):
@@ -89,54 +151,71 @@ class Schedule(Protocol):
         """Every instant of local ``day`` at which it may open or close, in no order, aware."""
         ...
 
-    def reason(self, at: datetime) -> str:
-        """Why this day is not like others, or nothing."""
+    def notes(self, day: date) -> Iterator[Note]:
+        """Why local ``day`` is not like others, the weightiest first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Weekly:
-    """Weekly windows with dated exceptions. An exception replaces the windows that start on its date."""
+    """Open in its windows but for its breaks. An exception replaces both, as far as they start on its date."""
 
     zone: ZoneInfo
     windows: tuple[Window, ...]
     exceptions: Exceptions = DatedExceptions({})
-
-    def hours_on(self, day: date) -> tuple[Hours, ...]:
-        """The hours that start on ``day``."""
-        special = self.exceptions.on(day)
-        if special is not None:
-            return special.hours
-        weekday = day.weekday()
-        return tuple(window.hours for window in self.windows if weekday in window.days)
+    breaks: tuple[Window, ...] = ()
 
     def is_open(self, at: datetime) -> bool:
-        """Whether the wall clock shows a time in hours that started today or yesterday."""
+        """Whether the wall clock shows a time in hours, and in no break, that started today or yesterday."""
         local = at.astimezone(self.zone)
         today = local.date()
         minute = local.hour * 60 + local.minute
-        if any(hours.start <= minute < hours.end for hours in self.hours_on(today)):
-            return True
-        late = minute + MINUTES_A_DAY
-        return any(late < hours.end for hours in self.hours_on(today - timedelta(days=1)))
+        open_by_today, broken_by_today = self._held_on(today, minute)
+        open_by_yesterday, broken_by_yesterday = self._held_on(today - timedelta(days=1), minute + MINUTES_A_DAY)
+        return (open_by_today or open_by_yesterday) and not (broken_by_today or broken_by_yesterday)
 
     def boundaries(self, day: date) -> Iterator[datetime]:
         """Starts and ends that fall on ``day``, and the instant at which its clock is changed, if it is."""
-        minutes = {0}
-        for hours in self.hours_on(day):
-            minutes |= {hours.start, hours.end}
-        minutes |= {hours.end - MINUTES_A_DAY for hours in self.hours_on(day - timedelta(days=1))}
+        local = local_day(day, self.zone)
+        minutes = {minute for hours in self._hours_on(day) for minute in (hours.start, hours.end)}
+        minutes |= {hours.end - MINUTES_A_DAY for hours in self._hours_on(day - timedelta(days=1))}
         for minute in minutes:
             if 0 <= minute < MINUTES_A_DAY:
-                yield from _instants(day, minute, self.zone)
-        change = _clock_change(day, self.zone)
-        if change is not None:
-            yield change
+                yield from local.instants(minute)
+        if local.change is not None:
+            yield local.change
 
-    def reason(self, at: datetime) -> str:
-        """The name of today's exception, or nothing."""
-        special = self.exceptions.on(at.astimezone(self.zone).date())
-        return special.reason if special is not None else ""
+    def notes(self, day: date) -> Iterator[Note]:
+        """The day's exception; where the windows hold, those of them that do not come every week."""
+        special = self.exceptions.on(day)
+        if special is not None:
+            yield Note(special.reason)
+        if special is None or special.hours is None:
+            for window in (*self.windows, *self.breaks):
+                if window.weeks and window.starts_on(day):
+                    yield Note(Days(window.days, window.weeks).words(day))
+
+    def _held_on(self, day: date, minute: int) -> tuple[bool, bool]:
+        """Whether hours, and whether a break, that started on ``day`` hold so many minutes after its midnight."""
+        special = self.exceptions.on(day)
+        if special is not None and special.hours is not None:
+            return any(hours.start <= minute < hours.end for hours in special.hours), False
+        return _any_holds(self.windows, day, minute), _any_holds(self.breaks, day, minute)
+
+    def _hours_on(self, day: date) -> Sequence[Hours]:
+        """The hours and breaks that start on ``day``."""
+        special = self.exceptions.on(day)
+        if special is not None and special.hours is not None:
+            return special.hours
+        return [window.hours for window in (*self.windows, *self.breaks) if window.starts_on(day)]
+
+
+def _any_holds(windows: tuple[Window, ...], day: date, minute: int) -> bool:
+    # A loop, and the minutes first: this is asked several times for each decision.
+    for window in windows:  # noqa: SIM110
+        if window.hours.start <= minute < window.hours.end and window.starts_on(day):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +248,20 @@ class Combined:
         for part in self.parts:
             yield from part.schedule.boundaries(day)
 
-    def reason(self, at: datetime) -> str:
-        """The first reason that a part gives."""
-        return next((found for part in self.parts if (found := part.schedule.reason(at))), "")
+    def notes(self, day: date) -> Iterator[Note]:
+        """Those of every part, with the part's name."""
+        for part in self.parts:
+            for note in part.schedule.notes(day):
+                yield replace(note, parts=(part.name, *note.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A time ``[start, end)`` in which a calendar is open or closed throughout; aware, UTC."""
+
+    start: datetime
+    end: datetime
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +271,8 @@ class Calendar:
     name: CalendarName
     zone: ZoneInfo
     schedule: Schedule
+    holidays_end: date | None = None
+    """The last day up to which its holidays are known; None if it goes by none."""
 
     def is_open(self, at: datetime) -> bool:
         """Whether it is open at this instant (aware)."""
@@ -191,68 +283,32 @@ class Calendar:
         now_open = self.is_open(at)
         today = at.astimezone(self.zone).date()
         for offset in range(LOOKAHEAD_DAYS):
-            for edge in sorted(self.schedule.boundaries(today + timedelta(days=offset))):
+            for edge in sorted(set(self.schedule.boundaries(today + timedelta(days=offset)))):
                 if edge > at and self.is_open(edge) != now_open:
                     return edge
         return None
+
+    def stretches(self, day: date) -> Iterator[Stretch]:
+        """Local ``day`` from its first instant to its last, cut where the calendar opens and closes."""
+        local = local_day(day, self.zone)
+        start, now_open = local.start, self.is_open(local.start)
+        for edge in sorted({edge for edge in self.schedule.boundaries(day) if local.start < edge < local.end}):
+            if self.is_open(edge) != now_open:
+                yield Stretch(start, edge, now_open)
+                start, now_open = edge, not now_open
+        yield Stretch(start, local.end, now_open)
 
     def explain(self, at: datetime) -> str:
         """``open until 18:00, for 3 h 20 min`` or ``closed: opens Tue 09:00, in 12 h``, with what is special today."""
         # In UTC: between two local times of one zone, Python subtracts what the clocks show.
         at = at.astimezone(UTC)
+        local = at.astimezone(self.zone)
         change = self.next_change(at)
-        reason = self.schedule.reason(at)
-        special = f" ({reason})" if reason else ""
+        note = next(self.schedule.notes(local.date()), None)
+        special = f" ({note.reason})" if note is not None else ""
         is_open = self.is_open(at)
         if change is None:
             return f"open{special}, and stays so" if is_open else f"closed{special}, and stays so"
-        when = _clock(change.astimezone(self.zone), at.astimezone(self.zone))
-        span = _span(change - at)
+        when = clock_text(change.astimezone(self.zone), local)
+        span = span_text(change - at)
         return f"open{special} until {when}, for {span}" if is_open else f"closed{special}: opens {when}, in {span}"
-
-
-def _instants(day: date, minute: int, zone: ZoneInfo) -> Iterator[datetime]:
-    """The instants at which the wall clock shows that minute: one, or two where the hour comes twice."""
-    first = datetime.combine(day, time(minute // 60, minute % 60), zone)
-    yield first.astimezone(UTC)
-    second = first.replace(fold=1)
-    if second.utcoffset() != first.utcoffset():
-        yield second.astimezone(UTC)
-
-
-def _clock_change(day: date, zone: ZoneInfo) -> datetime | None:
-    """The instant at which the zone's offset changes on that day, to the second; None if it does not."""
-    low = datetime.combine(day, time(), zone).astimezone(UTC)
-    high = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
-    before = low.astimezone(zone).utcoffset()
-    if high.astimezone(zone).utcoffset() == before:
-        return None
-    while high - low > timedelta(seconds=1):
-        middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
-        if middle.astimezone(zone).utcoffset() == before:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _clock(change: datetime, now: datetime) -> str:
-    """``18:00`` today, ``Tue 18:00`` within a week, else with its date."""
-    days = (change.date() - now.date()).days
-    clock = f"{change:%H:%M}"
-    if days == 0:
-        return clock
-    weekday = _WEEKDAYS[change.weekday()]
-    return f"{weekday} {clock}" if days < 7 else f"{weekday} {change:%Y-%m-%d} {clock}"
-
-
-def _span(span: timedelta) -> str:
-    """``4 min``, ``12 h``, ``2 h 5 min``, ``3 d 2 h``; a started minute counts."""
-    minutes = -(-span // timedelta(minutes=1))
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{minutes} min"

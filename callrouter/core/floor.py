@@ -56,6 +56,7 @@ class Floor:
         self.sites: set[SiteName] = set()
         """Sites that are up."""
         self._bridges: dict[BridgeId, _Bridge] = {}
+        self._ended: dict[ChannelId, datetime] = {}
         self._staff(rulebook, at)
 
     def replace(self, rulebook: Rulebook, at: datetime) -> None:
@@ -147,6 +148,7 @@ class Floor:
     def leg_gone(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """The leg is no more: give back what it held."""
         del self.legs[leg.channel]
+        self._ended[leg.channel] = at
         out.commands.append(cmd.CancelTimer((TimerKind.LEG, leg.channel)))
         if leg.seizure is not None:
             self.trunks.release(leg.seizure)
@@ -154,6 +156,15 @@ class Floor:
                 self._rest_trunk(leg.seizure.trunk, out)
         self.leave_bridges(leg.channel, out)
         self._release_agent(leg, result, at, out)
+
+    def ended_since(self, channel: ChannelId, since: datetime) -> bool:
+        """Whether a leg ended, or was written off, at ``since`` or later: who looked then may still have seen it."""
+        ended_at = self._ended.get(channel)
+        return ended_at is not None and ended_at >= since
+
+    def forget_ended(self, before: datetime) -> None:
+        """Forget the legs that ended before ``before``."""
+        self._ended = {channel: at for channel, at in self._ended.items() if at >= before}
 
     def make_bridge(self, call: Call, bridge: BridgeId, leg: Leg) -> None:
         """Remember who is in a bridge, so that it is destroyed when all have left."""

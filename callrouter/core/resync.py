@@ -26,11 +26,12 @@ from callrouter.core.states import CallState, Signal
 if TYPE_CHECKING:
     from callrouter.core.exchange import Exchange
 
-MARGIN = timedelta(seconds=2)
-"""A leg that was made this shortly before a snapshot may rightly be missing from it: its request may be on its way."""
+MARGIN = timedelta(seconds=6)
+"""A leg that was made this shortly before a snapshot may rightly be missing from it: its request may still be waiting
+at a busy Asterisk. Later it has been answered, or given up (after 5 s)."""
 
 _REMEMBER_GONE = timedelta(minutes=2)
-"""How long a caller who left is remembered, so that an old snapshot does not bring him back."""
+"""How long a caller who left, and a leg that ended, is remembered, so that an old snapshot does not bring it back."""
 
 
 def remember(history: Sequence[facts.Fact]) -> Call | None:
@@ -51,6 +52,7 @@ def remember(history: Sequence[facts.Fact]) -> Call | None:
 def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -> None:
     """Make our calls and legs at a site agree with its snapshot."""
     exchange.conduct.forget_left(at - _REMEMBER_GONE)
+    exchange.floor.forget_ended(at - _REMEMBER_GONE)
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
         with exchange.contained(call.id, at, out):
             _compare_caller(exchange, call, event, at, out)
@@ -105,7 +107,8 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
     for seen in event.channels.values():
         leg = naming.parse_leg_channel(seen.channel)
         if leg is not None:
-            if seen.channel not in exchange.floor.legs:
+            floor = exchange.floor
+            if seen.channel not in floor.legs and not floor.ended_since(seen.channel, event.requested_at):
                 hang_up_orphan(exchange, seen.channel, out)
                 _leave_out_attempt(exchange, leg)
         elif (

@@ -2,18 +2,23 @@
 
 import asyncio
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, TypeVar
 
 import aiohttp
 import msgspec
 
 from callrouter.config.settings import WebSettings
 from callrouter.errors import UnreachableError
+from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.status import StatusDocument
 
 TIMEOUT_S: Final = 3.0
+RELOAD_TIMEOUT_S: Final = 60.0
+"""Ten thousand rules and their golden cases take a few seconds."""
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 _REMEDY: Final = "is it running (systemctl status callrouter)? Another place is named with --url"
+
+_Document = TypeVar("_Document")
 
 
 def web_url(web: WebSettings) -> str:
@@ -34,20 +39,44 @@ async def fetch_status(url: str, *, timeout_s: float = TIMEOUT_S) -> StatusDocum
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
     place = f"{url.rstrip('/')}/api/v1/status"
+    status, body = await _exchange(url, "GET", place, timeout_s)
+    return _decoded(place, status, body, StatusDocument)
+
+
+async def ask_reload(url: str, who: str, *, timeout_s: float = RELOAD_TIMEOUT_S) -> ReloadReport:
+    """Have the daemon at ``url`` take its configuration anew; ``who`` asks.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    place = f"{url.rstrip('/')}/api/v1/reload"
+    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(ReloadRequest(who)))
+    return _decoded(place, status, body, ReloadReport, fine=(200, 409))
+
+
+async def _exchange(
+    url: str, method: str, place: str, timeout_s: float, data: bytes | None = None
+) -> tuple[int, bytes]:
+    headers = {"Content-Type": "application/json"} if data is not None else {}
     try:
         async with (
             asyncio.timeout(timeout_s),
             aiohttp.ClientSession() as session,
-            session.get(place, allow_redirects=False) as answer,
+            session.request(method, place, data=data, headers=headers, allow_redirects=False) as answer,
         ):
-            status, body = answer.status, await _read(answer)
+            return answer.status, await _read(answer)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
         why = f"no answer within {timeout_s:g} s" if isinstance(exc, TimeoutError) else str(exc) or type(exc).__name__
         raise UnreachableError(f"the daemon cannot be reached at {url}: {why}; {_REMEDY}") from exc
-    if status != 200:
+
+
+def _decoded(
+    place: str, status: int, body: bytes, kind: type[_Document], *, fine: tuple[int, ...] = (200,)
+) -> _Document:
+    if status not in fine:
         raise UnreachableError(f"what answers at {place} says {status}; {_REMEDY}")
     try:
-        return msgspec.json.decode(body, type=StatusDocument)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as exc:
         raise UnreachableError(f"what answers at {place} is not callrouter, or of another version; {_REMEDY}") from exc
 

@@ -57,6 +57,7 @@ class _Collector(Collector):
         yield from _of_resources(now)
         yield from _of_events(counters, health)
         yield from _of_daemon(health)
+        yield from _of_calendars(health)
         yield from _of_records(health)
 
 
@@ -141,6 +142,10 @@ def _pairs(events: Mapping[tuple[CallState, Signal], int]) -> Mapping[tuple[str,
 def _of_daemon(health: Health) -> Iterator[Metric]:
     info = {(health.version, health.config_hash): 1.0}
     yield _gauge("build_info", "Version of the daemon and of its rules.", ("version", "config_hash"), info)
+    reloads = {(result,): count for result, count in health.reloads.items()}
+    yield _count("reloads", "Tries to take new rules, by what became of them.", ("result",), reloads)
+    text = "Faults of the configuration on disk that kept it from being taken."
+    yield _gauge("config_faults", text, (), _one(health.config_faults))
     yield _gauge("start_time_seconds", "When the daemon started.", (), _one(health.started_at.timestamp()))
     yield _gauge("ready", "1 while calls are taken.", (), _one(not hindrances(health)))
     yield _gauge("draining", "1 while the daemon is stopping.", (), _one(health.draining))
@@ -157,6 +162,12 @@ def _of_daemon(health: Health) -> Iterator[Metric]:
     sessions = {(outcome,): count for outcome, count in health.agi_sessions.items()}
     yield _count("agi_sessions", "FastAGI connections, by what became of them.", ("outcome",), sessions)
     yield _gauge("agi_sessions_open", "FastAGI connections in progress.", (), _one(health.agi_open))
+
+
+def _of_calendars(health: Health) -> Iterator[Metric]:
+    text = "Days to the last day up to which the calendar's holidays are known; negative when it is past."
+    ends = {(calendar,): days for calendar, days in health.holidays_end_days.items()}
+    yield _gauge("calendar_holidays_end_days", text, ("calendar",), ends)
 
 
 def _of_records(health: Health) -> Iterator[Metric]:

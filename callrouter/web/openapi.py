@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 import callrouter
+from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.status import StatusDocument
 
 
@@ -32,18 +33,31 @@ class Fault(msgspec.Struct, frozen=True):
 @cache
 def openapi() -> bytes:
     """The document, as JSON."""
-    kinds = (StatusDocument, Readiness, Liveness, Fault)
+    kinds = (StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest)
     references, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    status, readiness, liveness, _ = references
+    status, readiness, liveness, fault, report, request = references
     document = {
         "openapi": "3.1.0",
         "info": {
             "title": "callrouter",
             "version": callrouter.__version__,
-            "description": "State of the call centre, for reading only. Callers' numbers are masked.",
+            "description": "State of the call centre, and the order to take new rules. Callers' numbers are masked.",
         },
         "paths": {
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", status)}),
+            "/api/v1/reload": {
+                "post": {
+                    "requestBody": {"content": {"application/json": {"schema": request}}},
+                    **_answers(
+                        "Take the configuration of the daemon's directory anew: all of it, or nothing",
+                        {
+                            "200": ("Taken, or as it was", report),
+                            "409": ("Refused, and why: nothing has changed", report),
+                            "415": ("Not sent as JSON", fault),
+                        },
+                    ),
+                }
+            },
             "/healthz": _get(
                 "Is the daemon alive?",
                 {"200": ("It is", liveness), "503": ("The dispatcher does not run: restart it", liveness)},
@@ -58,8 +72,12 @@ def openapi() -> bytes:
 
 
 def _get(summary: str, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    return {"get": _answers(summary, answers)}
+
+
+def _answers(summary: str, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
     responses = {
         status: {"description": text, "content": {"application/json": {"schema": schema}}}
         for status, (text, schema) in answers.items()
     }
-    return {"get": {"summary": summary, "responses": responses}}
+    return {"summary": summary, "responses": responses}

@@ -31,6 +31,10 @@ def remarks(health: Health) -> tuple[str, ...]:
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
     if health.database is not None and health.database.set_aside:
         found.append(f"PostgreSQL would not take {health.database.set_aside} CDRs: callrouter cdr --set-aside says why")
+    if health.config_faults:
+        found.append(
+            f"the configuration on disk has {health.config_faults} faults and is not in force; see callrouter check"
+        )
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
     if abs(health.clock_drift_s) >= DRIFT_TOLD_S:

@@ -1,6 +1,7 @@
-"""The web server: page, API, health and metrics. For reading only, and without a resident's whole number.
+"""The web server: page, API, health and metrics, without a resident's whole number; and one order, to take new rules.
 
-There is no log-in yet, so it belongs on a loopback or otherwise trusted address.
+There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The order changes nothing that is not
+written in the daemon's own files; it is taken as JSON alone, which no page of another origin can send here.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.page import page
 from callrouter.web.readiness import hindrances, remarks
+from callrouter.web.reload import Reloader, ReloadRequest
 from callrouter.web.sources import StatusSource
 from callrouter.web.status import StatusDocument, status_document
 
@@ -26,6 +28,7 @@ _log = structlog.get_logger(__name__)
 MAX_LINE_BYTES: Final = 4096
 MAX_HEADER_BYTES: Final = 8190
 MAX_HEADERS: Final = 64
+MAX_BODY_BYTES: Final = 4096
 CLOSE_TIMEOUT_S: Final = 1.0
 
 HEADERS: Final = {
@@ -51,10 +54,11 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class WebServer:
     """Serves while it is entered: ``async with WebServer("127.0.0.1", 8080, source) as server: …``."""
 
-    def __init__(self, host: str, port: int, source: StatusSource) -> None:
+    def __init__(self, host: str, port: int, source: StatusSource, reloader: Reloader | None = None) -> None:
         self._host = host
         self._port = port
         self._source = source
+        self._reloader = reloader
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -101,15 +105,16 @@ class WebServer:
             await asyncio.Event().wait()
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_faults_as_json])
+        application = web.Application(middlewares=[_faults_as_json], client_max_size=MAX_BODY_BYTES)
         application.on_response_prepare.append(_add_headers)
-        # GET, and HEAD with it (RFC 9110, 9.1); everything else is answered 405.
+        # GET, and HEAD with it (RFC 9110, 9.1), but for the one order; everything else is answered 405.
         application.router.add_get("/", self._page)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics_text)
         application.router.add_get("/api/v1/status", self._status)
         application.router.add_get("/api/v1/openapi.json", _openapi)
+        application.router.add_post("/api/v1/reload", self._reload)
         for name, content_type in _STATIC.items():
             application.router.add_get(f"/static/{name}", _static(name, content_type))
         return application
@@ -123,6 +128,18 @@ class WebServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         return _json(self._document())
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
+        try:
+            asked = msgspec.json.decode(await request.read() or b"{}", type=ReloadRequest)
+        except msgspec.MsgspecError as exc:
+            raise web.HTTPBadRequest(reason='send {"who": "your name"}') from exc
+        if self._reloader is None:
+            raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
+        report = await self._reloader.reload(asked.who)
+        return _json(report, status=200 if report.ok else 409)
 
     async def _healthz(self, _: web.Request) -> web.Response:
         alive = self._source.health().dispatcher_alive

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from callrouter.core.ids import SiteName
+from callrouter.core.ids import CalendarName, SiteName
 from callrouter.core.stats import Counters, ExchangeNow
 
 
@@ -91,10 +91,17 @@ class Health:
     """In which people here read times."""
     agi_sessions: Mapping[str, int] = field(default_factory=dict)
     agi_open: int = 0
+    reloads: Mapping[str, int] = field(default_factory=dict)
+    """Tries to take new rules, by what became of them (a closed set of words)."""
+    config_faults: int = 0
+    """Faults that kept the latest try from being taken."""
     ari_requests: Mapping[tuple[SiteName, str], int] = field(default_factory=dict)
     ari_turned_away: Mapping[SiteName, int] = field(default_factory=dict)
     ari_late: Mapping[SiteName, int] = field(default_factory=dict)
     clock_drift_s: float = 0.0
+    holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
+    """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
+    holidays."""
 
 
 class StatusSource(Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from callrouter.agi.server import AgiServer
+from callrouter.app.reload import ConfigReloader
 from callrouter.app.status import DaemonStatus
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
@@ -38,7 +39,8 @@ class Parts:
             Exchange(loaded.rulebook, self.clock.now()), self.fleet, self.journal, self.clock.now, capacity=1
         )
         self.agi = AgiServer("127.0.0.1", 0, {})
-        self.status = DaemonStatus(loaded, self.clock, self.dispatcher, self.fleet, self.journal, None, self.agi)
+        reloader = ConfigReloader(folder, {}, loaded, self.dispatcher)
+        self.status = DaemonStatus(reloader, self.clock, self.dispatcher, self.fleet, self.journal, None, self.agi)
 
 
 @pytest.fixture

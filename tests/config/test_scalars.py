@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callrouter.config.scalars import parse_date, parse_duration, parse_hours, parse_whole, parse_window
-from callrouter.core.calendars import Hours
+from callrouter.config.scalars import (
+    parse_closed_on,
+    parse_date,
+    parse_duration,
+    parse_hours,
+    parse_whole,
+    parse_window,
+)
+from callrouter.core.calendars import LAST, Days, Hours, Window
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,34 @@ def test_what_are_no_days_is_refused(text: object) -> None:
         parse_window(text)
 
 
-@pytest.mark.parametrize("parser", [parse_duration, parse_whole, parse_date, parse_window, parse_hours])
+@pytest.mark.parametrize(
+    ("text", "weeks", "day"),
+    [
+        ("2nd sat", {2}, 5),
+        ("1st,3rd sat", {1, 3}, 5),
+        ("1st, 3rd ,5th SAT", {1, 3, 5}, 5),
+        ("Last Fri", {LAST}, 4),
+        ("4th,last mon", {4, LAST}, 0),
+    ],
+)
+def test_days_of_the_month_are_counted_or_the_last(text: str, weeks: set[int], day: int) -> None:
+    assert parse_closed_on(text) == Days(frozenset({day}), frozenset(weeks))
+    assert parse_window(f"{text} 09:00-13:00") == Window(frozenset({day}), Hours(540, 780), frozenset(weeks))
+
+
+@pytest.mark.parametrize("text", ["0th sat", "6th sat", "22nd sat", "2nd", "2nd sat,sun", "last mon-fri", "1st,, sat"])
+def test_what_are_no_days_of_the_month_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not opening hours; write"):
+        parse_window(f"{text} 09:00-13:00")
+
+
+def test_a_set_of_holidays_is_named_by_one_word() -> None:
+    assert parse_closed_on("public") == "public"
+
+
+@pytest.mark.parametrize(
+    "parser", [parse_duration, parse_whole, parse_date, parse_window, parse_hours, parse_closed_on]
+)
 @given(text=st.text(max_size=20) | st.from_regex(r"[a-z0-9:, -]{1,20}", fullmatch=True))
 def test_no_text_gives_anything_but_a_value_or_a_message_with_a_remedy(
     parser: Callable[[str], object], text: str

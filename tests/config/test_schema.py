@@ -97,11 +97,13 @@ topics:
 numbering: {table: null}
 regions: {r: {title: 3.5, tenant: 2, prefixes: 05521, dialed: [055120, "+8255120"], trunks: t}}
 timezone: Asia/Seoul
-holidays: {h: {2026-12-25: 1225}}
+holidays: {h: {2026-12-25: 1225}, k: {country: KR, language: ko, until: 2027-12-31, 2026-12-25: 성탄절, 2027-01-01: no}}
 calendars:
   day: {open: MON-fri 9:00-18:00, closed_on: [h], exceptions: {2026-12-31: 09:00 - 13:00, 2027-01-02: [closed]}}
   night: {open: [daily 18:00-24:00, "sat , sun 00:00–09:00"], exceptions: {2026-12-31: [01:00-02:00, 03:00-04:00]}}
   any: {union: day, except: [night]}
+  city: {like: day, open: [2nd sat 9:00-13:00, "1st, 3rd SUN 09:00-13:00"], closed: daily 12:00-13:00}
+  town: {like: city, closed_on: [k, last fri], exceptions: {2026-12-31: usual}}
 queues: {main: {title: 1, sound: ringback, ring_timeout: 20, wrap_up: 500ms}}
 agents: {201: {name: 201, site: 1, endpoint: PJSIP/201, queues: main, tenant: 2, trunk: , wrap_up: 10 sec}}
 trunks: {t: {channels: 30, endpoints: pstn}}
@@ -303,7 +305,9 @@ def test_every_key_of_the_models_is_offered_and_no_other(root: type[BaseModel]) 
     offered = {name: definition["properties"] for name, definition in schema["$defs"].items() if name in kinds}
     assert len(offered) > 1
     for name, properties in offered.items():
-        assert [*properties] == [info.alias or key for key, info in kinds[name].model_fields.items()]
+        keys = [info.alias or key for key, info in kinds[name].model_fields.items()]
+        assert [*properties] == [key for key in keys if key != model.DATES]
+        assert ("patternProperties" in schema["$defs"][name]) is (model.DATES in keys)
 
 
 def test_editors_are_told_what_a_key_means_its_default_and_its_unit() -> None:

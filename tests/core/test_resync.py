@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from callrouter.ari.transport import TIMEOUT_S
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming, resync
@@ -56,18 +57,26 @@ def test_a_leg_that_ended_unseen_ends_the_call(hall: Driver) -> None:
     call = hall.reached(CallState.CONNECTED)
     hall.lose_site()
     unseen(hall, hall.leg(call))
-    hall.advance(5.0)
+    hall.advance(10.0)
     hall.sync()
     assert hall.cdr(call).released_by is ReleasedBy.AGENT
     assert hall.exchange.floor.trunks.seizures == 0
 
 
-def test_a_leg_made_shortly_before_the_snapshot_may_be_missing_from_it(hall: Driver) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 5.0])
+def test_a_leg_whose_request_may_still_wait_in_asterisk_may_be_missing_from_the_snapshot(
+    hall: Driver, seconds: float
+) -> None:
     call = hall.dial()
+    hall.advance(seconds)
     up = hall.snapshot()
     channels = {name: seen for name, seen in up.channels.items() if name != hall.leg(call)}
     hall.tell(ev.SiteUp(up.site, up.requested_at, channels, up.bridges))
     assert call.state is CallState.OFFERED
+
+
+def test_that_long_a_request_may_wait_before_it_is_given_up() -> None:
+    assert resync.MARGIN.total_seconds() > TIMEOUT_S
 
 
 def test_an_answer_that_was_missed_is_caught_up_with(hall: Driver) -> None:
@@ -117,6 +126,27 @@ def test_legs_and_bridges_that_nobody_knows_are_cleared(hall: Driver) -> None:
     hall.tell(ev.SiteUp(up.site, up.requested_at, seen, frozenset({bridge, BridgeId("conference")})))
     assert [command.channel for command in hall.given(cmd.Hangup)] == [leg]
     assert [command.bridge for command in hall.given(cmd.DestroyBridge)] == [bridge]
+
+
+def test_a_leg_that_ended_while_the_snapshot_was_on_its_way_is_nobody_who_is_lost(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    old = hall.snapshot()
+    hall.advance(1.0)
+    hall.hang_up(call)
+    hung_up = hall.given(cmd.Hangup)
+    hall.tell(old)
+    assert hall.notices == []
+    assert hall.given(cmd.Hangup) == hung_up
+
+
+def test_a_leg_that_is_seen_after_it_was_written_off_is_hung_up_once_more(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    leg, old = hall.leg(call), hall.snapshot()
+    hall.hang_up(call)
+    hall.advance(1.0)
+    hall.tell(ev.SiteUp(old.site, hall.now, {leg: ev.ChannelSeen(leg, "Up", None)}, frozenset()))
+    assert [notice.kind for notice in hall.notices] == [NoticeKind.ORPHAN_LEG]
+    assert hall.given(cmd.Hangup)[-1].channel == leg
 
 
 def test_an_offer_that_the_journal_lost_is_ended_and_its_id_not_used_again(hall: Driver) -> None:

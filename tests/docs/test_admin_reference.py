@@ -27,6 +27,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`topics:`": model.Topic,
     "`numbering:`": model.Numbering,
     "`regions:`": model.Region,
+    "`holidays:`": model.Holidays,
     "`calendars:`": model.Calendar,
     "`queues:`": model.Queue,
     "`agents:`": model.Agent,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, CalendarName, CallId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
 from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
@@ -110,7 +110,9 @@ def health() -> Health:
         timezone=ZoneInfo("Asia/Seoul"),
         agi_sessions={"served": 8, "malformed": 1},
         agi_open=1,
+        reloads={"taken": 2, "unchanged": 1, "refused": 0},
         ari_requests={(SITE, "done"): 20},
+        holidays_end_days={CalendarName("weekday-day"): 402, CalendarName("city"): -3},
         ari_turned_away={SITE: 3},
         ari_late={SITE: 4},
         clock_drift_s=0.25,

@@ -51,6 +51,8 @@ def samples(source: FakeStatus) -> Samples:
         ("clock_drift_seconds", {}, 0.25),
         ("defects_total", {}, 2),
         ("inbox_depth", {}, 2),
+        ("calendar_holidays_end_days", {"calendar": "weekday-day"}, 402),
+        ("calendar_holidays_end_days", {"calendar": "city"}, -3),
         ("journal_ok", {}, 1),
         ("cdr_backlog", {}, 7),
         ("ready", {}, 1),
@@ -93,7 +95,7 @@ def test_events_that_were_lost_or_failed_are_counted() -> None:
 def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
-        *("state", "outcome", "result", "queue", "site", "trunk", "signal", "version", "config_hash")
+        *("state", "outcome", "result", "queue", "site", "trunk", "signal", "version", "config_hash", "calendar")
     }
 
 

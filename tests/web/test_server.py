@@ -222,7 +222,9 @@ async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientS
     async with client.get("/api/v1/openapi.json") as answer:
         document = await answer.json()
     assert document["openapi"] == "3.1.0"
-    for path, operations in document["paths"].items():
+    readable = {path: operations for path, operations in document["paths"].items() if "get" in operations}
+    assert set(document["paths"]) - set(readable) == {"/api/v1/reload"}, "see test_reload.py"
+    for path, operations in readable.items():
         async with client.get(path) as answer:
             assert str(answer.status) in operations["get"]["responses"]
     schemas = document["components"]["schemas"]

@@ -1,0 +1,130 @@
+"""The call centre under load: one Asterisk, 300 phones at fixed places, and the daemon as it runs in production."""
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from bench.competitors import NEXT_PHONE, RING_S, dialplan, queues
+from callrouter.store.embedded import EmbeddedPostgres
+from lab import ports
+from lab.asterisk import LabAsterisk
+from lab.daemon import Daemon
+from lab.paths import LAB, PROJECT
+from lab.phones import Phone
+
+PHONES_ADDRESS = "127.0.0.3"
+COUNSELORS = 300
+RTP_PORTS = (12000, 15999)
+WEEKDAY_MORNING = "2026-11-24T10:00"
+"""When the daemon's day begins: the rules are to be the same at whatever time the benchmark runs."""
+
+TAKEN_FROM_THE_SAMPLE = ("callrouter.yaml", "regions.yaml", "calendars.yaml", "prompts.yaml", "trunks.yaml")
+
+# No announcement before the queue, which would answer the call: there would be no ringing to wait for.
+QUEUES = f"""\
+queues:
+  gyeongnam:
+    title: 경상남도
+    sound: ringback
+    ring_timeout: {RING_S}s
+    wrap_up: 0s
+"""
+ROUTES = """\
+plans:
+  wait: [{queue: gyeongnam, max_wait: 10 min}, hangup]
+routes:
+  - {id: changwon-day, when: {tenant: changwon, calendar: weekday-day}, plan: wait}
+  - {id: changwon-night, when: {tenant: changwon, calendar: weekday-night}, plan: wait}
+  - {id: gyeongnam-day, when: {calendar: weekday-day}, plan: wait}
+  - {id: gyeongnam-night, when: {calendar: weekday-night}, plan: wait}
+  - {id: closed, do: [hangup]}
+"""
+
+
+class Centre:
+    """``with Centre() as centre:`` has Asterisk, PostgreSQL and the daemon run until the block ends.
+
+    All of it lives in ``.lab/<name>`` and in an Asterisk instance of that name; both are removed at the end.
+    """
+
+    def __init__(self, name: str = "bench") -> None:
+        self.folder = LAB / name
+        self.phones_port = ports.free_udp(PHONES_ADDRESS)
+        self.phones = tuple(
+            Phone(extension, static_contact=f"sip:{extension}@{PHONES_ADDRESS}:{self.phones_port}")
+            for extension in map(str, range(1001, 1001 + COUNSELORS))
+        )
+        extensions = [phone.extension for phone in self.phones]
+        self.asterisk = LabAsterisk(
+            name,
+            sip_port=ports.free_udp(),
+            http_port=ports.free_tcp(),
+            rtp_range=RTP_PORTS,
+            phones=self.phones,
+            global_variables={NEXT_PHONE: "0"},
+            queues=queues(extensions),
+            more_dialplan=dialplan(extensions),
+            verbose=0,
+        )
+        self.postgres = EmbeddedPostgres(self.folder / "postgres")
+        self._daemon: Daemon | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def daemon(self) -> Daemon:
+        """The running daemon."""
+        assert self._daemon is not None, "the centre is not open"
+        return self._daemon
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy what Asterisk and the daemon logged to ``folder``, for whoever wants to know why a call failed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "asterisk.log").write_text(self.asterisk.log_text(), encoding="utf-8")
+        (folder / "daemon.log").write_text(self.daemon.log_text(), encoding="utf-8")
+
+    def _start(self, stack: ExitStack) -> None:
+        # Asterisk comes first: only who has its instance may clear the folder.
+        self.asterisk.start()
+        stack.callback(self.asterisk.remove)
+        self.postgres.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        database_url = self.postgres.start()
+        stack.callback(self.postgres.stop)
+        self._daemon = Daemon(
+            self.asterisk,
+            self.folder / "daemon",
+            web_port=ports.free_tcp(),
+            agi_port=ports.free_tcp(),
+            config=self._write_config(self.folder / "config"),
+            clock=WEEKDAY_MORNING,
+            database_url=database_url,
+            settings={"LOGGING_LEVEL": "warning"},
+        )
+        stack.callback(self._daemon.kill)
+        self._daemon.start()
+
+    def _write_config(self, folder: Path) -> Path:
+        """The sample's regions and calendars, and its routes without announcements, for 300 counselors in one queue."""
+        folder.mkdir(parents=True)
+        for name in TAKEN_FROM_THE_SAMPLE:
+            shutil.copy(PROJECT / "config" / name, folder)
+        agents = "".join(
+            f'  "{phone.extension}": {{name: "{phone.extension}", site: gyeongnam, endpoint: PJSIP/{phone.extension},'
+            " queues: [gyeongnam], tenant: gyeongnam}\n"
+            for phone in self.phones
+        )
+        (folder / "agents.yaml").write_text(f"agents:\n{agents}", encoding="utf-8")
+        (folder / "queues.yaml").write_text(QUEUES, encoding="utf-8")
+        (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+        return folder

@@ -1,0 +1,119 @@
+"""New rules while calls go on: all of them, or nothing."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from callrouter.config import Loaded
+from callrouter.config.review import Review, review
+from callrouter.config.settings import DaemonSettings
+from callrouter.core import events as ev
+from callrouter.runtime.dispatcher import Dispatcher
+from callrouter.web.reload import ReloadReport
+
+log = structlog.get_logger(__name__)
+
+TAKEN_WITHIN_S: Final = 5.0
+"""How long the dispatcher may take to come to the new rules; it does so between two events."""
+POLL_S: Final = 0.005
+
+_SECTION_OF: Final = {
+    "title": "service",
+    "sites": "sites",
+    "web": "web",
+    "agi": "agi",
+    "state_dir": "state",
+    "logging": "logging",
+    "drain_s": "service",
+    "database_url": "database",
+}
+"""Settings of the daemon itself, by the section in which they are written."""
+
+
+class ReloadOutcome(StrEnum):
+    """What became of a reload; fit for metric labels."""
+
+    TAKEN = "taken"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+class ConfigReloader:
+    """Implements :class:`callrouter.web.reload.Reloader` for the daemon that runs."""
+
+    def __init__(self, directory: Path, environ: Mapping[str, str], loaded: Loaded, dispatcher: Dispatcher) -> None:
+        self.loaded = loaded
+        """In force, or about to be; its settings are those that the daemon started with."""
+        self.outcomes: Counter[ReloadOutcome] = Counter()
+        self.faults = 0
+        """How many faults the latest try found; 0 when it was taken."""
+        self._directory = directory
+        self._environ = environ
+        self._dispatcher = dispatcher
+        self._is_under_way = False
+
+    async def reload(self, who: str) -> ReloadReport:
+        """See the Protocol."""
+        before = self._dispatcher.exchange.rulebook.hash
+        if self._is_under_way:
+            return self._refuse(who, before, ("another reload is under way; ask again in a moment",))
+        if self._dispatcher.stood_down:
+            return self._refuse(who, before, ("another daemon is in charge; ask that one",))
+        self._is_under_way = True
+        try:
+            found = await asyncio.to_thread(review, self._directory, self._environ)
+            return await self._take(found, who, before)
+        except Exception as defect:
+            log.exception("config.reload_failed", who=who)
+            return self._refuse(who, before, (f"reading the configuration failed: {defect!r}; the log says more",))
+        finally:
+            self._is_under_way = False
+
+    async def _take(self, found: Review, who: str, before: str) -> ReloadReport:
+        warnings = tuple(map(str, found.problems.warnings))
+        if found.loaded is None or not found.is_fine:
+            errors = (*map(str, found.problems.errors), *(str(outcome) for outcome in found.failed))
+            self.faults = len(errors)
+            return self._refuse(who, before, errors, warnings)
+        self.faults = 0
+        later = _restart_needed(self.loaded.settings, found.loaded.settings)
+        after = found.loaded.rulebook.hash
+        if after == before:
+            self.outcomes[ReloadOutcome.UNCHANGED] += 1
+            log.info("config.unchanged", who=who, config=before)
+            return ReloadReport(True, False, before, before, (), warnings, later)
+        if not await self._swap(found.loaded):
+            message = f"the daemon did not come to the new rules within {TAKEN_WITHIN_S:g} s; ask again"
+            return self._refuse(who, before, (message,), warnings)
+        self.outcomes[ReloadOutcome.TAKEN] += 1
+        log.info("config.taken", who=who, config=after, previous=before, restart_needed=later)
+        return ReloadReport(True, True, after, before, (), warnings, later)
+
+    async def _swap(self, loaded: Loaded) -> bool:
+        """Hand the rules over, and wait until they are in force."""
+        self._dispatcher.post(ev.RulebookReplaced(loaded.rulebook))
+        try:
+            async with asyncio.timeout(TAKEN_WITHIN_S):
+                # The dispatcher tells nobody, and a full inbox may have lost the event.
+                while self._dispatcher.exchange.rulebook is not loaded.rulebook:  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            return False
+        self.loaded = loaded
+        return True
+
+    def _refuse(self, who: str, before: str, errors: tuple[str, ...], warnings: tuple[str, ...] = ()) -> ReloadReport:
+        self.outcomes[ReloadOutcome.REFUSED] += 1
+        log.warning("config.refused", who=who, config=before, faults=len(errors), first=errors[0])
+        return ReloadReport(False, False, before, before, errors, warnings)
+
+
+def _restart_needed(running: DaemonSettings, written: DaemonSettings) -> tuple[str, ...]:
+    """The sections whose change the daemon cannot take while it runs."""
+    changed = {section for name, section in _SECTION_OF.items() if getattr(running, name) != getattr(written, name)}
+    return tuple(sorted(changed))

@@ -1,0 +1,71 @@
+"""``callrouter reload`` asks the daemon that runs."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from callrouter.cli import main
+from callrouter.web.reload import ReloadReport
+from callrouter.web.server import WebServer
+from tests.fakes.reload import REFUSED, UNCHANGED, FakeReloader
+from tests.fakes.status import FakeStatus
+from tests.fakes.threads import in_thread
+
+
+@pytest.fixture
+def reloader() -> FakeReloader:
+    return FakeReloader()
+
+
+@pytest.fixture
+def daemon(reloader: FakeReloader) -> Iterator[str]:
+    """The URL of a web server."""
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), reloader)) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["reload", *arguments], catch_exceptions=False)
+
+
+def test_rules_that_were_taken_are_told_with_what_waits_for_a_restart(
+    daemon: str, reloader: FakeReloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "kim")
+    result = run("--url", daemon)
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "taken: version new, was old\nnote: changes of sites:, web: take effect when the daemon is started anew\n"
+    )
+    assert result.stderr == "warning: routes.yaml:1:1: x; y\n"
+    assert reloader.asked == ["kim"]
+
+
+@pytest.mark.parametrize(
+    ("report", "status", "out", "err"),
+    [
+        (UNCHANGED, 0, "nothing has changed: version old\n", ""),
+        (REFUSED, 1, "", "\n".join([*REFUSED.errors, "refused; version old stays in force\n"])),
+    ],
+)
+def test_what_became_of_it_is_told(
+    daemon: str, reloader: FakeReloader, report: ReloadReport, status: int, out: str, err: str
+) -> None:
+    reloader.report = report
+    result = run("--url", daemon)
+    assert (result.exit_code, result.stdout, result.stderr) == (status, out, err)
+
+
+def test_programs_get_the_whole_report(daemon: str, reloader: FakeReloader) -> None:
+    reloader.report = REFUSED
+    result = run("--url", daemon, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["errors"] == list(REFUSED.errors)
+
+
+def test_without_a_daemon_it_says_so() -> None:
+    result = run("--url", "http://127.0.0.1:1")
+    assert result.exit_code == 3
+    assert "the daemon cannot be reached at http://127.0.0.1:1" in result.stderr
