@@ -33,6 +33,24 @@ def config_option(command: _Command) -> _Command:
     return option(command)
 
 
+def daemon_options(command: _Command) -> _Command:
+    """``--config DIR`` and ``--url``, for commands that ask the daemon: passed on as ``config`` and ``url``.
+
+    The directory need not exist, and may have faults: it only says where the daemon serves.
+    """
+    command = click.option(
+        "--url", help="Where the daemon serves, such as http://127.0.0.1:8080. Default: as configured."
+    )(command)
+    option = click.option(
+        "--config",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=default_config,
+        show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
+        help="The directory with the YAML files, which say where the daemon serves.",
+    )
+    return option(command)
+
+
 def json_option(command: _Command) -> _Command:
     """``--json``, passed on as ``as_json: bool``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from callrouter.cli.options import default_config, json_option
+from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.status import url_of
 from callrouter.web.client import ask_reload
 from callrouter.web.reload import ReloadReport
@@ -20,14 +20,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_config,
-    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
-    help="The directory with the YAML files, which say where the daemon serves. It reads its own, whatever this is.",
-)
-@click.option("--url", help="Where the daemon serves, such as http://127.0.0.1:8080. Default: as configured.")
+@daemon_options
 @json_option
 @click.pass_context
 def reload(context: click.Context, /, config: Path, url: str | None, as_json: bool) -> None:

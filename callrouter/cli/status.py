@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from callrouter.cli.options import default_config, json_option
+from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.text import Column, elapsed, plain, table
 from callrouter.config import load
 from callrouter.config.settings import WebSettings
@@ -56,14 +56,7 @@ _TRUNKS = (Column("trunk", 24), Column("in use", 6, right=True), Column("channel
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_config,
-    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
-    help="The directory with the YAML files, which say where the daemon serves.",
-)
-@click.option("--url", help="Where the daemon serves, such as http://127.0.0.1:8080. Default: as configured.")
+@daemon_options
 @json_option
 def status(config: Path, url: str | None, as_json: bool) -> None:
     """Show sites, queues, agents and calls of the daemon that runs. Callers' numbers are masked.
