@@ -14,7 +14,6 @@ from lab.progress import say
 
 OLDEST_MAJOR = 18
 SUITE = "forky"
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
 BUILD_TIMEOUT_S = 900.0
 MODULE_FOLDERS = ("usr/lib/*/asterisk/modules", "usr/lib*/asterisk/modules", "usr/local/lib*/asterisk/modules")
 DATA_FOLDERS = ("usr/share/asterisk", "var/lib/asterisk", "usr/local/share/asterisk")
@@ -113,12 +112,12 @@ def _bootstrap(folder: Path) -> None:
         '--aptopt=Acquire::Check-Valid-Until "false"',
         SUITE,
         str(folder),
-        mirror,
+        *([mirror] if mirror is not None else []),  # else mmdebstrap's own choice
     ]
     done = tools.run_quietly(command, timeout_s=BUILD_TIMEOUT_S)
     if done.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
-        raise LabError(f"mmdebstrap could not build from {mirror}:\n{done.stdout[-1500:]}")
+        raise LabError(f"mmdebstrap could not build from {mirror or 'its usual mirror'}:\n{done.stdout[-1500:]}")
 
 
 def _settle(folder: Path) -> None:
@@ -133,8 +132,8 @@ def _settle(folder: Path) -> None:
         raise LabError(f"the Asterisk just built does not start: {probe.stdout[-500:]}")
 
 
-def debian_mirror() -> str:
-    """The Debian mirror that this machine's apt uses, so that a local mirror or proxy is respected."""
+def debian_mirror() -> str | None:
+    """The Debian mirror that this machine's apt uses, so that a local mirror or proxy is respected; None for none."""
     listing = tools.run_quietly(["apt-get", "indextargets", "--format", "$(REPO_URI)"], timeout_s=30).stdout
     repositories = [line.strip().rstrip("/") for line in listing.splitlines()]
-    return next((uri for uri in repositories if uri.endswith("/debian")), DEFAULT_MIRROR)
+    return next((uri for uri in repositories if uri.endswith("/debian")), None)
