@@ -25,6 +25,10 @@ INBOUND = "inbound"
 MOST_LEAVING = 10_000
 """Callers who hung up, kept until their channel leaves; beyond it the oldest are forgotten, and told of twice."""
 
+LIFTED_S = 86_400.0
+"""What a dead man's switch that is lifted is set to. Not to 0, which means never: a channel that is looking at its time
+to hang up just when there comes to be none takes it for one long past, and hangs up (Asterisk 22.10)."""
+
 _NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
 
@@ -176,7 +180,7 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
 
 
 def _dead_man(command: cmd.SetDeadMan) -> Order:
-    after_s = f"{command.after_s:g}"
+    after_s = f"{command.after_s or LIFTED_S:g}"
     request = operations.set_variable(command.channel, "TIMEOUT(absolute)", after_s, may_block=command.playing)
     return Order(request, _caller_gone(command.channel))
 

@@ -236,6 +236,12 @@ def test_the_dead_mans_switch_waits_on_a_socket_only_where_nothing_plays() -> No
     assert dict(quiet.request.query) == {"variable": "TIMEOUT(absolute)", "value": "30"}
 
 
+def test_the_switch_is_lifted_by_a_time_far_away_since_none_at_all_may_fire_it() -> None:
+    (lifted,) = orders(cmd.SetDeadMan(SITE, CALL, CALLER, 0.0, playing=False), "callrouter")
+
+    assert dict(lifted.request.query) == {"variable": "TIMEOUT(absolute)", "value": "86400"}
+
+
 def test_the_leg_is_asked_for_with_our_id_and_the_callers_number_and_region() -> None:
     (order,) = orders(ORIGINATE, "callrouter")
     query = dict(order.request.query)
