@@ -26,9 +26,8 @@ from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
-from callrouter.core.conditions import QueueState
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import QueueName, SiteName
+from callrouter.core.ids import SiteName
 from callrouter.errors import JournalError
 from callrouter.runtime.call_ids import new_call_id
 from callrouter.runtime.clock import SteadyClock
@@ -177,10 +176,7 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
 
 def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
     exchange = dispatcher.exchange
-
-    def queues(name: QueueName) -> QueueState:
-        return exchange.conduct.queue_state(name, clock.now())
-
+    queues = exchange.conduct.queue_states(clock.now())
     return dict(route(request, exchange.rulebook, clock.now, site, queues))
 
 

@@ -94,13 +94,13 @@ class EventReader:
         gone: taken for an end of its own, that would ring a counselor's phone for nobody.
         """
         channel = ChannelId(event.channel.id)
-        # A soft request is Asterisk's own (often ours), and its cause 32 is not one of Q.850.
         if naming.parse_leg_channel(channel) is not None:
             return None
         is_told = self._leaving.get(channel, False)
         self._leaving[channel] = is_told or not event.soft
         if len(self._leaving) > MOST_LEAVING:
             del self._leaving[next(iter(self._leaving))]
+        # A soft request is Asterisk's own (often ours), and its cause 32 is not one of Q.850.
         if event.soft or is_told:
             return None
         return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING)

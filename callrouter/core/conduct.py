@@ -5,6 +5,7 @@ Each action records facts, which move the call, and gives commands. None reads a
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Protocol, assert_never
 
 import msgspec
@@ -16,7 +17,7 @@ from callrouter.core.asking import Asking
 from callrouter.core.call import Call
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import OfferResult
-from callrouter.core.conditions import QueueState
+from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor, Leg
@@ -222,7 +223,7 @@ class Conduct:
 
     def route(self, call: Call, at: datetime, out: Output) -> None:
         """Decide, and begin the plan."""
-        decision = self.floor.rulebook.router.decide(call.known, at, lambda queue: self.queue_state(queue, at))
+        decision = self.floor.rulebook.router.decide(call.known, at, self.queue_states(at))
         if decision.rule in call.rules:
             self.give_up(call, f"the rule {decision.rule} takes the call a second time", at, out)
             return
@@ -292,16 +293,19 @@ class Conduct:
 
     def _branch(self, call: Call, step: If, at: datetime, out: Output) -> None:
         router = self.floor.rulebook.router
-        finding = router.ask(step.conditions, call.known, at, lambda queue: self.queue_state(queue, at))
+        finding = router.ask(step.conditions, call.known, at, self.queue_states(at))
         self.record(call, facts.Branched(at, finding.why, step.then if finding.holds else step.otherwise), out)
         self.next_step(call, at, out)
 
-    def queue_state(self, name: QueueName, at: datetime) -> QueueState:
-        """A queue as conditions see it."""
+    def queue_states(self, at: datetime) -> QueueStates:
+        """The queues as conditions see them at ``at``, each looked at when it is asked for."""
+        return partial(self._queue_state, at)
+
+    def _queue_state(self, at: datetime, name: QueueName) -> QueueState:
         first = self.floor.acd.first(name)
         queued_at = self.calls[first].queued_at if first is not None else None
         return QueueState(
-            agents=sum(name in agent.spec.queues for agent in self.floor.agents.values()),
+            agents=self.floor.serving(name),
             available=self.floor.acd.idle(name),
             waiting=self.floor.acd.waiting(name),
             longest_wait_s=(at - queued_at).total_seconds() if queued_at is not None else 0.0,

@@ -80,6 +80,10 @@ class Floor:
         """The next caller and counselor, if there is a pair with a way between them."""
         return self.acd.match(self._reachable)
 
+    def serving(self, queue: QueueName) -> int:
+        """How many counselors serve ``queue``, whatever they are doing."""
+        return sum(queue in agent.spec.queues for agent in self.agents.values())
+
     def can_serve(self, queue: QueueName, site: SiteName) -> bool:
         """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
         return self.acd.can_serve((queue, site), self._reachable)

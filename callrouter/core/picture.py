@@ -3,10 +3,8 @@
 from collections import Counter
 from datetime import datetime
 
-from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import QueueName
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, TrunkNow
@@ -59,14 +57,6 @@ def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:
         waiting=states[CallState.QUEUED],
         ringing=sum(states[state] for state in _RINGING),
         oldest=min(waiting, default=None),
-        agents=_agents(exchange, queue.name),
-        available=sum(
-            agent.state is AgentState.AVAILABLE
-            for agent in exchange.floor.agents.values()
-            if queue.name in agent.spec.queues
-        ),
+        agents=exchange.floor.serving(queue.name),
+        available=exchange.floor.acd.idle(queue.name),
     )
-
-
-def _agents(exchange: Exchange, queue: QueueName) -> int:
-    return sum(queue in agent.spec.queues for agent in exchange.floor.agents.values())
