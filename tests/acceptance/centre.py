@@ -4,7 +4,7 @@ import asyncio
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from callrouter.core.cdr import Cdr
 from callrouter.store.postgres import CdrSearch, open_archive
 from lab import ports
 from lab.asterisk import LabAsterisk
+from lab.baresip import Baresip
 from lab.daemon import Daemon
 from lab.errors import LabError
 from lab.paths import PROJECT
@@ -134,6 +135,14 @@ class Centre:
             raise LabError(f"not within {timeout_s:g} s: {what}\n{status}\n{self.daemon.log_tail()}") from None
         return status
 
+    async def talk(self, resident: Baresip, phone: Baresip) -> None:
+        """Have a resident dial 120 and talk to the counselor at ``phone``, who is to be rung."""
+        await resident.dial("120")
+        await phone.incoming()
+        await phone.accept()
+        await phone.established()
+        await self.until_call("connected")
+
     async def until_waiting(self, callers: int) -> None:
         """Wait until so many callers stand in line."""
         await self.until(
@@ -174,3 +183,9 @@ class Centre:
         """The only CDR."""
         (only,) = await self.cdrs()
         return only
+
+
+People = Callable[..., Awaitable[Baresip]]
+"""The fixtures ``caller`` and ``counselor``."""
+MakeCentre = Callable[..., Awaitable[Centre]]
+"""The fixture ``centre``."""

@@ -1,7 +1,7 @@
 """A real Asterisk for the acceptance tests, and people who call and answer. Never skipped: no lab, red."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,12 @@ from lab import ports, testing, tools
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 from lab.phones import CARRIER_ADDRESS
-from tests.acceptance.centre import Centre
+from tests.acceptance.centre import Centre, MakeCentre, People
 
 PHONES_ADDRESS = "127.0.0.3"
 REST_TIMEOUT_S = 5.0
 
 log_start = pytest.StashKey[int]()
-
-Caller = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +69,7 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture
-async def caller(lab_asterisk: LabAsterisk) -> AsyncIterator[Caller]:
+async def caller(lab_asterisk: LabAsterisk) -> AsyncIterator[People]:
     """``await caller("0552251234", tone_hz=1100)``: a resident somewhere in the telephone network."""
     async with AsyncExitStack() as stack:
 
@@ -90,7 +87,7 @@ async def caller(lab_asterisk: LabAsterisk) -> AsyncIterator[Caller]:
 
 
 @pytest.fixture
-async def counselor(lab_asterisk: LabAsterisk) -> AsyncIterator[Caller]:
+async def counselor(lab_asterisk: LabAsterisk) -> AsyncIterator[People]:
     """``await counselor("201", tone_hz=1300)``: a counselor's phone, registered."""
     async with AsyncExitStack() as stack:
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,12 +11,10 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import ESTABLISHED, Baresip
 from lab.testing import PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import TUESDAY_EVENING, TUESDAY_MORNING, Centre
+from tests.acceptance.centre import TUESDAY_EVENING, TUESDAY_MORNING, MakeCentre, People
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 CONTEXT = "callrouter-agi-sample"
 TOLERANCE_S = 0.25

@@ -1,21 +1,18 @@
 """A resident dials 120 and talks to a counselor: the daemon's main job, on a real Asterisk."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from callrouter.core.cdr import Disposition, Outcome, ReleasedBy
 from lab import audio
 from lab.asterisk import LabAsterisk
-from lab.baresip import INCOMING, Baresip
+from lab.baresip import INCOMING
 from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import TUESDAY_EVENING, TUESDAY_MORNING, Centre
+from tests.acceptance.centre import TUESDAY_EVENING, TUESDAY_MORNING, MakeCentre, People
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 CHANGWON = "0552251234"
 JINJU = "0557421234"

@@ -1,7 +1,7 @@
 """Nobody hears nothing: with no daemon at all, Asterisk alone rings the counselors, then says sorry."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -9,12 +9,12 @@ import pytest
 
 from lab import audio
 from lab.asterisk import LabAsterisk
-from lab.baresip import CLOSED, Baresip
+from lab.baresip import CLOSED
 from lab.testing import DEADLINE_S, FALLBACK_RINGS_S, PROMPT_HZ, PROMPT_S, RING_BACK_HZ
+from tests.acceptance.centre import People
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
 
 RESIDENT_HZ = 1100.0
 COUNSELOR_HZ = 1300.0

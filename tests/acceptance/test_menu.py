@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,10 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 from lab.testing import PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre
+from tests.acceptance.centre import Centre, MakeCentre, People
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 RESIDENT = "0552251234"
 TOLERANCE_S = 0.25

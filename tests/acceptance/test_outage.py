@@ -12,12 +12,10 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING, Baresip
 from lab.testing import DEADLINE_S, MUSIC_HZ, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre
+from tests.acceptance.centre import Centre, MakeCentre, People
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 RESIDENT = "0552251234"
 OTHER = "0557421234"
@@ -26,15 +24,6 @@ COUNSELOR_HZ = 1300.0
 DEAD_MAN_S = 3
 QUICK_TO_GIVE_UP = {"LIMITS_DEAD_MAN": f"{DEAD_MAN_S}s"}
 FALLBACK_ANSWERS_S = PROMPT_S + 3.0
-
-
-async def talk(resident: Baresip, phone: Baresip, office: Centre) -> None:
-    """Have the two connected."""
-    await resident.dial("120")
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
-    await office.until_call("connected")
 
 
 async def wait_in_line(resident: Baresip, office: Centre) -> None:
@@ -171,7 +160,7 @@ async def test_people_who_talk_go_on_over_a_kill_and_the_next_daemon_writes_the_
     office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)
     resident = await caller(RESIDENT, tone_hz=RESIDENT_HZ)
     phone = await counselor("201", tone_hz=COUNSELOR_HZ)
-    await talk(resident, phone, office)
+    await office.talk(resident, phone)
     began_s = time.monotonic()
 
     await office.kill()
@@ -194,7 +183,7 @@ async def test_a_call_that_ended_while_the_daemon_was_dead_is_closed_by_the_next
 ) -> None:
     office = await centre(agents=("201",))
     resident, phone = await caller(RESIDENT), await counselor("201")
-    await talk(resident, phone, office)
+    await office.talk(resident, phone)
 
     await office.kill()
     await resident.hang_up()
@@ -285,7 +274,7 @@ async def test_a_draining_daemon_lets_people_finish_and_sends_newcomers_to_the_f
 ) -> None:
     office = await centre(agents=("201",))
     resident, phone = await caller(RESIDENT), await counselor("201")
-    await talk(resident, phone, office)
+    await office.talk(resident, phone)
     late, other = await caller(OTHER), await counselor("202")
 
     office.daemon.terminate()
@@ -310,7 +299,7 @@ async def test_a_call_that_lasts_longer_than_the_drain_is_taken_up_by_the_next_d
     office = await centre(agents=("201",), settings={"SERVICE_DRAIN": "1s"})
     resident = await caller(RESIDENT, tone_hz=RESIDENT_HZ)
     phone = await counselor("201")
-    await talk(resident, phone, office)
+    await office.talk(resident, phone)
 
     office.daemon.terminate()
     status = await asyncio.to_thread(office.daemon.wait_ended)
@@ -333,7 +322,7 @@ async def test_a_second_daemon_takes_over_and_the_first_commands_nothing_any_mor
     await first.until("the first has stood down", lambda status: not status["ready"])
     resident, phone = await caller(RESIDENT), await counselor("201")
 
-    await talk(resident, phone, second)
+    await second.talk(resident, phone)
     await resident.hang_up()
     await phone.closed()
 

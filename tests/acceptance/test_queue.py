@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 
@@ -11,17 +11,15 @@ import pytest
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
 from lab import audio
 from lab.asterisk import LabAsterisk
-from lab.baresip import CLOSED, INCOMING, Baresip
+from lab.baresip import CLOSED, INCOMING
 from lab.phones import CARRIER_ADDRESS
 from lab.sipp import Sipp, registered
 from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre
+from tests.acceptance.centre import MakeCentre, People
 from tests.acceptance.conftest import PHONES_ADDRESS
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 FIRST = "0552251111"
 SECOND = "0552252222"

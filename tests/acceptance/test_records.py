@@ -6,7 +6,6 @@ import io
 import json
 import socket
 import urllib.request
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,10 @@ from callrouter.core.cdr import Outcome
 from callrouter.store.embedded import EmbeddedPostgres
 from callrouter.store.postgres import connect
 from lab.baresip import Baresip
-from tests.acceptance.centre import Centre
+from tests.acceptance.centre import Centre, MakeCentre, People
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 RESIDENT = "0552251234"
 MASKED = "055-225-****"
@@ -29,11 +26,7 @@ WATCHDOG_S = 1.0
 
 async def one_call(resident: Baresip, phone: Baresip, office: Centre) -> None:
     """A resident and a counselor talk, and the resident hangs up."""
-    await resident.dial("120")
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
-    await office.until_call("connected")
+    await office.talk(resident, phone)
     await resident.hang_up()
     await phone.closed()
     await office.until("the call is over", lambda status: not status["calls"])
@@ -118,10 +111,7 @@ async def test_operators_see_the_call_while_it_lasts_and_no_whole_number(
 ) -> None:
     office = await centre(agents=("201",))
     resident, phone = await caller(RESIDENT), await counselor("201")
-    await resident.dial("120")
-    await phone.incoming()
-    await phone.accept()
-    await office.until_call("connected")
+    await office.talk(resident, phone)
 
     def read(path: str) -> str:
         with urllib.request.urlopen(f"{office.daemon.url}{path}", timeout=5) as answer:  # noqa: S310 - our own URL

@@ -3,21 +3,18 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from callrouter.core.cdr import Outcome
 from lab import audio
-from lab.baresip import CLOSED, Baresip
+from lab.baresip import CLOSED
 from lab.testing import PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre
+from tests.acceptance.centre import MakeCentre, People
 
 pytestmark = pytest.mark.asterisk
 
-People = Callable[..., Awaitable[Baresip]]
-MakeCentre = Callable[..., Awaitable[Centre]]
 
 FIRST, SECOND = "0552251111", "0552252222"
 
