@@ -17,7 +17,8 @@ from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
-from callrouter.core.conduct import Conduct, Cue
+from callrouter.core.conduct import Conduct
+from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Leg

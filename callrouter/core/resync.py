@@ -14,7 +14,7 @@ from callrouter.core import facts, naming
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
-from callrouter.core.conduct import Cue
+from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import ChannelId, QueueName
@@ -137,11 +137,11 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     conduct.reset_dead_man(call, at, out)
     match call.state:
         case CallState.ROUTING if call.routed is None:
-            conduct.route(call, at, out)
+            conduct.following.route(call, at, out)
         case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun):
-            conduct.carry_out_step(call, at, out)
+            conduct.following.carry_out_step(call, at, out)
         case CallState.ROUTING:
-            conduct.next_step(call, at, out)
+            conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
             exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
         case CallState.ASKING:
@@ -156,7 +156,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
 
 def _adopt_waiting(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
     _limit_wait(exchange, call, at, out)
-    exchange.conduct.wait(call, at, out)
+    exchange.conduct.waiting.wait(call, at, out)
 
 
 def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
@@ -168,7 +168,7 @@ def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> 
 
 
 def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
-    offer, queue = call.offer, exchange.conduct.queue_of(call) or _lost_queue(call)
+    offer, queue = call.offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call)
     leg = exchange.floor.adopt_leg(call, queue, at) if offer and offer.channel in event.channels else None
     if offer is None or leg is None:
         _offer_is_gone(exchange, call, at, out)
@@ -182,7 +182,7 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
             left_s = queue.ring_timeout_s - (at - offer.at).total_seconds()
             exchange.conduct.set_timer(call, TimerKind.RING, max(1.0, left_s), out)
         case CallState.CONNECTING:
-            exchange.conduct.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
+            exchange.conduct.offering.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
         case _:
             exchange.floor.make_bridge(call, offer.bridge or naming.bridge(call.id, offer.attempt), leg)
 
