@@ -354,7 +354,6 @@ def test_a_defect_about_a_call_that_is_gone_is_counted(hall: Driver) -> None:
     assert hall.exchange.counters.defects == 1
 
 
-
 @pytest.mark.parametrize("kept", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("here", [True, False])
 def test_a_history_that_was_torn_in_the_middle_of_a_step_is_gone_on_with(kept: int, here: bool) -> None:
