@@ -18,7 +18,19 @@ from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, Queu
 from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
+from callrouter.core.plan import (
+    Announce,
+    Choice,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+    Step,
+    Voicemail,
+)
 from callrouter.core.rulebook import Rulebook
 
 
@@ -153,6 +165,9 @@ def _step_data(step: Step) -> Mapping[str, object]:
             return {"queue": queue, "max_wait_s": max_wait_s}
         case HandOver(context, extension):
             return {"dialplan": f"{context},{extension}"}
+        case Voicemail():
+            fields: dict[str, object] = msgspec.to_builtins(step)
+            return {"voicemail": fields.pop("box"), **{name: fields[name] for name in fields if name != "type"}}
         case HangUp(cause):
             return {"hangup": int(cause)}
         case _:
@@ -239,6 +254,8 @@ def _step_text(step: Step) -> str:
             return f"wait in queue {queue}, at most {max_wait_s:g} s"
         case HandOver(context, extension):
             return f"go on in the dialplan at {context},{extension}"
+        case Voicemail():
+            return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
         case HangUp(cause):
             return f"hang up ({cause.name.lower().replace('_', ' ')})"
         case _:

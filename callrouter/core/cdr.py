@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, RuleId, SiteName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    CallId,
+    ChannelId,
+    QueueName,
+    RecordingId,
+    RuleId,
+    SiteName,
+    TenantName,
+    TrunkName,
+)
 
 
 class Outcome(StrEnum):
@@ -52,6 +63,29 @@ class OfferResult(StrEnum):
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
+
+
+class RecordingResult(StrEnum):
+    """What became of a message that a caller was asked to leave."""
+
+    KEPT = "kept"
+    TOO_SHORT = "too-short"
+    """The caller said nothing, or next to nothing."""
+    FAILED = "failed"
+    """Asterisk could not record."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrMessage:
+    """A message that the caller left. ``left_at``, aware UTC, is when the recording began.
+
+    ``length_s`` is as the call saw it; the file may say it more exactly.
+    """
+
+    recording: RecordingId
+    box: BoxName
+    left_at: datetime
+    length_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +143,5 @@ class Cdr:
     queued_at: datetime | None = None
     """When the caller began to wait in the queue; for ``queue_log``."""
     legs: tuple[CdrLeg, ...] = ()
+    messages: tuple[CdrMessage, ...] = ()
+    """Those that are kept."""

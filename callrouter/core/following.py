@@ -11,7 +11,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import PromptName
 from callrouter.core.output import Output
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain
+from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain, Voicemail
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -69,6 +69,8 @@ class Following:
                 self.play(call, (prompt,), at, out)
             case Menu():
                 self._conduct.asking.ask(call, step, at, out)
+            case Voicemail():
+                self._conduct.recording.greet(call, step, at, out)
             case If():
                 self._branch(call, step, at, out)
             case RouteAgain():
@@ -83,10 +85,12 @@ class Following:
             case _:
                 assert_never(step)
 
-    def play(self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output) -> None:
-        """Let the caller hear prompts, as the playback that the call's facts have counted."""
+    def play(
+        self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output, *, more: tuple[str, ...] = ()
+    ) -> None:
+        """Let the caller hear prompts, and ``more`` media, as the playback that the call's facts have counted."""
         self._conduct.answer(call, at, out)
-        media = tuple(map(self._conduct.floor.rulebook.media, prompts))
+        media = (*map(self._conduct.floor.rulebook.media, prompts), *more)
         playback = naming.playback(call.id, call.playbacks)
         out.commands.append(cmd.Play(call.site, call.id, call.channel, playback, media))
         self._conduct.set_timer(call, TimerKind.ANNOUNCEMENT, self._conduct.floor.rulebook.limits.announcement_s, out)
