@@ -562,7 +562,7 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: a menu, 129: a message) in ``state``, with the counselor ``kim`` for those states that need one."""
+        """A call to 121 (127: a menu, 129: a message) in ``state``; some states need the counselor ``kim``."""
         if state is CallState.ASKING:
             return self.dial("127")
         if state is CallState.RECORDING:

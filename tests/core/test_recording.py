@@ -331,8 +331,8 @@ def test_a_call_that_is_given_up_stops_recording_first_and_keeps_what_was_said(h
 def test_a_message_is_taken_by_no_step_of_another_kind(hall: Driver) -> None:
     call = speaking(hall)
     call.plan = Plan("other", (Announce(SORRY), HangUp()))
+    assert call.recording is not None
     with pytest.raises(ImpossibleEventError, match="which takes no message"):
-        assert call.recording is not None
         hall.exchange.handle(ev.RecordingEnded(call.recording, 5.0), hall.now)
 
 
