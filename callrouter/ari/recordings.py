@@ -1,6 +1,7 @@
 """The store of recordings of an Asterisk: their bytes, and their end."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -61,10 +62,13 @@ class RecordingStore:
 async def open_recordings(peer: Peer) -> AsyncIterator[RecordingStore]:
     """The store of one Asterisk, over a connection of its own."""
     http = HttpChannel(peer)
-    async with http_session(peer, websockets=0) as session, asyncio.TaskGroup() as group:
-        serving = group.create_task(http.run(session))
+    async with http_session(peer, websockets=0) as session:
+        # No task group: what is raised in the caller's block would come out of one wrapped.
+        serving = asyncio.create_task(http.run(session))
         await asyncio.sleep(0)  # it takes requests from its first step on
         try:
             yield RecordingStore(peer.site, http.call)
         finally:
             serving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await serving

@@ -623,7 +623,7 @@ class Step(Section):
         if self.greeting is None:
             raise ValueError("the voicemail has no greeting; write greeting: with the prompt before the beep")
         if self.shortest is not None and self.shortest < 1:
-            raise ValueError(f"min: {self.shortest:g} s would keep silence; Asterisk counts speech from 1s on")
+            raise ValueError(f"min: {self.shortest:g} s would keep what is no message; write 1s or more")
         if self.silence is not None and self.silence < 2:
             raise ValueError(f"silence: {self.silence:g} s cuts people off who breathe; write 2s or more")
         if self.longest is not None and not 5 <= self.longest <= LONGEST_MESSAGE_S:
