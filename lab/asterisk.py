@@ -32,7 +32,7 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.1
 ASK_TIMEOUT_S = 5.0
-OWN_FOLDERS = ("etc", "var/keys", "spool", "run", "log", "data/sounds/callrouter", "moh/callrouter")
+OWN_FOLDERS = ("etc", "var/keys", "spool/recording", "run", "log", "data/sounds/callrouter", "moh/callrouter")
 LONGEST_SOCKET_PATH = 100
 
 

@@ -21,6 +21,7 @@ from callrouter.agi.server import AgiServer
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.status import DaemonStatus
+from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
@@ -115,7 +116,8 @@ async def _daemon(
             allowed_networks=settings.agi.allow,
         )
         reloader = ConfigReloader(directory, os.environ, loaded, dispatcher)
-        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi)
+        keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
+        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, keeper)
         web = WebServer(settings.web.host, settings.web.port, status, reloader)
         async with agi, web, _background() as start:
             start(dispatcher.run())
@@ -126,6 +128,8 @@ async def _daemon(
             loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload("SIGHUP")))
             if writer is not None:
                 start(writer.run())
+            if keeper is not None:
+                start(keeper.run())
             yield dispatcher, status, writer
 
 
@@ -178,6 +182,15 @@ def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: 
     exchange = dispatcher.exchange
     queues = exchange.conduct.waiting.queue_states(clock.now())
     return dict(route(request, exchange.rulebook, clock.now, site, queues))
+
+
+def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: SteadyClock) -> MessageKeeper | None:
+    """Who looks after messages, where there is a database that tells of them."""
+
+    def recordings(site: SiteName) -> Recordings | None:
+        return None if dispatcher.stood_down else fleet.recordings(site)
+
+    return MessageKeeper(url, lambda: dispatcher.exchange.rulebook.boxes, recordings, clock.now) if url else None
 
 
 def _peer(site: SiteSettings) -> Peer:

@@ -35,6 +35,7 @@ COMMANDS = {
     "test": "callrouter.cli.test:test",
     "top": "callrouter.cli.top:top",
     "trunk": "callrouter.cli.trunk:trunk",
+    "voicemail": "callrouter.cli.voicemail:voicemail",
 }
 """Where each command lives. A module that is not there yet is not listed."""
 

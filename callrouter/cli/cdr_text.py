@@ -29,7 +29,7 @@ _RIGHT = frozenset({"wait", "talk"})
 _SHORT_ID = 18
 """UUID version 7: the time to the millisecond, and twelve random bits."""
 
-_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name != "legs")
+_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in ("legs", "messages"))
 
 
 def table(calls: Sequence[Cdr], zone: tzinfo | None) -> str:
@@ -61,6 +61,9 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
     lines = [f"{name:<{width}}  {text}" for name, text in fields.items()]
     lines += ["", "legs:" if call.legs else "legs: none"]
     lines += [_leg_line(leg, zone) for leg in call.legs]
+    for message in call.messages:
+        left = _local(message.left_at, zone).isoformat(timespec="milliseconds")
+        lines += ["", f"message: {_clock(message.length_s)} in box {message.box}, left {left}, {message.recording}"]
     lines += ["", "explanation:", *(f"  {line}" for line in call.explanation.splitlines())]
     return "\n".join(lines)
 

@@ -18,7 +18,20 @@ from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, Queu
 from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, Dial, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
+from callrouter.core.plan import (
+    Announce,
+    Choice,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+    Step,
+    Voicemail,
+)
 from callrouter.core.rulebook import Rulebook
 
 
@@ -155,6 +168,9 @@ def _step_data(step: Step) -> Mapping[str, object]:
             return _dial_data(step)
         case HandOver(context, extension):
             return {"dialplan": f"{context},{extension}"}
+        case Voicemail():
+            fields: dict[str, object] = msgspec.to_builtins(step)
+            return {"voicemail": fields.pop("box"), **{name: fields[name] for name in fields if name != "type"}}
         case HangUp(cause):
             return {"hangup": int(cause)}
         case _:
@@ -244,7 +260,7 @@ def _choice_text(choice: Choice) -> str:
     return ", ".join([choice.key or "default", *words])
 
 
-def _step_text(step: Step) -> str:
+def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
     match step:
         case Menu():
             return f"menu {step.prompt}, {step.tries} times, {step.timeout_s:g} s for a key"
@@ -263,6 +279,8 @@ def _step_text(step: Step) -> str:
             return _dial_words(step)
         case HandOver(context, extension):
             return f"go on in the dialplan at {context},{extension}"
+        case Voicemail():
+            return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
         case HangUp(cause):
             return f"hang up ({cause.name.lower().replace('_', ' ')})"
         case _:

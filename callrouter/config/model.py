@@ -429,6 +429,19 @@ class Destination(Section):
         return self
 
 
+class Box(Section):
+    """Where messages of callers are kept, under ``voicemail:``."""
+
+    title: Text
+    """Name for people."""
+    thanks: Name
+    """The prompt after a message that is kept."""
+    failed: Name
+    """The prompt when there is none: nothing was said, or Asterisk could not record."""
+    retention: Seconds = 90 * 86400.0
+    """How long a message is kept, heard or not."""
+
+
 class Prompt(Section):
     """An announcement, under ``prompts:``; a plain text stands for ``text:``."""
 
@@ -552,7 +565,8 @@ Key = Annotated[str, BeforeValidator(_key)]
 Branch = Annotated[Use, BeforeValidator(_use)]
 Answer = Annotated[Choice, BeforeValidator(_choice)]
 
-_VERBS = ("announce", "menu", "queue", "dial", "if", "plan", "route", "dialplan", "hangup")
+LONGEST_MESSAGE_S = 15 * 60
+_VERBS = ("announce", "menu", "queue", "dial", "voicemail", "if", "plan", "route", "dialplan", "hangup")
 _BELONGS = {
     "keys": "menu",
     "default": "menu",
@@ -565,13 +579,18 @@ _BELONGS = {
     "key": "dial",
     "confirm_timeout": "dial",
     "music": "dial",
+    "greeting": "voicemail",
+    "longest": "voicemail",
+    "shortest": "voicemail",
+    "silence": "voicemail",
+    "end_key": "voicemail",
     "then": "if",
     "otherwise": "if",
     "arguments": "plan",
 }
 """Keys of a step that mean something with one verb only."""
 
-_A_STEP = {"menu": "a menu", "queue": "a queue", "if": "if:", "plan": "plan:"}
+_A_STEP = {"menu": "a menu", "queue": "a queue", "voicemail": "voicemail:", "if": "if:", "plan": "plan:"}
 
 
 class Step(Section):
@@ -618,6 +637,18 @@ class Step(Section):
     """For ``confirm``: how long the key is waited for. Default: 15 s"""
     music: Text | None = None
     """For ``dial``: class of the music on hold that the caller hears. Left out: ringing"""
+    voicemail: Reference | None = None
+    """Record what the caller says after a greeting and a beep, for this box. As the last step: hang up after that."""
+    greeting: Reference | None = None
+    """For ``voicemail``: the prompt before the beep."""
+    longest: Seconds | None = Field(default=None, alias="max")
+    """For ``voicemail``: how long a message may be, 15 min at most. Default: 3 min"""
+    shortest: Seconds | None = Field(default=None, alias="min")
+    """For ``voicemail``: less speech than this is no message. Default: 2 s"""
+    silence: Seconds | None = None
+    """For ``voicemail``: so much silence ends the message. Default: 5 s"""
+    end_key: Literal["#", "*", "any", "none"] | None = None
+    """For ``voicemail``: the key that ends the message. Default: #"""
     dialplan: Text | None = None
     """Go on in the dialplan: ``context,extension``."""
     hangup: Literal["normal", "busy", "congestion", "rejected"] | None = None
@@ -635,6 +666,8 @@ class Step(Section):
                 raise ValueError(f"{key} belongs to {_A_STEP.get(verb, verb)}; take it out")
         if self.menu is not None:
             self._check_menu()
+        if self.voicemail is not None:
+            self._check_voicemail()
         if self.condition is not None and self.then is None and self.otherwise is None:
             raise ValueError("the question changes nothing; write then:, else:, or both")
         if self.dial is not None:
@@ -650,6 +683,18 @@ class Step(Section):
             raise ValueError("in no rounds nobody is called; write rounds: 1 or more")
         if self.confirm is None and (self.key is not None or self.confirm_timeout is not None):
             raise ValueError("nobody is asked for a key; write confirm: with a prompt that asks for it")
+
+    def _check_voicemail(self) -> None:
+        if self.greeting is None:
+            raise ValueError("the voicemail has no greeting; write greeting: with the prompt before the beep")
+        if self.shortest is not None and self.shortest < 1:
+            raise ValueError(f"min: {self.shortest:g} s would keep what is no message; write 1s or more")
+        if self.silence is not None and self.silence < 2:
+            raise ValueError(f"silence: {self.silence:g} s cuts people off who breathe; write 2s or more")
+        if self.longest is not None and not 5 <= self.longest <= LONGEST_MESSAGE_S:
+            raise ValueError(f"max: {self.longest:g} s is no length for a message; write 5s to 15 min")
+        if self.longest is not None and self.shortest is not None and self.shortest > self.longest:
+            raise ValueError("min: is more than max:, so that no message is ever kept; write less")
 
     def _check_menu(self) -> None:
         if not self.keys:
@@ -743,6 +788,8 @@ class Model(Section):
     """Whom plans may call outside the queues, by name."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(_prompt)]]
     """Announcements, by the name of their sound file."""
+    voicemail: dict[Name, Box] = Field(default={})
+    """Boxes for messages of callers, by name."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(_plan)]] = Field(default={})

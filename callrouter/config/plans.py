@@ -10,7 +10,7 @@ from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.core.causes import Cause
 from callrouter.core.geography import Region
-from callrouter.core.ids import PromptName, QueueName, RegionName, TenantName, TopicName
+from callrouter.core.ids import BoxName, PromptName, QueueName, RegionName, TenantName, TopicName
 from callrouter.core.plan import (
     Announce,
     Choice,
@@ -24,6 +24,7 @@ from callrouter.core.plan import (
     Plan,
     RouteAgain,
     Step,
+    Voicemail,
     is_final,
 )
 
@@ -108,6 +109,8 @@ class PlanCompiler:
             if done is None:
                 return None
             compiled += done
+        if compiled and isinstance(compiled[-1], Voicemail):
+            compiled.append(HangUp())
         if not compiled or not is_final(compiled[-1]):
             place: Path = (*path, len(written) - 1) if written else path
             self.context.error(place, f'the plan of "{name}" does not end', "let its last step be - hangup")
@@ -134,6 +137,8 @@ class PlanCompiler:
             return [EnterQueue(QueueName(self._known("queues", step.queue, (*path, "queue"), scope)), step.max_wait)]
         if step.dial is not None:
             return [self._dial(step, step.dial, path, scope)]
+        if step.voicemail is not None:
+            return [self._voicemail(step, path, scope)]
         return [_simple(step)]
 
     def _dial(self, step: model.Step, names: list[str], path: Path, scope: Scope) -> Dial:
@@ -149,6 +154,21 @@ class PlanCompiler:
             confirm = Confirm(usual.prompt, key, step.confirm_timeout or usual.timeout_s)
         rounds = step.rounds if step.rounds is not None else 1
         return Dial(tuple(one for one in found if one is not None), rounds, confirm, step.music)
+
+    def _voicemail(self, step: model.Step, path: Path, scope: Scope) -> Voicemail:
+        name = self._known("voicemail", step.voicemail or "", (*path, "voicemail"), scope)
+        box = self.context.model.voicemail.get(name)
+        usual = Voicemail(BoxName(name), PromptName(""), PromptName(""), PromptName(""))
+        return Voicemail(
+            BoxName(name),
+            self._prompt(step.greeting or "", (*path, "greeting"), scope),
+            PromptName(box.thanks if box is not None else ""),
+            PromptName(box.failed if box is not None else ""),
+            step.longest if step.longest is not None else usual.max_s,
+            step.shortest if step.shortest is not None else usual.min_s,
+            step.silence if step.silence is not None else usual.silence_s,
+            step.end_key if step.end_key is not None else usual.end_key,
+        )
 
     def _menu(self, step: model.Step, path: Path, scope: Scope) -> Menu:
         keys = step.keys or {}

@@ -16,13 +16,14 @@ from callrouter.core.ids import (
     DestinationName,
     PlaybackId,
     QueueName,
+    RecordingId,
     RuleId,
     SiteName,
     TenantName,
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step
+from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step, Voicemail
 from callrouter.core.states import CallState
 
 _S = CallState
@@ -32,7 +33,9 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Branched: frozenset({_S.ROUTING}),
     facts.AskedAgain: frozenset({_S.ASKING}),
     facts.Chosen: frozenset({_S.ASKING}),
-    facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CONNECTING}),
+    facts.RecordingBegun: frozenset({_S.RECORDING}),
+    facts.RecordingEnded: frozenset({_S.RECORDING, _S.CLEARING}),
+    facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
@@ -94,6 +97,11 @@ class Call:
     playback: PlaybackId | None = None
     """The announcement whose end counts."""
     playbacks: int = 0
+    recording: RecordingId | None = None
+    """The message that is being recorded."""
+    recording_at: datetime | None = None
+    """Since when."""
+    recordings: int = 0
     queued_at: datetime | None = None
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
@@ -101,6 +109,8 @@ class Call:
     ringing: bool = False
     ring_tone: bool = False
     insisted: bool = False
+    key_pressed: bool = False
+    """A key was pressed while the message was recorded."""
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)
 
@@ -136,6 +146,8 @@ class Call:
                 self._take_of_plan(fact)
             case facts.StepBegun(index=index):
                 self._begin(index)
+            case facts.RecordingBegun() | facts.RecordingEnded():
+                self._take_of_message(fact)
             case facts.Answered():
                 self.answered = True
             case facts.Queued(queue=queue, place=place, at=at):
@@ -168,6 +180,22 @@ class Call:
             case _:
                 assert_never(fact)
 
+    def _take_of_message(self, fact: facts.RecordingBegun | facts.RecordingEnded) -> None:
+        match fact:
+            case facts.RecordingBegun():
+                self.recording, self.recording_at = fact.recording, fact.at
+                self.recordings += 1
+                self.key_pressed = False
+            case facts.RecordingEnded():
+                if self.recording is None:
+                    raise ValueError(f"call {self.id} has no recording, yet {fact!r}")
+                self.recording = None
+                if self.state is CallState.RECORDING:  # else the caller has been let go meanwhile
+                    self.state = CallState.ANNOUNCING
+                    self._next_playback()
+            case _:
+                assert_never(fact)
+
     def _follow(self, plan: Plan | None) -> None:
         """Be before the first step of ``plan``; None: stay in the present one."""
         if plan is not None:
@@ -197,6 +225,9 @@ class Call:
                 self._next_playback()
             case Menu():
                 self.state, self.tries = CallState.ASKING, 1
+                self._next_playback()
+            case Voicemail():
+                self.state = CallState.RECORDING
                 self._next_playback()
             case _:
                 self.state, self.tried = CallState.ROUTING, 0

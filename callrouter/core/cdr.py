@@ -6,10 +6,12 @@ from enum import StrEnum
 
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     CallId,
     ChannelId,
     DestinationName,
     QueueName,
+    RecordingId,
     RuleId,
     SiteName,
     TenantName,
@@ -64,6 +66,29 @@ class OfferResult(StrEnum):
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
+
+
+class RecordingResult(StrEnum):
+    """What became of a message that a caller was asked to leave."""
+
+    KEPT = "kept"
+    TOO_SHORT = "too-short"
+    """The caller said nothing, or next to nothing."""
+    FAILED = "failed"
+    """Asterisk could not record."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrMessage:
+    """A message that the caller left. ``left_at``, aware UTC, is when the recording began.
+
+    ``length_s`` is as the call saw it; the file may say it more exactly.
+    """
+
+    recording: RecordingId
+    box: BoxName
+    left_at: datetime
+    length_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +150,5 @@ class Cdr:
     legs: tuple[CdrLeg, ...] = ()
     destination: DestinationName | None = None
     """The destination that took the call, where no counselor did."""
+    messages: tuple[CdrMessage, ...] = ()
+    """Those that are kept."""

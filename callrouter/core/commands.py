@@ -4,7 +4,7 @@ import msgspec
 
 from callrouter.core.causes import Cause
 from callrouter.core.events import TimerKey
-from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 
 
 class SiteCommand(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +51,34 @@ class StopPlayback(SiteCommand, frozen=True, gc=False):
     """Stop an announcement that may still be playing."""
 
     playback: PlaybackId
+
+
+class Record(SiteCommand, frozen=True, gc=False):
+    """Record what the caller says, until a key, silence or the greatest length ends it."""
+
+    channel: ChannelId
+    recording: RecordingId
+    max_s: float
+    silence_s: float
+    end_key: str
+
+
+class StopRecording(SiteCommand, frozen=True, gc=False):
+    """End a recording, and keep what there is of it."""
+
+    recording: RecordingId
+
+
+class AskRecording(SiteCommand, frozen=True, gc=False):
+    """Tell us if the recording is over, or is not there: we may have missed it."""
+
+    recording: RecordingId
+
+
+class DeleteRecording(SiteCommand, frozen=True, gc=False):
+    """Delete a recording that is over and holds no message."""
+
+    recording: RecordingId
 
 
 class StartMusic(SiteCommand, frozen=True, gc=False):
@@ -136,6 +164,10 @@ AriCommand = (
     | Play
     | SetLanguage
     | StopPlayback
+    | Record
+    | StopRecording
+    | AskRecording
+    | DeleteRecording
     | StartMusic
     | StopMusic
     | Originate

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, SiteName, TrunkName
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName, TrunkName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.rulebook import Rulebook
 
@@ -17,6 +17,8 @@ class TimerKind(StrEnum):
     ANNOUNCEMENT = "announcement"
     DIGIT = "digit"
     """No key was pressed for as long as a menu waits."""
+    RECORDING = "recording"
+    """A message ought to have ended by itself."""
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
@@ -61,6 +63,23 @@ class DigitPressed(msgspec.Struct, frozen=True, gc=False):
 
     channel: ChannelId
     digit: str
+
+
+class RecordingEnded(msgspec.Struct, frozen=True, gc=False):
+    """The recording of a message is over; ``length_s`` is how long was spoken, None if that is not known.
+
+    Asterisk ends one that it could not even begin in the same way, with nothing in it.
+    """
+
+    recording: RecordingId
+    length_s: float | None = None
+
+
+class RecordingFailed(msgspec.Struct, frozen=True, gc=False):
+    """There is no recording of that name, or there will be none."""
+
+    recording: RecordingId
+    why: str
 
 
 class LegRang(msgspec.Struct, frozen=True, gc=False):
@@ -168,6 +187,8 @@ Event = (
     | CallerLeft
     | PlaybackEnded
     | DigitPressed
+    | RecordingEnded
+    | RecordingFailed
     | LegRang
     | LegAnswered
     | LegDigit

@@ -9,15 +9,17 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.cdr import OfferResult
+from callrouter.core.cdr import OfferResult, RecordingResult
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     BridgeId,
     CalendarName,
     CallId,
     ChannelId,
     DestinationName,
     QueueName,
+    RecordingId,
     RegionName,
     RuleId,
     SiteName,
@@ -104,6 +106,24 @@ class Chosen(msgspec.Struct, frozen=True, tag="chosen", gc=False):
     pressed: str = ""
 
 
+class RecordingBegun(msgspec.Struct, frozen=True, tag="recording-begun", gc=False):
+    """The greeting is over, and the caller's message is recorded; it counts from ``min_s`` seconds on."""
+
+    at: datetime
+    recording: RecordingId
+    box: BoxName
+    min_s: float
+
+
+class RecordingEnded(msgspec.Struct, frozen=True, tag="recording-ended", gc=False):
+    """The message is over; ``length_s`` of it are kept, or ``why`` it failed."""
+
+    at: datetime
+    result: RecordingResult
+    length_s: float
+    why: str = ""
+
+
 class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
     """We answered the caller."""
 
@@ -184,6 +204,8 @@ Fact = (
     | Branched
     | AskedAgain
     | Chosen
+    | RecordingBegun
+    | RecordingEnded
     | Answered
     | Queued
     | Offered

@@ -9,12 +9,21 @@ import msgspec
 
 from callrouter.core import facts
 from callrouter.core.causes import CONGESTION, Cause
-from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import (
+    Cdr,
+    CdrLeg,
+    CdrMessage,
+    Disposition,
+    OfferResult,
+    Outcome,
+    RecordingResult,
+    ReleasedBy,
+)
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
-from callrouter.core.plan import Dial, EnterQueue, HandOver, Menu, Plan
+from callrouter.core.plan import Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 
 
 @dataclass(slots=True)
@@ -41,6 +50,11 @@ class _Summary:
     left_queue: bool = False
     released: facts.Released | None = None
     legs: tuple[CdrLeg, ...] = ()
+    recording: facts.RecordingBegun | None = None
+    """One that was not seen to end."""
+    recording_failed: bool = False
+    """The last message that was asked for could not be recorded."""
+    messages: tuple[CdrMessage, ...] = ()
 
     def take(self, fact: facts.Fact) -> None:
         match fact:
@@ -87,8 +101,30 @@ class _Summary:
                 self.picked_up_at = fact.at
             case facts.Connected():
                 self.connected, self.connected_at = self.offered, self.picked_up_at
+            case facts.RecordingBegun():
+                self.recording = fact
+            case facts.RecordingEnded():
+                self._close_recording(fact)
             case _:
                 pass
+
+    def _close_recording(self, ended: facts.RecordingEnded) -> None:
+        begun, self.recording = self.recording, None
+        if begun is None:
+            return
+        self.recording_failed = ended.result is RecordingResult.FAILED
+        length = f", {ended.length_s:.0f} s" if ended.result is RecordingResult.KEPT else ""
+        self._tell(f"message for {begun.box}: {ended.result}{length}{': ' + ended.why if ended.why else ''}")
+        if ended.result is RecordingResult.KEPT:
+            self.messages += (CdrMessage(begun.recording, begun.box, _ms(begun.at), ended.length_s),)
+
+    def presume_message(self, released: facts.Released) -> None:
+        """Nobody saw the recording end: what was spoken until the caller left is there all the same."""
+        if self.recording is None:
+            return
+        length_s = _seconds(_ms(self.recording.at), max(_ms(self.recording.at), _ms(released.at)))
+        result = RecordingResult.KEPT if length_s >= int(self.recording.min_s) else RecordingResult.TOO_SHORT
+        self._close_recording(facts.RecordingEnded(released.at, result, length_s, "its end was not seen"))
 
     def _close_offer(self, closed: facts.OfferClosed) -> None:
         offered = self.offered
@@ -128,6 +164,7 @@ def fold(history: Sequence[facts.Fact]) -> Cdr:
         summary.take(fact if fact.at == latest else msgspec.structs.replace(fact, at=latest))
     if summary.released is None:
         raise ValueError(f"call {opened.call} has not been released")
+    summary.presume_message(summary.released)
     return _cdr(summary, summary.released)
 
 
@@ -166,6 +203,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         explanation=_explanation(s, released),
         queued_at=_ms(s.queued.at) if s.queued else None,
         legs=s.legs,
+        messages=s.messages,
     )
 
 
@@ -184,6 +222,8 @@ def _queue(s: _Summary) -> QueueName | None:
 def _outcome(s: _Summary, released: facts.Released) -> Outcome:
     if s.connected:
         return Outcome.HANDLED
+    if s.messages:
+        return Outcome.VOICEMAIL
     match released.reason:
         case ReleaseReason.NOT_TAKEN:
             return Outcome.REJECTED
@@ -196,11 +236,14 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
 
 
 def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome:
+    if s.recording_failed:
+        return Outcome.FAILED
     last = s.legs[-1] if s.legs else None
     dialed_in_vain = last is not None and last.agent is None and last.result is not OfferResult.CALLER_GONE
     if s.left_queue or dialed_in_vain:
         return Outcome.OVERFLOWED
-    if s.plan is None or any(isinstance(step, EnterQueue | Dial | HandOver | Menu) for step in s.plan.steps):
+    seeks_somebody = EnterQueue | Dial | HandOver | Menu | Voicemail
+    if s.plan is None or any(isinstance(step, seeks_somebody) for step in s.plan.steps):
         return Outcome.ABANDONED
     is_heard = s.is_chosen and released.reason is ReleaseReason.PLAN_ENDED
     return Outcome.HANDLED if is_heard else Outcome.CLOSED  # what the caller asked to hear was heard

@@ -11,7 +11,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import ChannelId, PromptName
 from callrouter.core.output import Output
-from callrouter.core.plan import Announce, Dial, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain
+from callrouter.core.plan import Announce, Dial, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain, Voicemail
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -69,6 +69,8 @@ class Following:
                 self.play(call, (prompt,), at, out)
             case Menu():
                 self._conduct.asking.ask(call, step, at, out)
+            case Voicemail():
+                self._conduct.recording.greet(call, step, at, out)
             case If():
                 self._branch(call, step, at, out)
             case RouteAgain():
@@ -85,10 +87,12 @@ class Following:
             case _:
                 assert_never(step)
 
-    def play(self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output) -> None:
-        """Let the caller hear prompts, as the playback that the call's facts have counted."""
+    def play(
+        self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output, *, more: tuple[str, ...] = ()
+    ) -> None:
+        """Let the caller hear prompts, and ``more`` media, as the playback that the call's facts have counted."""
         self._conduct.answer(call, at, out)
-        self.play_on(call, call.channel, tuple(map(self._conduct.floor.rulebook.media, prompts)), out)
+        self.play_on(call, call.channel, (*map(self._conduct.floor.rulebook.media, prompts), *more), out)
 
     def play_on(self, call: Call, channel: ChannelId, media: tuple[str, ...], out: Output) -> None:
         """Play on the caller's channel or on the leg's, as the playback that the call's facts have counted."""

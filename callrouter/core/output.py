@@ -19,6 +19,10 @@ class NoticeKind(StrEnum):
     """A leg of ours whose call is not known any more; it is hung up."""
     ADOPTED = "adopted"
     """A call of an earlier daemon that we go on with."""
+    MESSAGE = "message"
+    """A caller left a message, or said nothing."""
+    RECORDING_FAILED = "recording-failed"
+    """A caller could leave no message, for Asterisk did not record."""
     NOT_TAKEN = "not-taken"
     """A caller who went to the dialplan's fallback because we take no more calls."""
 

@@ -14,7 +14,7 @@ import msgspec
 from callrouter.core.causes import Cause
 from callrouter.core.conditions import Condition
 from callrouter.core.geography import Region
-from callrouter.core.ids import DestinationName, PromptName, QueueName, TopicName, TrunkName
+from callrouter.core.ids import BoxName, DestinationName, PromptName, QueueName, TopicName, TrunkName
 
 
 class Announce(msgspec.Struct, frozen=True, tag="announce"):
@@ -121,7 +121,27 @@ class RouteAgain(msgspec.Struct, frozen=True, tag="route-again"):
     """Decide anew by the routes, with what menus have found out. A route takes the same call once only."""
 
 
-Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain
+class Voicemail(msgspec.Struct, frozen=True, tag="voicemail"):
+    """Answer, play a greeting and a beep, record what the caller says, and say whether it was kept.
+
+    The recording ends with the key ``end_key``, with ``silence_s`` of silence, or after ``max_s``; less than ``min_s``
+    of speech is no message.
+    """
+
+    box: BoxName
+    greeting: PromptName
+    thanks: PromptName
+    """Played when the message is kept."""
+    failed: PromptName
+    """Played when it is not: nothing was said, or nothing could be recorded."""
+    max_s: float = 180.0
+    min_s: float = 2.0
+    silence_s: float = 5.0
+    end_key: str = "#"
+    """``#``, ``*``, ``any`` or ``none``."""
+
+
+Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain | Voicemail
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -149,7 +169,7 @@ def is_final(step: Step) -> bool:
             return then is not None and otherwise is not None
         case EnterQueue(max_wait_s=limit):
             return limit is None
-        case Announce() | Dial():
+        case Announce() | Dial() | Voicemail():
             return False
         case _:
             assert_never(step)

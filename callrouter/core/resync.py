@@ -146,6 +146,8 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
         case CallState.ASKING:
             conduct.asking.ask_again(call, at, out)
+        case CallState.RECORDING:
+            conduct.recording.go_on_with(call, at, out)
         case CallState.QUEUED:
             _adopt_waiting(exchange, call, at, out)
         case CallState.OFFERED | CallState.CONFIRMING | CallState.CONNECTING | CallState.CONNECTED:

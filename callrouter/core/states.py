@@ -19,6 +19,8 @@ class CallState(StrEnum):
     ANNOUNCING = "announcing"
     ASKING = "asking"
     """A menu's prompt plays, or its key is waited for."""
+    RECORDING = "recording"
+    """A greeting plays, or what the caller says is recorded."""
     QUEUED = "queued"
     OFFERED = "offered"
     """A counselor's phone, or a destination, is being called."""
@@ -39,6 +41,9 @@ class Signal(StrEnum):
     ANNOUNCEMENT_OVER = "announcement-over"
     DIGIT = "digit"
     DIGIT_OVER = "digit-over"
+    RECORDING_OVER = "recording-over"
+    RECORDING_FAILED = "recording-failed"
+    RECORDING_DUE = "recording-due"
     MATCHED = "matched"
     WAIT_OVER = "wait-over"
     LEG_RANG = "leg-rang"
@@ -75,7 +80,7 @@ def _to(action: str, *states: CallState) -> Transition:
 _S = CallState
 _G = Signal
 
-_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
+_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
 
 _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ROUTING, _G.ARRIVED): _to("begin", *_NEXT_STEP),
@@ -87,6 +92,13 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ASKING, _G.DIGIT_OVER): _to("miss_digit", *_NEXT_STEP),
     (_S.ASKING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.ASKING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.ASKING),
+    (_S.RECORDING, _G.ANNOUNCEMENT_OVER): _to("begin_recording", _S.RECORDING),
+    (_S.RECORDING, _G.DIGIT): _to("note_key", _S.RECORDING),
+    (_S.RECORDING, _G.RECORDING_OVER): _to("recording_over", _S.ANNOUNCING),
+    (_S.RECORDING, _G.RECORDING_FAILED): _to("recording_failed", _S.ANNOUNCING),
+    (_S.RECORDING, _G.RECORDING_DUE): _to("recording_due", _S.ANNOUNCING),
+    (_S.RECORDING, _G.CALLER_LEFT): _to("caller_left_message", _S.CLEARING, _S.ENDED),
+    (_S.RECORDING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.RECORDING),
     (_S.QUEUED, _G.MATCHED): _to("offer", _S.OFFERED),
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
@@ -112,6 +124,8 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONNECTING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONNECTING),
     (_S.CONNECTED, _G.LEG_ENDED): _to("agent_hung_up", _S.CLEARING),
     (_S.CONNECTED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.CLEARING, _G.RECORDING_OVER): _to("close_recording", _S.CLEARING, _S.ENDED),
+    (_S.CLEARING, _G.RECORDING_FAILED): _to("close_recording", _S.CLEARING, _S.ENDED),
     (_S.CLEARING, _G.CALLER_LEFT): _to("finish", _S.ENDED),
     (_S.CLEARING, _G.CLEARING_OVER): _to("insist", _S.CLEARING, _S.ENDED),
 }
@@ -122,6 +136,9 @@ _LATE = frozenset(
         _G.ANNOUNCEMENT_OVER,
         _G.DIGIT,
         _G.DIGIT_OVER,
+        _G.RECORDING_OVER,
+        _G.RECORDING_FAILED,
+        _G.RECORDING_DUE,
         _G.WAIT_OVER,
         _G.RING_OVER,
         _G.BRIDGED,
@@ -131,7 +148,7 @@ _LATE = frozenset(
         _G.DEAD_MAN_DUE,
     }
 )
-"""May come late or twice: timers, announcements, keys, answers to requests, repeated messages of Asterisk."""
+"""May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""
 
 _LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT})
 _HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED})

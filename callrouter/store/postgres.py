@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import Cdr, CdrLeg, CdrMessage, Disposition, OfferResult, Outcome, ReleasedBy
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     CallId,
     ChannelId,
     DestinationName,
     QueueName,
+    RecordingId,
     RegionName,
     RuleId,
     SiteName,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 FOREIGN_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """Everything that asyncpg lets through when the server, the network or the data are not as they should be."""
 
-_CANNOT_CONNECT = (
+CANNOT_CONNECT = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -86,16 +88,19 @@ def describe(exc: BaseException) -> str:
 
 
 async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
-    """Insert CDRs with their legs in one transaction. Those that are there already stay as they are.
+    """Insert CDRs with their legs and messages in one transaction. Those that are there already stay as they are.
 
     Raises:
         asyncpg.PostgresError: nothing was inserted.
     """
     legs = [leg_row(cdr, leg) for cdr in cdrs for leg in cdr.legs]
+    messages = [message_row(cdr, message) for cdr in cdrs for message in cdr.messages]
     async with connection.transaction():
         await connection.executemany(query("insert_cdr"), [cdr_row(cdr) for cdr in cdrs])
         if legs:
             await connection.executemany(query("insert_leg"), legs)
+        if messages:
+            await connection.executemany(query("insert_message"), messages)
 
 
 def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
@@ -146,6 +151,22 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.result.value,
         int(leg.cause),
         _text(leg.destination),
+    )
+
+
+def message_row(cdr: Cdr, message: CdrMessage) -> tuple[Any, ...]:
+    """The parameters of ``insert_message``."""
+    return (
+        message.recording,
+        uuid.UUID(cdr.call_id),
+        _text(cdr.site),
+        message.box,
+        _text(cdr.tenant),
+        _text(cdr.caller),
+        _text(cdr.region),
+        _text(cdr.topic),
+        message.left_at,
+        _seconds(message.length_s),
     )
 
 
@@ -217,14 +238,16 @@ class CdrArchive:
     async def _read(self, name: str, *values: Any) -> list[Cdr]:
         try:
             rows = await self._connection.fetch(query(name), *values)
-            legs = await self._connection.fetch(query("get_legs"), [row["call_id"] for row in rows])
+            calls = [row["call_id"] for row in rows]
+            legs = await self._connection.fetch(query("get_legs"), calls)
+            messages = await self._connection.fetch(query("get_messages_of_calls"), calls)
         except asyncpg.UndefinedTableError as exc:
             raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
-        except _CANNOT_CONNECT as exc:
+        except CANNOT_CONNECT as exc:
             raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
         except FOREIGN_ERRORS as exc:
             raise DatabaseError(f"PostgreSQL refused to read CDRs: {describe(exc)}") from exc
-        return _cdrs(rows, legs)
+        return _cdrs(rows, legs, messages)
 
 
 @asynccontextmanager
@@ -241,11 +264,19 @@ async def open_archive(url: str) -> AsyncIterator[CdrArchive]:
         await connection.close(timeout=5.0)
 
 
-def _cdrs(rows: Iterable[asyncpg.Record], leg_rows: Iterable[asyncpg.Record]) -> list[Cdr]:
+def _cdrs(
+    rows: Iterable[asyncpg.Record], leg_rows: Iterable[asyncpg.Record], message_rows: Iterable[asyncpg.Record]
+) -> list[Cdr]:
     legs: defaultdict[uuid.UUID, list[CdrLeg]] = defaultdict(list)
     for row in leg_rows:
         legs[row["call_id"]].append(_leg_of(row))
-    return [_cdr_of(row, tuple(legs[row["call_id"]])) for row in rows]
+    messages: defaultdict[uuid.UUID, list[CdrMessage]] = defaultdict(list)
+    for row in message_rows:
+        message = CdrMessage(
+            RecordingId(row["recording"]), BoxName(row["box"]), row["left_at"], float(row["duration_s"])
+        )
+        messages[row["call_id"]].append(message)
+    return [_cdr_of(row, tuple(legs[row["call_id"]]), tuple(messages[row["call_id"]])) for row in rows]
 
 
 def _leg_of(row: asyncpg.Record) -> CdrLeg:
@@ -264,7 +295,7 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
     )
 
 
-def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...]) -> Cdr:
+def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...], messages: tuple[CdrMessage, ...]) -> Cdr:
     return Cdr(
         call_id=CallId(str(row["call_id"])),
         site=SiteName(row["site"]),
@@ -294,4 +325,5 @@ def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...]) -> Cdr:
         queued_at=row["queued_at"],
         legs=legs,
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
+        messages=messages,
     )

@@ -50,3 +50,47 @@ SELECT * FROM callrouter.cdr WHERE call_id BETWEEN $1 AND $2 ORDER BY call_id LI
 
 -- name: get_legs
 SELECT * FROM callrouter.cdr_leg WHERE call_id = ANY($1::uuid[]) ORDER BY call_id, attempt
+
+-- name: insert_message
+INSERT INTO callrouter.voicemail (recording, call_id, site, box, tenant, caller, region, topic, left_at, duration_s)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (recording) DO NOTHING
+
+-- name: get_messages_of_calls
+SELECT call_id, recording, box, left_at, duration_s FROM callrouter.voicemail
+WHERE call_id = ANY($1::uuid[]) ORDER BY left_at, id
+
+-- name: find_messages
+-- Those that nobody has heard first, and of them the one that has waited longest; then the latest.
+SELECT * FROM callrouter.voicemail
+WHERE deleted_at IS NULL AND ($1::text IS NULL OR box = $1) AND (NOT $2::boolean OR heard_at IS NULL)
+ORDER BY heard_at IS NOT NULL, CASE WHEN heard_at IS NULL THEN left_at END, left_at DESC, id
+LIMIT $3
+
+-- name: get_message
+SELECT * FROM callrouter.voicemail WHERE id = $1
+
+-- name: hear_message
+UPDATE callrouter.voicemail SET heard_at = $2, heard_by = $3
+WHERE id = $1 AND heard_at IS NULL AND deleted_at IS NULL
+
+-- name: delete_message
+UPDATE callrouter.voicemail SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND deleted_at IS NULL
+
+-- name: unseen_messages
+SELECT * FROM callrouter.voicemail
+WHERE sha256 IS NULL AND deleted_at IS NULL ORDER BY fault IS NOT NULL, id LIMIT $1
+
+-- name: see_message
+UPDATE callrouter.voicemail SET duration_s = $2, size_bytes = $3, sha256 = $4, fault = NULL WHERE id = $1
+
+-- name: blame_message
+UPDATE callrouter.voicemail SET fault = $2 WHERE id = $1
+
+-- name: expired_messages
+SELECT * FROM callrouter.voicemail WHERE deleted_at IS NULL AND box = $1 AND left_at < $2 ORDER BY left_at LIMIT $3
+
+-- name: count_messages
+SELECT box, count(*) AS kept, count(*) FILTER (WHERE heard_at IS NULL) AS unheard,
+    min(left_at) FILTER (WHERE heard_at IS NULL) AS oldest
+FROM callrouter.voicemail WHERE deleted_at IS NULL GROUP BY box

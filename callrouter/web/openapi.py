@@ -8,6 +8,7 @@ import msgspec
 import callrouter
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.status import StatusDocument
+from callrouter.web.voicemail import VoicemailDocument
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -33,9 +34,9 @@ class Fault(msgspec.Struct, frozen=True):
 @cache
 def openapi() -> bytes:
     """The document, as JSON."""
-    kinds = (StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest)
+    kinds = (StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest, VoicemailDocument)
     references, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    status, readiness, liveness, fault, report, request = references
+    status, readiness, liveness, fault, report, request, voicemail = references
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -45,6 +46,7 @@ def openapi() -> bytes:
         },
         "paths": {
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", status)}),
+            "/api/v1/voicemail": _get("Messages that callers left", {"200": ("As of a few seconds ago", voicemail)}),
             "/api/v1/reload": {
                 "post": {
                     "requestBody": {"content": {"application/json": {"schema": request}}},

@@ -22,6 +22,7 @@ from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.reload import Reloader, ReloadRequest
 from callrouter.web.sources import StatusSource
 from callrouter.web.status import StatusDocument, status_document
+from callrouter.web.voicemail import voicemail_document
 
 _log = structlog.get_logger(__name__)
 
@@ -113,6 +114,7 @@ class WebServer:
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics_text)
         application.router.add_get("/api/v1/status", self._status)
+        application.router.add_get("/api/v1/voicemail", self._voicemail)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
         for name, content_type in _STATIC.items():
@@ -120,7 +122,8 @@ class WebServer:
         return application
 
     def _document(self) -> StatusDocument:
-        return status_document(self._source.now(), self._source.counters(), self._source.health())
+        source = self._source
+        return status_document(source.now(), source.counters(), source.health(), source.voicemail().boxes)
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page(self._document(), self._source.health().timezone)
@@ -128,6 +131,9 @@ class WebServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         return _json(self._document())
+
+    async def _voicemail(self, _: web.Request) -> web.Response:
+        return _json(voicemail_document(self._source.voicemail()))
 
     async def _reload(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":

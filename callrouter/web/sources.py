@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from callrouter.core.ids import CalendarName, SiteName
+from callrouter.core.ids import BoxName, CalendarName, CallId, SiteName, TenantName
 from callrouter.core.stats import Counters, ExchangeNow
 
 
@@ -104,6 +104,42 @@ class Health:
     holidays."""
 
 
+@dataclass(frozen=True, slots=True)
+class BoxNow:
+    """A box for messages: how many it holds, how many nobody has heard, and since when the first of those waits."""
+
+    box: BoxName
+    title: str
+    kept: int
+    unheard: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageNow:
+    """A message that a caller left; ``caller`` is the whole number. ``fault``: why there is nothing to be heard."""
+
+    id: int
+    call: CallId
+    box: BoxName
+    tenant: TenantName
+    caller: str
+    region: str
+    left_at: datetime
+    duration_s: float
+    heard_at: datetime | None
+    heard_by: str | None
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VoicemailNow:
+    """The boxes, those that are configured and those that hold messages still; and the messages, unheard ones first."""
+
+    boxes: tuple[BoxNow, ...] = ()
+    messages: tuple[MessageNow, ...] = ()
+
+
 class StatusSource(Protocol):
     """Asked at every request, from the event loop: answers at once, from memory, and does not wait."""
 
@@ -117,4 +153,8 @@ class StatusSource(Protocol):
 
     def health(self) -> Health:
         """How the daemon itself is."""
+        ...
+
+    def voicemail(self) -> VoicemailNow:
+        """Messages of callers, as they were a few seconds ago."""
         ...

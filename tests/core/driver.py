@@ -35,6 +35,7 @@ from callrouter.core.exchange import Exchange
 from callrouter.core.geography import Origin, Region
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     BridgeId,
     CalendarName,
     CallId,
@@ -43,6 +44,7 @@ from callrouter.core.ids import (
     PlaybackId,
     PromptName,
     QueueName,
+    RecordingId,
     RegionName,
     RuleId,
     SiteName,
@@ -67,6 +69,7 @@ from callrouter.core.plan import (
     Menu,
     Plan,
     RouteAgain,
+    Voicemail,
 )
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
@@ -76,6 +79,9 @@ HALL = SiteName("hall")
 DESK, NIGHT, BELL = QueueName("desk"), QueueName("night"), QueueName("bell")
 CITY = TrunkName("city")
 WELCOME, SORRY, ASK = PromptName("welcome"), PromptName("sorry"), PromptName("ask")
+GREETING, THANKS = PromptName("greeting"), PromptName("thanks")
+BOX = BoxName("letters")
+MESSAGE = Voicemail(BOX, GREETING, THANKS, SORRY)
 PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
 GIMHAE = Region(RegionName("gimhae"), "김해", TenantName("gyeongnam"))
@@ -113,6 +119,8 @@ PLANS: Mapping[str, Plan] = {
     ),
     "127-welfare": Plan("welfare", (EnterQueue(NIGHT),)),
     "127-passport": Plan("menu", (HangUp(),)),
+    "129": Plan("message", (MESSAGE, HangUp())),
+    "130": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
     "128": Plan(
         "question",
         (
@@ -127,9 +135,9 @@ PLANS: Mapping[str, Plan] = {
             ),
         ),
     ),
-    "129": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
-    "130": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
-    "131": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
+    "141": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
+    "142": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
+    "143": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
 }
 
 
@@ -230,6 +238,11 @@ class Asterisk:
     channels: dict[ChannelId, Channel] = field(default_factory=dict)
     bridges: dict[BridgeId, set[ChannelId]] = field(default_factory=dict)
     playing: dict[PlaybackId, ChannelId] = field(default_factory=dict)
+    recording: dict[RecordingId, ChannelId] = field(default_factory=dict)
+    """Those in progress."""
+    stored: set[RecordingId] = field(default_factory=set)
+    speech_s: float | None = 10.0
+    """How long a caller who hangs up, or is cut off, has spoken; None: nothing can be recorded here."""
     phones: dict[str, str] = field(default_factory=dict)
     """What a phone does when it is called: ``answers``, ``rings``, ``busy`` … ; nothing, unless it is said."""
     endpoints: dict[ChannelId, str] = field(default_factory=dict)
@@ -262,6 +275,8 @@ class Asterisk:
                 self.playing[playback] = channel
             case cmd.StopPlayback(playback=playback):
                 self.end_playback(playback)
+            case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
+                self._do_with_recording(command)
             case cmd.StartMusic(channel=channel) if channel in self.channels:
                 self.channels[channel].music = True
             case cmd.StopMusic(channel=channel) if channel in self.channels:
@@ -270,6 +285,36 @@ class Asterisk:
                 self.channels[channel].answered = True
             case _:
                 pass
+
+    def _do_with_recording(
+        self, command: cmd.Record | cmd.StopRecording | cmd.AskRecording | cmd.DeleteRecording
+    ) -> None:
+        name = command.recording
+        match command:
+            case cmd.Record(channel=channel):
+                if channel in self.channels and name not in self.recording:
+                    self.recording[name] = channel
+                    if self.speech_s is None:
+                        self.end_recording(name, 0.0)
+                    else:
+                        self.stored.add(name)
+            case cmd.StopRecording():
+                self.end_recording(name)
+            case cmd.AskRecording():
+                if name not in self.stored:
+                    self.tell(ev.RecordingFailed(name, "there is no file"))
+                if name not in self.recording:
+                    self.tell(ev.RecordingEnded(name))
+            case cmd.DeleteRecording():
+                self.stored.discard(name)
+
+    def end_recording(self, recording: RecordingId, length_s: float | None = None) -> None:
+        if self.recording.pop(recording, None) is not None:
+            self.tell(ev.RecordingEnded(recording, self.speech_s if length_s is None else length_s))
+
+    def _end_recordings_of(self, channel: ChannelId) -> None:
+        for recording in [name for name, where in self.recording.items() if where == channel]:
+            self.end_recording(recording)
 
     def _originate(self, command: cmd.Originate) -> None:
         channel = command.channel
@@ -325,9 +370,11 @@ class Asterisk:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:
             self.tell(ev.CallerLeft(channel, cause))
+        self._end_recordings_of(channel)
 
     def leave(self, channel: ChannelId) -> None:
         if channel in self.channels and self.channels[channel].in_app:
+            self._end_recordings_of(channel)
             self.channels[channel].in_app = False
             self.tell(ev.CallerLeft(channel))
 
@@ -469,6 +516,12 @@ class Driver:
         self.asterisk.end_playback(call.playback)
         self.settle()
 
+    def recording_ends(self, call: Call, length_s: float = 10.0) -> None:
+        """So much was spoken, and silence or a key ended it."""
+        assert call.recording is not None
+        self.asterisk.end_recording(call.recording, length_s)
+        self.settle()
+
     def snapshot(self, requested_at: datetime | None = None) -> ev.SiteUp:
         seen = {
             channel.id: ev.ChannelSeen(
@@ -531,12 +584,16 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: a menu, 129: duty) in ``state``, with the counselor ``kim`` where one is needed."""
+        """A call to 121 (127: a menu, 129: a message, 141: duty) in ``state``; some need the counselor ``kim``."""
         if state is CallState.ASKING:
             return self.dial("127")
         if state is CallState.CONFIRMING:
-            call = self.dial("129")
+            call = self.dial("141")
             self.pick_up(call)
+            return call
+        if state is CallState.RECORDING:
+            call = self.dial("129")
+            self.announcement_ends(call)
             return call
         call = self.dial("121")
         if state is CallState.ANNOUNCING:

@@ -12,7 +12,7 @@ from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
 from callrouter.core.events import TimerKey, TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 from callrouter.core.output import Output
 from callrouter.core.rulebook import AgentSpec, Limits, Rulebook
 from callrouter.core.states import CallState
@@ -104,6 +104,16 @@ class ExchangeMachine(RuleBasedStateMachine):
         playing = sorted(self.driver.asterisk.playing)
         self.driver.asterisk.end_playback(playing[pick % len(playing)])
 
+    @precondition(lambda self: self.driver.asterisk.recording)
+    @rule(pick=st.integers(0, 20), length_s=st.sampled_from([0.0, 1.0, 2.0, 60.0]))
+    def a_message_ends(self, pick: int, length_s: float) -> None:
+        recording = sorted(self.driver.asterisk.recording)
+        self.driver.asterisk.end_recording(recording[pick % len(recording)], length_s)
+
+    @rule(can=st.booleans())
+    def the_disk_is_full_or_is_not(self, can: bool) -> None:
+        self.driver.asterisk.speech_s = 10.0 if can else None
+
     @rule(count=st.integers(1, 12))
     def deliver(self, count: int) -> None:
         for _ in range(min(count, len(self.driver.inbox))):
@@ -137,6 +147,9 @@ class ExchangeMachine(RuleBasedStateMachine):
             ev.PlaybackEnded(playback),
             ev.PlaybackEnded(PlaybackId("elsewhere")),
             ev.DigitPressed(ChannelId("nobody"), "1"),
+            ev.RecordingEnded(naming.recording(call, 1), 3.0),
+            ev.RecordingFailed(naming.recording(call, 1), "no"),
+            ev.RecordingEnded(RecordingId("elsewhere")),
             ev.TimerFired(timer),
             ev.TimerFired((TimerKind.AGENT, data.draw(st.sampled_from(STAFF)).id)),
             ev.TimerFired((TimerKind.TRUNK, CITY)),
