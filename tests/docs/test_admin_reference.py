@@ -33,6 +33,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`agents:`": model.Agent,
     "`trunks:`": model.Trunk,
     "`prompts:`": model.Prompt,
+    "`voicemail:`": model.Box,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,
