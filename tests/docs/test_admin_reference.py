@@ -35,6 +35,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`outbound:`": model.Outbound,
     "`destinations:`": model.Destination,
     "`prompts:`": model.Prompt,
+    "`voicemail:`": model.Box,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,
