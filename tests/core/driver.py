@@ -54,6 +54,7 @@ from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.output import Notice, Output
 from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
+from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
 
@@ -61,7 +62,7 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HALL = SiteName("hall")
 DESK, NIGHT, BELL = QueueName("desk"), QueueName("night"), QueueName("bell")
 CITY = TrunkName("city")
-WELCOME, SORRY, ASK = PromptName("welcome"), PromptName("sorry"), PromptName("ask")
+WELCOME, SORRY, ASK, MAY = PromptName("welcome"), PromptName("sorry"), PromptName("ask"), PromptName("may")
 PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
 GIMHAE = Region(RegionName("gimhae"), "김해", TenantName("gyeongnam"))
@@ -95,6 +96,14 @@ PLANS: Mapping[str, Plan] = {
     ),
     "127-welfare": Plan("welfare", (EnterQueue(NIGHT),)),
     "127-passport": Plan("menu", (HangUp(),)),
+    "129": Plan(
+        "remember",
+        (
+            Menu(ASK, (Choice("1", region=GIMHAE),), default=Choice(region=CHANGWON), tries=1),
+            Menu(MAY, (Choice("1", remember_s=180 * 86_400.0), Choice("9", forget=True)), default=Choice(), tries=1),
+            EnterQueue(DESK),
+        ),
+    ),
     "128": Plan(
         "question",
         (
@@ -329,6 +338,7 @@ class Driver:
         self.asterisk = Asterisk(HALL, self.inbox)
         self.timers: dict[TimerKey, datetime] = {}
         self.journal: dict[CallId, list[facts.Fact]] = {}
+        self.memory: dict[str, tuple[RegionName, datetime]] = {}
         self.log: list[tuple[CallId, facts.Fact | Cdr]] = []
         self.commands: list[cmd.Command] = []
         self.cdrs: list[Cdr] = []
@@ -360,6 +370,10 @@ class Driver:
                     self.timers[key] = self.now + timedelta(seconds=after_s)
                 case cmd.CancelTimer(key=key):
                     self.timers.pop(key, None)
+                case cmd.Remember(number=number, region=region, until=until):
+                    self.memory[number] = (region, until)
+                case cmd.Forget(number=number):
+                    self.memory.pop(number, None)
                 case _:
                     self.asterisk.do(command)
 
@@ -412,10 +426,14 @@ class Driver:
         """A resident dials; what comes of it waits in the inbox."""
         call = self.new_call_id()
         channel = ChannelId(f"resident-{self._calls}")
-        arrival = CallFacts(dialed, HALL, caller)
+        arrival = CallFacts(dialed, HALL, caller, remembered=self._recall(caller))
         self.asterisk.channels[channel] = Channel(channel, "Ring", arrival)
         self.asterisk.tell(ev.CallArrived(call, channel, arrival))
         return call
+
+    def _recall(self, caller: str) -> RegionName | None:
+        region, until = self.memory.get(remembered_as(caller) or "", (None, self.now))
+        return region if until > self.now else None
 
     def hang_up(self, call: Call, cause: int = Cause.NORMAL_CLEARING) -> None:
         """The caller hangs up."""
