@@ -16,8 +16,9 @@ from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
+from callrouter.store.remembered import Remembered
 from callrouter.web.readiness import hindrances
-from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
+from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, MemoryHealth, SiteHealth
 
 
 def holidays_end_days(router: Router, at: datetime) -> dict[CalendarName, int]:
@@ -43,6 +44,7 @@ class DaemonStatus:
         journal: Journal,
         writer: CdrWriter | None,
         agi: AgiServer,
+        remembered: Remembered,
     ) -> None:
         self._reloader = reloader
         self._clock = clock
@@ -51,6 +53,7 @@ class DaemonStatus:
         self._journal = journal
         self._writer = writer
         self._agi = agi
+        self._remembered = remembered
         self._started_at = clock.now()
         self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
 
@@ -88,6 +91,7 @@ class DaemonStatus:
             ari_turned_away=self._fleet.turned_away,
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,
+            memory=MemoryHealth(self._remembered.callers, self._remembered.error),
         )
 
     def line(self) -> str:

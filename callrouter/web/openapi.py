@@ -7,6 +7,7 @@ import msgspec
 
 import callrouter
 from callrouter.web.reload import ReloadReport, ReloadRequest
+from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
 
 
@@ -33,15 +34,18 @@ class Fault(msgspec.Struct, frozen=True):
 @cache
 def openapi() -> bytes:
     """The document, as JSON."""
-    kinds = (StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest)
+    kinds = (
+        *(StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest),
+        *(RememberedReport, ForgetReport, ForgetRequest),
+    )
     references, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    status, readiness, liveness, fault, report, request = references
+    status, readiness, liveness, fault, report, request, remembered, forgotten, forget = references
     document = {
         "openapi": "3.1.0",
         "info": {
             "title": "callrouter",
             "version": callrouter.__version__,
-            "description": "State of the call centre, and the order to take new rules. Callers' numbers are masked.",
+            "description": "State of the call centre, and orders to it. Callers' numbers are masked.",
         },
         "paths": {
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", status)}),
@@ -53,6 +57,23 @@ def openapi() -> bytes:
                         {
                             "200": ("Taken, or as it was", report),
                             "409": ("Refused, and why: nothing has changed", report),
+                            "415": ("Not sent as JSON", fault),
+                        },
+                    ),
+                }
+            },
+            "/api/v1/remembered": _get(
+                "How many callers' choices are remembered",
+                {"200": ("So many", remembered), "503": ("None ever are, here", fault)},
+            ),
+            "/api/v1/remembered/forget": {
+                "post": {
+                    "requestBody": {"content": {"application/json": {"schema": forget}}},
+                    **_answers(
+                        "Forget what is remembered of one caller, or of all",
+                        {
+                            "200": ("How many were forgotten", forgotten),
+                            "400": ("Neither or both were named, or it is a number that is never remembered", fault),
                             "415": ("Not sent as JSON", fault),
                         },
                     ),

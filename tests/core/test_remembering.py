@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from callrouter.core import commands as cmd
 from callrouter.core import facts
-from callrouter.core.conditions import Case, Finding, RegionFrom
+from callrouter.core.conditions import CalendarState, Case, Finding, RegionFrom
 from callrouter.core.geography import Geography, Origin
 from callrouter.core.ids import CallId, ChannelId, RegionName
 from callrouter.core.inbound import CallFacts, RegionSource
@@ -161,9 +161,8 @@ def test_a_remembered_region_is_trusted_less_than_what_is_written_and_more_than_
 
 def test_a_route_can_ask_what_the_region_was_taken_from() -> None:
     def asked(call: CallFacts) -> Finding:
-        case = Case(
-            call, parse(call.caller), parse(call.dialed), origin(call), lambda _: pytest.fail("no calendar"), no_queues
-        )
+        closed = CalendarState(False, "never open")
+        case = Case(call, parse(call.caller), parse(call.dialed), origin(call), lambda _: closed)
         return RegionFrom(frozenset({RegionSource.DEFAULT})).check(case)
 
     assert asked(CallFacts("120", HALL, MOBILE)) == Finding(True, "region from default")
