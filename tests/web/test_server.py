@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from callrouter.core.ids import SiteName
 from callrouter.errors import UnreachableError
 from callrouter.web.server import HEADERS, WebServer
-from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, SiteHealth
+from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, MemoryHealth, SiteHealth
 from callrouter.web.status import StatusDocument
 from tests.fakes.status import AT, FakeStatus
 
@@ -72,6 +72,10 @@ async def test_an_absent_database_is_told_but_calls_are_taken(
         (
             {"database": DatabaseHealth(True, 0, None, AT, set_aside=2)},
             "PostgreSQL would not take 2 CDRs: callrouter cdr --set-aside says why",
+        ),
+        (
+            {"memory": MemoryHealth(3, "disk full")},
+            "what callers let us remember cannot be written: disk full; it is tried again",
         ),
         ({"clock_drift_s": 12.34}, "this machine's clock is 12.3 s ahead of the daemon's; it is coming round"),
         ({"clock_drift_s": -12.34}, "this machine's clock is 12.3 s behind the daemon's; it is coming round"),
