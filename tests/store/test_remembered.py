@@ -117,8 +117,9 @@ async def test_no_number_and_nothing_that_was_forgotten_is_in_the_files(tmp_path
         found.remember(KIM, RegionName("a-place-that-stands-out"), LATER)
         assert await found.save()
         assert b"a-place-that-stands-out" in (tmp_path / FILE_NAME).read_bytes()
-        found.forget(KIM)
         found.remember(LEE, GIMHAE, LATER)
+        assert await found.save()
+        found.forget(KIM)
         assert await found.save()
         files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"a-place-that-stands-out" not in files
