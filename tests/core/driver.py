@@ -39,6 +39,7 @@ from callrouter.core.ids import (
     CalendarName,
     CallId,
     ChannelId,
+    DestinationName,
     PlaybackId,
     PromptName,
     QueueName,
@@ -53,7 +54,20 @@ from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.output import Notice, Output
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
+from callrouter.core.plan import (
+    Announce,
+    Choice,
+    Confirm,
+    Destination,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+)
 from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
@@ -67,6 +81,10 @@ PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
 GIMHAE = Region(RegionName("gimhae"), "김해", TenantName("gyeongnam"))
 CHANGWON = Region(RegionName("changwon"), "창원", TenantName("changwon"))
+
+DUTY_DESK = Destination(DestinationName("duty-desk"), "당직실", "PJSIP/duty", ring_timeout_s=15.0)
+DUTY_MOBILE = Destination(DestinationName("duty-mobile"), "당직 휴대전화", "PJSIP/010@city", CITY, "0552110000")
+TAKE_IT = Confirm(PromptName("take-it"), "1", 12.0)
 
 PLANS: Mapping[str, Plan] = {
     "120": Plan("queue", (EnterQueue(DESK),)),
@@ -96,7 +114,7 @@ PLANS: Mapping[str, Plan] = {
     ),
     "127-welfare": Plan("welfare", (EnterQueue(NIGHT),)),
     "127-passport": Plan("menu", (HangUp(),)),
-    "129": Plan(
+    "132": Plan(
         "remember",
         (
             Menu(ASK, (Choice("1", region=GIMHAE),), default=Choice(region=CHANGWON), tries=1),
@@ -118,6 +136,9 @@ PLANS: Mapping[str, Plan] = {
             ),
         ),
     ),
+    "129": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
+    "130": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
+    "131": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
 }
 
 
@@ -528,9 +549,13 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: a menu) in ``state``, with the counselor ``kim`` for those states that need one."""
+        """A call to 121 (127: a menu, 129: duty) in ``state``, with the counselor ``kim`` where one is needed."""
         if state is CallState.ASKING:
             return self.dial("127")
+        if state is CallState.CONFIRMING:
+            call = self.dial("129")
+            self.pick_up(call)
+            return call
         call = self.dial("121")
         if state is CallState.ANNOUNCING:
             return call

@@ -46,7 +46,7 @@ def origin(facts: CallFacts) -> Origin:
 
 
 def test_a_region_is_remembered_with_a_key_for_as_long_as_was_agreed(hall: Driver) -> None:
-    call = hall.dial("129", MOBILE)
+    call = hall.dial("132", MOBILE)
     hall.press(call, "1")
     hall.press(call, "1")
     assert hall.given(cmd.Remember) == [cmd.Remember("+821012345678", GIMHAE.name, START + HALF_A_YEAR)]
@@ -57,7 +57,7 @@ def test_a_region_is_remembered_with_a_key_for_as_long_as_was_agreed(hall: Drive
 
 @pytest.mark.parametrize("answer", ["", "2", "9", "#"])
 def test_whoever_does_not_press_the_key_of_consent_is_not_remembered(hall: Driver, answer: str) -> None:
-    call = hall.dial("129", MOBILE)
+    call = hall.dial("132", MOBILE)
     hall.press(call, "1")
     if answer:
         hall.press(call, answer)
@@ -70,7 +70,7 @@ def test_whoever_does_not_press_the_key_of_consent_is_not_remembered(hall: Drive
 
 @pytest.mark.parametrize("caller", ["", "anonymous", "not a number", "0505-123-4567", "1588-1234", "120"])
 def test_who_could_not_be_known_again_is_not_asked_whether_he_may_be(hall: Driver, caller: str) -> None:
-    call = hall.dial("129", caller)
+    call = hall.dial("132", caller)
     hall.press(call, "1")
     assert prompts(hall) == ["ask"]
     assert call.queue == DESK
@@ -79,7 +79,7 @@ def test_who_could_not_be_known_again_is_not_asked_whether_he_may_be(hall: Drive
 
 
 def test_a_region_that_the_caller_did_not_choose_himself_is_not_his_to_be_remembered(hall: Driver) -> None:
-    call = hall.dial("129", MOBILE)
+    call = hall.dial("132", MOBILE)
     hall.announcement_ends(call)
     hall.advance(5.0)
     assert (call.known.region, call.said) == (CHANGWON.name, None)
@@ -88,7 +88,7 @@ def test_a_region_that_the_caller_did_not_choose_himself_is_not_his_to_be_rememb
 
 
 def test_a_question_of_consent_that_a_dead_daemon_asked_is_asked_again_by_the_next(hall: Driver) -> None:
-    call = hall.dial("129", MOBILE)
+    call = hall.dial("132", MOBILE)
     hall.press(call, "1")
     hall.restart()
     hall.sync()
@@ -100,7 +100,7 @@ def test_a_question_of_consent_that_a_dead_daemon_asked_is_asked_again_by_the_ne
 
 def test_what_is_taken_back_is_forgotten_at_once_and_in_this_call_too(hall: Driver) -> None:
     hall.memory["+821012345678"] = (CHANGWON.name, START + HALF_A_YEAR)
-    call = hall.dial("129", MOBILE)
+    call = hall.dial("132", MOBILE)
     before = call.known
     assert before.remembered == CHANGWON.name
     hall.press(call, "1")
@@ -203,7 +203,7 @@ def test_the_next_call_knows_the_region_exactly_if_there_was_consent_and_its_tim
     keys: list[str], caller: str, later: float
 ) -> None:
     hall = Driver(rulebook())
-    call = hall.dial("129", caller)
+    call = hall.dial("132", caller)
     for key in keys:
         if key:
             hall.press(call, key)
@@ -215,5 +215,5 @@ def test_the_next_call_knows_the_region_exactly_if_there_was_consent_and_its_tim
     hall.hang_up(call)
     hall.advance(later)
 
-    is_known = hall.dial("129", caller).known.remembered == GIMHAE.name
+    is_known = hall.dial("132", caller).known.remembered == GIMHAE.name
     assert is_known is (consents and later < HALF_A_YEAR.total_seconds())
