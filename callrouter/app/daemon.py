@@ -20,6 +20,7 @@ from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
+from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.ari.fleet import Fleet
@@ -37,6 +38,7 @@ from callrouter.runtime.systemd import ServiceManager
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.store.journal_file import FILE_NAME
+from callrouter.store.remembered import Remembered
 from callrouter.web.server import WebServer
 
 log = structlog.get_logger(__name__)
@@ -102,8 +104,12 @@ async def _daemon(
     fleet = Fleet(
         [_peer(site) for site in settings.sites.values()], partial(new_call_id, clock.now), clock.now, time.monotonic
     )
-    async with Journal(settings.state_dir / FILE_NAME) as journal:
-        dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
+    async with (
+        Journal(settings.state_dir / FILE_NAME) as journal,
+        Remembered(settings.state_dir, clock.now) as remembered,
+    ):
+        exchange = Exchange(loaded.rulebook, clock.now())
+        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
         writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
@@ -112,18 +118,19 @@ async def _daemon(
         agi = AgiServer(
             settings.agi.host,
             settings.agi.port,
-            {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)))},
+            {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
         reloader = ConfigReloader(directory, os.environ, loaded, dispatcher)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
-        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, keeper)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader)
+        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, RememberedCallers(remembered))
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
+            start(remembered.run())
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload("SIGHUP")))
             if writer is not None:
@@ -178,10 +185,12 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
-def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
+def _route(
+    dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, remembered: Remembered, request: AgiRequest
+) -> dict[str, str]:
     exchange = dispatcher.exchange
     queues = exchange.conduct.waiting.queue_states(clock.now())
-    return dict(route(request, exchange.rulebook, clock.now, site, queues))
+    return dict(route(request, exchange.rulebook, clock.now, site, queues, remembered.recall))
 
 
 def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: SteadyClock) -> MessageKeeper | None:

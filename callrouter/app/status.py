@@ -18,6 +18,7 @@ from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
+from callrouter.store.remembered import Remembered
 from callrouter.store.voicemail import BoxCount, Message
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import (
@@ -26,6 +27,7 @@ from callrouter.web.sources import (
     Health,
     InboxHealth,
     JournalHealth,
+    MemoryHealth,
     MessageNow,
     SiteHealth,
     VoicemailNow,
@@ -70,6 +72,7 @@ class DaemonStatus:
         journal: Journal,
         writer: CdrWriter | None,
         agi: AgiServer,
+        remembered: Remembered,
         keeper: MessageKeeper | None = None,
     ) -> None:
         self._reloader = reloader
@@ -80,6 +83,7 @@ class DaemonStatus:
         self._writer = writer
         self._agi = agi
         self._keeper = keeper
+        self._remembered = remembered
         self._started_at = clock.now()
         self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
 
@@ -117,6 +121,7 @@ class DaemonStatus:
             ari_turned_away=self._fleet.turned_away,
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,
+            memory=MemoryHealth(self._remembered.callers, self._remembered.error),
         )
 
     def voicemail(self) -> VoicemailNow:

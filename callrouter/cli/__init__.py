@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": "callrouter.cli.explain:explain",
     "prompts": "callrouter.cli.prompts:prompts",
     "reload": "callrouter.cli.reload:reload",
+    "remembered": "callrouter.cli.remembered:remembered",
     "replay": "callrouter.cli.replay:replay",
     "report": "callrouter.cli.report:report",
     "run": "callrouter.cli.run:run",

@@ -16,7 +16,7 @@ from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
 from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, QueueStates
 from callrouter.core.decision import Decision
-from callrouter.core.ids import QueueName, SiteName, TopicName
+from callrouter.core.ids import QueueName, RegionName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import (
     Announce,
@@ -32,6 +32,7 @@ from callrouter.core.plan import (
     Step,
     Voicemail,
 )
+from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import Rulebook
 
 
@@ -52,6 +53,7 @@ from callrouter.core.rulebook import Rulebook
     " given: nobody waits, and every counselor of the queue is free.",
 )
 @click.option("--trunk", default="", help="The PJSIP endpoint that the call comes in by.")
+@click.option("--remembered", default=None, help="The region that is remembered of the caller, a name of regions:.")
 def explain(
     config: Path,
     as_json: bool,
@@ -62,6 +64,7 @@ def explain(
     language: str,
     queues: tuple[str, ...],
     trunk: str,
+    remembered: str | None,
 ) -> None:
     """Say where a call would go: every rule that is looked at, matched or not, and why.
 
@@ -70,8 +73,18 @@ def explain(
     loaded = load(config, os.environ)
     at = instant(at_text, loaded.timezone, "--at") if at_text else datetime.now(loaded.timezone)
     _check_names(topic, trunk, loaded)
+    if remembered is not None:
+        _check_remembered(remembered, caller, loaded)
     site = next(iter(loaded.settings.sites), SiteName(""))
-    facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None, language=language)
+    facts = CallFacts(
+        dialed,
+        site,
+        caller,
+        trunk=trunk,
+        topic=TopicName(topic) if topic else None,
+        language=language,
+        remembered=RegionName(remembered) if remembered is not None else None,
+    )
     decision = loaded.rulebook.router.decide(facts, at, _queue_states(queues, loaded.rulebook))
     if as_json:
         click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
@@ -90,6 +103,15 @@ def _check_names(topic: str | None, trunk: str, loaded: Loaded) -> None:
     if trunk in groups and trunk not in (endpoints := groups[trunk].endpoints or [trunk]):
         message = f"{trunk!r} is a trunk group, not an endpoint; write one of: {', '.join(endpoints)}"
         raise click.BadParameter(message, param_hint="--trunk")
+
+
+def _check_remembered(region: str, caller: str, loaded: Loaded) -> None:
+    regions = loaded.model.regions
+    if region not in regions:
+        raise click.BadParameter(f"unknown region {region!r}; {nearest(region, regions)}", param_hint="--remembered")
+    if remembered_as(caller) is None:
+        message = "nothing is ever remembered of a caller without a number of his own; write --from with one"
+        raise click.BadParameter(message, param_hint="--remembered")
 
 
 _WORDS = {"agents": "agents", "available": "available", "waiting": "waiting", "longest_wait": "longest_wait_s"}
@@ -145,7 +167,14 @@ def _plan_data(plan: Plan | None) -> object:
 
 def _choice_data(choice: Choice) -> Mapping[str, object]:
     region = choice.region.name if choice.region is not None else None
-    found = {"topic": choice.topic, "language": choice.language, "region": region, "do": _plan_data(choice.plan)}
+    found = {
+        "topic": choice.topic,
+        "language": choice.language,
+        "region": region,
+        "remember_s": choice.remember_s,
+        "forget": choice.forget or None,
+        "do": _plan_data(choice.plan),
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -257,6 +286,10 @@ def _plan_lines(plan: Plan, indent: str) -> Iterator[str]:
 def _choice_text(choice: Choice) -> str:
     found = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
     words = [f"{what} {value}" for what, value in found.items() if value]
+    if choice.remember_s is not None:
+        words.append(f"remember the region for {choice.remember_s / 86_400:g} d")
+    if choice.forget:
+        words.append("forget what is remembered")
     return ", ".join([choice.key or "default", *words])
 
 

@@ -1,13 +1,12 @@
 """``callrouter reload``: have the daemon take its configuration anew."""
 
 import asyncio
-import getpass
 from pathlib import Path
 
 import click
 import msgspec
 
-from callrouter.cli.options import daemon_options, json_option
+from callrouter.cli.options import daemon_options, json_option, user_name
 from callrouter.cli.status import url_of
 from callrouter.web.client import ask_reload
 from callrouter.web.reload import ReloadReport
@@ -31,19 +30,12 @@ def reload(context: click.Context, /, config: Path, url: str | None, as_json: bo
 
     Exit status: 0 taken, or as it was; 1 refused, with every fault; 3 no daemon can be reached.
     """
-    report = asyncio.run(ask_reload(url or url_of(config), _who()))
+    report = asyncio.run(ask_reload(url or url_of(config), user_name()))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
         _tell(report)
     context.exit(0 if report.ok else 1)
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        return "unknown"
 
 
 def _tell(report: ReloadReport) -> None:

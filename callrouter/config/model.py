@@ -13,7 +13,9 @@ from pydantic_core import CoreSchema
 from callrouter.config.scalars import (
     Compared,
     Day,
+    Flag,
     Names,
+    Retention,
     Seconds,
     Text,
     Whole,
@@ -25,7 +27,7 @@ from callrouter.config.scalars import (
     parse_window,
 )
 from callrouter.core.calendars import Days, Hours, Window
-from callrouter.core.inbound import CallerKind
+from callrouter.core.inbound import CallerKind, RegionSource
 from callrouter.core.outbound import USUAL, NumberClass
 from callrouter.core.rulebook import WaitingSound
 
@@ -389,7 +391,9 @@ class Trunk(Section):
     """How it wants numbers: ``national`` (0552110000) or ``e164`` (+82552110000)."""
 
 
-def _member(value: object, kinds: type[WaitingSound] | type[CallerKind] | type[NumberClass]) -> object:
+def _member(
+    value: object, kinds: type[WaitingSound] | type[CallerKind] | type[NumberClass] | type[RegionSource]
+) -> object:
     if value in {kind.value for kind in kinds}:
         return kinds(value)
     names = ", ".join(kind.value for kind in kinds)
@@ -452,6 +456,7 @@ class Prompt(Section):
 
 
 Kind = Annotated[CallerKind, BeforeValidator(lambda value: _member(value, CallerKind))]
+Source = Annotated[RegionSource, BeforeValidator(lambda value: _member(value, RegionSource))]
 
 
 class QueueWhen(Section):
@@ -480,6 +485,8 @@ class When(Section):
     dialed: Names | None = None
     """Dialled numbers; with a * at the end, what they begin with."""
     region: Names | None = None
+    region_source: Annotated[list[Source], BeforeValidator(one_or_many)] | None = None
+    """What the region was taken from; ``default``: nothing is known of the place."""
     tenant: Names | None = None
     calendar: Names | None = None
     caller: Annotated[list[Kind], BeforeValidator(one_or_many)] | None = None
@@ -535,6 +542,21 @@ class Choice(Use):
     topic: Name | None = None
     region: Name | None = None
     language: Text | None = None
+    remember: Retention | None = None
+    """The caller agrees that the region he has chosen be remembered for so long. A menu of its own asks for that."""
+    forget: Flag = False
+    """Forget what is remembered of the caller."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it says anything of the call."""
+        return self.topic is not None or self.region is not None or self.language is not None
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> "Choice":
+        if self.remember is not None and self.forget:
+            raise ValueError("one key cannot both remember and forget; take one of them out")
+        return self
 
 
 def _use(value: object) -> object:
@@ -701,6 +723,14 @@ class Step(Section):
             raise ValueError("the menu has no keys; write keys: with what each of them means")
         if self.default is None:
             raise ValueError("the menu has no default; say with default: what becomes of who presses no key")
+        if self.default.remember is not None or self.default.forget:
+            raise ValueError("who presses nothing agrees to nothing; write remember: and forget: with a key")
+        consents = [key for key, answer in self.keys.items() if answer.remember is not None]
+        if consents and any(answer.learns for answer in (*self.keys.values(), self.default)):
+            raise ValueError(
+                f"key {consents[0]} agrees to be remembered in a menu that asks for something else, too;"
+                " ask for it in a menu of its own"
+            )
         if self.tries == 0:
             raise ValueError("a menu that is never played asks nothing; write tries: 1 or more")
 

@@ -193,7 +193,8 @@ class PlanCompiler:
             known = self.context.model.regions[spec.region]
             region = Region(RegionName(spec.region), known.title, TenantName(known.tenant))
         topic = TopicName(spec.topic) if spec.topic is not None else None
-        return Choice(key, topic, spec.language, region, self._use(spec, path, scope))
+        plan = self._use(spec, path, scope)
+        return Choice(key, topic, spec.language, region, plan, spec.remember, spec.forget)
 
     def _use(self, use: model.Use | None, path: Path, scope: Scope) -> Plan | None:
         """The plan that a choice leads to; None for the next step, and for a faulty one."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from callrouter.config import case_model, model, scalars
+from callrouter.core import remembering
 
 Schema = dict[str, Any]
 
@@ -47,6 +48,18 @@ KINDS: Mapping[str, Schema] = {
         "minimum": 0,
         "maximum": int(scalars.MAX_DURATION_S),
         "pattern": rf"^\s*([0-9]+(\.[0-9]+)?|{_PART}(\s*{_PART})*)\s*$",
+    },
+    "retention": {
+        "description": "How long: from 1h to 365d.",
+        "type": ["number", "string"],
+        "minimum": remembering.LEAST_S,
+        "maximum": remembering.MOST_S,
+        "pattern": rf"^\s*([0-9]+(\.[0-9]+)?|{_PART}(\s*{_PART})*)\s*$",
+    },
+    "flag": {
+        "description": "true or false.",
+        "type": ["boolean", "string"],
+        "pattern": _pattern(r"^\s*(<true>|<yes>|<false>|<no>)\s*$"),
     },
     "whole-number": {
         "description": "A whole number.",
@@ -114,6 +127,8 @@ def _kind(name: str) -> Schema:
 PARSERS: Mapping[Callable[..., Any], Schema] = {
     scalars._written: _kind("text"),
     scalars.parse_duration: _kind("duration"),
+    scalars.parse_retention: _kind("retention"),
+    scalars.parse_flag: _kind("flag"),
     scalars.parse_whole: _kind("whole-number"),
     scalars.parse_date: _kind("date"),
     case_model.parse_moment: _kind("moment"),

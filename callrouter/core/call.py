@@ -17,6 +17,7 @@ from callrouter.core.ids import (
     PlaybackId,
     QueueName,
     RecordingId,
+    RegionName,
     RuleId,
     SiteName,
     TenantName,
@@ -84,6 +85,8 @@ class Call:
     step: int = -1
     region: Region | None = None
     """Where the call is from: as the rule found it, or as the caller said since."""
+    said: RegionName | None = None
+    """The region that the caller chose with a key, while nothing else is known since."""
     tries: int = 0
     """How often the menu has asked, or who answered was asked for a key."""
     tried: int = 0
@@ -208,7 +211,10 @@ class Call:
             topic=choice.topic or self.known.topic,
             language=choice.language or self.known.language,
             region=choice.region.name if choice.region is not None else self.known.region,
+            remembered=None if choice.forget else self.known.remembered,
         )
+        if choice.region is not None:
+            self.said = choice.region.name if choice.key else None
 
     def _next_playback(self) -> None:
         self.playbacks += 1

@@ -1,10 +1,12 @@
 """What the exchange wants done. Commands of one call are carried out in the order in which they were given."""
 
+from datetime import datetime
+
 import msgspec
 
 from callrouter.core.causes import Cause
 from callrouter.core.events import TimerKey
-from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, RegionName, SiteName
 
 
 class SiteCommand(msgspec.Struct, frozen=True, gc=False):
@@ -157,6 +159,20 @@ class CancelTimer(msgspec.Struct, frozen=True, gc=False):
     key: TimerKey
 
 
+class Remember(msgspec.Struct, frozen=True, gc=False):
+    """Know next time that who calls from ``number`` (E.164) chose ``region``; until then (aware), by consent."""
+
+    number: str
+    region: RegionName
+    until: datetime
+
+
+class Forget(msgspec.Struct, frozen=True, gc=False):
+    """Keep nothing that was remembered of who calls from ``number`` (E.164)."""
+
+    number: str
+
+
 AriCommand = (
     Answer
     | Ring
@@ -178,4 +194,4 @@ AriCommand = (
     | ContinueInDialplan
 )
 
-Command = AriCommand | SetTimer | CancelTimer
+Command = AriCommand | SetTimer | CancelTimer | Remember | Forget

@@ -99,11 +99,15 @@ class AskedAgain(msgspec.Struct, frozen=True, tag="asked-again", gc=False):
 
 
 class Chosen(msgspec.Struct, frozen=True, tag="chosen", gc=False):
-    """The menu ended with this choice; ``pressed`` is the last key, empty if there was none."""
+    """The menu ended with this choice; ``pressed`` is the last key, empty if there was none.
+
+    ``unasked``: it was not played at all, because it asks for consent and nothing could be remembered.
+    """
 
     at: datetime
     choice: Choice
     pressed: str = ""
+    unasked: bool = False
 
 
 class RecordingBegun(msgspec.Struct, frozen=True, tag="recording-begun", gc=False):

@@ -289,7 +289,13 @@ def _choice(fact: facts.Chosen) -> str:
     choice = fact.choice
     learnt = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
     words = [f"{what} {value}" for what, value in learnt.items() if value]
+    if choice.remember_s is not None:
+        words.append(f"agreed to be remembered for {choice.remember_s / 86_400:g} d")
+    if choice.forget:
+        words.append("what was remembered is forgotten")
     words.append(f"→ {choice.plan.name}" if choice.plan else "→ next step")
+    if fact.unasked:
+        return f"menu: not asked, for nothing could be remembered: {' '.join(words)}"
     pressed = f"pressed {fact.pressed}" if fact.pressed else "no key pressed"
     return f"menu: {pressed}{'' if choice.key else ', so the default'}: {' '.join(words)}"
 

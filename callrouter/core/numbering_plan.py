@@ -13,7 +13,7 @@ class Confidence(StrEnum):
     CERTAIN = "certain"
     """Said by the configuration: this dialled number, this trunk, this prefix."""
     STRONG = "strong"
-    """Many samples of this exchange, none against."""
+    """Many samples of this exchange, none against; or the caller's own word in an earlier call."""
     FAIR = "fair"
     """Few samples of this exchange, or only of its block."""
     WEAK = "weak"

@@ -92,6 +92,10 @@ class Choice(msgspec.Struct, frozen=True):
     region: Region | None = None
     plan: "Plan | None" = None
     """None: go on with the step that follows the menu."""
+    remember_s: float | None = None
+    """The caller agrees that the region he has chosen be remembered for so long."""
+    forget: bool = False
+    """The caller takes that back: nothing is remembered of him any more."""
 
 
 class Menu(msgspec.Struct, frozen=True, tag="menu"):
@@ -107,6 +111,11 @@ class Menu(msgspec.Struct, frozen=True, tag="menu"):
     """How often the prompt is played in all."""
     invalid: PromptName | None = None
     """Played before the prompt after a key that means nothing."""
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether it asks if the region that the caller chose may be remembered."""
+        return any(choice.remember_s is not None for choice in self.choices)
 
 
 class If(msgspec.Struct, frozen=True, tag="if"):

@@ -193,6 +193,7 @@ def _of_records(health: Health) -> Iterator[Metric]:
     )
     yield _gauge("journal_waiting", "Records in memory that are not on disk yet.", (), _one(journal.waiting))
     yield _count("journal_dropped", "Records that found no room.", (), _one(journal.dropped))
+    yield _gauge("remembered_callers", "Callers whose choice is remembered.", (), _one(health.memory.callers))
     database = health.database
     if database is None:
         return

@@ -1,14 +1,15 @@
-"""The web server: page, API, health and metrics, without a resident's whole number; and one order, to take new rules.
+"""The web server: page, API, health and metrics, without a resident's whole number; and two orders.
 
-There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The order changes nothing that is not
-written in the daemon's own files; it is taken as JSON alone, which no page of another origin can send here.
+There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The orders are to take new rules,
+which changes nothing that is not written in the daemon's own files, and to forget what callers let us remember. Both
+are taken as JSON alone, which no page of another origin can send here.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import msgspec
 import structlog
@@ -20,6 +21,7 @@ from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.page import page
 from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.reload import Reloader, ReloadRequest
+from callrouter.web.remembered import ForgetRequest, Remembering
 from callrouter.web.sources import StatusSource
 from callrouter.web.status import StatusDocument, status_document
 from callrouter.web.voicemail import voicemail_document
@@ -50,16 +52,25 @@ HEADERS: Final = {
 _STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Order = TypeVar("_Order", bound=msgspec.Struct)
 
 
 class WebServer:
     """Serves while it is entered: ``async with WebServer("127.0.0.1", 8080, source) as server: …``."""
 
-    def __init__(self, host: str, port: int, source: StatusSource, reloader: Reloader | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        source: StatusSource,
+        reloader: Reloader | None = None,
+        remembering: Remembering | None = None,
+    ) -> None:
         self._host = host
         self._port = port
         self._source = source
         self._reloader = reloader
+        self._remembering = remembering
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -108,7 +119,7 @@ class WebServer:
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[_faults_as_json], client_max_size=MAX_BODY_BYTES)
         application.on_response_prepare.append(_add_headers)
-        # GET, and HEAD with it (RFC 9110, 9.1), but for the one order; everything else is answered 405.
+        # GET, and HEAD with it (RFC 9110, 9.1), but for the orders; everything else is answered 405.
         application.router.add_get("/", self._page)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
@@ -117,6 +128,8 @@ class WebServer:
         application.router.add_get("/api/v1/voicemail", self._voicemail)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
+        application.router.add_get("/api/v1/remembered", self._remembered)
+        application.router.add_post("/api/v1/remembered/forget", self._forget)
         for name, content_type in _STATIC.items():
             application.router.add_get(f"/static/{name}", _static(name, content_type))
         return application
@@ -136,16 +149,31 @@ class WebServer:
         return _json(voicemail_document(self._source.voicemail()))
 
     async def _reload(self, request: web.Request) -> web.Response:
-        if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
-        try:
-            asked = msgspec.json.decode(await request.read() or b"{}", type=ReloadRequest)
-        except msgspec.MsgspecError as exc:
-            raise web.HTTPBadRequest(reason='send {"who": "your name"}') from exc
+        asked = await _asked(request, ReloadRequest, '{"who": "your name"}')
         if self._reloader is None:
             raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
         report = await self._reloader.reload(asked.who)
         return _json(report, status=200 if report.ok else 409)
+
+    async def _remembered(self, _: web.Request) -> web.Response:
+        return _json(self._memory().report())
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        example = '{"number": "010-1234-5678"} or {"all": true}'
+        asked = await _asked(request, ForgetRequest, example)
+        if asked.all is (asked.number is not None):
+            raise web.HTTPBadRequest(reason=f"send {example}")
+        if asked.number is None:
+            return _json(await self._memory().forget_all(asked.who))
+        report = await self._memory().forget(asked.number, asked.who)
+        if report is None:
+            raise web.HTTPBadRequest(reason="nothing is ever remembered of such a number; write it as 010-1234-5678")
+        return _json(report)
+
+    def _memory(self) -> Remembering:
+        if self._remembering is None:
+            raise web.HTTPServiceUnavailable(reason="nothing is remembered here")
+        return self._remembering
 
     async def _healthz(self, _: web.Request) -> web.Response:
         alive = self._source.health().dispatcher_alive
@@ -159,6 +187,15 @@ class WebServer:
     async def _metrics_text(self, request: web.Request) -> web.Response:
         body, content_type = self._metrics.exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+async def _asked(request: web.Request, kind: type[_Order], example: str) -> _Order:
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
+    try:
+        return msgspec.json.decode(await request.read() or b"{}", type=kind)
+    except msgspec.MsgspecError as exc:
+        raise web.HTTPBadRequest(reason=f"send {example}") from exc
 
 
 def _json(value: msgspec.Struct, *, status: int = 200) -> web.Response:

@@ -53,6 +53,14 @@ class JournalHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryHealth:
+    """What callers let us remember; ``error`` says in words why it is not on disk, None while it is."""
+
+    callers: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InboxHealth:
     """The dispatcher's queue of events."""
 
@@ -99,6 +107,7 @@ class Health:
     ari_turned_away: Mapping[SiteName, int] = field(default_factory=dict)
     ari_late: Mapping[SiteName, int] = field(default_factory=dict)
     clock_drift_s: float = 0.0
+    memory: MemoryHealth = field(default_factory=MemoryHealth)
     holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
     """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
     holidays."""

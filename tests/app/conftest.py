@@ -17,6 +17,7 @@ from callrouter.core.ids import CallId, SiteName
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
+from callrouter.store.remembered import Remembered
 
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
 HALL = SiteName("hall")
@@ -40,7 +41,10 @@ class Parts:
         )
         self.agi = AgiServer("127.0.0.1", 0, {})
         reloader = ConfigReloader(folder, {}, loaded, self.dispatcher)
-        self.status = DaemonStatus(reloader, self.clock, self.dispatcher, self.fleet, self.journal, None, self.agi)
+        self.remembered = Remembered(folder, self.clock.now)
+        self.status = DaemonStatus(
+            reloader, self.clock, self.dispatcher, self.fleet, self.journal, None, self.agi, self.remembered
+        )
 
 
 @pytest.fixture

@@ -208,8 +208,10 @@ def _mappings(value: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[
         yield from _mappings(inner, (*way, key))
 
 
-PARSED = {
+PARSED: dict[str, Callable[[str], object]] = {
     "duration": scalars.parse_duration,
+    "retention": scalars.parse_retention,
+    "flag": scalars.parse_flag,
     "whole-number": scalars.parse_whole,
     "date": scalars.parse_date,
     "moment": case_model.parse_moment,
@@ -232,6 +234,8 @@ PIECES = [
         "min",
         "h",
         "d",
+        "True",
+        "no",
         "mon",
         "Fri",
         "SUN",
@@ -264,6 +268,8 @@ def test_the_schema_is_never_stricter_than_the_parser(kind: str, text: str) -> N
             ["20", "20s", "1 Min 30 s", 0, 1.5],
             ["", "20 parsecs", "s", "1 min 30", -1, 99999999, True, None],
         ),
+        ("retention", ["180d", "1 H", 86400], ["", "half a year", 3599, 31536001, True, None]),
+        ("flag", [True, "yes", "No"], ["", "on", 1, None]),
         ("whole-number", ["30", 30], ["-1", "3.0", "ten", 3.5, -1, True]),
         ("date", ["2026-12-25"], ["2026-13-01", "25.12.2026", "12-25"]),
         ("moment", ["2026-11-24T19:30", "2026-11-24 19:30:15+09:00"], ["2026-11-24", "19:30", "noon"]),

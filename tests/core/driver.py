@@ -71,6 +71,7 @@ from callrouter.core.plan import (
     RouteAgain,
     Voicemail,
 )
+from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
 
@@ -78,7 +79,7 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HALL = SiteName("hall")
 DESK, NIGHT, BELL = QueueName("desk"), QueueName("night"), QueueName("bell")
 CITY = TrunkName("city")
-WELCOME, SORRY, ASK = PromptName("welcome"), PromptName("sorry"), PromptName("ask")
+WELCOME, SORRY, ASK, MAY = PromptName("welcome"), PromptName("sorry"), PromptName("ask"), PromptName("may")
 GREETING, THANKS = PromptName("greeting"), PromptName("thanks")
 BOX = BoxName("letters")
 MESSAGE = Voicemail(BOX, GREETING, THANKS, SORRY)
@@ -121,6 +122,14 @@ PLANS: Mapping[str, Plan] = {
     "127-passport": Plan("menu", (HangUp(),)),
     "129": Plan("message", (MESSAGE, HangUp())),
     "130": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
+    "132": Plan(
+        "remember",
+        (
+            Menu(ASK, (Choice("1", region=GIMHAE),), default=Choice(region=CHANGWON), tries=1),
+            Menu(MAY, (Choice("1", remember_s=180 * 86_400.0), Choice("9", forget=True)), default=Choice(), tries=1),
+            EnterQueue(DESK),
+        ),
+    ),
     "128": Plan(
         "question",
         (
@@ -397,6 +406,7 @@ class Driver:
         self.asterisk = Asterisk(HALL, self.inbox)
         self.timers: dict[TimerKey, datetime] = {}
         self.journal: dict[CallId, list[facts.Fact]] = {}
+        self.memory: dict[str, tuple[RegionName, datetime]] = {}
         self.log: list[tuple[CallId, facts.Fact | Cdr]] = []
         self.commands: list[cmd.Command] = []
         self.cdrs: list[Cdr] = []
@@ -428,6 +438,10 @@ class Driver:
                     self.timers[key] = self.now + timedelta(seconds=after_s)
                 case cmd.CancelTimer(key=key):
                     self.timers.pop(key, None)
+                case cmd.Remember(number=number, region=region, until=until):
+                    self.memory[number] = (region, until)
+                case cmd.Forget(number=number):
+                    self.memory.pop(number, None)
                 case _:
                     self.asterisk.do(command)
 
@@ -480,10 +494,14 @@ class Driver:
         """A resident dials; what comes of it waits in the inbox."""
         call = self.new_call_id()
         channel = ChannelId(f"resident-{self._calls}")
-        arrival = CallFacts(dialed, HALL, caller)
+        arrival = CallFacts(dialed, HALL, caller, remembered=self._recall(caller))
         self.asterisk.channels[channel] = Channel(channel, "Ring", arrival)
         self.asterisk.tell(ev.CallArrived(call, channel, arrival))
         return call
+
+    def _recall(self, caller: str) -> RegionName | None:
+        region, until = self.memory.get(remembered_as(caller) or "", (None, self.now))
+        return region if until > self.now else None
 
     def hang_up(self, call: Call, cause: int = Cause.NORMAL_CLEARING) -> None:
         """The caller hangs up."""

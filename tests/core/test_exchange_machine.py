@@ -203,6 +203,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     def hand_in(self, event: ev.Event) -> None:
         out = self.driver.handle(event)
         self.callers_are_served_in_order(out)
+        self.nobody_is_remembered_without_consent(out)
         for command in out.commands:
             if isinstance(command, cmd.AriCommand) and command.call in self.ended:
                 assert isinstance(command, CLEAN_UP), f"{command} after the call had ended"
@@ -218,6 +219,12 @@ class ExchangeMachine(RuleBasedStateMachine):
             for other in exchange.calls.values():
                 if other.state is CallState.QUEUED and not other.to_be_adopted and other.queue in served:
                     assert other.place > call.place, f"{call_id} was served before {other.id}"
+
+    def nobody_is_remembered_without_consent(self, out: Output) -> None:
+        chosen = [fact for _, fact in out.facts if isinstance(fact, facts.Chosen)]
+        agreed = [fact for fact in chosen if fact.choice.remember_s is not None]
+        assert all(fact.pressed == fact.choice.key != "" for fact in agreed)
+        assert sum(isinstance(command, cmd.Remember) for command in out.commands) == len(agreed)
 
     def callers(self) -> list[ChannelId]:
         return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is not None]
