@@ -18,9 +18,11 @@ import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.status import DaemonStatus
+from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
@@ -36,6 +38,8 @@ from callrouter.runtime.systemd import ServiceManager
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.store.journal_file import FILE_NAME
+from callrouter.store.rules_delivery import RulesErrand
+from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
 
 log = structlog.get_logger(__name__)
@@ -105,7 +109,9 @@ async def _daemon(
         dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
-        writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
+        history = RulesHistory(journal, directory, clock.now)
+        history.started_with(loaded)
+        writer = _writer(journal, settings.database_url, clock)
         if writer is None:
             log.warning("database.none", remedy=f"set {settings.database_url_env}; until then CDRs stay in the journal")
         agi = AgiServer(
@@ -114,7 +120,7 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)))},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher)
+        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
         status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi)
         web = WebServer(settings.web.host, settings.web.port, status, reloader)
         async with agi, web, _background() as start:
@@ -123,7 +129,9 @@ async def _daemon(
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload("SIGHUP")))
+            loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload(ReloadRequest("SIGHUP"))))
+            if settings.reload_on_save:
+                start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
             yield dispatcher, status, writer
@@ -172,6 +180,11 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
         else:
             log.debug("journal.pruned", calls=removed)
         await asyncio.sleep(PRUNE_EVERY_S)
+
+
+def _writer(journal: Journal, url: str | None, clock: SteadyClock) -> CdrWriter | None:
+    """What delivers CDRs and the versions of the rules; None where no database is configured."""
+    return CdrWriter(journal, url, now=clock.now, errands=(RulesErrand(journal),)) if url else None
 
 
 def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.status import url_of
 from callrouter.web.client import ask_reload
-from callrouter.web.reload import ReloadReport
+from callrouter.web.reload import ReloadReport, ReloadRequest
 
 _EPILOG = """\b
 Examples:
@@ -31,7 +31,7 @@ def reload(context: click.Context, /, config: Path, url: str | None, as_json: bo
 
     Exit status: 0 taken, or as it was; 1 refused, with every fault; 3 no daemon can be reached.
     """
-    report = asyncio.run(ask_reload(url or url_of(config), _who()))
+    report = asyncio.run(ask_reload(url or url_of(config), ReloadRequest(_who())))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:

@@ -35,6 +35,8 @@ class Loaded:
     """Of the calendars that name no other, and of times that people write."""
     model: Model = field(repr=False)
     """What is written, for those who ask for more than the rulebook keeps."""
+    files: Mapping[str, str] = field(repr=False)
+    """The text of every file that it was read from, by name: what the rulebook's hash is of."""
 
     def require_secrets(self) -> None:
         """Raise ConfigError if a password is not there: the daemon cannot run, although the configuration is right."""
@@ -69,7 +71,8 @@ def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[L
             if rulebook is not None and not problems.errors:
                 texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}
                 zone = ZoneInfo(checked.model.timezone)
-                loaded = Loaded(rulebook, settings, texts, _lines(problems.warnings), missing, zone, checked.model)
+                lines = _lines(problems.warnings)
+                loaded = Loaded(rulebook, settings, texts, lines, missing, zone, checked.model, document.texts)
     problems.errors.sort()
     problems.warnings.sort()
     return loaded, problems

@@ -138,7 +138,7 @@ class WebServer:
             raise web.HTTPBadRequest(reason='send {"who": "your name"}') from exc
         if self._reloader is None:
             raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
-        report = await self._reloader.reload(asked.who)
+        report = await self._reloader.reload(asked)
         return _json(report, status=200 if report.ok else 409)
 
     async def _healthz(self, _: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from callrouter.core.cdr import Cdr
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, QueueName, SiteName
 from callrouter.runtime.dispatcher import Dispatcher
+from callrouter.web.reload import ReloadRequest
 
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
 SECRETS = {"TEST_PASSWORD": "x"}
@@ -77,7 +78,7 @@ async def test_new_rules_are_in_force_when_the_report_comes(folder: Path, reload
     before = reloader.loaded.rulebook.hash
     edit(folder, "queues.yaml", "본청", "새 본청")
     with capture_logs() as logs:
-        report = await reloader.reload("kim")
+        report = await reloader.reload(ReloadRequest("kim"))
     assert (report.ok, report.changed, report.previous_hash, report.errors) == (True, True, before, ())
     assert report.config_hash == reloader.loaded.rulebook.hash != before
     assert in_force(reloader) == "새 본청"
@@ -86,7 +87,7 @@ async def test_new_rules_are_in_force_when_the_report_comes(folder: Path, reload
 
 
 async def test_the_same_rules_again_change_nothing(reloader: ConfigReloader) -> None:
-    report = await reloader.reload("kim")
+    report = await reloader.reload(ReloadRequest("kim"))
     assert (report.ok, report.changed) == (True, False)
     assert reloader.outcomes == {ReloadOutcome.UNCHANGED: 1}
 
@@ -95,21 +96,21 @@ async def test_one_fault_anywhere_keeps_all_of_the_old_rules(folder: Path, reloa
     before = reloader.loaded.rulebook.hash
     edit(folder, "queues.yaml", "본청", "새 본청")
     edit(folder, "routes.yaml", "queue: main", "queue: mian")
-    report = await reloader.reload("kim")
+    report = await reloader.reload(ReloadRequest("kim"))
     assert (report.ok, report.config_hash) == (False, before)
     assert report.errors == ('routes.yaml:6:16: unknown queue "mian"; did you mean "main"?',)
     assert in_force(reloader) == "본청"
     assert (reloader.outcomes, reloader.faults) == ({ReloadOutcome.REFUSED: 1}, 1)
     edit(folder, "routes.yaml", "queue: mian", "queue: main")
-    assert (await reloader.reload("kim")).ok
+    assert (await reloader.reload(ReloadRequest("kim"))).ok
     assert reloader.faults == 0
 
 
 async def test_a_golden_case_that_fails_keeps_the_old_rules(folder: Path, reloader: ConfigReloader) -> None:
     (folder / "routes-test.yaml").write_text(CASES, encoding="utf-8")
-    assert (await reloader.reload("kim")).ok
+    assert (await reloader.reload(ReloadRequest("kim"))).ok
     edit(folder, "calendars.yaml", "09:00-18:00", "11:00-18:00")
-    report = await reloader.reload("kim")
+    report = await reloader.reload(ReloadRequest("kim"))
     assert not report.ok
     assert report.errors == ('routes-test.yaml:2:11: "by day": rule: expected day, got rest',)
 
@@ -117,19 +118,19 @@ async def test_a_golden_case_that_fails_keeps_the_old_rules(folder: Path, reload
 async def test_what_needs_a_restart_is_said_and_the_rest_taken(folder: Path, reloader: ConfigReloader) -> None:
     edit(folder, "sites.yaml", "도청", "새 도청")
     (folder / "more.yaml").write_text("web: {port: 8081}\nservice: {drain: 1 min}\n", encoding="utf-8")
-    report = await reloader.reload("kim")
+    report = await reloader.reload(ReloadRequest("kim"))
     assert (report.ok, report.restart_needed) == (True, ("service", "sites", "web"))
 
 
 async def test_a_second_reload_does_not_start_beside_the_first(reloader: ConfigReloader) -> None:
-    first, second = await asyncio.gather(reloader.reload("kim"), reloader.reload("lee"))
+    first, second = await asyncio.gather(reloader.reload(ReloadRequest("kim")), reloader.reload(ReloadRequest("lee")))
     assert first.ok
     assert (second.ok, second.errors) == (False, ("another reload is under way; ask again in a moment",))
 
 
 async def test_a_daemon_that_stood_down_takes_no_rules(reloader: ConfigReloader) -> None:
     reloader._dispatcher.stand_down()
-    assert (await reloader.reload("kim")).errors == ("another daemon is in charge; ask that one",)
+    assert (await reloader.reload(ReloadRequest("kim"))).errors == ("another daemon is in charge; ask that one",)
 
 
 async def test_rules_that_the_dispatcher_does_not_come_to_are_not_said_to_be_in_force(
@@ -138,7 +139,7 @@ async def test_rules_that_the_dispatcher_does_not_come_to_are_not_said_to_be_in_
     monkeypatch.setattr(reloading, "TAKEN_WITHIN_S", 0.02)
     monkeypatch.setattr(reloader._dispatcher, "post", lambda event: None)
     edit(folder, "queues.yaml", "본청", "새 본청")
-    report = await reloader.reload("kim")
+    report = await reloader.reload(ReloadRequest("kim"))
     assert not report.ok
     assert "did not come to the new rules within 0.02 s" in report.errors[0]
     assert in_force(reloader) == "본청"
@@ -151,7 +152,7 @@ async def test_a_defect_of_ours_keeps_the_old_rules_and_is_told(
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr(reloading, "review", fail)
-    report = await reloader.reload("kim")
+    report = await reloader.reload(ReloadRequest("kim"))
     assert (report.ok, "ZeroDivisionError" in report.errors[0]) == (False, True)
-    again = await reloader.reload("kim")
+    again = await reloader.reload(ReloadRequest("kim"))
     assert "under way" not in again.errors[0]
