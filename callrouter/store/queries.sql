@@ -82,9 +82,6 @@ SELECT min(version) AS first, max(version) AS last FROM callrouter.rules
 -- name: rules_of_hash
 SELECT r.*, NULL AS earlier FROM callrouter.rules AS r WHERE config_hash = $1 ORDER BY version DESC LIMIT 1
 
--- name: rules_known
-SELECT EXISTS (SELECT 1 FROM callrouter.rules WHERE digest = $1)
-
 -- name: calls_to_replay
 -- What a decision needs of each call, oldest first.
 SELECT call_id, site, started_at, caller, dialed, region, region_source, topic, rule, config_hash

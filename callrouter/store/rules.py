@@ -124,11 +124,6 @@ class RulesArchive:
             row = await self._connection.fetchrow(query("rules_of_hash"), config_hash)
         return _version(row) if row is not None else None
 
-    async def knows(self, digest: str) -> bool:
-        """Whether exactly those files have been live."""
-        async with reading("versions of the rules"):
-            return bool(await self._connection.fetchval(query("rules_known"), digest))
-
 
 @asynccontextmanager
 async def open_rules(url: str) -> AsyncIterator[RulesArchive]:

@@ -22,5 +22,4 @@ COMMENT ON COLUMN callrouter.rules.digest IS 'SHA-256 of all files, those of gol
 COMMENT ON COLUMN callrouter.rules.files IS 'Text of every file by its name.';
 
 CREATE INDEX rules_hash ON callrouter.rules (config_hash, version);
-CREATE INDEX rules_digest ON callrouter.rules (digest);
 CREATE INDEX rules_daemon ON callrouter.rules (host, directory, version);
