@@ -99,8 +99,8 @@ def _refuse_unsaved(directory: Path, known: list[Version]) -> None:
     changed = changed_files(newest.rules.files, _present(directory, newest.rules.files))
     raise ConfigError(
         (
-            f"{directory}: {', '.join(changed)} never went live as it is now (@{newest.number} is the newest that did);"
-            " callrouter diff shows what has changed. Reload it first, or give --force: it is kept then all the same",
+            f"{directory}: changes of {', '.join(changed)} never went live (@{newest.number} is the newest that did),"
+            " and callrouter diff shows them; reload them first, or give --force: they are kept aside then",
         )
     )
 

@@ -31,18 +31,18 @@ _Found = TypeVar("_Found")
 
 
 @contextlib.contextmanager
-def locked(directory: Path, *, to_write: bool, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+def locked(directory: Path, *, to_write: bool, wait_s: float | None = None) -> Iterator[None]:
     """Hold the folder: alone, ``to_write``; else together with others who read.
 
     Raises:
-        ConfigError: there is no such folder, or someone else holds it for longer than ``wait_s``.
+        ConfigError: there is no such folder, or someone else holds it for longer than ``wait_s`` (``LOCK_WAIT_S``).
     """
     try:
         held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as exc:
         raise ConfigError((f"{directory}: cannot be opened ({exc.strerror}); name the right folder",)) from exc
     try:
-        _take(held, directory, fcntl.LOCK_EX if to_write else fcntl.LOCK_SH, wait_s)
+        _take(held, directory, fcntl.LOCK_EX if to_write else fcntl.LOCK_SH, LOCK_WAIT_S if wait_s is None else wait_s)
         yield
     finally:
         os.close(held)

@@ -1,9 +1,6 @@
 """New rules while calls go on: all of them, or nothing."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,16 +8,11 @@ from structlog.testing import capture_logs
 
 from callrouter.app import reload as reloading
 from callrouter.app.reload import ConfigReloader, ReloadOutcome
-from callrouter.config import load
-from callrouter.core import commands as cmd
-from callrouter.core.cdr import Cdr
-from callrouter.core.exchange import Exchange
-from callrouter.core.ids import CallId, QueueName, SiteName
-from callrouter.runtime.dispatcher import Dispatcher
+from callrouter.config import folder as folders
+from callrouter.config.folder import locked
+from callrouter.core.ids import QueueName
 from callrouter.web.reload import ReloadRequest
 
-BASE = Path(__file__).parents[1] / "bad_config" / "base"
-SECRETS = {"TEST_PASSWORD": "x"}
 CASES = """\
 cases:
   - name: by day
@@ -29,39 +21,6 @@ cases:
     at: 2026-11-24T10:00
     expect: {rule: day}
 """
-
-
-class Nobody:
-    """Carries nothing out and keeps nothing."""
-
-    def carry_out(self, command: cmd.AriCommand) -> None:
-        """Not at all."""
-
-    def resync(self, site: SiteName) -> None:
-        """Not at all."""
-
-    def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
-        """Not at all."""
-
-    def finish(self, cdr: Cdr) -> None:
-        """Not at all."""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(BASE, tmp_path / "config"))
-
-
-@pytest.fixture
-async def reloader(folder: Path) -> AsyncIterator[ConfigReloader]:
-    """That of a daemon which runs by the rules of ``folder``."""
-    loaded = load(folder, SECRETS)
-    nobody = Nobody()
-    dispatcher = Dispatcher(Exchange(loaded.rulebook, datetime.now(UTC)), nobody, nobody, lambda: datetime.now(UTC))
-    task = asyncio.create_task(dispatcher.run())
-    yield ConfigReloader(folder, SECRETS, loaded, dispatcher)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def edit(folder: Path, file: str, old: str, new: str) -> None:
@@ -156,3 +115,40 @@ async def test_a_defect_of_ours_keeps_the_old_rules_and_is_told(
     assert (report.ok, "ZeroDivisionError" in report.errors[0]) == (False, True)
     again = await reloader.reload(ReloadRequest("kim"))
     assert "under way" not in again.errors[0]
+
+
+async def test_rules_that_nobody_checked_are_not_taken_in_the_place_of_those_that_were(
+    folder: Path, reloader: ConfigReloader
+) -> None:
+    before = reloader.loaded.rulebook.hash
+    edit(folder, "queues.yaml", "본청", "새 본청")
+    report = await reloader.reload(ReloadRequest("kim", expect="0123456789ab"))
+    assert (report.ok, report.config_hash) == (False, before)
+    assert ", not 0123456789ab; someone has saved since: check, and ask again" in report.errors[0]
+    written = report.errors[0].split()[4].rstrip(",")
+    assert (await reloader.reload(ReloadRequest("kim", expect=written))).changed
+
+
+async def test_files_are_not_read_while_someone_puts_a_version_in_place(
+    folder: Path, reloader: ConfigReloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "LOCK_WAIT_S", 0.05)
+    with locked(folder, to_write=True):
+        report = await reloader.reload(ReloadRequest("kim"))
+    assert (report.ok, "someone else is putting a version in place" in report.errors[0]) == (False, True)
+    assert (await reloader.reload(ReloadRequest("kim"))).ok
+
+
+async def test_a_file_that_is_saved_waits_for_the_reload_that_is_under_way(reloader: ConfigReloader) -> None:
+    first, second = await asyncio.gather(reloader.reload(ReloadRequest("kim")), reloader.reload_when_free("file saved"))
+    assert (first.ok, second.ok) == (True, True)
+
+
+async def test_another_table_of_exchanges_is_another_version(folder: Path, reloader: ConfigReloader) -> None:
+    table = "prefix,place,samples,against,confidence,note\n055225,창원시,9,0,strong,\n"
+    (folder / "table.csv").write_text(table, encoding="utf-8")
+    edit(folder, "regions.yaml", "numbering:\n", "numbering:\n  table: table.csv\n")
+    assert (await reloader.reload(ReloadRequest("kim"))).changed
+    assert not await reloader.is_behind()
+    (folder / "table.csv").write_text(f"{table}055226,창원시,9,0,strong,\n", encoding="utf-8")
+    assert (await reloader.reload(ReloadRequest("kim"))).changed
