@@ -117,8 +117,8 @@ def test_a_region_that_no_number_leads_to_is_asked_about_by_its_name(rules: Make
     more = "regions: {sea: {title: 바다, tenant: city}}\n"
     callers = Enumerated(rules(more=more), rules(more=more), TUESDAY, 1).callers
     assert [caller.facts.region for caller in callers if caller.facts.region] == [
-        RegionName("province"),
-        RegionName("sea"),
+        "province",
+        "sea",
     ]
 
 
