@@ -93,6 +93,7 @@ def _compare(before: Loaded, after: Loaded, first: date, days: int) -> diff_text
         changes=changes(before, after),
         hours=list(other_hours(before, after, first, days)),
         elsewhere=elsewhere(Ways(before), Ways(after), cells),
+        kinds=len(cells.callers),
         complete=cells.complete,
     )
 

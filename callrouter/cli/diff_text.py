@@ -36,8 +36,10 @@ class Found:
     changes: list[Change]
     hours: list[OtherHours]
     elsewhere: list[Elsewhere]
+    kinds: int
+    """How many kinds of calls were asked about."""
     complete: bool
-    """Whether every kind of call was asked about."""
+    """Whether those are all that can be told apart."""
     replay: Replay | None = None
 
     @property
@@ -90,7 +92,7 @@ def _where(found: Found, limit: int) -> Iterator[str]:
         yield f"No caller goes another way, {_period(found)}."
     else:
         yield f"Who goes another way, {_period(found)}"
-        rows = [_row(one, found.new.timezone) for one in found.elsewhere[:limit]]
+        rows = [_row(one, found) for one in found.elsewhere[:limit]]
         yield from (f"  {line}" for line in table(_ELSEWHERE, rows).splitlines())
         if len(found.elsewhere) > limit:
             yield f"  and {len(found.elsewhere) - limit} more; --limit shows them, --json all"
@@ -101,8 +103,9 @@ def _where(found: Found, limit: int) -> Iterator[str]:
         )
 
 
-def _row(one: Elsewhere, zone: tzinfo) -> tuple[str, ...]:
-    return (_when(one.spans, zone), _who(one.callers), *_ways(one.old, one.new))
+def _row(one: Elsewhere, found: Found) -> tuple[str, ...]:
+    who = "every caller" if len(one.callers) == found.kinds else _who(one.callers)
+    return (_when(one.spans, found.new.timezone), who, *_ways(one.old, one.new))
 
 
 def _ways(old: Way, new: Way) -> tuple[str, str]:

@@ -3,26 +3,28 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.cli import restore as restoring
 from callrouter.config import load
 from callrouter.config.review import review
 from callrouter.config.source import digest_of
 from callrouter.core.ids import RuleId
-from callrouter.errors import DatabaseError
+from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.delivery import CdrWriter, DeliveryLimits
 from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
 from callrouter.store.rules import LiveRules, Version, insert_rules, open_rules
 from callrouter.store.rules_delivery import RulesErrand
-from callrouter.web.reload import ReloadReport
+from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.server import WebServer
 from tests.fakes import cdrs, rules
 from tests.fakes.reload import FakeReloader
@@ -263,6 +265,15 @@ class TestDiff:
         assert found["decided_otherwise_then"] == [{"then": "surge", "now": "changwon-night", "calls": 1}]
 
 
+def status_of(config_hash: str) -> Callable[[str], Awaitable[SimpleNamespace]]:
+    """A daemon that runs by the version of that hash."""
+
+    async def fetch(url: str) -> SimpleNamespace:
+        return SimpleNamespace(service=SimpleNamespace(config_hash=config_hash))
+
+    return fetch
+
+
 class TestGoingBack:
     @pytest.fixture
     def reloader(self) -> FakeReloader:
@@ -340,6 +351,41 @@ class TestGoingBack:
         assert 'unknown key "tennant"' in result.stderr
         assert "@1 does not pass the check any more, and stays out" in result.stderr
         assert (path.read_text(encoding="utf-8"), reloader.requests) == (whole, [])
+
+    def test_what_someone_saved_meanwhile_is_not_put_back_over(
+        self, back: Command, reloader: FakeReloader, database: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go_live(database, folder, "start")
+        move_the_evening(folder)
+        second = go_live(database, folder, "kim")
+
+        async def someone_saves(request: ReloadRequest) -> ReloadReport:
+            (folder / "lee.yaml").write_text("topics: {other: {title: 기타}}\n", encoding="utf-8")
+            return ReloadReport(False, False, "old", "old", ("someone has saved since",))
+
+        monkeypatch.setattr(reloader, "reload", someone_saves)
+        result = back("--to", "@1")
+        (kept,) = (folder / "before").iterdir()
+        assert (result.exit_code, f"what there was is in {kept}" in result.stderr) == (1, True)
+        assert (folder / "lee.yaml").exists()
+        assert load(kept).rulebook.hash == second.config_hash
+
+    def test_an_answer_that_is_lost_is_asked_for_by_the_version_in_force(
+        self, back: Command, reloader: FakeReloader, database: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = go_live(database, folder, "start")
+        move_the_evening(folder)
+        go_live(database, folder, "kim")
+
+        async def lose(url: str, request: ReloadRequest) -> ReloadReport:
+            raise UnreachableError("no answer within 60 s")
+
+        monkeypatch.setattr(restoring, "ask_reload", lose)
+        assert back("--to", "@1").exit_code == 3
+        assert load(folder).rulebook.hash != first.config_hash, "it was not taken, so it is put back"
+        monkeypatch.setattr(restoring, "fetch_status", status_of(first.config_hash))
+        assert back("--to", "@1").exit_code == 0
+        assert load(folder).rulebook.hash == first.config_hash
 
     def test_without_a_daemon_nothing_is_touched(self, command: Command, database: str, folder: Path) -> None:
         first = go_live(database, folder, "start")
