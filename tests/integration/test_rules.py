@@ -88,15 +88,18 @@ class TestDelivery:
     async def test_what_was_inserted_and_not_marked_is_not_inserted_twice(
         self, journal: Journal, database: str
     ) -> None:
-        journal.keep_rules(rules.live("1"))
-        ((_, first),) = await journal.undelivered_rules()
-        journal.keep_rules(rules.live("2"))
+        first, second = rules.live("1"), rules.live("2")
+        journal.keep_rules(first)
+        journal.keep_rules(second)
         connection = await connect(database)
         await insert_rules(connection, first)
+        await insert_rules(connection, second)
         await connection.close()
         async with delivering(journal, database) as writer:
             assert await writer.drain(10)
         assert [version.rules.files["routes.yaml"] for version in await stored(database)] == ["1", "2"]
+        await journal.take_up_again()
+        assert await journal.undelivered_rules() == [], "a version that arrived before was refused as a fault"
 
     async def test_a_start_with_a_lost_journal_tells_nothing_that_is_known(self, tmp_path: Path, database: str) -> None:
         for name in ("one", "other"):
