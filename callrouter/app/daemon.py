@@ -18,11 +18,13 @@ import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
 from callrouter.app.voicemail import MessageKeeper, Recordings
+from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
@@ -39,6 +41,8 @@ from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.remembered import Remembered
+from callrouter.store.rules_delivery import RulesErrand
+from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
 
 log = structlog.get_logger(__name__)
@@ -112,7 +116,9 @@ async def _daemon(
         dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
-        writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
+        history = RulesHistory(journal, directory, clock.now)
+        history.started_with(loaded)
+        writer = _writer(journal, settings.database_url, clock)
         if writer is None:
             log.warning("database.none", remedy=f"set {settings.database_url_env}; until then CDRs stay in the journal")
         agi = AgiServer(
@@ -121,7 +127,7 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher)
+        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper)
         web = WebServer(settings.web.host, settings.web.port, status, reloader, RememberedCallers(remembered))
@@ -132,7 +138,9 @@ async def _daemon(
             start(_prune(journal, clock))
             start(remembered.run())
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload("SIGHUP")))
+            loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload(ReloadRequest("SIGHUP"))))
+            if settings.reload_on_save:
+                start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
             if keeper is not None:
@@ -183,6 +191,11 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
         else:
             log.debug("journal.pruned", calls=removed)
         await asyncio.sleep(PRUNE_EVERY_S)
+
+
+def _writer(journal: Journal, url: str | None, clock: SteadyClock) -> CdrWriter | None:
+    """What delivers CDRs and the versions of the rules; None where no database is configured."""
+    return CdrWriter(journal, url, now=clock.now, errands=(RulesErrand(journal),)) if url else None
 
 
 def _route(

@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "callrouter.cli.diff:diff",
     "doctor": "callrouter.cli.doctor:doctor",
     "explain": "callrouter.cli.explain:explain",
+    "history": "callrouter.cli.history:history",
     "prompts": "callrouter.cli.prompts:prompts",
     "reload": "callrouter.cli.reload:reload",
     "remembered": "callrouter.cli.remembered:remembered",

@@ -1,10 +1,9 @@
 """``callrouter cdr``: finding calls and looking at one."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 import click
 
 from callrouter.cli import cdr_text
+from callrouter.cli.database import database_option, database_place
 from callrouter.cli.options import default_config, json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.numbers import masked, parse
-from callrouter.errors import ConfigError, JournalError, UnreachableError
+from callrouter.errors import JournalError, UnreachableError
 from callrouter.runtime.masking import mask_text
 from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.postgres import CdrSearch, open_archive
@@ -29,17 +29,7 @@ Examples:
   callrouter cdr --set-aside
   callrouter cdr --since 2026-11-01 --until 2026-12-01 --limit 100000 --csv > november.csv
 """
-USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
-"""Where the URL is looked for if the configuration cannot say."""
 _MOMENT = "DATE[THH:MM[:SS][ZONE]]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the CDRs are, and the zone in which people here write and read times (None: this machine's)."""
-
-    url: str
-    zone: tzinfo | None
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -72,7 +62,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
     help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
 )
-@click.option("--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL.")
+@database_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option("--set-aside", is_flag=True, help="List the records that could not be delivered, and why.")
@@ -102,7 +92,7 @@ def cdr(
     if set_aside:
         _show_set_aside(config, as_json=as_json, mask=mask)
         return
-    place = _place(config, database_url)
+    place = database_place(config, database_url)
     search = _search(filters, place.zone)
     found = asyncio.run(_find(place.url, call_id, search))
     if call_id and not found:
@@ -128,22 +118,6 @@ def _show_set_aside(config: Path, *, as_json: bool, mask: bool) -> None:
     if mask:
         found = [replace(one, why=mask_text(one.why)) for one in found]
     click.echo(cdr_text.aside_as_json(found) if as_json else cdr_text.aside(found, loaded.timezone))
-
-
-def _place(config: Path, url: str | None) -> _Place:
-    """The database and the zone. A configuration with faults is in nobody's way if the URL is given."""
-    try:
-        loaded = load(config)
-    except (ConfigError, OSError):
-        url = url or os.environ.get(USUAL_URL_ENV)
-        if not url:
-            raise
-        return _Place(url, None)
-    settings = loaded.settings
-    url = url or settings.database_url
-    if not url:
-        raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
-    return _Place(url, loaded.timezone)
 
 
 def _search(filters: dict[str, Any], zone: tzinfo | None) -> CdrSearch:

@@ -54,6 +54,14 @@ def _port(value: object) -> object:
     raise ValueError(f'"{value}" is not a TCP port; write a number from 0 to 65535 (0: any free one)')
 
 
+def _switch(value: object) -> object:
+    """``yes`` or ``no``, also as YAML's other words for them."""
+    words = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    raise ValueError(f'"{value}" is neither yes nor no; write one of them')
+
+
 def _network(value: object) -> object:
     try:
         return str(ip_network(str(value)))
@@ -62,6 +70,9 @@ def _network(value: object) -> object:
 
 
 def _url(value: object) -> object:
+    if isinstance(value, str) and "@" in value:
+        # These files are kept, printed and compared: a password in them would be everywhere.
+        raise ValueError("an address holds no user and no password; write user: and password_env: for them")
     if isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) > 8:
         return value.rstrip("/")
     raise ValueError(f'"{value}" is not an HTTP address; write it as http://127.0.0.1:8088')
@@ -169,6 +180,13 @@ class Logging(Section):
     """What is logged: this and worse."""
     format: Literal["console", "json"] = "json"
     """``json`` for machines, ``console`` for people."""
+
+
+class Reload(Section):
+    """``reload:``: what makes the daemon take new rules, besides being asked to."""
+
+    on_save: Annotated[bool, BeforeValidator(_switch)] = False
+    """Whether saving a file of the configuration does."""
 
 
 class LimitsSection(Section):
@@ -790,6 +808,8 @@ class Model(Section):
     """PostgreSQL for the CDRs."""
     logging: Logging = Logging()
     """What is logged, and how."""
+    reload: Reload = Reload()
+    """What makes the daemon take new rules."""
     limits: LimitsSection = LimitsSection()
     """Limits and rests of every call."""
     tenants: dict[Name, Tenant]

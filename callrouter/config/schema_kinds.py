@@ -96,6 +96,11 @@ KINDS: Mapping[str, Schema] = {
         "maximum": 65535,
         "pattern": "^[0-9]+$",
     },
+    "switch": {
+        "description": "yes or no.",
+        "type": ["string", "boolean"],
+        "pattern": "^(yes|no|true|false|on|off)$",
+    },
     "network": {
         "description": "A network: 192.0.2.0/24.",
         "type": "string",
@@ -104,7 +109,7 @@ KINDS: Mapping[str, Schema] = {
     "address": {
         "description": "An address: http://127.0.0.1:8088.",
         "type": "string",
-        "pattern": "^https?://.+",
+        "pattern": "^https?://[^@]+$",
     },
     "media": {
         "description": "What Asterisk plays: sound:…, tone:… and the like.",
@@ -141,6 +146,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model._reference: _kind("reference"),
     model._key: _kind("key"),
     model._port: _kind("port"),
+    model._switch: _kind("switch"),
     model._network: _kind("network"),
     model._url: _kind("address"),
     model._media: _kind("media"),

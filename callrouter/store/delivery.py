@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_DATA_ERRORS = (
+DATA_ERRORS = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
@@ -55,6 +55,13 @@ class Outbox(Protocol):
 
     async def backlog(self) -> int:
         """How many wait."""
+
+
+class Errand(Protocol):
+    """Something else that is to be brought to PostgreSQL over the same connection."""
+
+    async def deliver(self, connection: "Connection") -> None:
+        """Bring all that waits. What the data are to blame for is dealt with; any other error is for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class DatabaseHealth:
 class CdrWriter:
     """Delivers CDRs as a task: ``run()`` until cancelled. Migrates the schema whenever it connects.
 
-    ``now`` is the daemon's clock, this machine's unless given.
+    ``now`` is the daemon's clock, this machine's unless given. ``errands`` are done after the CDRs.
     """
 
     def __init__(
@@ -100,7 +107,9 @@ class CdrWriter:
         limits: DeliveryLimits | None = None,
         *,
         now: Callable[[], datetime] | None = None,
+        errands: Sequence[Errand] = (),
     ) -> None:
+        self._errands = tuple(errands)
         self._outbox = outbox
         self._url = url
         self._limits = limits or DeliveryLimits()
@@ -160,6 +169,8 @@ class CdrWriter:
                 delivered = self._delivered
                 while await self._deliver_batch(connection):
                     pass
+                for errand in self._errands:
+                    await errand.deliver(connection)
                 self._empty.set()
                 if self._delivered > delivered:
                     await asyncio.sleep(limits.rest_s)
@@ -187,7 +198,7 @@ class CdrWriter:
         """Insert and mark; where the data are at fault, halve until the one is found, and set that aside."""
         try:
             await insert_cdrs(connection, [cdr for _, cdr in batch])
-        except _DATA_ERRORS as exc:
+        except DATA_ERRORS as exc:
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self._deliver(connection, batch[:middle])

@@ -23,8 +23,9 @@ from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError, StoreError
 from callrouter.store import journal_file
-from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter
+from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter, RulesRow
 from callrouter.store.records import decode_cdr, encode_cdr
+from callrouter.store.rules import LiveRules, decode_rules, encode_rules
 
 log = structlog.get_logger(__name__)
 _Answer = TypeVar("_Answer")
@@ -102,7 +103,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.cdr_waiting = asyncio.Event()
-        """Set by every :meth:`finish`; whoever delivers CDRs waits for it and clears it."""
+        """Set by :meth:`finish` and :meth:`keep_rules`; whoever delivers waits for it and clears it."""
         self._limits = limits or JournalLimits()
         self._on_alarm = on_alarm
         self._count = _Counters()
@@ -169,6 +170,18 @@ class Journal:
         self._wake.set()
         self.cdr_waiting.set()
 
+    def keep_rules(self, rules: LiveRules) -> None:
+        """Put rules that went live into the outbox, unless they are the text that was live before.
+
+        They are few and never dropped: who changed what is asked when things go wrong.
+        """
+        body = encode_rules(rules)
+        self._count.handed_rows += 1
+        self._count.handed_bytes += len(body)
+        self._pending.append(RulesRow(time.time(), rules.id, rules.digest, body))
+        self._wake.set()
+        self.cdr_waiting.set()
+
     async def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all that was handed over is on disk. False if it is not, within the time, or some was dropped."""
         drops = self._drops
@@ -208,14 +221,28 @@ class Journal:
         await self._ask(lambda c: _do(c, statement, [(time.time(), call_id, fault)]))
 
     async def take_up_again(self) -> int:
-        """Put the CDRs that were set aside back in line; how many there were."""
-        statement = "UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL AND length(body) > 0"
-        return await self._ask(lambda c: c.execute(statement).rowcount)
+        """Put the CDRs, and the versions of rules, that were set aside back in line; how many CDRs there were."""
+        return await self._ask(_take_up_again)
 
     async def backlog(self) -> int:
         """How many CDRs wait to be delivered."""
         query = "SELECT count(*) FROM outbox WHERE delivered = 0 AND fault IS NULL"
         return await self._ask(lambda c: int(c.execute(query).fetchone()[0]))
+
+    async def undelivered_rules(self) -> list[tuple[int, LiveRules]]:
+        """The oldest version of the rules that was not delivered, with its number; empty if there is none.
+
+        One that cannot be read is set aside.
+        """
+        return await self._ask(_undelivered_rules)
+
+    async def rules_delivered(self, number: int) -> None:
+        """Mark a version as delivered. The newest stays, to tell whether the next differs."""
+        await self._ask(lambda c: _rules_delivered(c, number))
+
+    async def set_rules_aside(self, number: int, fault: str) -> None:
+        """Keep a version that PostgreSQL will not take, with the reason, out of the way of the others."""
+        await self._ask(lambda c: _do(c, "UPDATE rules SET fault = ? WHERE seq = ?", [(fault, number)]))
 
     async def prune(self, older_than: datetime) -> int:
         """Forget calls whose CDR was delivered and was handed over before ``older_than``; how many."""
@@ -319,6 +346,29 @@ def _undelivered(connection: sqlite3.Connection, limit: int) -> list[tuple[int, 
             log.error("journal.cdr_unreadable", number=number, error=str(error))  # noqa: TRY400 - its message says all
             connection.execute("UPDATE outbox SET fault = ? WHERE seq = ?", (str(error), number))
     return found
+
+
+def _take_up_again(connection: sqlite3.Connection) -> int:
+    connection.execute("UPDATE rules SET fault = NULL WHERE fault IS NOT NULL")
+    statement = "UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL AND length(body) > 0"
+    return connection.execute(statement).rowcount
+
+
+def _undelivered_rules(connection: sqlite3.Connection) -> list[tuple[int, LiveRules]]:
+    query = "SELECT seq, body FROM rules WHERE delivered = 0 AND fault IS NULL ORDER BY seq LIMIT 1"
+    while (row := connection.execute(query).fetchone()) is not None:
+        number, body = row
+        try:
+            return [(number, decode_rules(body))]
+        except StoreError as error:
+            log.error("journal.rules_unreadable", number=number, error=str(error))  # noqa: TRY400 - it says all
+            connection.execute("UPDATE rules SET fault = ? WHERE seq = ?", (str(error), number))
+    return []
+
+
+def _rules_delivered(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("UPDATE rules SET delivered = 1 WHERE seq = ?", (number,))
+    connection.execute("DELETE FROM rules WHERE delivered = 1 AND seq < (SELECT max(seq) FROM rules)")
 
 
 def _do(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[int | float | str, ...]]) -> None:

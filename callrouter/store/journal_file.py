@@ -37,6 +37,17 @@ _MIGRATIONS = (
     CREATE INDEX outbox_due ON outbox (seq) WHERE delivered = 0 AND fault IS NULL;
     CREATE INDEX outbox_done ON outbox (at) WHERE delivered = 1;
     """,
+    """
+    CREATE TABLE rules (
+        seq INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        id TEXT NOT NULL UNIQUE,
+        digest TEXT NOT NULL,
+        body BLOB NOT NULL,
+        delivered INTEGER NOT NULL DEFAULT 0,
+        fault TEXT
+    );
+    """,
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
 
@@ -134,6 +145,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # A file that lost its pages but kept its header says the right version and has no tables.
     connection.execute("SELECT seq, at, call_id, kind, body FROM fact LIMIT 0")
     connection.execute("SELECT seq, at, call_id, body, delivered, fault FROM outbox LIMIT 0")
+    connection.execute("SELECT seq, at, id, digest, body, delivered, fault FROM rules LIMIT 0")
 
 
 def is_damage(exc: sqlite3.Error) -> bool:

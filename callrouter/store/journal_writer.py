@@ -34,6 +34,36 @@ class FinishedRow:
     call_id: str
     body: bytes
 
+    @property
+    def what(self) -> str:
+        """What it is a record of, for messages."""
+        return f"call {self.call_id!r}"
+
+    @property
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """The SQL that keeps it, and its values."""
+        return _INSERT_FINISHED, (self.at, self.call_id, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class RulesRow:
+    """A version of the rules that went live, unless it is the one that the journal knows as the latest."""
+
+    at: float
+    id: str
+    digest: str
+    body: bytes
+
+    @property
+    def what(self) -> str:
+        """What it is a record of, for messages."""
+        return f"rules {self.digest!r}"
+
+    @property
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """The SQL that keeps it, and its values."""
+        return _INSERT_RULES, (self.at, self.id, self.digest, self.body, self.digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -44,7 +74,8 @@ class Job:
     fail: Callable[[JournalError], None]
 
 
-Item = FactRow | FinishedRow | Job
+OutboxRow = FinishedRow | RulesRow
+Item = FactRow | OutboxRow | Job
 
 _ROWS_PER_STATEMENT: Final = (64, 8, 1)
 _INSERT_FACTS: Final = {
@@ -52,6 +83,10 @@ _INSERT_FACTS: Final = {
     for rows in _ROWS_PER_STATEMENT
 }
 _INSERT_FINISHED: Final = "INSERT INTO outbox (at, call_id, body) VALUES (?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
+_INSERT_RULES: Final = """
+    INSERT INTO rules (at, id, digest, body) SELECT ?, ?, ?, ?
+    WHERE ? IS NOT (SELECT digest FROM rules ORDER BY seq DESC LIMIT 1)
+"""
 _BATCH_ROWS: Final = 4096
 _BAD_VALUE: Final = (
     sqlite3.IntegrityError,
@@ -135,13 +170,13 @@ class JournalWriter:
     def _write_batch(self) -> Job | None:
         """Commit the records up to the next job, and return that job, if one follows."""
         facts: list[FactRow] = []
-        finished: list[FinishedRow] = []
+        finished: list[OutboxRow] = []
         job = None
         while self.pending and len(facts) + len(finished) < _BATCH_ROWS:
             item = self.pending.popleft()
             if isinstance(item, tuple):
                 facts.append(item)
-            elif isinstance(item, FinishedRow):
+            elif isinstance(item, OutboxRow):
                 finished.append(item)
             else:
                 job = item
@@ -152,24 +187,24 @@ class JournalWriter:
             self.written_bytes += sum(len(fact[3]) for fact in facts) + sum(len(row.body) for row in finished)
         return job
 
-    def _commit(self, facts: list[FactRow], finished: list[FinishedRow]) -> None:
+    def _commit(self, facts: list[FactRow], finished: list[OutboxRow]) -> None:
         """Commit, and keep trying for as long as that takes."""
         for pause_s in chain(_BACKOFF_S, iter(lambda: _BACKOFF_S[-1], None)):
             connection = self._try_open()
             if connection is not None and self._try_commit(connection, facts, finished):
                 return
             if self._gives_up() or self.fatal is not None:
-                self._say_lost(f"{len(facts)} facts and {len(finished)} CDRs: {self.error}")
+                self._say_lost(f"{len(facts)} facts and {len(finished)} CDRs or versions of rules: {self.error}")
                 return
             self._rest(pause_s)
 
-    def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[FinishedRow]) -> bool:
+    def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]) -> bool:
         try:
             with self._transaction(connection):
                 for rows in _in_statements(facts):
                     connection.execute(_INSERT_FACTS[len(rows)], tuple(chain.from_iterable(rows)))
                 for row in finished:
-                    connection.execute(_INSERT_FINISHED, (row.at, row.call_id, row.body))
+                    connection.execute(*row.statement)
         except _BAD_VALUE:
             return self._try_commit_singly(connection, facts, finished)
         except sqlite3.Error as exc:
@@ -180,21 +215,21 @@ class JournalWriter:
         return True
 
     def _try_commit_singly(
-        self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[FinishedRow]
+        self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]
     ) -> bool:
         """Commit row by row, without those that hold what SQLite cannot keep: such a row would hold up all others."""
         statements = chain(
-            ((_INSERT_FACTS[1], fact) for fact in facts),
-            ((_INSERT_FINISHED, (row.at, row.call_id, row.body)) for row in finished),
+            ((f"call {fact[1]!r}", _INSERT_FACTS[1], fact) for fact in facts),
+            ((row.what, *row.statement) for row in finished),
         )
         refused: list[str] = []
         try:
             with self._transaction(connection):
-                for statement, values in statements:
+                for what, statement, values in statements:
                     try:
                         connection.execute(statement, values)
                     except _BAD_VALUE as exc:
-                        refused.append(f"a record of call {values[1]!r}: {exc}")
+                        refused.append(f"a record of {what}: {exc}")
         except sqlite3.Error as exc:
             self._broken(exc)
             return False

@@ -236,18 +236,30 @@ class CdrArchive:
         return found[0] if found else None
 
     async def _read(self, name: str, *values: Any) -> list[Cdr]:
-        try:
+        async with reading("CDRs"):
             rows = await self._connection.fetch(query(name), *values)
             calls = [row["call_id"] for row in rows]
             legs = await self._connection.fetch(query("get_legs"), calls)
             messages = await self._connection.fetch(query("get_messages_of_calls"), calls)
-        except asyncpg.UndefinedTableError as exc:
-            raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
-        except CANNOT_CONNECT as exc:
-            raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
-        except FOREIGN_ERRORS as exc:
-            raise DatabaseError(f"PostgreSQL refused to read CDRs: {describe(exc)}") from exc
         return _cdrs(rows, legs, messages)
+
+
+@asynccontextmanager
+async def reading(what: str) -> AsyncIterator[None]:
+    """Translates what goes wrong while ``what`` is read in the block.
+
+    Raises:
+        UnreachableError: PostgreSQL went away.
+        DatabaseError: it said no.
+    """
+    try:
+        yield
+    except asyncpg.UndefinedTableError as exc:
+        raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
+    except CANNOT_CONNECT as exc:
+        raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
+    except FOREIGN_ERRORS as exc:
+        raise DatabaseError(f"PostgreSQL refused to read {what}: {describe(exc)}") from exc
 
 
 @asynccontextmanager

@@ -94,3 +94,42 @@ SELECT * FROM callrouter.voicemail WHERE deleted_at IS NULL AND box = $1 AND lef
 SELECT box, count(*) AS kept, count(*) FILTER (WHERE heard_at IS NULL) AS unheard,
     min(left_at) FILTER (WHERE heard_at IS NULL) AS oldest
 FROM callrouter.voicemail WHERE deleted_at IS NULL GROUP BY box
+
+-- name: lock_rules
+-- Versions are counted without gaps; held until the transaction ends, and the number is ours alone.
+SELECT pg_advisory_xact_lock(7202120056)
+
+-- name: insert_rules
+INSERT INTO callrouter.rules (version, id, went_live_at, who, host, directory, config_hash, digest, note, files)
+SELECT coalesce(max(version), 0) + 1, $1::uuid, $2::timestamptz, $3, $4, $5, $6, $7, $8, $9::json
+FROM callrouter.rules
+HAVING NOT EXISTS (SELECT 1 FROM callrouter.rules WHERE id = $1::uuid)
+    AND $7::text IS DISTINCT FROM (
+        SELECT digest FROM callrouter.rules WHERE host = $4 AND directory = $5 ORDER BY version DESC LIMIT 1)
+
+-- name: newest_rules
+SELECT r.*, before.files AS earlier
+FROM callrouter.rules AS r
+LEFT JOIN LATERAL (
+    SELECT b.files FROM callrouter.rules AS b
+    WHERE b.host = r.host AND b.directory = r.directory AND b.version < r.version
+    ORDER BY b.version DESC LIMIT 1
+) AS before ON true
+ORDER BY r.version DESC
+LIMIT $1
+
+-- name: get_rules
+SELECT r.*, NULL AS earlier FROM callrouter.rules AS r WHERE version = $1
+
+-- name: rules_bounds
+SELECT min(version) AS first, max(version) AS last FROM callrouter.rules
+
+-- name: rules_of_hash
+SELECT r.*, NULL AS earlier FROM callrouter.rules AS r WHERE config_hash = $1 ORDER BY version DESC LIMIT 1
+
+-- name: calls_to_replay
+-- What a decision needs of each call, oldest first.
+SELECT call_id, site, started_at, caller, dialed, region, region_source, topic, rule, config_hash
+FROM callrouter.cdr
+WHERE started_at >= $1 AND started_at < $2
+ORDER BY started_at, call_id

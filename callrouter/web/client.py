@@ -44,14 +44,14 @@ async def fetch_status(url: str, *, timeout_s: float = TIMEOUT_S) -> StatusDocum
     return _decoded(place, status, body, StatusDocument)
 
 
-async def ask_reload(url: str, who: str, *, timeout_s: float = RELOAD_TIMEOUT_S) -> ReloadReport:
-    """Have the daemon at ``url`` take its configuration anew; ``who`` asks.
+async def ask_reload(url: str, request: ReloadRequest, *, timeout_s: float = RELOAD_TIMEOUT_S) -> ReloadReport:
+    """Have the daemon at ``url`` take its configuration anew.
 
     Raises:
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
     place = f"{url.rstrip('/')}/api/v1/reload"
-    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(ReloadRequest(who)))
+    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
     return _decoded(place, status, body, ReloadReport, fine=(200, 409))
 
 

@@ -152,7 +152,7 @@ class WebServer:
         asked = await _asked(request, ReloadRequest, '{"who": "your name"}')
         if self._reloader is None:
             raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
-        report = await self._reloader.reload(asked.who)
+        report = await self._reloader.reload(asked)
         return _json(report, status=200 if report.ok else 409)
 
     async def _remembered(self, _: web.Request) -> web.Response:

@@ -91,6 +91,7 @@ service: {title: 120, fallback_context: yes, drain: 1.5 h}
 sites: {1: {title: true, password_file: secret}}
 web: {port: 8080, host: 0.0.0.0}
 agi: {port: "4573", allow: [10.0.0.0/8]}
+reload: {on_save: true}
 limits: {max_calls: 2000, connect: 5, announcement: 1 MIN 30 s, dead_man: 0.5, clearing: }
 tenants: {2: {title: 2}}
 topics:
@@ -158,6 +159,7 @@ VISIBLE = re.compile(
     r"|is not (a date;|hours;|opening hours;)|this is not closed and not hours"
     r"|a password stands in|needs one source of its password|a route does one plan"
     r"|there is no condition here|is no mapping|nothing that Asterisk plays|is not a key|section .cases. is missing"
+    r"|is neither yes nor no|holds no user and no password"
 )
 """Faults that an editor can see in one file."""
 

@@ -22,6 +22,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`state:`": model.State,
     "`database:`": model.Database,
     "`logging:`": model.Logging,
+    "`reload:`": model.Reload,
     "`limits:`": model.LimitsSection,
     "`tenants:`": model.Tenant,
     "`topics:`": model.Topic,

@@ -1,0 +1,100 @@
+"""The way that a call goes by one set of rules at one moment: asked of the router, the plan's questions answered."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from callrouter.config import Loaded
+from callrouter.core.conditions import QueueState, QueueStates
+from callrouter.core.decision import Decision
+from callrouter.core.ids import RuleId
+from callrouter.core.inbound import CallFacts
+from callrouter.core.plan import Announce, Choice, Dial, EnterQueue, HandOver, HangUp, If, Menu, Plan, Step, Voicemail
+from callrouter.core.rulebook import Rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Which rule takes the call, and what is done; two ways with the same ``steps`` are one to the caller."""
+
+    rule: RuleId
+    steps: tuple[Step, ...]
+
+    @property
+    def words(self) -> str:
+        """``changwon-day (queue changwon)``."""
+        return f"{self.rule} ({what_happens(self.steps)})"
+
+
+class Ways:
+    """Ways by one set of rules. Queues stand as usual: nobody waits, and all who serve them are free."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self._router = loaded.rulebook.router
+        self._queues = usual_queues(loaded.rulebook)
+
+    def of(self, facts: CallFacts, at: datetime) -> Way:
+        """The way of a call at this instant (aware)."""
+        decision = self.decide(facts, at)
+        return Way(decision.rule, tuple(self._answered(decision.plan.steps, facts, at)))
+
+    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+        """The router's decision itself."""
+        return self._router.decide(facts, at, self._queues)
+
+    def _answered(self, steps: tuple[Step, ...], facts: CallFacts, at: datetime) -> Iterator[Step]:
+        """The steps with every question replaced by what its answer leads to; what follows an end is left out."""
+        for step in steps:
+            if isinstance(step, If):
+                holds = self._router.ask(step.conditions, facts, at, self._queues).holds
+                branch = step.then if holds else step.otherwise
+                if branch is not None:
+                    yield from self._answered(branch.steps, facts, at)
+                    return
+            elif isinstance(step, Menu):
+                choices = tuple(self._choice(choice, facts, at) for choice in step.choices)
+                yield msgspec.structs.replace(step, choices=choices, default=self._choice(step.default, facts, at))
+            else:
+                yield step
+
+    def _choice(self, choice: Choice, facts: CallFacts, at: datetime) -> Choice:
+        if choice.plan is None:
+            return choice
+        steps = tuple(self._answered(choice.plan.steps, facts, at))
+        # The name of a plan is nothing to a caller.
+        return msgspec.structs.replace(choice, plan=Plan("", steps))
+
+
+def usual_queues(rulebook: Rulebook) -> QueueStates:
+    """Nobody waits, and every counselor of a queue is free."""
+    states = {}
+    for name in rulebook.queues:
+        serving = sum(name in agent.queues for agent in rulebook.agents.values())
+        states[name] = QueueState(serving, serving)
+    return lambda name: states.get(name, QueueState())
+
+
+def what_happens(steps: tuple[Step, ...]) -> str:
+    """The steps in a few words: where they lead to, first of all."""
+    said = [step.prompt for step in steps if isinstance(step, Announce)]
+    first = next((step for step in steps if not isinstance(step, Announce)), None)
+    match first:
+        case EnterQueue(queue=queue):
+            return f"queue {queue}"
+        case Menu(prompt=prompt):
+            return f"menu {prompt}"
+        case Dial(destinations=destinations):
+            return f"dial {', '.join(destination.name for destination in destinations)}"
+        case Voicemail(box=box):
+            return f"voicemail {box}"
+        case HandOver(context=context, extension=extension):
+            return f"dialplan {context},{extension}"
+        case HangUp():
+            return f"announcement {said[0]}" if said else "hung up"
+        case None:
+            return "nothing"
+        case _:
+            return str(first.__struct_config__.tag)
