@@ -42,14 +42,11 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
         assert not places or any(place.exists() for place in places), name
 
 
-def groups() -> set[str]:
-    """The commands that have commands of their own."""
-    context = click.Context(main)
-    commands = {name: main.get_command(context, name) for name in main.list_commands(context)}
-    return {name for name, command in commands.items() if isinstance(command, click.Group)}
-
-
-GROUPS = groups()
+def named(command: str, rest: str) -> list[str]:
+    """The command, and the one of its own that stands behind it, if it has any."""
+    group = main.get_command(click.Context(main), command)
+    word = rest.split()[:1]
+    return [command, *word] if isinstance(group, click.Group) and word and word[0] in group.commands else [command]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -61,9 +58,7 @@ def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None
     for line in lines:
         command = re.match(r"(?:\$ |\S+/)?callrouter(?:-\w+)? ([a-z]+)\b(.*)", line)
         if command is not None:
-            words = re.match(r"((?: [a-z]+)*)", command[2])
-            inner = words[1].split()[:1] if words is not None and command[1] in GROUPS else []
-            helped = CliRunner().invoke(main, [command[1], *inner, "--help"])
+            helped = CliRunner().invoke(main, [*named(command[1], command[2]), "--help"])
             assert helped.exit_code == 0, line
             known = set(re.findall(r"--[a-z-]+", helped.output))
             assert known.issuperset(re.findall(r" (--[a-z-]+)", command[2])), line
