@@ -152,4 +152,5 @@ class DaemonStatus:
         if self._writer is None:
             return None
         h = self._writer.health
-        return DatabaseHealth(h.connected, h.backlog, h.last_error, h.since, h.delivered, h.set_aside)
+        refused = h.set_aside, h.errands_refused
+        return DatabaseHealth(h.connected, h.backlog, h.last_error, h.since, h.delivered, *refused)

@@ -60,6 +60,10 @@ class Outbox(Protocol):
 class Errand(Protocol):
     """Something else that is to be brought to PostgreSQL over the same connection."""
 
+    @property
+    def refused(self) -> int:
+        """How much of it PostgreSQL would not take since the start."""
+
     async def deliver(self, connection: "Connection") -> None:
         """Bring all that waits. What the data are to blame for is dealt with; any other error is for the caller."""
 
@@ -92,6 +96,8 @@ class DatabaseHealth:
     """Why it is not connected; None while it is."""
     since: datetime
     """When ``connected`` last changed, by the daemon's clock."""
+    errands_refused: int = 0
+    """What PostgreSQL would not take besides CDRs."""
 
 
 class CdrWriter:
@@ -132,6 +138,7 @@ class CdrWriter:
             set_aside=self._set_aside,
             last_error=self._last_error,
             since=self._since,
+            errands_refused=sum(errand.refused for errand in self._errands),
         )
 
     async def run(self) -> NoReturn:

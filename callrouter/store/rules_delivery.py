@@ -37,6 +37,12 @@ class RulesErrand:
 
     def __init__(self, outbox: RulesOutbox) -> None:
         self._outbox = outbox
+        self._refused = 0
+
+    @property
+    def refused(self) -> int:
+        """How many versions PostgreSQL would not take since the start; they are kept in the journal."""
+        return self._refused
 
     async def deliver(self, connection: "Connection") -> None:
         """Bring every version that waits, oldest first: each is numbered as it arrives."""
@@ -47,6 +53,7 @@ class RulesErrand:
             except DATA_ERRORS as exc:
                 log.error("rules.refused", config=rules.config_hash, error=describe(exc))  # noqa: TRY400 - it says all
                 await self._outbox.set_rules_aside(number, describe(exc))
+                self._refused += 1
             else:
                 await self._outbox.rules_delivered(number)
                 log.info("rules.kept", config=rules.config_hash, who=rules.who)

@@ -201,6 +201,8 @@ def _of_records(health: Health) -> Iterator[Metric]:
     yield _gauge("cdr_backlog", "CDRs that wait in the journal for PostgreSQL.", (), _one(database.backlog))
     yield _count("cdr_delivered", "CDRs that PostgreSQL has taken.", (), _one(database.delivered))
     yield _count("cdr_set_aside", "CDRs that PostgreSQL would not take.", (), _one(database.set_aside))
+    refused = "Versions of the rules that PostgreSQL would not take."
+    yield _count("rules_refused", refused, (), _one(database.rules_refused))
 
 
 def _seconds(since: datetime | None, at: datetime) -> float:

@@ -37,6 +37,8 @@ class DatabaseHealth:
     delivered: int = 0
     set_aside: int = 0
     """CDRs that PostgreSQL would not take."""
+    rules_refused: int = 0
+    """Versions of the rules that it would not take."""
 
 
 @dataclass(frozen=True, slots=True)

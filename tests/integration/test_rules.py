@@ -108,6 +108,17 @@ class TestDelivery:
                 assert await writer.drain(10)
         assert len(await stored(database)) == 1
 
+    async def test_one_that_postgresql_will_not_take_is_counted_and_keeps_back_none_of_the_others(
+        self, journal: Journal, database: str
+    ) -> None:
+        async with delivering(journal, database) as writer:
+            journal.keep_rules(rules.live("1", host="a host\0"))
+            journal.keep_rules(rules.live("2"))
+            journal.finish(cdrs.handled())
+            assert await writer.drain(10)
+            assert (writer.health.errands_refused, writer.health.delivered, writer.health.connected) == (1, 1, True)
+        assert [version.rules.files["routes.yaml"] for version in await stored(database)] == ["2"]
+
     async def test_two_daemons_with_the_same_rules_are_two_versions(self, journal: Journal, database: str) -> None:
         connection = await connect(database)
         await insert_rules(connection, rules.live("1", host="hall"))
