@@ -15,6 +15,7 @@ from callrouter.core.cdr import RecordingResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
+from callrouter.core.ids import RecordingId
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Voicemail
 from callrouter.core.states import Signal
@@ -86,7 +87,7 @@ class Recording:
             return
         self._conduct.cancel_timer(call, TimerKind.RECORDING, out)
         if cue.estimated:
-            self.ask(call, out)
+            self.ask(call, call.recording, out)
         self._conduct.caller_left_behind(call, cue, at, out)
 
     def close(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -102,19 +103,20 @@ class Recording:
         if call.recording is not None:
             out.commands.append(cmd.StopRecording(call.site, call.id, call.recording))
 
-    def ask(self, call: Call, out: Output) -> None:
+    def ask(self, call: Call, recording: RecordingId, out: Output) -> None:
         """Find out whether the recording is over: that may have been said while nobody listened."""
-        if call.recording is not None:
-            out.commands.append(cmd.AskRecording(call.site, call.id, call.recording))
+        out.commands.append(cmd.AskRecording(call.site, call.id, recording))
 
     def go_on_with(self, call: Call, at: datetime, out: Output) -> None:
-        """Take up a call of an earlier daemon: what was recorded goes on, and who was greeted may speak now."""
+        """Take up a call of an earlier daemon: who was greeted may speak now, and who speaks goes on.
+
+        That Asterisk is asked whether he still does comes with the dead man's switch.
+        """
         if call.recording is None or call.recording_at is None:
             self.begin(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
             return
         left_s = self._step(call).max_s + OVERDUE_S - (at - call.recording_at).total_seconds()
         self._conduct.set_timer(call, TimerKind.RECORDING, max(0.0, left_s), out)
-        self.ask(call, out)
 
     def _close(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Say what became of the recording."""
