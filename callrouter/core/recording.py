@@ -30,9 +30,6 @@ BEEP: Final = "sound:beep"
 OVERDUE_S: Final = 5.0
 """A recording that has not ended so long after its greatest length is ended by us."""
 
-AT_ONCE: Final = timedelta(seconds=1)
-"""One that ends sooner, empty, with neither a key nor the caller's going, was not possible: silence takes longer."""
-
 _GONE: Final = frozenset({ReleaseReason.CALLER_HUNG_UP, ReleaseReason.VANISHED, ReleaseReason.TAKEN_AWAY})
 
 
@@ -141,8 +138,9 @@ class Recording:
         lasted = until - call.recording_at if call.recording_at is not None else timedelta()
         if cue.signal is Signal.RECORDING_FAILED:
             return facts.RecordingEnded(at, RecordingResult.FAILED, 0.0, cue.why)
-        if cue.length_s == 0 and lasted < AT_ONCE and not call.key_pressed and call.released is None:
-            return facts.RecordingEnded(at, RecordingResult.FAILED, 0.0, "it ended as soon as it had begun")
+        by_itself = not call.key_pressed and call.released is None
+        if cue.length_s == 0 and by_itself and lasted.total_seconds() < step.silence_s:
+            return facts.RecordingEnded(at, RecordingResult.FAILED, 0.0, "it ended, empty, sooner than silence ends it")
         length_s = min(lasted.total_seconds(), step.max_s) if cue.length_s is None else cue.length_s
         is_kept = length_s >= int(step.min_s)
         return facts.RecordingEnded(at, RecordingResult.KEPT if is_kept else RecordingResult.TOO_SHORT, length_s)

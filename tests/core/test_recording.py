@@ -85,6 +85,12 @@ def test_a_caller_who_hangs_up_while_speaking_has_left_a_message(hall: Driver) -
     assert cdr.messages[0].length_s == 10.0
 
 
+def test_a_message_counts_from_its_least_length_on(hall: Driver) -> None:
+    call = speaking(hall)
+    hall.recording_ends(call, MESSAGE.min_s)
+    assert played(hall)[-1] == "thanks"
+
+
 @pytest.mark.parametrize("length_s", [0.0, 1.0])
 def test_who_says_nothing_has_left_no_message_and_its_file_is_deleted(hall: Driver, length_s: float) -> None:
     call = speaking(hall)
@@ -120,8 +126,17 @@ def test_asterisk_that_cannot_record_ends_at_once_and_the_caller_is_told(hall: D
     hall.announcement_ends(call)
     cdr = hall.cdr(call)
     assert (cdr.outcome, cdr.messages) == (Outcome.FAILED, ())
-    assert cdr.explanation.endswith("message for letters: failed: it ended as soon as it had begun")
+    assert cdr.explanation.endswith("message for letters: failed: it ended, empty, sooner than silence ends it")
     assert [notice.kind for notice in hall.notices] == [NoticeKind.RECORDING_FAILED]
+
+
+@pytest.mark.parametrize(("after_s", "outcome"), [(2.1, Outcome.FAILED), (MESSAGE.silence_s, Outcome.ABANDONED)])
+def test_a_full_disk_that_shows_after_two_seconds_is_no_silence(hall: Driver, after_s: float, outcome: Outcome) -> None:
+    call = speaking(hall)
+    hall.advance(after_s)
+    hall.recording_ends(call, 0.0)
+    hall.announcement_ends(call)
+    assert hall.cdr(call).outcome is outcome
 
 
 def test_a_key_pressed_at_once_is_a_caller_who_says_nothing_and_no_failure(hall: Driver) -> None:
