@@ -9,6 +9,7 @@ from callrouter.core.ids import (
     BoxName,
     CallId,
     ChannelId,
+    DestinationName,
     QueueName,
     RecordingId,
     RuleId,
@@ -60,6 +61,8 @@ class OfferResult(StrEnum):
     CONGESTION = "congestion"
     CALLER_GONE = "caller-gone"
     """The caller left while the phone rang."""
+    NOT_CONFIRMED = "not-confirmed"
+    """Answered, but nobody pressed the key that takes the call: an answering machine, perhaps."""
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
@@ -90,11 +93,12 @@ class CdrMessage:
 
 @dataclass(frozen=True, slots=True)
 class CdrLeg:
-    """One offer: a leg to a counselor's phone. Times are aware UTC."""
+    """One offer: a leg to a counselor's phone or to a destination. Times are aware UTC."""
 
     attempt: int
     channel: ChannelId
-    agent: AgentId
+    agent: AgentId | None
+    """None: a destination was called."""
     trunk: TrunkName | None
     offered_at: datetime
     rang_at: datetime | None
@@ -102,6 +106,7 @@ class CdrLeg:
     ended_at: datetime
     result: OfferResult
     cause: int
+    destination: DestinationName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class Cdr:
     site: SiteName
     started_at: datetime
     answered_at: datetime | None
-    """When a counselor answered."""
+    """When a counselor, or a destination, answered."""
     ended_at: datetime
     caller: str
     dialed: str
@@ -143,5 +148,7 @@ class Cdr:
     queued_at: datetime | None = None
     """When the caller began to wait in the queue; for ``queue_log``."""
     legs: tuple[CdrLeg, ...] = ()
+    destination: DestinationName | None = None
+    """The destination that took the call, where no counselor did."""
     messages: tuple[CdrMessage, ...] = ()
     """Those that are kept."""

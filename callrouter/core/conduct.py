@@ -15,6 +15,7 @@ from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
+from callrouter.core.dialing import Dialing
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
@@ -52,6 +53,7 @@ class Conduct:
         self.recording = Recording(self)
         self.waiting = Waiting(self, rulebook)
         self.offering = Offering(self)
+        self.dialing = Dialing(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -69,7 +71,9 @@ class Conduct:
             "remember_wait_over": self.waiting.remember_wait_over,
             "offer": self.offering.offer,
             "leg_rang": self.offering.leg_rang,
-            "connect": self.offering.answered,
+            "take_answer": self.offering.take_answer,
+            "take_key": self.dialing.take_key,
+            "ask_for_key_again": self.dialing.ask_for_key_again,
             "offer_failed": self.offering.offer_failed,
             "ring_over": self.offering.ring_over,
             "connected": self.offering.connected,
@@ -247,7 +251,7 @@ class Conduct:
     ) -> None:
         """Send the caller on into the dialplan."""
         self.waiting.leave_line(call)
-        self.waiting.stop_music(call, out)
+        self.waiting.quiet(call, out)
         self.recording.stop(call, out)
         self.record(call, facts.Released(at, reason, Cause.NORMAL_CLEARING), out)
         out.commands.append(cmd.ContinueInDialplan(call.site, call.id, call.channel, context, extension))

@@ -94,6 +94,13 @@ class LegAnswered(msgspec.Struct, frozen=True, gc=False):
     channel: ChannelId
 
 
+class LegDigit(msgspec.Struct, frozen=True, gc=False):
+    """A key was pressed on a leg of ours."""
+
+    channel: ChannelId
+    digit: str
+
+
 class LegEnded(msgspec.Struct, frozen=True, gc=False):
     """A leg of ours is gone (Q.850 ``cause``)."""
 
@@ -184,6 +191,7 @@ Event = (
     | RecordingFailed
     | LegRang
     | LegAnswered
+    | LegDigit
     | LegEnded
     | LegRefused
     | LegUncertain

@@ -58,6 +58,7 @@ class Exchange:
             ev.RecordingFailed: self._recording_failed,
             ev.LegRang: self._leg_rang,
             ev.LegAnswered: self._leg_answered,
+            ev.LegDigit: self._leg_digit,
             ev.LegEnded: self.leg_ended,
             ev.LegRefused: self._leg_refused,
             ev.LegUncertain: self._leg_uncertain,
@@ -114,6 +115,7 @@ class Exchange:
             case (
                 ev.LegRang(channel=channel)
                 | ev.LegAnswered(channel=channel)
+                | ev.LegDigit(channel=channel)
                 | ev.LegEnded(channel=channel)
                 | ev.LegRefused(channel=channel)
                 | ev.LegUncertain(channel=channel)
@@ -204,7 +206,7 @@ class Exchange:
         leg = self._leg(event.channel, out)
         if leg is None:
             return
-        if leg.agent.state is AgentState.RESERVED:
+        if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
         self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
 
@@ -212,6 +214,13 @@ class Exchange:
         leg = self._leg(event.channel, out)
         if leg is not None:
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+
+    def _leg_digit(self, event: ev.LegDigit, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
+        if leg is None:
+            self.counters.unknown_channel += 1
+        else:
+            self._signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
 
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""

@@ -18,6 +18,7 @@ from callrouter.core.ids import (
     BoxName,
     CallId,
     ChannelId,
+    DestinationName,
     QueueName,
     RecordingId,
     RegionName,
@@ -131,6 +132,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         _seconds(cdr.talk_s),
         _seconds(cdr.hold_s),
         _text(cdr.explanation),
+        _text(cdr.destination),
     )
 
 
@@ -148,6 +150,7 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.ended_at,
         leg.result.value,
         int(leg.cause),
+        _text(leg.destination),
     )
 
 
@@ -280,7 +283,7 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
     return CdrLeg(
         attempt=row["attempt"],
         channel=ChannelId(row["channel"]),
-        agent=AgentId(row["agent"]),
+        agent=AgentId(row["agent"]) if row["agent"] is not None else None,
         trunk=TrunkName(row["trunk"]) if row["trunk"] is not None else None,
         offered_at=row["offered_at"],
         rang_at=row["rang_at"],
@@ -288,6 +291,7 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
         ended_at=row["ended_at"],
         result=OfferResult(row["result"]),
         cause=row["cause"],
+        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
     )
 
 
@@ -321,4 +325,5 @@ def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...], messages: tuple[CdrMe
         queued_at=row["queued_at"],
         legs=legs,
         messages=messages,
+        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
     )

@@ -47,6 +47,7 @@ class Call(msgspec.Struct, frozen=True):
     tenant: TenantName
     queue: str | None
     agent: str | None
+    destination: str | None = None
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -173,6 +174,7 @@ def _call(call: CallNow) -> Call:
         tenant=call.tenant,
         queue=call.queue,
         agent=call.agent,
+        destination=call.destination,
     )
 
 

@@ -40,6 +40,7 @@ from callrouter.core.ids import (
     CalendarName,
     CallId,
     ChannelId,
+    DestinationName,
     PlaybackId,
     PromptName,
     QueueName,
@@ -55,7 +56,21 @@ from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.output import Notice, Output
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Voicemail
+from callrouter.core.plan import (
+    Announce,
+    Choice,
+    Confirm,
+    Destination,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+    Voicemail,
+)
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
 
@@ -71,6 +86,10 @@ PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
 GIMHAE = Region(RegionName("gimhae"), "김해", TenantName("gyeongnam"))
 CHANGWON = Region(RegionName("changwon"), "창원", TenantName("changwon"))
+
+DUTY_DESK = Destination(DestinationName("duty-desk"), "당직실", "PJSIP/duty", ring_timeout_s=15.0)
+DUTY_MOBILE = Destination(DestinationName("duty-mobile"), "당직 휴대전화", "PJSIP/010@city", CITY, "0552110000")
+TAKE_IT = Confirm(PromptName("take-it"), "1", 12.0)
 
 PLANS: Mapping[str, Plan] = {
     "120": Plan("queue", (EnterQueue(DESK),)),
@@ -100,8 +119,8 @@ PLANS: Mapping[str, Plan] = {
     ),
     "127-welfare": Plan("welfare", (EnterQueue(NIGHT),)),
     "127-passport": Plan("menu", (HangUp(),)),
-    "129": Plan("message", (MESSAGE, HangUp())),
-    "130": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
+    "140": Plan("message", (MESSAGE, HangUp())),
+    "141": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
     "128": Plan(
         "question",
         (
@@ -116,6 +135,9 @@ PLANS: Mapping[str, Plan] = {
             ),
         ),
     ),
+    "129": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
+    "130": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
+    "131": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
 }
 
 
@@ -562,11 +584,15 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: a menu, 129: a message) in ``state``; some states need the counselor ``kim``."""
+        """A call to 121 (127: menu, 129: duty, 140: message) in ``state``; some states need the counselor ``kim``."""
         if state is CallState.ASKING:
             return self.dial("127")
-        if state is CallState.RECORDING:
+        if state is CallState.CONFIRMING:
             call = self.dial("129")
+            self.pick_up(call)
+            return call
+        if state is CallState.RECORDING:
+            call = self.dial("140")
             self.announcement_ends(call)
             return call
         call = self.dial("121")

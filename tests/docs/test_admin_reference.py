@@ -32,6 +32,8 @@ TABLES: dict[str, type[model.Section]] = {
     "`queues:`": model.Queue,
     "`agents:`": model.Agent,
     "`trunks:`": model.Trunk,
+    "`outbound:`": model.Outbound,
+    "`destinations:`": model.Destination,
     "`prompts:`": model.Prompt,
     "`voicemail:`": model.Box,
     "`routes:`": model.Route,
