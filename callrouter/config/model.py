@@ -606,6 +606,8 @@ Branch = Annotated[Use, BeforeValidator(_use)]
 Answer = Annotated[Choice, BeforeValidator(_choice)]
 
 LONGEST_MESSAGE_S = 15 * 60
+LEAST_SILENCE_S = 3.0
+"""Longer than the 2 s after which Asterisk finds out that a disk is full: so the two ends are told apart."""
 _VERBS = ("announce", "menu", "queue", "dial", "voicemail", "if", "plan", "route", "dialplan", "hangup")
 _BELONGS = {
     "keys": "menu",
@@ -729,8 +731,8 @@ class Step(Section):
             raise ValueError("the voicemail has no greeting; write greeting: with the prompt before the beep")
         if self.shortest is not None and self.shortest < 1:
             raise ValueError(f"min: {self.shortest:g} s would keep what is no message; write 1s or more")
-        if self.silence is not None and self.silence < 2:
-            raise ValueError(f"silence: {self.silence:g} s cuts people off who breathe; write 2s or more")
+        if self.silence is not None and self.silence < LEAST_SILENCE_S:
+            raise ValueError(f"silence: {self.silence:g} s cuts people off who think; write 3s or more")
         if self.longest is not None and not 5 <= self.longest <= LONGEST_MESSAGE_S:
             raise ValueError(f"max: {self.longest:g} s is no length for a message; write 5s to 15 min")
         if self.longest is not None and self.shortest is not None and self.shortest > self.longest:

@@ -184,7 +184,7 @@ class Conduct:
             case CallState.CONNECTED:
                 self.lift_dead_man(call, out)
             case CallState.RECORDING if call.recording is not None:
-                self.recording.ask(call, out)  # the switch was set for as long as it may last
+                self.recording.ask(call, call.recording, out)  # the switch was set for as long as it may last
             case CallState.CLEARING | CallState.ENDED:
                 pass
             case _:

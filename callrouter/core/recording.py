@@ -15,6 +15,7 @@ from callrouter.core.cdr import RecordingResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
+from callrouter.core.ids import RecordingId
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Voicemail
 from callrouter.core.states import Signal
@@ -28,9 +29,6 @@ BEEP: Final = "sound:beep"
 
 OVERDUE_S: Final = 5.0
 """A recording that has not ended so long after its greatest length is ended by us."""
-
-AT_ONCE: Final = timedelta(seconds=1)
-"""One that ends sooner, empty, with neither a key nor the caller's going, was not possible: silence takes longer."""
 
 _GONE: Final = frozenset({ReleaseReason.CALLER_HUNG_UP, ReleaseReason.VANISHED, ReleaseReason.TAKEN_AWAY})
 
@@ -86,7 +84,7 @@ class Recording:
             return
         self._conduct.cancel_timer(call, TimerKind.RECORDING, out)
         if cue.estimated:
-            self.ask(call, out)
+            self.ask(call, call.recording, out)
         self._conduct.caller_left_behind(call, cue, at, out)
 
     def close(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -102,19 +100,20 @@ class Recording:
         if call.recording is not None:
             out.commands.append(cmd.StopRecording(call.site, call.id, call.recording))
 
-    def ask(self, call: Call, out: Output) -> None:
+    def ask(self, call: Call, recording: RecordingId, out: Output) -> None:
         """Find out whether the recording is over: that may have been said while nobody listened."""
-        if call.recording is not None:
-            out.commands.append(cmd.AskRecording(call.site, call.id, call.recording))
+        out.commands.append(cmd.AskRecording(call.site, call.id, recording))
 
     def go_on_with(self, call: Call, at: datetime, out: Output) -> None:
-        """Take up a call of an earlier daemon: what was recorded goes on, and who was greeted may speak now."""
+        """Take up a call of an earlier daemon: who was greeted may speak now, and who speaks goes on.
+
+        That Asterisk is asked whether he still does comes with the dead man's switch.
+        """
         if call.recording is None or call.recording_at is None:
             self.begin(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
             return
         left_s = self._step(call).max_s + OVERDUE_S - (at - call.recording_at).total_seconds()
         self._conduct.set_timer(call, TimerKind.RECORDING, max(0.0, left_s), out)
-        self.ask(call, out)
 
     def _close(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Say what became of the recording."""
@@ -139,8 +138,9 @@ class Recording:
         lasted = until - call.recording_at if call.recording_at is not None else timedelta()
         if cue.signal is Signal.RECORDING_FAILED:
             return facts.RecordingEnded(at, RecordingResult.FAILED, 0.0, cue.why)
-        if cue.length_s == 0 and lasted < AT_ONCE and not call.key_pressed and call.released is None:
-            return facts.RecordingEnded(at, RecordingResult.FAILED, 0.0, "it ended as soon as it had begun")
+        by_itself = not call.key_pressed and call.released is None
+        if cue.length_s == 0 and by_itself and lasted.total_seconds() < step.silence_s:
+            return facts.RecordingEnded(at, RecordingResult.FAILED, 0.0, "it ended, empty, sooner than silence ends it")
         length_s = min(lasted.total_seconds(), step.max_s) if cue.length_s is None else cue.length_s
         is_kept = length_s >= int(step.min_s)
         return facts.RecordingEnded(at, RecordingResult.KEPT if is_kept else RecordingResult.TOO_SHORT, length_s)

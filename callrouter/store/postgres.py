@@ -336,6 +336,6 @@ def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...], messages: tuple[CdrMe
         explanation=row["explanation"],
         queued_at=row["queued_at"],
         legs=legs,
-        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         messages=messages,
+        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
     )

@@ -120,8 +120,8 @@ PLANS: Mapping[str, Plan] = {
     ),
     "127-welfare": Plan("welfare", (EnterQueue(NIGHT),)),
     "127-passport": Plan("menu", (HangUp(),)),
-    "129": Plan("message", (MESSAGE, HangUp())),
-    "130": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
+    "140": Plan("message", (MESSAGE, HangUp())),
+    "141": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
     "132": Plan(
         "remember",
         (
@@ -144,9 +144,9 @@ PLANS: Mapping[str, Plan] = {
             ),
         ),
     ),
-    "141": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
-    "142": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
-    "143": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
+    "129": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
+    "130": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
+    "131": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
 }
 
 
@@ -602,15 +602,15 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: a menu, 129: a message, 141: duty) in ``state``; some need the counselor ``kim``."""
+        """A call to 121 (127: menu, 129: duty, 140: message) in ``state``; some states need the counselor ``kim``."""
         if state is CallState.ASKING:
             return self.dial("127")
         if state is CallState.CONFIRMING:
-            call = self.dial("141")
+            call = self.dial("129")
             self.pick_up(call)
             return call
         if state is CallState.RECORDING:
-            call = self.dial("129")
+            call = self.dial("140")
             self.announcement_ends(call)
             return call
         call = self.dial("121")

@@ -48,7 +48,7 @@ def press_there(hall: Driver, call: Call, digit: str) -> None:
 
 
 def test_the_destinations_are_called_in_order_until_one_takes_the_call(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.ring(call)
     hall.advance(DUTY_DESK.ring_timeout_s)
     hall.pick_up(call)
@@ -66,13 +66,13 @@ def test_the_destinations_are_called_in_order_until_one_takes_the_call(hall: Dri
 
 
 def test_a_destination_on_a_trunk_is_shown_the_trunks_number_and_another_the_callers(hall: Driver) -> None:
-    hall.dial("141", caller="0552251234")
+    hall.dial("129", caller="0552251234")
     hall.advance(DUTY_DESK.ring_timeout_s)
     assert [command.caller_number for command in hall.given(cmd.Originate)] == ["0552251234", "0552110000"]
 
 
 def test_who_answers_is_asked_for_the_key_and_the_caller_hears_nothing_of_it(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     assert call.state is CallState.CONFIRMING
     assert played_to(hall, own_leg(call, 1)) == [("sound:callrouter/take-it", "sound:silence/2")]
@@ -81,14 +81,14 @@ def test_who_answers_is_asked_for_the_key_and_the_caller_hears_nothing_of_it(hal
 
 
 def test_another_key_takes_nothing(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     press_there(hall, call, "2")
     assert call.state is CallState.CONFIRMING
 
 
 def test_the_key_ends_the_question(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     question = call.playback
     press_there(hall, call, TAKE_IT.key)
@@ -96,7 +96,7 @@ def test_the_key_ends_the_question(hall: Driver) -> None:
 
 
 def test_the_question_is_heard_three_times_at_most(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     for _ in range(5):
         assert call.playback is not None
@@ -107,7 +107,7 @@ def test_the_question_is_heard_three_times_at_most(hall: Driver) -> None:
 
 
 def test_who_does_not_press_the_key_in_time_is_hung_up_on_and_the_next_is_called(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     hall.advance(TAKE_IT.timeout_s)
     assert hall.called() == ["duty", "010@city"]
@@ -121,7 +121,7 @@ def test_who_does_not_press_the_key_in_time_is_hung_up_on_and_the_next_is_called
 
 
 def test_who_hangs_up_instead_of_pressing_the_key_did_not_take_the_call(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     hall.leg_ends(call)
     hall.hang_up(call)
@@ -136,7 +136,7 @@ def test_a_destination_that_cannot_take_the_call_is_followed_by_the_next(
     hall: Driver, phone: str, result: OfferResult
 ) -> None:
     hall.asterisk.phones[DUTY_DESK.endpoint] = phone
-    call = hall.dial("141")
+    call = hall.dial("129")
     assert hall.called() == ["duty", "010@city"]
     hall.hang_up(call)
     assert attempts(hall.cdr(call))[0] == ("duty-desk", result)
@@ -144,7 +144,7 @@ def test_a_destination_that_cannot_take_the_call_is_followed_by_the_next(
 
 def test_when_nobody_takes_the_call_the_plan_goes_on_and_the_record_says_overflowed(hall: Driver) -> None:
     hall.asterisk.phones |= {DUTY_DESK.endpoint: "busy", DUTY_MOBILE.endpoint: "rejects"}
-    call = hall.dial("141")
+    call = hall.dial("129")
     assert call.state is CallState.ANNOUNCING
     hall.announcement_ends(call)
     cdr = hall.cdr(call)
@@ -154,7 +154,7 @@ def test_when_nobody_takes_the_call_the_plan_goes_on_and_the_record_says_overflo
 
 def test_the_list_is_gone_through_as_often_as_the_plan_says(hall: Driver) -> None:
     hall.asterisk.phones |= {DUTY_DESK.endpoint: "busy", DUTY_MOBILE.endpoint: "busy"}
-    call = hall.dial("142")
+    call = hall.dial("130")
     hall.announcement_ends(call)
     assert hall.called() == ["duty", "010@city"] * 2
     assert hall.cdr(call).outcome is Outcome.OVERFLOWED
@@ -163,7 +163,7 @@ def test_the_list_is_gone_through_as_often_as_the_plan_says(hall: Driver) -> Non
 def test_a_full_trunk_group_is_passed_over_without_dialling_and_the_record_says_so() -> None:
     hall = Driver(rulebook(trunk_channels=0))
     hall.asterisk.phones[DUTY_DESK.endpoint] = "busy"
-    call = hall.dial("141")
+    call = hall.dial("129")
     assert hall.called() == ["duty"]
     hall.announcement_ends(call)
     last = hall.cdr(call).legs[-1]
@@ -174,15 +174,15 @@ def test_a_full_trunk_group_is_passed_over_without_dialling_and_the_record_says_
 
 def test_a_congested_trunk_group_rests(hall: Driver) -> None:
     hall.asterisk.phones[DUTY_MOBILE.endpoint] = "congested"
-    first = hall.dial("143")
+    first = hall.dial("131")
     assert first.queue == DESK
-    second = hall.dial("143")
+    second = hall.dial("131")
     assert second.queue == DESK
     assert hall.called() == ["010@city"]
 
 
 def test_a_caller_who_was_greeted_hears_a_ringing_tone_that_ends_with_the_answer(hall: Driver) -> None:
-    call = hall.dial("142")
+    call = hall.dial("130")
     hall.announcement_ends(call)
     assert [command.channel for command in hall.given(cmd.Ring)] == [call.channel]
     hall.ring(call)
@@ -193,7 +193,7 @@ def test_a_caller_who_was_greeted_hears_a_ringing_tone_that_ends_with_the_answer
 
 
 def test_a_caller_who_was_not_answered_hears_ringing_when_the_phone_rings(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     assert hall.given(cmd.Ring) == []
     hall.ring(call)
     assert len(hall.given(cmd.Ring)) == 1
@@ -201,7 +201,7 @@ def test_a_caller_who_was_not_answered_hears_ringing_when_the_phone_rings(hall: 
 
 
 def test_a_caller_may_hear_music_instead_which_ends_before_the_next_step(hall: Driver) -> None:
-    call = hall.dial("143")
+    call = hall.dial("131")
     (music,) = hall.given(cmd.StartMusic)
     assert (music.music_class, call.answered) == ("soft", True)
     hall.leg_ends(call, Cause.USER_BUSY)
@@ -211,7 +211,7 @@ def test_a_caller_may_hear_music_instead_which_ends_before_the_next_step(hall: D
 
 
 def test_a_caller_who_hangs_up_while_the_key_is_waited_for_frees_the_destination(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     hall.hang_up(call)
     assert hall.asterisk.channels == {}
@@ -220,14 +220,14 @@ def test_a_caller_who_hangs_up_while_the_key_is_waited_for_frees_the_destination
 
 
 def test_a_destination_that_hangs_up_ends_the_call(hall: Driver) -> None:
-    call = hall.dial("143")
+    call = hall.dial("131")
     hall.pick_up(call)
     hall.leg_ends(call)
     assert (hall.cdr(call).released_by, hall.cdr(call).outcome) == (ReleasedBy.AGENT, Outcome.HANDLED)
 
 
 def test_a_destination_that_cannot_be_bridged_is_followed_by_the_next(hall: Driver) -> None:
-    call = hall.dial("142")
+    call = hall.dial("130")
     hall.announcement_ends(call)
     hall.handle(ev.LegAnswered(hall.leg(call)))
     hall.inbox.clear()
@@ -239,8 +239,8 @@ def test_a_destination_that_cannot_be_bridged_is_followed_by_the_next(hall: Driv
 
 def test_a_destination_after_a_queue_is_called_when_the_wait_is_over() -> None:
     plan = Plan("queue-then-duty", (EnterQueue(DESK, 20.0), Dial((DUTY_DESK,)), HangUp()))
-    hall = Driver(rulebook(plans={**PLANS, "144": plan}))
-    call = hall.dial("144")
+    hall = Driver(rulebook(plans={**PLANS, "140": plan}))
+    call = hall.dial("140")
     hall.advance(20)
     assert hall.called() == ["duty"]
     hall.pick_up(call)
@@ -250,7 +250,7 @@ def test_a_destination_after_a_queue_is_called_when_the_wait_is_over() -> None:
 
 
 def test_a_leg_that_never_ends_is_written_off_and_gives_its_trunk_channel_back(hall: Driver) -> None:
-    call = hall.dial("143")
+    call = hall.dial("131")
     channel = hall.leg(call)
     hall.asterisk.connected = False
     hall.advance(DUTY_MOBILE.ring_timeout_s + 60)
@@ -267,7 +267,7 @@ def again(hall: Driver, call: Call) -> Call:
 
 
 def test_the_next_daemon_lets_the_destination_ring_on_for_the_rest_of_its_time(hall: Driver) -> None:
-    call = hall.dial("143")
+    call = hall.dial("131")
     hall.ring(call)
     hall.advance(10)
     hall.restart()
@@ -281,7 +281,7 @@ def test_the_next_daemon_lets_the_destination_ring_on_for_the_rest_of_its_time(h
 
 
 def test_the_next_daemon_ends_the_ringing_tone_that_the_last_one_began(hall: Driver) -> None:
-    call = hall.dial("142")
+    call = hall.dial("130")
     hall.announcement_ends(call)
     hall.restart()
     hall.sync()
@@ -290,7 +290,7 @@ def test_the_next_daemon_ends_the_ringing_tone_that_the_last_one_began(hall: Dri
 
 
 def test_the_next_daemon_asks_for_the_key_anew(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.pick_up(call)
     question = call.playback
     hall.restart()
@@ -304,7 +304,7 @@ def test_the_next_daemon_asks_for_the_key_anew(hall: Driver) -> None:
 
 
 def test_the_next_daemon_calls_the_next_destination_if_the_leg_has_ended_meanwhile(hall: Driver) -> None:
-    call = hall.dial("142")
+    call = hall.dial("130")
     hall.announcement_ends(call)
     hall.lose_site()
     hall.restart()
@@ -317,7 +317,7 @@ def test_the_next_daemon_calls_the_next_destination_if_the_leg_has_ended_meanwhi
 
 def test_the_next_daemon_goes_on_with_the_list_where_the_last_one_was_between_two(hall: Driver) -> None:
     hall.asterisk.phones[DUTY_DESK.endpoint] = "busy"
-    call = hall.dial("141")
+    call = hall.dial("129")
     hall.restart(lost=1)  # the second offer
     hall.asterisk.channels.pop(own_leg(call, 2))
     hall.sync()
@@ -325,7 +325,7 @@ def test_the_next_daemon_goes_on_with_the_list_where_the_last_one_was_between_tw
 
 
 def test_the_next_daemon_goes_on_with_those_who_talk(hall: Driver) -> None:
-    call = hall.dial("143")
+    call = hall.dial("131")
     hall.pick_up(call)
     hall.restart()
     hall.sync()
@@ -350,7 +350,7 @@ def test_a_call_that_dials_nobody_cannot_go_on_dialling(hall: Driver) -> None:
 
 
 def test_nobody_can_be_asked_for_a_key_who_was_not_called(hall: Driver) -> None:
-    call = hall.dial("141")
+    call = hall.dial("129")
     call.offer = None
     with pytest.raises(ImpossibleEventError, match="asks nobody"):
         hall.exchange.conduct.dialing.ask_for_key(call, hall.now, Output())

@@ -31,7 +31,7 @@ def played(hall: Driver) -> list[str]:
     return [media.rpartition("/")[2] for command in hall.given(cmd.Play) for media in command.media]
 
 
-def speaking(hall: Driver, dialed: str = "129") -> Call:
+def speaking(hall: Driver, dialed: str = "140") -> Call:
     """A caller who has heard the greeting and speaks."""
     call = hall.dial(dialed)
     hall.announcement_ends(call)
@@ -40,7 +40,7 @@ def speaking(hall: Driver, dialed: str = "129") -> Call:
 
 
 def test_the_greeting_ends_with_a_beep_and_only_then_is_recorded(hall: Driver) -> None:
-    call = hall.dial("129")
+    call = hall.dial("140")
     assert (call.state, call.answered) == (CallState.RECORDING, True)
     assert played(hall) == ["greeting", "sound:beep"]
     assert hall.given(cmd.Record) == []
@@ -85,6 +85,12 @@ def test_a_caller_who_hangs_up_while_speaking_has_left_a_message(hall: Driver) -
     assert cdr.messages[0].length_s == 10.0
 
 
+def test_a_message_counts_from_its_least_length_on(hall: Driver) -> None:
+    call = speaking(hall)
+    hall.recording_ends(call, MESSAGE.min_s)
+    assert played(hall)[-1] == "thanks"
+
+
 @pytest.mark.parametrize("length_s", [0.0, 1.0])
 def test_who_says_nothing_has_left_no_message_and_its_file_is_deleted(hall: Driver, length_s: float) -> None:
     call = speaking(hall)
@@ -107,21 +113,30 @@ def test_who_hangs_up_without_a_word_has_abandoned(hall: Driver) -> None:
 
 
 def test_who_hangs_up_during_the_greeting_has_abandoned_at_once(hall: Driver) -> None:
-    call = hall.dial("129")
+    call = hall.dial("140")
     hall.hang_up(call)
     assert (hall.cdr(call).outcome, hall.given(cmd.Record)) == (Outcome.ABANDONED, [])
 
 
 def test_asterisk_that_cannot_record_ends_at_once_and_the_caller_is_told(hall: Driver) -> None:
     hall.asterisk.speech_s = None
-    call = hall.dial("129")
+    call = hall.dial("140")
     hall.announcement_ends(call)
     assert (call.state, played(hall)[-1]) == (CallState.ANNOUNCING, "sorry")
     hall.announcement_ends(call)
     cdr = hall.cdr(call)
     assert (cdr.outcome, cdr.messages) == (Outcome.FAILED, ())
-    assert cdr.explanation.endswith("message for letters: failed: it ended as soon as it had begun")
+    assert cdr.explanation.endswith("message for letters: failed: it ended, empty, sooner than silence ends it")
     assert [notice.kind for notice in hall.notices] == [NoticeKind.RECORDING_FAILED]
+
+
+@pytest.mark.parametrize(("after_s", "outcome"), [(2.1, Outcome.FAILED), (MESSAGE.silence_s, Outcome.ABANDONED)])
+def test_a_full_disk_that_shows_after_two_seconds_is_no_silence(hall: Driver, after_s: float, outcome: Outcome) -> None:
+    call = speaking(hall)
+    hall.advance(after_s)
+    hall.recording_ends(call, 0.0)
+    hall.announcement_ends(call)
+    assert hall.cdr(call).outcome is outcome
 
 
 def test_a_key_pressed_at_once_is_a_caller_who_says_nothing_and_no_failure(hall: Driver) -> None:
@@ -133,13 +148,13 @@ def test_a_key_pressed_at_once_is_a_caller_who_says_nothing_and_no_failure(hall:
 
 
 def test_a_key_pressed_during_the_greeting_means_nothing(hall: Driver) -> None:
-    call = hall.dial("129")
+    call = hall.dial("140")
     hall.press(call, "#")
     assert (call.state, call.key_pressed, hall.given(cmd.Record)) == (CallState.RECORDING, False, [])
 
 
 def test_a_failure_that_asterisk_tells_is_on_the_record_and_the_plan_goes_on(hall: Driver) -> None:
-    call = hall.dial("130")
+    call = hall.dial("141")
     hall.advance(30.0)
     hall.announcement_ends(call)
     assert call.recording is not None
@@ -155,7 +170,7 @@ def test_a_failure_that_asterisk_tells_is_on_the_record_and_the_plan_goes_on(hal
 
 def test_a_counselor_who_answers_after_a_message_has_handled_the_call() -> None:
     hall = Driver(rulebook(agent("kim", NIGHT)))
-    call = hall.dial("130")
+    call = hall.dial("141")
     hall.advance(30.0)
     hall.announcement_ends(call)
     hall.recording_ends(call)
@@ -177,7 +192,7 @@ def test_a_recording_that_does_not_end_is_ended_by_us_and_kept(hall: Driver) -> 
 
 
 def test_the_dead_mans_switch_outlasts_the_message_and_is_short_again_after_it(hall: Driver) -> None:
-    call = hall.dial("129")
+    call = hall.dial("140")
     hall.advance(16.0)
     hall.announcement_ends(call)
     hall.advance(100.0)
@@ -256,7 +271,7 @@ def test_a_message_of_which_asterisk_has_nothing_is_none(hall: Driver) -> None:
 
 
 def test_a_daemon_that_died_during_the_greeting_lets_the_caller_speak_when_it_is_back(hall: Driver) -> None:
-    call = hall.dial("129")
+    call = hall.dial("140")
     hall.restart()
     hall.sync()
     assert [command.recording for command in hall.given(cmd.Record)] == [naming.recording(call.id, 1)]
@@ -303,7 +318,7 @@ def test_an_end_that_nobody_saw_is_presumed_when_the_caller_left(hall: Driver, s
 
 
 def test_an_end_without_a_beginning_says_nothing(hall: Driver) -> None:
-    call = hall.dial("129")
+    call = hall.dial("140")
     ended = facts.RecordingEnded(hall.now, RecordingResult.KEPT, 3.0)
     cdr = fold([*call.history, ended, facts.Released(hall.now, ReleaseReason.VANISHED, 0)])
     assert cdr.messages == ()

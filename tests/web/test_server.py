@@ -16,7 +16,16 @@ from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, M
 from callrouter.web.status import StatusDocument
 from tests.fakes.status import AT, FakeStatus
 
-PATHS = ("/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/openapi.json", "/static/status.css")
+PATHS = (
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/voicemail",
+    "/api/v1/openapi.json",
+    "/static/status.css",
+)
 
 
 async def readiness(client: aiohttp.ClientSession) -> tuple[int, dict[str, object]]:
