@@ -189,7 +189,7 @@ def _writer(journal: Journal, url: str | None, clock: SteadyClock) -> CdrWriter 
 
 def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
     exchange = dispatcher.exchange
-    queues = exchange.conduct.queue_states(clock.now())
+    queues = exchange.conduct.waiting.queue_states(clock.now())
     return dict(route(request, exchange.rulebook, clock.now, site, queues))
 
 

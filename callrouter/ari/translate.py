@@ -65,7 +65,7 @@ class EventReader:
                 return ev.PlaybackEnded(PlaybackId(playback.id))
             case wire.ChannelDtmfReceived(channel=channel, digit=digit):
                 ours = naming.parse_leg_channel(channel.id) is not None
-                return None if ours else ev.DigitPressed(ChannelId(channel.id), digit)
+                return (ev.LegDigit if ours else ev.DigitPressed)(ChannelId(channel.id), digit)
             case _:
                 return None
 
@@ -151,6 +151,8 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
             return (Order(operations.answer(channel, may_block=False), _caller_gone(channel)),)
         case cmd.Ring(channel=channel):
             return (Order(operations.ring(channel)),)
+        case cmd.StopRinging(channel=channel):
+            return (Order(operations.stop_ringing(channel)),)
         case cmd.Play(channel=channel, playback=playback, media=media):
             return (Order(operations.play(channel, playback, media), _playback_failed(playback)),)
         case cmd.SetLanguage(channel=channel, language=language):

@@ -43,7 +43,7 @@ def table(calls: Sequence[Cdr], zone: tzinfo | None) -> str:
                 "caller": call.caller,
                 "region": call.region,
                 "queue": call.queue or "-",
-                "agent": call.agent or "-",
+                "agent": call.agent or call.destination or "-",
                 "outcome": call.outcome.value,
                 "wait": _clock(call.wait_s),
                 "talk": _clock(call.talk_s),
@@ -105,7 +105,8 @@ def _leg_line(leg: CdrLeg, zone: tzinfo | None) -> str:
         if at is not None
     ]
     way = f" over {leg.trunk}" if leg.trunk else ""
-    head = f"  {leg.attempt}. {leg.agent}{way}: {leg.result.value}, cause {leg.cause}, channel {leg.channel}"
+    whom = leg.agent or leg.destination
+    head = f"  {leg.attempt}. {whom}{way}: {leg.result.value}, cause {leg.cause}, channel {leg.channel}"
     return "\n     ".join([head, *times])
 
 

@@ -18,7 +18,7 @@ from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, Queu
 from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
+from callrouter.core.plan import Announce, Choice, Dial, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
 from callrouter.core.rulebook import Rulebook
 
 
@@ -151,12 +151,34 @@ def _step_data(step: Step) -> Mapping[str, object]:
             return {"announce": prompt}
         case EnterQueue(queue, max_wait_s):
             return {"queue": queue, "max_wait_s": max_wait_s}
+        case Dial():
+            return _dial_data(step)
         case HandOver(context, extension):
             return {"dialplan": f"{context},{extension}"}
         case HangUp(cause):
             return {"hangup": int(cause)}
         case _:
             assert_never(step)
+
+
+def _dial_data(step: Dial) -> Mapping[str, object]:
+    destinations = [
+        {"name": it.name, "endpoint": it.endpoint, "trunk": it.trunk, "ring_timeout_s": it.ring_timeout_s}
+        for it in step.destinations
+    ]
+    confirm = step.confirm
+    asked = {"confirm": confirm.prompt, "key": confirm.key, "confirm_timeout_s": confirm.timeout_s} if confirm else {}
+    return {"dial": destinations, "rounds": step.rounds, "music": step.music_class, **asked}
+
+
+def _dial_words(step: Dial) -> str:
+    whom = ", then ".join(
+        f"{it.name} at {it.endpoint}{f' over {it.trunk}' if it.trunk else ''} ({it.ring_timeout_s:g} s)"
+        for it in step.destinations
+    )
+    again = f", {step.rounds} times over" if step.rounds > 1 else ""
+    confirm = f"; who answers presses {step.confirm.key} to take the call" if step.confirm else ""
+    return f"call {whom}{again}{confirm}"
 
 
 def _agents(decision: Decision, rulebook: Rulebook) -> list[str]:
@@ -237,6 +259,8 @@ def _step_text(step: Step) -> str:
             return f"wait in queue {queue}"
         case EnterQueue(queue, max_wait_s):
             return f"wait in queue {queue}, at most {max_wait_s:g} s"
+        case Dial():
+            return _dial_words(step)
         case HandOver(context, extension):
             return f"go on in the dialplan at {context},{extension}"
         case HangUp(cause):

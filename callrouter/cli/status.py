@@ -142,4 +142,4 @@ def _queue(queue: Queue, at: datetime) -> tuple[str, ...]:
 
 def _call(call: Call, at: datetime) -> tuple[str, ...]:
     state, age = call.state.value, elapsed(call.since, at)
-    return (state, age, call.caller, call.dialed, call.region, call.queue or "-", call.agent or "-")
+    return (state, age, call.caller, call.dialed, call.region, call.queue or "-", call.agent or call.destination or "-")

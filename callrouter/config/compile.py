@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path as FilePath
 
 from callrouter.config.contradictions import check_conditions
+from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
@@ -34,6 +35,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
+    check_destinations(context)
     check_ring_timeouts(context)
     limits = compile_limits(context)
     _check_prompts(context)
@@ -72,6 +74,7 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             context.refer("queues", queue, (*path, "queues", index))
         if spec.trunk is not None:
             context.refer("trunks", spec.trunk, (*path, "trunk"))
+        check_endpoint(context, spec.endpoint, (*path, "endpoint"))
         other = phone_of.setdefault((spec.site, spec.endpoint), name)
         if other != name:
             context.error((*path, "endpoint"), f'{spec.endpoint} is already the phone of "{other}"', "one phone each")

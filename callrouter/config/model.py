@@ -26,6 +26,7 @@ from callrouter.config.scalars import (
 )
 from callrouter.core.calendars import Days, Hours, Window
 from callrouter.core.inbound import CallerKind
+from callrouter.core.outbound import USUAL, NumberClass
 from callrouter.core.rulebook import WaitingSound
 
 MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
@@ -399,7 +400,51 @@ class Trunk(Section):
     channels: Whole
     """How many calls it carries at once."""
     endpoints: Names = Field(default=[])
-    """PJSIP endpoints that calls of this group come in by; default: the group's own name."""
+    """PJSIP endpoints that calls of this group come in by; they go out by the first. Default: the group's own name."""
+    caller_id: Text | None = None
+    """The number that is shown when a destination is called over it; left out: the caller's."""
+    format: Literal["national", "e164"] = "national"
+    """How it wants numbers: ``national`` (0552110000) or ``e164`` (+82552110000)."""
+
+
+def _member(value: object, kinds: type[WaitingSound] | type[CallerKind] | type[NumberClass]) -> object:
+    if value in {kind.value for kind in kinds}:
+        return kinds(value)
+    names = ", ".join(kind.value for kind in kinds)
+    raise ValueError(f'"{value}" is not known here; write one of: {names}')
+
+
+NumberKind = Annotated[NumberClass, BeforeValidator(lambda value: _member(value, NumberClass))]
+
+
+class Outbound(Section):
+    """What calls may go out to, under ``outbound:``."""
+
+    allow: Annotated[list[NumberKind], BeforeValidator(one_or_many)] = Field(default=sorted(USUAL))
+    """Kinds of numbers that destinations may have. Not among the default: premium-rate, foreign and personal ones."""
+
+
+class Destination(Section):
+    """Somebody outside the queues who can be called, under ``destinations:``."""
+
+    title: Text
+    """Name for people."""
+    number: Text | None = None
+    """The number to dial, over ``trunk``."""
+    endpoint: Annotated[str, BeforeValidator(_endpoint)] | None = None
+    """Instead of a number: what Asterisk dials, such as PJSIP/duty."""
+    trunk: Name | None = None
+    """The trunk group that the call goes out by; for an endpoint: that it occupies."""
+    ring_timeout: Seconds = 25.0
+    """How long it rings before the next is tried."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Destination":
+        if (self.number is None) == (self.endpoint is None):
+            raise ValueError("a destination is reached in one way; write either number: or endpoint:")
+        if self.number is not None and self.trunk is None:
+            raise ValueError("a number is dialled over a trunk group; write trunk: with its name")
+        return self
 
 
 class Prompt(Section):
@@ -409,13 +454,6 @@ class Prompt(Section):
     """What is spoken."""
     media: Annotated[str, BeforeValidator(_media)] | None = None
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
-
-
-def _member(value: object, kinds: type[WaitingSound] | type[CallerKind]) -> object:
-    if value in {kind.value for kind in kinds}:
-        return kinds(value)
-    names = ", ".join(kind.value for kind in kinds)
-    raise ValueError(f'"{value}" is not known here; write one of: {names}')
 
 
 Kind = Annotated[CallerKind, BeforeValidator(lambda value: _member(value, CallerKind))]
@@ -532,7 +570,7 @@ Key = Annotated[str, BeforeValidator(_key)]
 Branch = Annotated[Use, BeforeValidator(_use)]
 Answer = Annotated[Choice, BeforeValidator(_choice)]
 
-_VERBS = ("announce", "menu", "queue", "if", "plan", "route", "dialplan", "hangup")
+_VERBS = ("announce", "menu", "queue", "dial", "if", "plan", "route", "dialplan", "hangup")
 _BELONGS = {
     "keys": "menu",
     "default": "menu",
@@ -540,6 +578,11 @@ _BELONGS = {
     "tries": "menu",
     "invalid": "menu",
     "max_wait": "queue",
+    "rounds": "dial",
+    "confirm": "dial",
+    "key": "dial",
+    "confirm_timeout": "dial",
+    "music": "dial",
     "then": "if",
     "otherwise": "if",
     "arguments": "plan",
@@ -581,6 +624,18 @@ class Step(Section):
     """Wait here until a counselor answers."""
     max_wait: Seconds | None = None
     """For ``queue``: how long at most."""
+    dial: Annotated[list[Reference], BeforeValidator(one_or_many)] | None = None
+    """Call these destinations one after another, until one takes the call; if none does, go on with the next step."""
+    rounds: Whole | None = None
+    """For ``dial``: how often the list is gone through. Default: 1"""
+    confirm: Reference | None = None
+    """For ``dial``: a prompt that asks who answers to press ``key``; only then are the two connected."""
+    key: Key | None = None
+    """For ``confirm``. Default: 1"""
+    confirm_timeout: Seconds | None = None
+    """For ``confirm``: how long the key is waited for. Default: 15 s"""
+    music: Text | None = None
+    """For ``dial``: class of the music on hold that the caller hears. Left out: ringing"""
     dialplan: Text | None = None
     """Go on in the dialplan: ``context,extension``."""
     hangup: Literal["normal", "busy", "congestion", "rejected"] | None = None
@@ -600,9 +655,19 @@ class Step(Section):
             self._check_menu()
         if self.condition is not None and self.then is None and self.otherwise is None:
             raise ValueError("the question changes nothing; write then:, else:, or both")
+        if self.dial is not None:
+            self._check_dial()
         if self.dialplan is not None and len([part for part in self.dialplan.split(",") if part.strip()]) != 2:
             raise ValueError(f'"{self.dialplan}" is no place in the dialplan; write context,extension')
         return self
+
+    def _check_dial(self) -> None:
+        if not self.dial:
+            raise ValueError("nobody is called; name a destination")
+        if self.rounds == 0:
+            raise ValueError("in no rounds nobody is called; write rounds: 1 or more")
+        if self.confirm is None and (self.key is not None or self.confirm_timeout is not None):
+            raise ValueError("nobody is asked for a key; write confirm: with a prompt that asks for it")
 
     def _check_menu(self) -> None:
         if not self.keys:
@@ -692,6 +757,10 @@ class Model(Section):
     """The counselors, by name; usually the extension."""
     trunks: dict[Name, Trunk] = Field(default={})
     """Trunk groups, by name."""
+    outbound: Outbound = Outbound()
+    """What calls may go out to."""
+    destinations: dict[Name, Destination] = Field(default={})
+    """Whom plans may call outside the queues, by name."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(_prompt)]]
     """Announcements, by the name of their sound file."""
     caller_lists: dict[Name, Names] = Field(default={})

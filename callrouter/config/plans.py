@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from callrouter.config import model
 from callrouter.config.conditions import compile_when
+from callrouter.config.destinations import destination
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.core.causes import Cause
@@ -13,6 +14,8 @@ from callrouter.core.ids import PromptName, QueueName, RegionName, TenantName, T
 from callrouter.core.plan import (
     Announce,
     Choice,
+    Confirm,
+    Dial,
     EnterQueue,
     HandOver,
     HangUp,
@@ -129,7 +132,23 @@ class PlanCompiler:
             return list(plan.steps) if plan is not None else None
         if step.queue is not None:
             return [EnterQueue(QueueName(self._known("queues", step.queue, (*path, "queue"), scope)), step.max_wait)]
+        if step.dial is not None:
+            return [self._dial(step, step.dial, path, scope)]
         return [_simple(step)]
+
+    def _dial(self, step: model.Step, names: list[str], path: Path, scope: Scope) -> Dial:
+        is_list = isinstance(self.context.document.at((*path, "dial")), list)
+        found = []
+        for index, name in enumerate(names):
+            known = self._known("destinations", name, (*path, "dial", index) if is_list else (*path, "dial"), scope)
+            found.append(destination(self.context, known))
+        confirm = None
+        if step.confirm is not None:
+            usual = Confirm(self._prompt(step.confirm, (*path, "confirm"), scope))
+            key = usual.key if step.key is None else step.key
+            confirm = Confirm(usual.prompt, key, step.confirm_timeout or usual.timeout_s)
+        rounds = step.rounds if step.rounds is not None else 1
+        return Dial(tuple(one for one in found if one is not None), rounds, confirm, step.music)
 
     def _menu(self, step: model.Step, path: Path, scope: Scope) -> Menu:
         keys = step.keys or {}

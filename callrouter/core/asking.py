@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from callrouter.core import commands as cmd
 from callrouter.core import facts
 from callrouter.core.call import Call
+from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.output import Output
 from callrouter.core.plan import Choice, Menu
 from callrouter.errors import ImpossibleEventError
 
 if TYPE_CHECKING:
-    from callrouter.core.conduct import Conduct, Cue
+    from callrouter.core.conduct import Conduct
 
 
 class Asking:
@@ -23,7 +24,7 @@ class Asking:
 
     def ask(self, call: Call, menu: Menu, at: datetime, out: Output) -> None:
         """Play the menu's prompt."""
-        self._conduct.play(call, (menu.prompt,), at, out)
+        self._conduct.following.play(call, (menu.prompt,), at, out)
 
     def ask_again(self, call: Call, at: datetime, out: Output) -> None:
         """Play the prompt anew without holding it against the caller: an earlier daemon left it unanswered."""
@@ -31,14 +32,14 @@ class Asking:
         self._conduct.record(call, facts.AskedAgain(at, missed=False), out)
         self.ask(call, self._menu(call), at, out)
 
-    def await_digit(self, call: Call, cue: "Cue", at: datetime, out: Output) -> None:
+    def await_digit(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The prompt is over: now the time for a key runs."""
         if TimerKind.DIGIT in call.timers:  # told once more: we stopped it ourselves
             return
-        self._conduct.playback_over(call, out)
+        self._conduct.following.playback_over(call, out)
         self._conduct.set_timer(call, TimerKind.DIGIT, self._menu(call).timeout_s, out)
 
-    def take_digit(self, call: Call, cue: "Cue", at: datetime, out: Output) -> None:
+    def take_digit(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """A key was pressed, during the prompt or after it."""
         choice = next((choice for choice in self._menu(call).choices if choice.key == cue.digit), None)
         if choice is None:
@@ -46,7 +47,7 @@ class Asking:
         else:
             self._choose(call, choice, cue.digit, at, out)
 
-    def miss_digit(self, call: Call, cue: "Cue", at: datetime, out: Output) -> None:
+    def miss_digit(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """No key came, or one that means nothing: once more, or the default."""
         menu = self._menu(call)
         if call.tries >= menu.tries:
@@ -55,19 +56,19 @@ class Asking:
         self._silence(call, out)
         self._conduct.record(call, facts.AskedAgain(at), out)
         prompts = (menu.invalid, menu.prompt) if cue.digit and menu.invalid is not None else (menu.prompt,)
-        self._conduct.play(call, prompts, at, out)
+        self._conduct.following.play(call, prompts, at, out)
 
     def _choose(self, call: Call, choice: Choice, pressed: str, at: datetime, out: Output) -> None:
         self._silence(call, out)
         self._conduct.record(call, facts.Chosen(at, choice, pressed), out)
         if choice.language is not None:
             out.commands.append(cmd.SetLanguage(call.site, call.id, call.channel, choice.language))
-        self._conduct.next_step(call, at, out)
+        self._conduct.following.next_step(call, at, out)
 
     def _silence(self, call: Call, out: Output) -> None:
         """End the prompt, if it may still play, and the wait for a key."""
         self._conduct.cancel_timer(call, TimerKind.DIGIT, out)
-        self._conduct.stop_playback(call, out)
+        self._conduct.following.stop_playback(call, out)
 
     def _menu(self, call: Call) -> Menu:
         menu = call.steps[call.step]

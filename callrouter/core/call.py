@@ -13,6 +13,7 @@ from callrouter.core.ids import (
     BridgeId,
     CallId,
     ChannelId,
+    DestinationName,
     PlaybackId,
     QueueName,
     RuleId,
@@ -31,14 +32,15 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Branched: frozenset({_S.ROUTING}),
     facts.AskedAgain: frozenset({_S.ASKING}),
     facts.Chosen: frozenset({_S.ASKING}),
-    facts.Answered: frozenset({_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CONNECTING}),
+    facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CONNECTING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
-    facts.Offered: frozenset({_S.QUEUED}),
+    facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
     facts.Rang: frozenset({_S.OFFERED}),
-    facts.PickedUp: frozenset({_S.OFFERED}),
+    facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
+    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Connected: frozenset({_S.CONNECTING}),
-    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONNECTING, _S.CONNECTED}),
+    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED}),
     facts.Released: frozenset(_S) - {_S.CLEARING, _S.ENDED},
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
@@ -49,10 +51,11 @@ class Offer:
     """The offer that is open: whose phone is called, and how far it got."""
 
     attempt: int
-    agent: AgentId
+    agent: AgentId | None
     trunk: TrunkName | None
     channel: ChannelId
     at: datetime
+    destination: DestinationName | None = None
     rang: bool = False
     bridge: BridgeId | None = None
 
@@ -79,7 +82,9 @@ class Call:
     region: Region | None = None
     """Where the call is from: as the rule found it, or as the caller said since."""
     tries: int = 0
-    """How often the menu has asked."""
+    """How often the menu has asked, or who answered was asked for a key."""
+    tried: int = 0
+    """How many destinations the present step has called."""
     answered: bool = False
     queue: QueueName | None = None
     place: int = 0
@@ -94,6 +99,7 @@ class Call:
     wait_over: bool = False
     music: bool = False
     ringing: bool = False
+    ring_tone: bool = False
     insisted: bool = False
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)
@@ -139,9 +145,7 @@ class Call:
             case facts.Released():
                 self.released, self.state = fact, CallState.CLEARING
             case facts.Offered():
-                self.attempts = fact.attempt
-                self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at)
-                self.state = CallState.OFFERED
+                self._offer(fact)
             case _:
                 self._take_of_offer(fact)
 
@@ -195,13 +199,22 @@ class Call:
                 self.state, self.tries = CallState.ASKING, 1
                 self._next_playback()
             case _:
-                self.state = CallState.ROUTING
+                self.state, self.tried = CallState.ROUTING, 0
 
     def _wait_in(self, queue: QueueName, place: int, at: datetime) -> None:
         if not self.steps or not isinstance(self.steps[self.step], EnterQueue):
             raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
         self.queue, self.place, self.queued_at = queue, place, at
         self.state = CallState.QUEUED
+
+    def _offer(self, fact: facts.Offered) -> None:
+        if (fact.agent is None) is (self.state is CallState.QUEUED):
+            raise ValueError(f"call {self.id} in state {self.state} cannot be offered to {fact!r}")
+        if fact.destination is not None:
+            self.tried, self.tries = self.tried + 1, 0
+        self.attempts = fact.attempt
+        self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.state = CallState.OFFERED
 
     def _take_of_offer(self, fact: facts.Fact) -> None:
         offer = self.offer
@@ -210,6 +223,10 @@ class Call:
         match fact:
             case facts.Rang():
                 offer.rang = True
+            case facts.Confirming():
+                self.state = CallState.CONFIRMING
+                self.tries += 1
+                self._next_playback()
             case facts.PickedUp(bridge=bridge):
                 offer.bridge = bridge
                 self.state = CallState.CONNECTING
@@ -217,7 +234,7 @@ class Call:
                 self.state = CallState.CONNECTED
             case _:
                 self.offer = None
-                self.state = CallState.QUEUED
+                self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
 
     def close(self) -> None:
         """The caller's channel is gone and nothing more will happen."""

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, RuleId, SiteName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    CallId,
+    ChannelId,
+    DestinationName,
+    QueueName,
+    RuleId,
+    SiteName,
+    TenantName,
+    TrunkName,
+)
 
 
 class Outcome(StrEnum):
@@ -49,6 +59,8 @@ class OfferResult(StrEnum):
     CONGESTION = "congestion"
     CALLER_GONE = "caller-gone"
     """The caller left while the phone rang."""
+    NOT_CONFIRMED = "not-confirmed"
+    """Answered, but nobody pressed the key that takes the call: an answering machine, perhaps."""
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
@@ -56,11 +68,12 @@ class OfferResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CdrLeg:
-    """One offer: a leg to a counselor's phone. Times are aware UTC."""
+    """One offer: a leg to a counselor's phone or to a destination. Times are aware UTC."""
 
     attempt: int
     channel: ChannelId
-    agent: AgentId
+    agent: AgentId | None
+    """None: a destination was called."""
     trunk: TrunkName | None
     offered_at: datetime
     rang_at: datetime | None
@@ -68,6 +81,7 @@ class CdrLeg:
     ended_at: datetime
     result: OfferResult
     cause: int
+    destination: DestinationName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +97,7 @@ class Cdr:
     site: SiteName
     started_at: datetime
     answered_at: datetime | None
-    """When a counselor answered."""
+    """When a counselor, or a destination, answered."""
     ended_at: datetime
     caller: str
     dialed: str
@@ -109,3 +123,5 @@ class Cdr:
     queued_at: datetime | None = None
     """When the caller began to wait in the queue; for ``queue_log``."""
     legs: tuple[CdrLeg, ...] = ()
+    destination: DestinationName | None = None
+    """The destination that took the call, where no counselor did."""

@@ -21,13 +21,19 @@ class Answer(SiteCommand, frozen=True, gc=False):
 
 
 class Ring(SiteCommand, frozen=True, gc=False):
-    """Let the caller hear ringing (180)."""
+    """Let the caller hear ringing: 180, or a tone for one who was answered."""
+
+    channel: ChannelId
+
+
+class StopRinging(SiteCommand, frozen=True, gc=False):
+    """End the ringing tone that an answered caller hears."""
 
     channel: ChannelId
 
 
 class Play(SiteCommand, frozen=True, gc=False):
-    """Play ``media`` to the caller, one after another; it ends once, with the last."""
+    """Play ``media`` to the caller, or to a leg that is asked for a key; it ends once, with the last of them."""
 
     channel: ChannelId
     playback: PlaybackId
@@ -61,7 +67,7 @@ class StopMusic(SiteCommand, frozen=True, gc=False):
 
 
 class Originate(SiteCommand, frozen=True, gc=False):
-    """Call a counselor's phone; its channel will have the id ``channel``."""
+    """Call a counselor's phone or a destination; its channel will have the id ``channel``."""
 
     channel: ChannelId
     endpoint: str
@@ -126,6 +132,7 @@ class CancelTimer(msgspec.Struct, frozen=True, gc=False):
 AriCommand = (
     Answer
     | Ring
+    | StopRinging
     | Play
     | SetLanguage
     | StopPlayback

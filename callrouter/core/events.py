@@ -75,6 +75,13 @@ class LegAnswered(msgspec.Struct, frozen=True, gc=False):
     channel: ChannelId
 
 
+class LegDigit(msgspec.Struct, frozen=True, gc=False):
+    """A key was pressed on a leg of ours."""
+
+    channel: ChannelId
+    digit: str
+
+
 class LegEnded(msgspec.Struct, frozen=True, gc=False):
     """A leg of ours is gone (Q.850 ``cause``)."""
 
@@ -163,6 +170,7 @@ Event = (
     | DigitPressed
     | LegRang
     | LegAnswered
+    | LegDigit
     | LegEnded
     | LegRefused
     | LegUncertain

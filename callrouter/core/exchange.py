@@ -17,7 +17,8 @@ from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
-from callrouter.core.conduct import Conduct, Cue
+from callrouter.core.conduct import Conduct
+from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Leg
@@ -54,6 +55,7 @@ class Exchange:
             ev.DigitPressed: self._digit_pressed,
             ev.LegRang: self._leg_rang,
             ev.LegAnswered: self._leg_answered,
+            ev.LegDigit: self._leg_digit,
             ev.LegEnded: self.leg_ended,
             ev.LegRefused: self._leg_refused,
             ev.LegUncertain: self._leg_uncertain,
@@ -110,6 +112,7 @@ class Exchange:
             case (
                 ev.LegRang(channel=channel)
                 | ev.LegAnswered(channel=channel)
+                | ev.LegDigit(channel=channel)
                 | ev.LegEnded(channel=channel)
                 | ev.LegRefused(channel=channel)
                 | ev.LegUncertain(channel=channel)
@@ -192,7 +195,7 @@ class Exchange:
         leg = self._leg(event.channel, out)
         if leg is None:
             return
-        if leg.agent.state is AgentState.RESERVED:
+        if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
         self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
 
@@ -200,6 +203,13 @@ class Exchange:
         leg = self._leg(event.channel, out)
         if leg is not None:
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+
+    def _leg_digit(self, event: ev.LegDigit, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
+        if leg is None:
+            self.counters.unknown_channel += 1
+        else:
+            self._signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
 
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""

@@ -16,6 +16,7 @@ from callrouter.core.ids import (
     CalendarName,
     CallId,
     ChannelId,
+    DestinationName,
     QueueName,
     RegionName,
     RuleId,
@@ -118,13 +119,14 @@ class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
 
 
 class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
-    """A counselor's phone was called for this caller."""
+    """A counselor's phone, or a destination of the plan, was called for this caller: one of the two is named."""
 
     at: datetime
     attempt: int
-    agent: AgentId
+    agent: AgentId | None
     trunk: TrunkName | None
     channel: ChannelId
+    destination: DestinationName | None = None
 
 
 class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
@@ -133,8 +135,14 @@ class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
     at: datetime
 
 
+class Confirming(msgspec.Struct, frozen=True, tag="confirming", gc=False):
+    """The destination answered, and is asked (once more) for the key by which it takes the call."""
+
+    at: datetime
+
+
 class PickedUp(msgspec.Struct, frozen=True, tag="picked-up", gc=False):
-    """The offered phone was answered; ``bridge`` is being made."""
+    """The offered phone was answered, and confirmed where that is asked; ``bridge`` is being made."""
 
     at: datetime
     bridge: BridgeId
@@ -180,6 +188,7 @@ Fact = (
     | Queued
     | Offered
     | Rang
+    | Confirming
     | PickedUp
     | Connected
     | OfferClosed

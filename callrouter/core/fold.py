@@ -14,7 +14,7 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
-from callrouter.core.plan import EnterQueue, HandOver, Menu, Plan
+from callrouter.core.plan import Dial, EnterQueue, HandOver, Menu, Plan
 
 
 @dataclass(slots=True)
@@ -98,6 +98,7 @@ class _Summary:
             attempt=offered.attempt,
             channel=offered.channel,
             agent=offered.agent,
+            destination=offered.destination,
             trunk=offered.trunk,
             offered_at=_ms(offered.at),
             rang_at=_ms(self.rang_at) if self.rang_at else None,
@@ -152,6 +153,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         config_hash=routed.config_hash if routed else "",
         queue=_queue(s),
         agent=s.connected.agent if s.connected else None,
+        destination=s.connected.destination if s.connected else None,
         trunk=s.connected.trunk if s.connected else None,
         outcome=_outcome(s, released),
         disposition=_disposition(s, released),
@@ -194,9 +196,11 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
 
 
 def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome:
-    if s.left_queue:
+    last = s.legs[-1] if s.legs else None
+    dialed_in_vain = last is not None and last.agent is None and last.result is not OfferResult.CALLER_GONE
+    if s.left_queue or dialed_in_vain:
         return Outcome.OVERFLOWED
-    if s.plan is None or any(isinstance(step, EnterQueue | HandOver | Menu) for step in s.plan.steps):
+    if s.plan is None or any(isinstance(step, EnterQueue | Dial | HandOver | Menu) for step in s.plan.steps):
         return Outcome.ABANDONED
     is_heard = s.is_chosen and released.reason is ReleaseReason.PLAN_ENDED
     return Outcome.HANDLED if is_heard else Outcome.CLOSED  # what the caller asked to hear was heard

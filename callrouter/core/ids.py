@@ -21,6 +21,9 @@ TrunkName = NewType("TrunkName", str)
 SiteName = NewType("SiteName", str)
 """One Asterisk server."""
 
+DestinationName = NewType("DestinationName", str)
+"""Somebody outside the queues who can be called: a duty desk, a duty mobile, a situation room."""
+
 RuleId = NewType("RuleId", str)
 PromptName = NewType("PromptName", str)
 TenantName = NewType("TenantName", str)

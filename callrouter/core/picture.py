@@ -9,7 +9,7 @@ from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, TrunkNow
 
-_RINGING = frozenset({CallState.OFFERED, CallState.CONNECTING})
+_RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.CONNECTING})
 
 
 def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
@@ -44,6 +44,7 @@ def _call(call: Call) -> CallNow:
         tenant=call.tenant,
         queue=call.queue,
         agent=call.offer.agent if call.offer else None,
+        destination=call.offer.destination if call.offer else None,
     )
 
 

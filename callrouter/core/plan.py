@@ -14,7 +14,7 @@ import msgspec
 from callrouter.core.causes import Cause
 from callrouter.core.conditions import Condition
 from callrouter.core.geography import Region
-from callrouter.core.ids import PromptName, QueueName, TopicName
+from callrouter.core.ids import DestinationName, PromptName, QueueName, TopicName, TrunkName
 
 
 class Announce(msgspec.Struct, frozen=True, tag="announce"):
@@ -28,6 +28,45 @@ class EnterQueue(msgspec.Struct, frozen=True, tag="queue"):
 
     queue: QueueName
     max_wait_s: float | None = None
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """Somebody outside the queues who can be called."""
+
+    name: DestinationName
+    title: str
+    endpoint: str
+    """What Asterisk dials, such as ``PJSIP/0552112222@telco``."""
+    trunk: TrunkName | None = None
+    """The trunk group that the call occupies; None for a phone on the caller's own site."""
+    caller_number: str = ""
+    """The number shown to the destination; empty: the caller's. Public networks want one of the trunk's own."""
+    ring_timeout_s: float = 25.0
+
+
+class Confirm(msgspec.Struct, frozen=True):
+    """Who answers is asked for a key before the two are connected, so that no answering machine takes the call."""
+
+    prompt: PromptName
+    key: str = "1"
+    timeout_s: float = 15.0
+    """How long after the answer the key is waited for."""
+
+
+class Dial(msgspec.Struct, frozen=True, tag="dial"):
+    """Call destinations, one after another until one takes the call; then go on with the next step."""
+
+    destinations: tuple[Destination, ...]
+    rounds: int = 1
+    """How often the list is gone through."""
+    confirm: Confirm | None = None
+    music_class: str | None = None
+    """What the caller hears: this music on hold, or (None) ringing."""
+
+    def destination(self, number: int) -> Destination | None:
+        """Whom the ``number``-th attempt calls, counted from 0; None when there is nobody left."""
+        count = len(self.destinations)
+        return self.destinations[number % count] if number < count * self.rounds else None
 
 
 class HandOver(msgspec.Struct, frozen=True, tag="hand-over"):
@@ -82,7 +121,7 @@ class RouteAgain(msgspec.Struct, frozen=True, tag="route-again"):
     """Decide anew by the routes, with what menus have found out. A route takes the same call once only."""
 
 
-Step = Announce | EnterQueue | HandOver | HangUp | Menu | If | RouteAgain
+Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -110,7 +149,7 @@ def is_final(step: Step) -> bool:
             return then is not None and otherwise is not None
         case EnterQueue(max_wait_s=limit):
             return limit is None
-        case Announce():
+        case Announce() | Dial():
             return False
         case _:
             assert_never(step)

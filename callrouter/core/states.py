@@ -21,7 +21,9 @@ class CallState(StrEnum):
     """A menu's prompt plays, or its key is waited for."""
     QUEUED = "queued"
     OFFERED = "offered"
-    """A counselor's phone is being called."""
+    """A counselor's phone, or a destination, is being called."""
+    CONFIRMING = "confirming"
+    """A destination answered, and is asked for the key by which it takes the call."""
     CONNECTING = "connecting"
     """The phone was answered; the two are being bridged."""
     CONNECTED = "connected"
@@ -41,6 +43,7 @@ class Signal(StrEnum):
     WAIT_OVER = "wait-over"
     LEG_RANG = "leg-rang"
     LEG_ANSWERED = "leg-answered"
+    LEG_DIGIT = "leg-digit"
     LEG_ENDED = "leg-ended"
     RING_OVER = "ring-over"
     BRIDGED = "bridged"
@@ -72,7 +75,7 @@ def _to(action: str, *states: CallState) -> Transition:
 _S = CallState
 _G = Signal
 
-_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CLEARING)
+_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
 
 _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ROUTING, _G.ARRIVED): _to("begin", *_NEXT_STEP),
@@ -89,12 +92,18 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
-    (_S.OFFERED, _G.LEG_ANSWERED): _to("connect", _S.CONNECTING),
+    (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
     (_S.OFFERED, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
     (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
     (_S.OFFERED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.OFFERED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.OFFERED),
+    (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),
+    (_S.CONFIRMING, _G.ANNOUNCEMENT_OVER): _to("ask_for_key_again", _S.CONFIRMING),
+    (_S.CONFIRMING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
+    (_S.CONFIRMING, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
+    (_S.CONFIRMING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.CONFIRMING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONFIRMING),
     (_S.CONNECTING, _G.BRIDGED): _to("connected", _S.CONNECTED),
     (_S.CONNECTING, _G.BRIDGE_FAILED): _to("connect_failed", *_NEXT_STEP),
     (_S.CONNECTING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -124,8 +133,8 @@ _LATE = frozenset(
 )
 """May come late or twice: timers, announcements, keys, answers to requests, repeated messages of Asterisk."""
 
-_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED})
-_HAS_LEG = frozenset({_S.OFFERED, _S.CONNECTING, _S.CONNECTED})
+_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT})
+_HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED})
 """Only in these does a call have a leg; a leg that it has let go of speaks to it no more."""
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
 
 
@@ -43,6 +43,8 @@ class CallNow(msgspec.Struct, frozen=True):
     tenant: TenantName
     queue: QueueName | None
     agent: AgentId | None
+    destination: DestinationName | None = None
+    """Who is called, or talks, where that is no counselor."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

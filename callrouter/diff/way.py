@@ -11,7 +11,7 @@ from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.decision import Decision
 from callrouter.core.ids import RuleId
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, Step
+from callrouter.core.plan import Announce, Choice, Dial, EnterQueue, HandOver, HangUp, If, Menu, Plan, Step
 from callrouter.core.rulebook import Rulebook
 
 
@@ -90,6 +90,8 @@ def what_happens(steps: tuple[Step, ...]) -> str:
             return f"dialplan {context},{extension}"
         case HangUp():
             return f"announcement {said[0]}" if said else "hung up"
+        case Dial(destinations=destinations):
+            return f"dial {', '.join(one.name for one in destinations)}"
         case None:
             return "nothing"
         case _:

@@ -239,6 +239,7 @@ def _log_cdr(cdr: Cdr) -> None:
         rule=cdr.rule,
         queue=cdr.queue,
         agent=cdr.agent,
+        destination=cdr.destination,
         outcome=cdr.outcome,
         released_by=cdr.released_by,
         wait_s=cdr.wait_s,

@@ -17,6 +17,7 @@ from callrouter.core.ids import (
     AgentId,
     CallId,
     ChannelId,
+    DestinationName,
     QueueName,
     RegionName,
     RuleId,
@@ -126,6 +127,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         _seconds(cdr.talk_s),
         _seconds(cdr.hold_s),
         _text(cdr.explanation),
+        _text(cdr.destination),
     )
 
 
@@ -143,6 +145,7 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.ended_at,
         leg.result.value,
         int(leg.cause),
+        _text(leg.destination),
     )
 
 
@@ -261,7 +264,7 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
     return CdrLeg(
         attempt=row["attempt"],
         channel=ChannelId(row["channel"]),
-        agent=AgentId(row["agent"]),
+        agent=AgentId(row["agent"]) if row["agent"] is not None else None,
         trunk=TrunkName(row["trunk"]) if row["trunk"] is not None else None,
         offered_at=row["offered_at"],
         rang_at=row["rang_at"],
@@ -269,6 +272,7 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
         ended_at=row["ended_at"],
         result=OfferResult(row["result"]),
         cause=row["cause"],
+        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
     )
 
 
@@ -301,4 +305,5 @@ def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...]) -> Cdr:
         explanation=row["explanation"],
         queued_at=row["queued_at"],
         legs=legs,
+        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
     )

@@ -108,7 +108,7 @@ def _call(call: Call, at: datetime, titles: Mapping[str, str], names: Mapping[st
         call.dialed,
         call.region,
         titles.get(call.queue, call.queue) if call.queue else "–",
-        names.get(call.agent, call.agent) if call.agent else "–",
+        names.get(call.agent, call.agent) if call.agent else call.destination or "–",
     )
     return _row(words.CALL_STATES[call.state], cells)
 

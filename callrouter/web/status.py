@@ -46,6 +46,7 @@ class Call(msgspec.Struct, frozen=True):
     tenant: TenantName
     queue: str | None
     agent: str | None
+    destination: str | None = None
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -168,6 +169,7 @@ def _call(call: CallNow) -> Call:
         tenant=call.tenant,
         queue=call.queue,
         agent=call.agent,
+        destination=call.destination,
     )
 
 

@@ -39,6 +39,7 @@ from callrouter.core.ids import (
     CalendarName,
     CallId,
     ChannelId,
+    DestinationName,
     PlaybackId,
     PromptName,
     QueueName,
@@ -53,7 +54,20 @@ from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.output import Notice, Output
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
+from callrouter.core.plan import (
+    Announce,
+    Choice,
+    Confirm,
+    Destination,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+)
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
 
@@ -66,6 +80,10 @@ PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
 GIMHAE = Region(RegionName("gimhae"), "김해", TenantName("gyeongnam"))
 CHANGWON = Region(RegionName("changwon"), "창원", TenantName("changwon"))
+
+DUTY_DESK = Destination(DestinationName("duty-desk"), "당직실", "PJSIP/duty", ring_timeout_s=15.0)
+DUTY_MOBILE = Destination(DestinationName("duty-mobile"), "당직 휴대전화", "PJSIP/010@city", CITY, "0552110000")
+TAKE_IT = Confirm(PromptName("take-it"), "1", 12.0)
 
 PLANS: Mapping[str, Plan] = {
     "120": Plan("queue", (EnterQueue(DESK),)),
@@ -109,6 +127,9 @@ PLANS: Mapping[str, Plan] = {
             ),
         ),
     ),
+    "129": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
+    "130": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
+    "131": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
 }
 
 
@@ -510,9 +531,13 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: a menu) in ``state``, with the counselor ``kim`` for those states that need one."""
+        """A call to 121 (127: a menu, 129: duty) in ``state``, with the counselor ``kim`` where one is needed."""
         if state is CallState.ASKING:
             return self.dial("127")
+        if state is CallState.CONFIRMING:
+            call = self.dial("129")
+            self.pick_up(call)
+            return call
         call = self.dial("121")
         if state is CallState.ANNOUNCING:
             return call

@@ -206,7 +206,7 @@ def test_a_question_goes_on_by_what_holds_at_that_moment(hall: Driver) -> None:
 def test_a_question_asked_while_somebody_waits_knows_for_how_long(hall: Driver) -> None:
     hall.dial("120")
     hall.advance(90.0)
-    state = hall.exchange.conduct.queue_states(hall.now)(DESK)
+    state = hall.exchange.conduct.waiting.queue_states(hall.now)(DESK)
     assert (state.waiting, state.longest_wait_s, state.agents, state.available) == (1, 90.0, 0, 0)
 
 

@@ -16,7 +16,20 @@ from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId
 from callrouter.core.output import Output
 from callrouter.core.rulebook import AgentSpec, Limits, Rulebook
 from callrouter.core.states import CallState
-from tests.core.driver import BELL, CITY, DESK, HALL, NIGHT, PLANS, Driver, agent, rulebook, without_queue
+from tests.core.driver import (
+    BELL,
+    CITY,
+    DESK,
+    DUTY_DESK,
+    DUTY_MOBILE,
+    HALL,
+    NIGHT,
+    PLANS,
+    Driver,
+    agent,
+    rulebook,
+    without_queue,
+)
 
 STAFF = (
     agent("kim", DESK, NIGHT),
@@ -24,6 +37,7 @@ STAFF = (
     agent("park", DESK, NIGHT, trunk=CITY),
     agent("choi", NIGHT, BELL, trunk=CITY),
 )
+ENDPOINTS = (*(spec.endpoint for spec in STAFF), DUTY_DESK.endpoint, DUTY_MOBILE.endpoint)
 PHONES = ("silent", "rings", "answers", "busy", "rejects", "congested", "unknown", "uncertain")
 CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 34, 41, 127])
 SOON = st.sampled_from([0.0, 0.4, 1.0, 3.0, 6.0, 11.0, 25.0, 70.0, 130.0])
@@ -61,6 +75,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         if callers:
             self.driver.asterisk.tell(ev.DigitPressed(callers[pick % len(callers)], digit))
 
+    @rule(pick=st.integers(0, 20), digit=st.sampled_from("12"))
+    def a_key_is_pressed_where_we_called(self, pick: int, digit: str) -> None:
+        legs = self.legs()
+        if legs:
+            self.driver.asterisk.tell(ev.LegDigit(legs[pick % len(legs)], digit))
+
     @rule(pick=st.integers(0, 20), what=st.sampled_from(["ring", "pick-up", "hang-up"]), cause=CAUSES)
     def a_phone_does(self, pick: int, what: str, cause: int) -> None:
         asterisk, legs = self.driver.asterisk, self.legs()
@@ -74,9 +94,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         else:
             asterisk.hang_up(leg, cause)
 
-    @rule(spec=st.sampled_from(STAFF), behaviour=st.sampled_from(PHONES))
-    def a_phone_will(self, spec: AgentSpec, behaviour: str) -> None:
-        self.driver.asterisk.phones[spec.endpoint] = behaviour
+    @rule(endpoint=st.sampled_from(ENDPOINTS), behaviour=st.sampled_from(PHONES))
+    def a_phone_will(self, endpoint: str, behaviour: str) -> None:
+        self.driver.asterisk.phones[endpoint] = behaviour
 
     @precondition(lambda self: self.driver.asterisk.playing)
     @rule(pick=st.integers(0, 20))
@@ -109,6 +129,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         timer: TimerKey = (kind, leg if kind is TimerKind.LEG else call)
         late: list[ev.Event] = [
             ev.LegRang(leg),
+            ev.LegDigit(leg, "1"),
             ev.LegRefused(leg, endpoint=True),
             ev.LegUncertain(leg),
             ev.Bridged(call, bridge),
@@ -178,7 +199,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange = self.driver.exchange
         for call_id, fact in out.facts:
             call = exchange.calls.get(call_id)
-            if not isinstance(fact, facts.Offered) or call is None:
+            if not isinstance(fact, facts.Offered) or fact.agent is None or call is None:
                 continue
             served = exchange.floor.agents[fact.agent].spec.queues
             for other in exchange.calls.values():
@@ -204,10 +225,15 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def a_counselor_is_on_at_most_one_call(self) -> None:
         exchange = self.driver.exchange
-        offers = Counter(call.offer.agent for call in exchange.calls.values() if call.offer and not call.to_be_adopted)
+        offers = Counter(
+            call.offer.agent
+            for call in exchange.calls.values()
+            if call.offer and call.offer.agent and not call.to_be_adopted
+        )
         assert all(count == 1 for count in offers.values()), offers
         legs = {leg.channel: leg for leg in exchange.floor.legs.values()}
-        assert len({id(leg.agent) for leg in legs.values()}) == len(legs)
+        held = [id(leg.agent) for leg in legs.values() if leg.agent is not None]
+        assert len(set(held)) == len(held)
         for each in exchange.floor.agents.values():
             assert (each.leg is None) == (
                 each.state not in (AgentState.RESERVED, AgentState.RINGING, AgentState.ON_CALL)

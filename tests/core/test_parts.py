@@ -10,10 +10,10 @@ from callrouter.core import naming
 from callrouter.core.acd import Acd
 from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
 from callrouter.core.cdr import OfferResult
-from callrouter.core.conduct import offer_result
 from callrouter.core.decision import Action
 from callrouter.core.ids import CallId, ChannelId, QueueName, SiteName, TrunkName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.offering import offer_result
 from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, is_final
 from callrouter.core.rulebook import Limits, TrunkSpec

@@ -12,11 +12,11 @@ from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
-from callrouter.core.conduct import Conduct
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.states import CallState
+from callrouter.core.waiting import Waiting
 from tests.core.driver import BELL, CITY, DESK, START, Driver, agent, own_leg, rulebook, without_queue
 
 
@@ -327,7 +327,7 @@ def test_a_caller_who_leaves_before_the_call_is_taken_up_again_ends_it(hall: Dri
 
 def test_a_defect_in_taking_up_one_call_does_not_cost_the_others(hall: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     ill, well = hall.dial(), hall.dial("121")
-    monkeypatch.setattr(hall.exchange.conduct.__class__, "wait", _fails_for(ill.id))
+    monkeypatch.setattr(Waiting, "wait", _fails_for(ill.id))
     hall.restart(without_queue(rulebook(), DESK))
     unseen(hall, own_leg(ill, 1))
     hall.sync()
@@ -337,13 +337,13 @@ def test_a_defect_in_taking_up_one_call_does_not_cost_the_others(hall: Driver, m
     assert well.id in {notice.call for notice in hall.notices}
 
 
-def _fails_for(ill: CallId) -> Callable[[Conduct, Call, datetime, Output], None]:
-    wait = Conduct.wait
+def _fails_for(ill: CallId) -> Callable[[Waiting, Call, datetime, Output], None]:
+    wait = Waiting.wait
 
-    def fail(conduct: Conduct, call: Call, at: datetime, out: Output) -> None:
+    def fail(waiting: Waiting, call: Call, at: datetime, out: Output) -> None:
         if call.id == ill:
             raise ZeroDivisionError
-        wait(conduct, call, at, out)
+        wait(waiting, call, at, out)
 
     return fail
 
@@ -352,12 +352,6 @@ def test_a_defect_about_a_call_that_is_gone_is_counted(hall: Driver) -> None:
     with hall.exchange.contained(CallId("nobody"), hall.now, Output()):
         hall.exchange.calls[CallId("nobody")].close()
     assert hall.exchange.counters.defects == 1
-
-
-def test_a_call_without_an_offer_has_no_leg_to_take_back(hall: Driver) -> None:
-    call = hall.dial("122")
-    queue = hall.exchange.rulebook.queues[DESK]
-    assert hall.exchange.floor.adopt_leg(call, queue, hall.now) is None
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3, 4, 5])

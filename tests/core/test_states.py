@@ -6,7 +6,7 @@ import pytest
 
 from callrouter.core import events as ev
 from callrouter.core.call import Call
-from callrouter.core.conduct import Cue
+from callrouter.core.cue import Cue
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.states import TABLE, CallState, Signal, Transition, Unmoved, as_page
 from callrouter.errors import ImpossibleEventError

@@ -33,6 +33,8 @@ TABLES: dict[str, type[model.Section]] = {
     "`queues:`": model.Queue,
     "`agents:`": model.Agent,
     "`trunks:`": model.Trunk,
+    "`outbound:`": model.Outbound,
+    "`destinations:`": model.Destination,
     "`prompts:`": model.Prompt,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,

@@ -1,0 +1,24 @@
+"""A signal to a call, with what it carries."""
+
+import msgspec
+
+from callrouter.core.agent import Agent
+from callrouter.core.causes import Cause
+from callrouter.core.cdr import OfferResult
+from callrouter.core.states import Signal
+
+
+class Cue(msgspec.Struct, frozen=True, gc=False):
+    """A signal and what it carries."""
+
+    signal: Signal
+    cause: int = Cause.NORMAL_CLEARING
+    agent: Agent | None = None
+    result: OfferResult = OfferResult.NO_ANSWER
+    """For a ring that is cut short: how the offer counts."""
+    to_dialplan: bool = False
+    """The caller lives on in the dialplan, where we did not send him."""
+    digit: str = ""
+    """The key that was pressed."""
+    estimated: bool = False
+    """The time is that of our finding out, not of its happening."""

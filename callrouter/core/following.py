@@ -1,0 +1,115 @@
+"""Plans: which one a call gets, and its steps one after another. The actions of the table that carry a plan on."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, assert_never
+
+from callrouter.core import commands as cmd
+from callrouter.core import facts, naming
+from callrouter.core.call import Call
+from callrouter.core.cue import Cue
+from callrouter.core.events import TimerKind
+from callrouter.core.facts import ReleaseReason
+from callrouter.core.ids import ChannelId, PromptName
+from callrouter.core.output import Output
+from callrouter.core.plan import Announce, Dial, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain
+
+if TYPE_CHECKING:
+    from callrouter.core.conduct import Conduct
+
+
+class Following:
+    """Follows plans, for the :class:`~callrouter.core.conduct.Conduct` whose calls they are."""
+
+    def __init__(self, conduct: "Conduct") -> None:
+        self._conduct = conduct
+
+    def begin(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The call has come in."""
+        self._conduct.guard(call, at, out)
+        self.route(call, at, out)
+
+    def end_announcement(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """An announcement is over."""
+        self.playback_over(call, out)
+        self.next_step(call, at, out)
+
+    def route(self, call: Call, at: datetime, out: Output) -> None:
+        """Decide, and begin the plan."""
+        decision = self._conduct.floor.rulebook.router.decide(call.known, at, self._conduct.waiting.queue_states(at))
+        if decision.rule in call.rules:
+            self._conduct.give_up(call, f"the rule {decision.rule} takes the call a second time", at, out)
+            return
+        routed = facts.Routed(
+            at,
+            decision.rule,
+            decision.plan,
+            decision.region,
+            decision.region_title,
+            decision.region_source,
+            decision.tenant,
+            decision.caller_kind,
+            decision.topic,
+            decision.calendars,
+            decision.config_hash,
+            decision.explanation,
+        )
+        self._conduct.record(call, routed, out)
+        self.next_step(call, at, out)
+
+    def next_step(self, call: Call, at: datetime, out: Output) -> None:
+        """Begin the step of the plan that follows."""
+        self._conduct.record(call, facts.StepBegun(at, call.step + 1), out)
+        self.carry_out_step(call, at, out)
+
+    def carry_out_step(self, call: Call, at: datetime, out: Output) -> None:
+        """Do what the plan's present step says."""
+        step = call.steps[call.step]
+        match step:
+            case Announce(prompt=prompt):
+                self.play(call, (prompt,), at, out)
+            case Menu():
+                self._conduct.asking.ask(call, step, at, out)
+            case If():
+                self._branch(call, step, at, out)
+            case RouteAgain():
+                self.route(call, at, out)
+            case EnterQueue():
+                self._conduct.waiting.enter(call, step, at, out)
+            case Dial():
+                self._conduct.dialing.go_on(call, at, out)
+            case HandOver(context=context, extension=extension):
+                self._conduct.lift_dead_man(call, out)  # it would cut the call off in its new place
+                self._conduct.continue_at(call, context, extension, ReleaseReason.HANDED_OVER, at, out)
+            case HangUp(cause=cause):
+                self._conduct.release(call, ReleaseReason.PLAN_ENDED, cause, at, out)
+            case _:
+                assert_never(step)
+
+    def play(self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output) -> None:
+        """Let the caller hear prompts, as the playback that the call's facts have counted."""
+        self._conduct.answer(call, at, out)
+        self.play_on(call, call.channel, tuple(map(self._conduct.floor.rulebook.media, prompts)), out)
+
+    def play_on(self, call: Call, channel: ChannelId, media: tuple[str, ...], out: Output) -> None:
+        """Play on the caller's channel or on the leg's, as the playback that the call's facts have counted."""
+        playback = naming.playback(call.id, call.playbacks)
+        out.commands.append(cmd.Play(call.site, call.id, channel, playback, media))
+        self._conduct.set_timer(call, TimerKind.ANNOUNCEMENT, self._conduct.floor.rulebook.limits.announcement_s, out)
+
+    def playback_over(self, call: Call, out: Output) -> None:
+        """What was played has ended, or (its timer has run out) taken too long."""
+        if TimerKind.ANNOUNCEMENT not in call.timers and call.playback is not None:
+            out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
+        self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+
+    def stop_playback(self, call: Call, out: Output) -> None:
+        """End what is playing, if its end has not been seen."""
+        if TimerKind.ANNOUNCEMENT in call.timers and call.playback is not None:
+            out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
+        self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+
+    def _branch(self, call: Call, step: If, at: datetime, out: Output) -> None:
+        router = self._conduct.floor.rulebook.router
+        finding = router.ask(step.conditions, call.known, at, self._conduct.waiting.queue_states(at))
+        self._conduct.record(call, facts.Branched(at, finding.why, step.then if finding.holds else step.otherwise), out)
+        self.next_step(call, at, out)
