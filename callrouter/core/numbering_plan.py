@@ -57,5 +57,10 @@ class NumberingPlan:
                 return Match(prefix, place)
         return None
 
+    @property
+    def prefixes(self) -> frozenset[str]:
+        """Every known prefix."""
+        return frozenset(prefix for _, places in self._by_length for prefix in places)
+
     def __len__(self) -> int:
         return sum(len(places) for _, places in self._by_length)
