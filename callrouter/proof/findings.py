@@ -74,9 +74,8 @@ def _circles(proof: Proof) -> Iterator[Finding]:
                 if end.kind is EndKind.FALLBACK and end not in seen:
                     seen.add(end)
                     example = example_text(proof, Example(moment.at, kind, proof.answers[k][m]))
-                    message = (
-                        f"{end.target} takes a call again after {end.rule}, and it goes to the fallback ({example})"
-                    )
+                    after = f" after {end.rule}" if end.rule != end.target else ""
+                    message = f"{end.target} takes a call again{after}, which then goes to the fallback ({example})"
                     remedy = "let every answer before route: again lead to another route"
                     yield Finding(where[end.rule], message, remedy)
 

@@ -83,7 +83,7 @@ def _values(name: str, values: Sequence[str], every: Sequence[str]) -> str:
     """``changwon``, ``all but changwon``, ``one of 7 places``."""
     others = [value for value in every if value not in values]
     head = "" if name in ("place", "caller") else f"{name} "
-    if len(values) <= _FEW:
+    if len(values) <= min(_FEW, len(others)):
         return head + " or ".join(value or "not known" for value in values)
     if len(others) <= _FEW:
         return f"{head}all but " + " and ".join(value or "not known" for value in others)

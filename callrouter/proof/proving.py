@@ -174,7 +174,7 @@ def prove(
     of_call = kinds(rules, year.start, chosen)
     if len(of_call) * len(found) > MOST_DECISIONS:
         raise TooManyKindsError(
-            f"{len(of_call)} kinds of call at {len(found)} moments are more than {MOST_DECISIONS} decisions;"
+            f"to prove {len(of_call)} kinds of call at {len(found)} moments takes more than {MOST_DECISIONS} decisions;"
             " choose some of them with --region or --dialed"
         )
     by_moment = [_answers(Following(rules, moment.at, queues), of_call) for moment in found]
