@@ -55,7 +55,8 @@ def lines(proof: Proof, book: Rulebook, found: Sequence[Finding]) -> Iterator[st
     yield from _section("Regions from which no call comes, unless a menu says so", [", ".join(proof.unheard)])
     yield from _section("To be mended", [str(finding) for finding in found])
     yield ""
-    yield f"{_count(len(found), 'fault')}" if found else "fine: every minute of the year has its answer"
+    whose = "" if proof.whole else " for these calls"
+    yield _count(len(found), "fault") if found else f"fine: every minute of the year has its answer{whose}"
 
 
 def _section(head: str, texts: Sequence[str]) -> Iterator[str]:
@@ -106,7 +107,7 @@ def _unlike(proof: Proof) -> list[str]:
 
 def _otherwise(proof: Proof) -> list[str]:
     routes = proof.rules.routes
-    return [f"{r.where}: {r.rule}" for r in routes if r.rule in proof.supposed and r.rule not in proof.taking]
+    return [f"{r.where}: {r.rule}" for r in routes if r.rule in proof.supposed]
 
 
 def _percent(part: int, whole: int) -> str:
@@ -135,7 +136,7 @@ def as_data(proof: Proof, book: Rulebook, found: Sequence[Finding]) -> dict[str,
         "catch_all": proof.rules.routes[-1].rule,
         "unlike_most_days": [_surprise_data(proof, surprise) for surprise in surprises(proof)],
         "taken_as_normal": list(proof.normal),
-        "only_otherwise": [route.rule for route in proof.rules.routes if route.rule in proof.supposed - proof.taking],
+        "only_otherwise": [route.rule for route in proof.rules.routes if route.rule in proof.supposed],
         "unheard_regions": list(proof.unheard),
         "faults": [{"where": one.where, "message": one.message, "remedy": one.remedy} for one in found],
         "config_hash": book.hash,

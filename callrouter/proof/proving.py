@@ -77,8 +77,10 @@ class Proof:
     """For each kind of call, for each moment."""
     normal: tuple[str, ...]
     """What the conditions on the state of the centre found: it was taken to be as it mostly is."""
+    taking: frozenset[RuleId]
+    """The rules that take a call, be it after a menu."""
     supposed: frozenset[RuleId]
-    """The rules that can take a call if the centre is in another state."""
+    """Others that can take a call if the centre is in another state."""
     whole: bool
     """Whether no kind of call was left out."""
 
@@ -97,11 +99,6 @@ class Proof:
         for (k, answers), m in product(enumerate(self.answers), range(len(self.moments))):
             taken[answers[m].rule].append((k, m))
         return tuple(self._share(route, taken[route.rule]) for route in self.rules.routes)
-
-    @cached_property
-    def taking(self) -> frozenset[RuleId]:
-        """The rules that take a call, be it after a menu."""
-        return frozenset(rule for answers in self.answers for answer in answers for rule in answer.rules)
 
     @cached_property
     def queues(self) -> Mapping[QueueName, tuple[int, frozenset[RuleId]]]:
@@ -181,8 +178,9 @@ def prove(
     answers = tuple(zip(*by_moment, strict=True))
     asked = of_the_moment(conditions_of(rules.routes))
     normal = tuple(rules.ask((one,), of_call[0].facts, year.start, queues).why for one in asked if of_call)
-    supposed = _supposed(rules, found, of_call)
-    return Proof(rules, year, number, zone, found, of_call, answers, normal, supposed, chosen is None)
+    taking = frozenset(rule for of_kind in answers for answer in of_kind for rule in answer.rules)
+    supposed = _supposed(rules, found, of_call, taking)
+    return Proof(rules, year, number, zone, found, of_call, answers, normal, taking, supposed, chosen is None)
 
 
 def _answers(following: Following, of_call: Sequence[Kind]) -> tuple[Answer, ...]:
@@ -191,18 +189,21 @@ def _answers(following: Following, of_call: Sequence[Kind]) -> tuple[Answer, ...
     return tuple(once.setdefault(answer, answer) for kind in of_call for answer in (following.answer(kind.facts),))
 
 
-def _supposed(rules: Ruleset, found: Sequence[Moment], of_call: Sequence[Kind]) -> frozenset[RuleId]:
-    """The rules that take a call in some state of the centre; a state that cannot be may be among them."""
+def _supposed(
+    rules: Ruleset, found: Sequence[Moment], of_call: Sequence[Kind], taking: frozenset[RuleId]
+) -> frozenset[RuleId]:
+    """Of the other rules, those that take a call in some state of the centre; be it one that cannot come."""
     asked = tuple(dict.fromkeys(one for route in rules.routes for one in of_the_moment(route.conditions)))
-    taking: set[RuleId] = set()
-    for held in states(asked):
+    missing = {route.rule for route in rules.routes} - taking
+    supposed: set[RuleId] = set()
+    for held, moment in product(states(asked), found):
+        if not missing - supposed:
+            break
         routes = supposing(rules.routes, held, [one for one in asked if one not in held])
         other = Ruleset(routes, rules.geography, rules.calendars, rules.config_hash)
-        for moment in found:
-            taking |= {
-                rule for answer in _answers(Following(other, moment.at, no_queues), of_call) for rule in answer.rules
-            }
-    return frozenset(taking)
+        for answer in set(_answers(Following(other, moment.at, no_queues), of_call)):
+            supposed.update(missing.intersection(answer.rules))
+    return frozenset(supposed)
 
 
 def states(asked: Sequence[Condition]) -> list[frozenset[Condition]]:
