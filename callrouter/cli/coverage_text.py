@@ -38,7 +38,7 @@ def lines(proof: Proof, book: Rulebook, found: Sequence[Finding]) -> Iterator[st
     """For people: rules, queues, how the year goes for whom, and what is wrong."""
     yield (
         f"{proof.number} in {proof.zone.key}: {proof.year.minutes} minutes, told apart by calendars as"
-        f" {_count(len(proof.moments), 'moment')}; {_count(len(proof.kinds), 'kind')} of call; rules {book.hash}"
+        f" {_count(len(proof.moments), 'moment')}; {_count(len(proof.kinds), 'kind')} of call; version {book.hash}"
     )
     yield ""
     yield table(_RULES, [_rule_row(proof, share) for share in proof.shares])

@@ -42,7 +42,7 @@ class End:
     @property
     def words(self) -> str:
         """``queue changwon``, ``announcement closed``."""
-        return f"{self.kind} {self.target}".rstrip()
+        return self.target if self.kind is EndKind.OTHER else f"{self.kind} {self.target}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,10 @@ def _told(facts: CallFacts, choice: Choice) -> CallFacts:
 
 
 def _name(step: msgspec.Struct) -> str:
-    """What a step is, and the first thing that it names."""
-    named = next((value for value in msgspec.structs.astuple(step) if isinstance(value, str)), "")
-    return f"{step.__struct_config__.tag} {named}".rstrip()
+    """What a step is, and the first thing that it names, or things."""
+    for value in msgspec.structs.astuple(step):
+        if isinstance(value, str):
+            return f"{step.__struct_config__.tag} {value}"
+        if isinstance(value, tuple) and all(hasattr(one, "name") for one in value):
+            return f"{step.__struct_config__.tag} {', '.join(one.name for one in value)}"
+    return f"{step.__struct_config__.tag}"

@@ -64,10 +64,17 @@ def test_what_a_menu_finds_out_is_known_to_the_rules_after_it() -> None:
     assert (found.closed, found.queues) == (False, frozenset({QueueName("t"), QueueName("c")}))
 
 
-def test_a_step_that_is_not_known_here_is_named() -> None:
+def test_a_step_that_is_not_known_here_is_named_with_whom_it_names() -> None:
     class Dial(msgspec.Struct, frozen=True, tag="dial"):
         limit: int
-        number: str
+        destinations: tuple[Plan, ...] = ()
+        number: str = ""
 
-    dialling = cast("Step", Dial(3, "0552113000"))
-    assert ends(If((opened(DAY),), Plan("p", (HangUp(),))), dialling, HangUp(), at=SUNDAY) == ["other dial 0552113000"]
+    class Beep(msgspec.Struct, frozen=True, tag="beep"):
+        seconds: int = 1
+
+    def said(step: object) -> list[str]:
+        return ends(If((opened(DAY),), Plan("p", (HangUp(),))), cast("Step", step), HangUp(), at=SUNDAY)
+
+    assert said(Dial(3, (Plan("desk", (HangUp(),)), CLOSED))) == ["dial desk, closed"]
+    assert said(Beep()) == ["beep"]
