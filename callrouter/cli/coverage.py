@@ -65,7 +65,7 @@ def coverage(
     if no_catch_all:
         found = (*found, *last_resort(proof))
     if svg is not None:
-        _write(svg, picture(proof, loaded.model.service.title))
+        _write(svg, picture(proof, _title(loaded, region, dialed)))
     if as_json:
         click.echo(json.dumps(as_data(proof, loaded.rulebook, found), ensure_ascii=False, indent=2))
     else:
@@ -89,6 +89,12 @@ def _chosen(loaded: Loaded, region: str | None, dialed: str | None) -> Chosen | 
         raise click.BadParameter(f"unknown region {region!r}; {nearest(region, regions)}", param_hint="--region")
     name = RegionName(region) if region is not None else None
     return Chosen(name, (parse(dialed).national or dialed) if dialed is not None else None)
+
+
+def _title(loaded: Loaded, region: str | None, dialed: str | None) -> str:
+    """Whose year the picture shows."""
+    where = loaded.model.regions[region].title if region is not None else None
+    return " · ".join(part for part in (loaded.model.service.title, where, dialed) if part)
 
 
 def _write(path: Path, text: str) -> None:

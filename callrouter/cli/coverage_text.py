@@ -41,7 +41,11 @@ def lines(proof: Proof, book: Rulebook, found: Sequence[Finding]) -> Iterator[st
         f" {_count(len(proof.moments), 'moment')}; {_count(len(proof.kinds), 'kind')} of call; version {book.hash}"
     )
     yield ""
-    yield table(_RULES, [_rule_row(proof, share) for share in proof.shares])
+    # Of chosen calls, most rules of a large centre take none.
+    shown = [share for share in proof.shares if proof.whole or share.minutes]
+    yield table(_RULES, [_rule_row(proof, share) for share in shown])
+    if len(shown) < len(proof.shares):
+        yield f"of {_count(len(proof.shares), 'rule')}, the others take none of these calls first"
     if proof.queues:
         yield ""
         yield table(_QUEUES, _queue_rows(proof, book))

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from callrouter.core.conditions import no_queues
-from callrouter.core.ids import QueueName, SiteName
+from callrouter.core.calendars import Calendar
+from callrouter.core.conditions import CalendarOpen, no_queues
+from callrouter.core.ids import QueueName, RuleId, SiteName
 from callrouter.core.local_time import WEEKDAYS
 from callrouter.core.routing import Route, Ruleset
 from callrouter.core.rulebook import Rulebook
-from callrouter.proof.asked import calendars_asked, of_the_moment, supposing
+from callrouter.proof.asked import calendars_asked, conditions_of, of_the_moment, supposing
 from callrouter.proof.days import NOON, Unusual, days, unusual
 from callrouter.proof.ends import EndKind
 from callrouter.proof.kinds import words_of
@@ -139,7 +140,7 @@ class Surprise:
 
 def surprises(proof: Proof) -> tuple[Surprise, ...]:
     """By day, then in the order of the courses."""
-    last, asked = proof.rules.routes[-1].rule, calendars_asked(proof.rules)
+    last, asked = proof.rules.routes[-1].rule, _asked_by_rule(proof)
     found = []
     for course in proof.courses:
         by_day: dict[date, list[Unusual]] = {}
@@ -147,9 +148,24 @@ def surprises(proof: Proof) -> tuple[Surprise, ...]:
             if time.answer.rule == last:
                 by_day.setdefault(time.day, []).append(time)
         for day, times in by_day.items():
-            notes = (note.reason for calendar in asked.values() for note in calendar.schedule.notes(day))
+            calendars = (calendar for time in times for calendar in asked[time.usual.rule])
+            notes = (
+                note.reason
+                for calendar in {one.name: one for one in calendars}.values()
+                for note in calendar.schedule.notes(day)
+            )
             found.append(Surprise(course, tuple(times), tuple(dict.fromkeys(notes))))
     return tuple(sorted(found, key=lambda surprise: surprise.times[0].day))
+
+
+def _asked_by_rule(proof: Proof) -> Mapping[RuleId, Sequence[Calendar]]:
+    """The calendars that the routes and their plans ask: they know why a day is not as usual."""
+    calendars = proof.rules.calendars
+    found: dict[RuleId, list[Calendar]] = {}
+    for route in proof.rules.routes:
+        asked = (one.calendars for one in conditions_of([route]) if isinstance(one, CalendarOpen))
+        found[route.rule] = [calendars[name] for names in asked for name in names if name in calendars]
+    return found
 
 
 def surprise_texts(proof: Proof) -> list[str]:

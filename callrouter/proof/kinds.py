@@ -75,19 +75,24 @@ def words_of(some: Sequence[Kind], of: Sequence[Kind]) -> str:
             said.append(_values(name, list(values), list(every)))
             chosen = fitting
     if not said:
-        return "every call" if len(some) == len(of) else f"some of: every call, such as {some[0].words}"
+        places = {kind.place for kind in of}
+        everyone = "every call" if len(places) > 1 else next(iter(places))
+        return everyone if len(some) == len(of) else f"some of: {everyone}, such as {some[0].words}"
     return ("" if len(chosen) == len(some) else "some of: ") + "; ".join(said)
 
 
 def _values(name: str, values: Sequence[str], every: Sequence[str]) -> str:
-    """``changwon``, ``all but changwon``, ``one of 7 places``."""
+    """``changwon``, ``all but changwon``, ``changwon, gimhae, jinju and 7 more``, ``any known topic``."""
     others = [value for value in every if value not in values]
+    if others == [""] and len(values) > _FEW:
+        return f"any known {name}"
     head = "" if name in ("place", "caller") else f"{name} "
-    if len(values) <= min(_FEW, len(others)):
-        return head + " or ".join(value or "not known" for value in values)
+    said = [f"{head}{value}" if value else f"no known {name}" for value in values]
+    if len(values) <= min(_FEW, len(others)) or others == [""]:
+        return " or ".join(said)
     if len(others) <= _FEW:
-        return f"{head}all but " + " and ".join(value or "not known" for value in others)
-    return f"{head}{', '.join(value or 'not known' for value in values[:_FEW])} and {len(values) - _FEW} more"
+        return f"{head}all but " + " and ".join(value or "none" for value in others)
+    return f"{', '.join(said[:_FEW])} and {len(values) - _FEW} more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callrouter.core.calendars import Calendar, Combined, DatedExceptions, DayException, Hours, Weekly, Window
@@ -131,7 +131,7 @@ def moment_at(proof: Proof, at: datetime) -> int:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rulesets(), st.sampled_from(ZONES), st.lists(calls, min_size=1, max_size=12), st.data())
 def test_the_proof_says_what_the_router_says_of_any_call_at_any_minute(
     ruleset: Ruleset, zone: ZoneInfo, some: list[CallFacts], data: st.DataObject
@@ -145,7 +145,7 @@ def test_the_proof_says_what_the_router_says_of_any_call_at_any_minute(
             assert proof.answers[k][moment_at(proof, at)] == Following(ruleset, at, queues).answer(facts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rulesets(), st.sampled_from(ZONES))
 def test_every_boundary_is_exact_to_the_minute(ruleset: Ruleset, zone: ZoneInfo) -> None:
     proof = prove(ruleset, 2027, zone, queues)
@@ -165,7 +165,7 @@ def test_every_boundary_is_exact_to_the_minute(ruleset: Ruleset, zone: ZoneInfo)
     assert proof.year.start == datetime(2027, 1, 1, tzinfo=zone).astimezone(UTC)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rulesets())
 def test_the_shares_of_the_rules_add_up_to_the_year(ruleset: Ruleset) -> None:
     proof = prove(ruleset, 2027, ZONES[0], queues)

@@ -173,3 +173,16 @@ def test_a_course_is_called_by_what_tells_it_from_the_others() -> None:
     assert words_of([kind for kind in about if kind in city], of) == "city; topic t"
     assert words_of(of, of) == "every call"
     assert words_of([*about, city[0]], of).startswith("some of: every call, such as ")
+
+
+def test_what_rules_do_not_know_is_called_so() -> None:
+    of = proved(*(route(f"r{name}", topic(name)) for name in "abcde")).kinds
+
+    def words(*topics: str) -> str:
+        return words_of([kind for kind in of if (kind.facts.topic or "") in topics], of)
+
+    assert words("") == "no known topic"
+    assert words(*"abcde") == "any known topic"
+    assert words("a", "b", "") == "no known topic or topic a or topic b"
+    assert words("a", "b", "c", "d", "") == "topic all but e"
+    assert words(*"abcd") == "topic all but none and e"

@@ -4,7 +4,7 @@ import re
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callrouter.core.inbound import CallerKind
@@ -25,6 +25,7 @@ def test_a_number_is_found_exactly_if_there_is_one(prefixes: frozenset[str], who
 
 
 @pytest.mark.parametrize(("kind", "pattern"), _FORMS)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
 def test_every_number_has_one_of_the_forms(kind: CallerKind, pattern: re.Pattern[str], data: st.DataObject) -> None:
     number = data.draw(st.from_regex(pattern, fullmatch=True))
