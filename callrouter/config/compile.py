@@ -13,6 +13,7 @@ from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
+from callrouter.config.staffing import check_sites
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import EnterQueue, Voicemail, walk
 from callrouter.core.routing import Route, Ruleset
@@ -35,6 +36,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     agents = _agents(context)
     _check_staff(context, routes)
     boxes = _boxes(context, routes)
+    check_sites(context, routes)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
