@@ -13,7 +13,7 @@ from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
-from callrouter.core.decision import Decision
+from callrouter.core.decision import Decision, Trace, TraceEntry
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import (
     AgentId,
@@ -60,7 +60,7 @@ class OneRule:
             CallerKind.LANDLINE,
             None,
             (),
-            (),
+            Trace(lambda _: TraceEntry(RuleId("r"), "routes.yaml:1", True, "takes every call"), 0, lambda _: ()),
             "h",
         )
 
