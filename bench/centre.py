@@ -1,21 +1,27 @@
 """The call centre under load: one Asterisk, 300 phones at fixed places, and the daemon as it runs in production."""
 
+import os
+import select
 import shutil
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from bench.competitors import NEXT_PHONE, RING_S, dialplan, queues
+from bench.competitors import BARE_ARI, CALLROUTER, NEXT_PHONE, RING_S, Competitor, dialplan, queues
 from callrouter.store.embedded import EmbeddedPostgres
 from lab import ports
 from lab.asterisk import LabAsterisk
 from lab.daemon import Daemon
+from lab.errors import LabError
 from lab.paths import LAB, PROJECT
 from lab.phones import Phone
 
 PHONES_ADDRESS = "127.0.0.3"
 COUNSELORS = 300
 RTP_PORTS = (12000, 15999)
+BARE_START_S = 10.0
 WEEKDAY_MORNING = "2026-11-24T10:00"
 """When the daemon's day begins: the rules are to be the same at whatever time the benchmark runs."""
 
@@ -69,6 +75,7 @@ class Centre:
         )
         self.postgres = EmbeddedPostgres(self.folder / "postgres")
         self._daemon: Daemon | None = None
+        self._bare: subprocess.Popen[bytes] | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -85,6 +92,12 @@ class Centre:
         """The running daemon."""
         assert self._daemon is not None, "the centre is not open"
         return self._daemon
+
+    def program_of(self, competitor: Competitor) -> int | None:
+        """The process that takes this competitor's calls; None where Asterisk does so by itself."""
+        if competitor is CALLROUTER:
+            return self.daemon.pid
+        return self._bare.pid if competitor is BARE_ARI and self._bare is not None else None
 
     def keep_logs(self, folder: Path) -> None:
         """Copy what Asterisk and the daemon logged to ``folder``, for whoever wants to know why a call failed."""
@@ -113,6 +126,24 @@ class Centre:
         )
         stack.callback(self._daemon.kill)
         self._daemon.start()
+        self._start_bare(stack)
+
+    def _start_bare(self, stack: ExitStack) -> None:
+        access = self.asterisk.ari
+        environment = {
+            **os.environ,
+            "BARE_URL": access.url,
+            "BARE_AUTHORIZATION": access.headers["Authorization"],
+            "BARE_PHONES": ",".join(f"PJSIP/{phone.extension}" for phone in self.phones),
+        }
+        command = [sys.executable, "-m", "bench.bare_ari"]
+        bare = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self._bare = bare
+        stack.enter_context(bare)
+        stack.callback(bare.kill)
+        assert bare.stdout is not None
+        if not select.select([bare.stdout], [], [], BARE_START_S)[0] or not bare.stdout.readline():
+            raise LabError(f"the bare ARI application is not ready within {BARE_START_S:g} s, or has ended")
 
     def _write_config(self, folder: Path) -> Path:
         """The sample's regions and calendars, and its routes without announcements, for 300 counselors in one queue."""
