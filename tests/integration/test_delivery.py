@@ -112,6 +112,27 @@ async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
     assert trips == [1, 5]
 
 
+async def test_a_busy_hour_does_not_keep_deliveries_from_sharing_trips(
+    journal: Journal, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips: list[int] = []
+
+    async def counted(connection: "Connection", batch: Sequence[Cdr]) -> None:
+        trips.append(len(batch))
+        await insert_cdrs(connection, batch)
+        if len(trips) == 1:  # a call ends while the first is on its way
+            _finish(journal, 1)
+
+    monkeypatch.setattr(delivery, "insert_cdrs", counted)
+    async with _running(CdrWriter(journal, database, DeliveryLimits(rest_s=1.0))) as writer:
+        assert await writer.drain(10)
+        _finish(journal, 1)
+        await _until(lambda: writer.health.delivered == 1)
+        _finish(journal, 3)
+        await _until(lambda: writer.health.delivered == 5)
+    assert trips == [1, 4]
+
+
 async def test_since_when_the_database_is_there_is_told_by_the_daemons_clock(journal: Journal, database: str) -> None:
     moment = datetime(2026, 11, 25, tzinfo=UTC)
     async with _running(CdrWriter(journal, database, QUICK, now=lambda: moment)) as writer:
