@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from bench.competitors import BARE_ARI, CALLROUTER, NEXT_PHONE, RING_S, Competitor, dialplan, queues
+from bench.competitors import BARE_ARI, CALLROUTER, NEXT_PHONE, Competitor, dialplan, queues
+from bench.rules import WEEKDAY_MORNING, write_rules
 from callrouter.store.embedded import EmbeddedPostgres
 from lab import ports
 from lab.asterisk import LabAsterisk
@@ -22,30 +23,6 @@ PHONES_ADDRESS = "127.0.0.3"
 COUNSELORS = 300
 RTP_PORTS = (12000, 15999)
 BARE_START_S = 10.0
-WEEKDAY_MORNING = "2026-11-24T10:00"
-"""When the daemon's day begins: the rules are to be the same at whatever time the benchmark runs."""
-
-TAKEN_FROM_THE_SAMPLE = ("callrouter.yaml", "regions.yaml", "calendars.yaml", "prompts.yaml", "trunks.yaml")
-
-# No announcement before the queue, which would answer the call: there would be no ringing to wait for.
-QUEUES = f"""\
-queues:
-  gyeongnam:
-    title: 경상남도
-    sound: ringback
-    ring_timeout: {RING_S}s
-    wrap_up: 0s
-"""
-ROUTES = """\
-plans:
-  wait: [{queue: gyeongnam, max_wait: 10 min}, hangup]
-routes:
-  - {id: changwon-day, when: {tenant: changwon, calendar: weekday-day}, plan: wait}
-  - {id: changwon-night, when: {tenant: changwon, calendar: weekday-night}, plan: wait}
-  - {id: gyeongnam-day, when: {calendar: weekday-day}, plan: wait}
-  - {id: gyeongnam-night, when: {calendar: weekday-night}, plan: wait}
-  - {id: closed, do: [hangup]}
-"""
 
 
 class Centre:
@@ -119,7 +96,7 @@ class Centre:
             self.folder / "daemon",
             web_port=ports.free_tcp(),
             agi_port=ports.free_tcp(),
-            config=self._write_config(self.folder / "config"),
+            config=write_rules(self.folder / "config", [phone.extension for phone in self.phones]),
             clock=WEEKDAY_MORNING,
             database_url=database_url,
             settings={"LOGGING_LEVEL": "warning"},
@@ -144,18 +121,3 @@ class Centre:
         assert bare.stdout is not None
         if not select.select([bare.stdout], [], [], BARE_START_S)[0] or not bare.stdout.readline():
             raise LabError(f"the bare ARI application is not ready within {BARE_START_S:g} s, or has ended")
-
-    def _write_config(self, folder: Path) -> Path:
-        """The sample's regions and calendars, and its routes without announcements, for 300 counselors in one queue."""
-        folder.mkdir(parents=True)
-        for name in TAKEN_FROM_THE_SAMPLE:
-            shutil.copy(PROJECT / "config" / name, folder)
-        agents = "".join(
-            f'  "{phone.extension}": {{name: "{phone.extension}", site: gyeongnam, endpoint: PJSIP/{phone.extension},'
-            " queues: [gyeongnam], tenant: gyeongnam}\n"
-            for phone in self.phones
-        )
-        (folder / "agents.yaml").write_text(f"agents:\n{agents}", encoding="utf-8")
-        (folder / "queues.yaml").write_text(QUEUES, encoding="utf-8")
-        (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-        return folder
