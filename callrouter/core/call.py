@@ -94,6 +94,8 @@ class Call:
     wait_over: bool = False
     music: bool = False
     ringing: bool = False
+    guarded: bool = False
+    """The dead man's switch of the caller is ours, no longer the dialplan's."""
     insisted: bool = False
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)

@@ -32,6 +32,9 @@ from callrouter.core.stats import Counters
 from callrouter.errors import ImpossibleEventError
 
 FALLBACK_EXTENSION = "s"
+FIRST_GUARD_S = 0.5
+"""When a caller who hears nothing of ours yet gets our dead man's switch. The dialplan's own (5 s) lasts until then;
+to set ours first would hold up the call to the counselor's phone."""
 
 
 class Cue(msgspec.Struct, frozen=True, gc=False):
@@ -141,6 +144,7 @@ class Conduct:
         if call.id in self.calls or call.channel in self._by_channel:
             return False
         self.calls[call.id] = call
+        call.guarded = True  # by the earlier daemon, whose sounds may be playing
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
         self._last_place = max(self._last_place, call.place)
@@ -197,7 +201,8 @@ class Conduct:
     def guard(self, call: Call, at: datetime, out: Output) -> None:
         """Renew the dead man's switch, and see to it that it is renewed again in time."""
         after_s = self.floor.rulebook.limits.dead_man_s
-        playing = call.state in (CallState.ANNOUNCING, CallState.ASKING)
+        playing = call.guarded and call.state in (CallState.ANNOUNCING, CallState.ASKING)
+        call.guarded = True
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
 
@@ -213,12 +218,13 @@ class Conduct:
 
     def _lift_dead_man(self, call: Call, out: Output) -> None:
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
+        call.guarded = True
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, 0.0, playing=False))
 
     # The actions of the table.
 
     def _begin(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        self.guard(call, at, out)
+        self.set_timer(call, TimerKind.DEAD_MAN, FIRST_GUARD_S, out)
         self.route(call, at, out)
 
     def route(self, call: Call, at: datetime, out: Output) -> None:
@@ -273,6 +279,8 @@ class Conduct:
 
     def play(self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output) -> None:
         """Let the caller hear prompts, as the playback that the call's facts have counted."""
+        if not call.guarded:  # Asterisk would let the switch wait behind the sound, for longer than the dialplan's
+            self.guard(call, at, out)
         self._answer(call, at, out)
         media = tuple(map(self.floor.rulebook.media, prompts))
         playback = naming.playback(call.id, call.playbacks)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.postgres
 
 
 def test_every_call_comes_through_and_its_cost_is_told() -> None:
-    done = CliRunner().invoke(main, ["--rate", "20", "--seconds", "0.5", "--rounds", "1"], catch_exceptions=False)
+    done = CliRunner().invoke(main, ["--rate", "20", "--seconds", "1", "--rounds", "1"], catch_exceptions=False)
 
     assert done.exit_code == 0, done.output
     last = done.output.splitlines()[-1]
