@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, RuleId, SiteName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    CallId,
+    ChannelId,
+    QueueName,
+    RuleId,
+    SiteName,
+    SwitchName,
+    TenantName,
+    TrunkName,
+)
 
 
 class Outcome(StrEnum):
@@ -109,3 +119,5 @@ class Cdr:
     queued_at: datetime | None = None
     """When the caller began to wait in the queue; for ``queue_log``."""
     legs: tuple[CdrLeg, ...] = ()
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on when it was routed, whether or not its rule asked."""

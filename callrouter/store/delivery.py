@@ -1,4 +1,5 @@
-"""Delivery of CDRs from the journal to PostgreSQL: each exactly once, however often either side goes away.
+"""Delivery of CDRs and of the audit log from the journal to PostgreSQL: each exactly once, however often either side
+goes away.
 
 A CDR is inserted, and only then marked as delivered. If we die in between it is inserted again, which PostgreSQL
 ignores because the call's id is there already.
@@ -18,7 +19,8 @@ import structlog
 
 from callrouter.core.cdr import Cdr
 from callrouter.errors import JournalError, UnreachableError
-from callrouter.store.postgres import FOREIGN_ERRORS, connect, describe, insert_cdrs
+from callrouter.store.audit import AuditOutbox, deliver_audit
+from callrouter.store.postgres import DATA_ERRORS, FOREIGN_ERRORS, connect, describe, insert_cdrs
 from callrouter.store.schema import migrate
 
 if TYPE_CHECKING:
@@ -26,23 +28,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_DATA_ERRORS = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.ProgramLimitExceededError,
-    ValueError,
-    OverflowError,
-    ArithmeticError,
-)
-"""The record is to blame, not the server: trying again gives the same answer."""
 
-
-class Outbox(Protocol):
-    """Where the CDRs wait: :class:`callrouter.store.journal.Journal`."""
+class Outbox(AuditOutbox, Protocol):
+    """Where the CDRs wait, and the audit log: :class:`callrouter.store.journal.Journal`."""
 
     @property
     def cdr_waiting(self) -> asyncio.Event:
-        """Set when a CDR has come."""
+        """Set when something has come."""
 
     async def undelivered(self, limit: int) -> list[tuple[int, Cdr]]:
         """The oldest that wait."""
@@ -158,6 +150,7 @@ class CdrWriter:
             while True:
                 self._outbox.cdr_waiting.clear()
                 delivered = self._delivered
+                await deliver_audit(self._outbox, connection)
                 while await self._deliver_batch(connection):
                     pass
                 self._empty.set()
@@ -187,7 +180,7 @@ class CdrWriter:
         """Insert and mark; where the data are at fault, halve until the one is found, and set that aside."""
         try:
             await insert_cdrs(connection, [cdr for _, cdr in batch])
-        except _DATA_ERRORS as exc:
+        except DATA_ERRORS as exc:
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self._deliver(connection, batch[:middle])

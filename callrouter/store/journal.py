@@ -19,11 +19,13 @@ from typing import Self, TypeVar
 
 import structlog
 
+from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError, StoreError
-from callrouter.store import journal_file
-from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter
+from callrouter.store import audit_journal, journal_file
+from callrouter.store.audit_journal import AuditRecord
+from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter, OutboxRow
 from callrouter.store.records import decode_cdr, encode_cdr
 
 log = structlog.get_logger(__name__)
@@ -102,7 +104,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.cdr_waiting = asyncio.Event()
-        """Set by every :meth:`finish`; whoever delivers CDRs waits for it and clears it."""
+        """Set by every :meth:`finish` and :meth:`audit`; whoever delivers these waits for it and clears it."""
         self._limits = limits or JournalLimits()
         self._on_alarm = on_alarm
         self._count = _Counters()
@@ -163,9 +165,16 @@ class Journal:
         if self._is_full(self._limits.facts * 3 // 2, self._limits.bytes * 3 // 2):
             self._drop_cdr(cdr)
             return
+        self._hand_over(FinishedRow(time.time(), cdr.call_id, body))
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Put an entry of the audit log into its outbox: a few a day, which find room where no fact does."""
+        self._hand_over(audit_journal.row_of(entry))
+
+    def _hand_over(self, row: OutboxRow) -> None:
         self._count.handed_rows += 1
-        self._count.handed_bytes += len(body)
-        self._pending.append(FinishedRow(time.time(), cdr.call_id, body))
+        self._count.handed_bytes += len(row.body)
+        self._pending.append(row)
         self._wake.set()
         self.cdr_waiting.set()
 
@@ -208,7 +217,8 @@ class Journal:
         await self._ask(lambda c: _do(c, statement, [(time.time(), call_id, fault)]))
 
     async def take_up_again(self) -> int:
-        """Put the CDRs that were set aside back in line; how many there were."""
+        """Put the CDRs that were set aside, and entries of the audit log, back in line; how many CDRs there were."""
+        await self._ask(audit_journal.take_up_again)
         statement = "UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL AND length(body) > 0"
         return await self._ask(lambda c: c.execute(statement).rowcount)
 
@@ -219,10 +229,28 @@ class Journal:
 
     async def prune(self, older_than: datetime) -> int:
         """Forget calls whose CDR was delivered and was handed over before ``older_than``; how many."""
+        await self._ask(lambda c: audit_journal.prune(c, older_than.timestamp()))
         total = 0
         while pruned := await self._ask(lambda c: _prune(c, older_than.timestamp())):
             total += pruned
         return total
+
+    async def newest_audit(self, kind: AuditKind) -> list[AuditEntry]:
+        """The newest entry of the audit log on each thing: how things stood when the last daemon ended."""
+        return await self._ask(lambda c: audit_journal.newest(c, kind))
+
+    async def undelivered_audit(self, limit: int) -> list[AuditRecord]:
+        """The oldest entries that were not delivered. One that cannot be read is set aside."""
+        return await self._ask(lambda c: audit_journal.undelivered(c, limit))
+
+    async def audit_delivered(self, numbers: Iterable[int]) -> None:
+        """Mark entries as delivered."""
+        rows = tuple(numbers)
+        await self._ask(lambda c: audit_journal.delivered(c, rows))
+
+    async def set_audit_aside(self, number: int, fault: str) -> None:
+        """Keep an entry that PostgreSQL will not take, with the reason, out of the way of the others."""
+        await self._ask(lambda c: audit_journal.set_aside(c, number, fault))
 
     @property
     def health(self) -> JournalHealth:

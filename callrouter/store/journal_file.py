@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callrouter.errors import JournalError
+from callrouter.store import audit_journal
 
 _MIGRATIONS = (
     """
@@ -37,6 +38,7 @@ _MIGRATIONS = (
     CREATE INDEX outbox_due ON outbox (seq) WHERE delivered = 0 AND fault IS NULL;
     CREATE INDEX outbox_done ON outbox (at) WHERE delivered = 1;
     """,
+    audit_journal.MIGRATION,
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
 
@@ -134,6 +136,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # A file that lost its pages but kept its header says the right version and has no tables.
     connection.execute("SELECT seq, at, call_id, kind, body FROM fact LIMIT 0")
     connection.execute("SELECT seq, at, call_id, body, delivered, fault FROM outbox LIMIT 0")
+    connection.execute(audit_journal.CHECK)
 
 
 def is_damage(exc: sqlite3.Error) -> bool:

@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 
 from callrouter.errors import JournalError
+from callrouter.store.audit_journal import AuditRow
 from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,18 @@ class FinishedRow:
     call_id: str
     body: bytes
 
+    statement = "INSERT INTO outbox (at, call_id, body) VALUES (?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
+
+    @property
+    def values(self) -> tuple[float | str | bytes, ...]:
+        """Of the statement."""
+        return (self.at, self.call_id, self.body)
+
+    @property
+    def about(self) -> str:
+        """What it is about, for a complaint."""
+        return f"call {self.call_id!r}"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -44,14 +57,14 @@ class Job:
     fail: Callable[[JournalError], None]
 
 
-Item = FactRow | FinishedRow | Job
+OutboxRow = FinishedRow | AuditRow
+Item = FactRow | OutboxRow | Job
 
 _ROWS_PER_STATEMENT: Final = (64, 8, 1)
 _INSERT_FACTS: Final = {
     rows: "INSERT INTO fact (at, call_id, kind, body) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)  # noqa: S608
     for rows in _ROWS_PER_STATEMENT
 }
-_INSERT_FINISHED: Final = "INSERT INTO outbox (at, call_id, body) VALUES (?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
 _BATCH_ROWS: Final = 4096
 _BAD_VALUE: Final = (
     sqlite3.IntegrityError,
@@ -135,13 +148,13 @@ class JournalWriter:
     def _write_batch(self) -> Job | None:
         """Commit the records up to the next job, and return that job, if one follows."""
         facts: list[FactRow] = []
-        finished: list[FinishedRow] = []
+        finished: list[OutboxRow] = []
         job = None
         while self.pending and len(facts) + len(finished) < _BATCH_ROWS:
             item = self.pending.popleft()
             if isinstance(item, tuple):
                 facts.append(item)
-            elif isinstance(item, FinishedRow):
+            elif isinstance(item, FinishedRow | AuditRow):
                 finished.append(item)
             else:
                 job = item
@@ -152,24 +165,24 @@ class JournalWriter:
             self.written_bytes += sum(len(fact[3]) for fact in facts) + sum(len(row.body) for row in finished)
         return job
 
-    def _commit(self, facts: list[FactRow], finished: list[FinishedRow]) -> None:
+    def _commit(self, facts: list[FactRow], finished: list[OutboxRow]) -> None:
         """Commit, and keep trying for as long as that takes."""
         for pause_s in chain(_BACKOFF_S, iter(lambda: _BACKOFF_S[-1], None)):
             connection = self._try_open()
             if connection is not None and self._try_commit(connection, facts, finished):
                 return
             if self._gives_up() or self.fatal is not None:
-                self._say_lost(f"{len(facts)} facts and {len(finished)} CDRs: {self.error}")
+                self._say_lost(f"{_counted(facts, finished)}: {self.error}")
                 return
             self._rest(pause_s)
 
-    def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[FinishedRow]) -> bool:
+    def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]) -> bool:
         try:
             with self._transaction(connection):
                 for rows in _in_statements(facts):
                     connection.execute(_INSERT_FACTS[len(rows)], tuple(chain.from_iterable(rows)))
                 for row in finished:
-                    connection.execute(_INSERT_FINISHED, (row.at, row.call_id, row.body))
+                    connection.execute(row.statement, row.values)
         except _BAD_VALUE:
             return self._try_commit_singly(connection, facts, finished)
         except sqlite3.Error as exc:
@@ -180,21 +193,21 @@ class JournalWriter:
         return True
 
     def _try_commit_singly(
-        self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[FinishedRow]
+        self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]
     ) -> bool:
         """Commit row by row, without those that hold what SQLite cannot keep: such a row would hold up all others."""
-        statements = chain(
-            ((_INSERT_FACTS[1], fact) for fact in facts),
-            ((_INSERT_FINISHED, (row.at, row.call_id, row.body)) for row in finished),
+        statements: Iterator[tuple[str, tuple[float | str | bytes, ...], str]] = chain(
+            ((_INSERT_FACTS[1], fact, f"call {fact[1]!r}") for fact in facts),
+            ((row.statement, row.values, row.about) for row in finished),
         )
         refused: list[str] = []
         try:
             with self._transaction(connection):
-                for statement, values in statements:
+                for statement, values, about in statements:
                     try:
                         connection.execute(statement, values)
                     except _BAD_VALUE as exc:
-                        refused.append(f"a record of call {values[1]!r}: {exc}")
+                        refused.append(f"a record of {about}: {exc}")
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
@@ -312,6 +325,12 @@ class JournalWriter:
                 left += 1
         if left:
             self._say_lost(f"{left} records that were never written: {self.fatal or self.error}")
+
+
+def _counted(facts: list[FactRow], finished: list[OutboxRow]) -> str:
+    cdrs = sum(isinstance(row, FinishedRow) for row in finished)
+    more = f" and {len(finished) - cdrs} entries of the audit log" if len(finished) > cdrs else ""
+    return f"{len(facts)} facts and {cdrs} CDRs{more}"
 
 
 def _in_statements(facts: list[FactRow]) -> Iterator[list[FactRow]]:

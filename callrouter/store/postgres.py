@@ -21,6 +21,7 @@ from callrouter.core.ids import (
     RegionName,
     RuleId,
     SiteName,
+    SwitchName,
     TenantName,
     TrunkName,
 )
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 FOREIGN_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """Everything that asyncpg lets through when the server, the network or the data are not as they should be."""
 
-_CANNOT_CONNECT = (
+CANNOT_CONNECT = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -46,6 +47,18 @@ _CANNOT_CONNECT = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
+"""Of them, those that mean that the server is not there for us."""
+
+DATA_ERRORS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ValueError,
+    OverflowError,
+    ArithmeticError,
+)
+"""The record is to blame, not the server: trying again gives the same answer."""
+
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 _MILLISECOND = Decimal("0.001")
 
@@ -101,22 +114,22 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
     """The parameters of ``insert_cdr``."""
     return (
         uuid.UUID(cdr.call_id),
-        _text(cdr.site),
+        storable(cdr.site),
         cdr.started_at,
         cdr.queued_at,
         cdr.answered_at,
         cdr.ended_at,
-        _text(cdr.caller),
-        _text(cdr.dialed),
-        _text(cdr.region),
-        _text(cdr.region_source),
-        _text(cdr.tenant),
-        _text(cdr.topic),
-        _text(cdr.rule),
-        _text(cdr.config_hash),
-        _text(cdr.queue),
-        _text(cdr.agent),
-        _text(cdr.trunk),
+        storable(cdr.caller),
+        storable(cdr.dialed),
+        storable(cdr.region),
+        storable(cdr.region_source),
+        storable(cdr.tenant),
+        storable(cdr.topic),
+        storable(cdr.rule),
+        storable(cdr.config_hash),
+        storable(cdr.queue),
+        storable(cdr.agent),
+        storable(cdr.trunk),
         cdr.outcome.value,
         cdr.disposition.value,
         int(cdr.hangup_cause),
@@ -125,7 +138,8 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         _seconds(cdr.ring_s),
         _seconds(cdr.talk_s),
         _seconds(cdr.hold_s),
-        _text(cdr.explanation),
+        storable(cdr.explanation),
+        [storable(name) for name in cdr.switches],
     )
 
 
@@ -134,9 +148,9 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
     return (
         uuid.UUID(cdr.call_id),
         leg.attempt,
-        _text(leg.channel),
-        _text(leg.agent),
-        _text(leg.trunk),
+        storable(leg.channel),
+        storable(leg.agent),
+        storable(leg.trunk),
         leg.offered_at,
         leg.rang_at,
         leg.answered_at,
@@ -146,7 +160,8 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
     )
 
 
-def _text(value: str | None) -> str | None:
+def storable(value: str | None) -> str | None:
+    """The text as PostgreSQL can keep it."""
     # PostgreSQL's text cannot hold NUL; a SIP header of a stranger can.
     return value.replace("\0", "\ufffd") if value is not None else None
 
@@ -168,6 +183,7 @@ class CdrSearch:
     agent: AgentId | None = None
     outcome: Outcome | None = None
     rule: RuleId | None = None
+    switch: SwitchName | None = None
     limit: int = 50
 
 
@@ -193,6 +209,7 @@ class CdrArchive:
             search.agent,
             search.outcome.value if search.outcome else None,
             search.rule,
+            search.switch,
             search.limit,
         )
         return await self._read("find_cdrs", *with_values)
@@ -217,7 +234,7 @@ class CdrArchive:
             legs = await self._connection.fetch(query("get_legs"), [row["call_id"] for row in rows])
         except asyncpg.UndefinedTableError as exc:
             raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
-        except _CANNOT_CONNECT as exc:
+        except CANNOT_CONNECT as exc:
             raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
         except FOREIGN_ERRORS as exc:
             raise DatabaseError(f"PostgreSQL refused to read CDRs: {describe(exc)}") from exc
@@ -289,4 +306,5 @@ def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...]) -> Cdr:
         explanation=row["explanation"],
         queued_at=row["queued_at"],
         legs=legs,
+        switches=tuple(map(SwitchName, row["switches"])),
     )
