@@ -26,6 +26,7 @@ from callrouter.core.ids import SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 
 
 def route(
@@ -34,6 +35,7 @@ def route(
     now: Callable[[], datetime],
     site: SiteName,
     queues: QueueStates = no_queues,
+    switches: SwitchesOn = ALL_OFF,
 ) -> Mapping[str, str]:
     """The variables for one request.
 
@@ -55,7 +57,7 @@ def route(
         trunk=request.channel.partition("/")[2].rpartition("-")[0],
         language=request.language,
     )
-    return variables(rulebook.router.decide(facts, now(), queues), rulebook)
+    return variables(rulebook.router.decide(facts, now(), queues, switches), rulebook)
 
 
 def variables(decision: Decision, rulebook: Rulebook) -> Mapping[str, str]:

@@ -102,6 +102,8 @@ class CaseSpec(Section):
     """The caller's own answer in a menu of this call."""
     queues: dict[Name, QueueNow] = Field(default={})
     """How queues stand at that moment, for conditions that ask for it."""
+    switches: Names = Field(default=[])
+    """Switches that are on at that moment. Others are off."""
     expect: Expectation
 
 

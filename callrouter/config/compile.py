@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path as FilePath
+from zoneinfo import ZoneInfo
 
 from callrouter.config.contradictions import check_conditions
 from callrouter.config.geography import compile_geography
@@ -12,6 +13,7 @@ from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
+from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import EnterQueue, walk
 from callrouter.core.routing import Route, Ruleset
@@ -31,6 +33,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     queues = _queues(context)
     agents = _agents(context)
     _check_staff(context, routes)
+    switches = compile_switches(context)
+    check_switches_used(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -49,6 +53,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         fallback_context=context.model.service.fallback_context,
+        switches=switches,
+        timezone=ZoneInfo(context.model.timezone),
     )
 
 

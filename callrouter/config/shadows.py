@@ -4,7 +4,18 @@ from collections.abc import Iterator
 
 from callrouter.config.model import Model, When
 
-_CONDITIONS = ("dialed", "trunk", "region", "tenant", "topic", "caller", "caller_list", "language", "calendar")
+_CONDITIONS = (
+    "dialed",
+    "trunk",
+    "region",
+    "tenant",
+    "topic",
+    "caller",
+    "caller_list",
+    "language",
+    "calendar",
+    "switch",
+)
 """Most telling first."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from callrouter.core.ids import CalendarName, RegionName, RuleId, TenantName, TopicName
+from callrouter.core.ids import CalendarName, RegionName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
 
@@ -55,6 +55,8 @@ class Decision:
     trace: tuple[TraceEntry, ...]
     config_hash: str
     extra: Mapping[str, str] = field(default_factory=dict)
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on."""
 
     @property
     def action(self) -> Action:

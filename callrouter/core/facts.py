@@ -20,6 +20,7 @@ from callrouter.core.ids import (
     RegionName,
     RuleId,
     SiteName,
+    SwitchName,
     TenantName,
     TopicName,
     TrunkName,
@@ -71,6 +72,8 @@ class Routed(msgspec.Struct, frozen=True, tag="routed", gc=False):
     calendars: tuple[CalendarName, ...]
     config_hash: str
     explanation: str
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on."""
 
 
 class StepBegun(msgspec.Struct, frozen=True, tag="step", gc=False):

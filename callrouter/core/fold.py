@@ -12,7 +12,7 @@ from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
-from callrouter.core.ids import QueueName, RuleId, TenantName, TopicName
+from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import EnterQueue, HandOver, Menu, Plan
 
@@ -39,6 +39,8 @@ class _Summary:
     connected: facts.Offered | None = None
     connected_at: datetime | None = None
     left_queue: bool = False
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on at one of its decisions."""
     released: facts.Released | None = None
     legs: tuple[CdrLeg, ...] = ()
 
@@ -65,6 +67,7 @@ class _Summary:
             case facts.Routed():
                 self.routed, self.plan, self.is_chosen = fact, fact.plan, False
                 self.topic = fact.topic or self.topic
+                self.switches = tuple(dict.fromkeys((*self.switches, *fact.switches)))
                 self._tell(fact.explanation)
             case facts.Branched(why=why, plan=plan):
                 self.plan, self.is_chosen = plan or self.plan, self.is_chosen and plan is None
@@ -164,6 +167,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         explanation=_explanation(s, released),
         queued_at=_ms(s.queued.at) if s.queued else None,
         legs=s.legs,
+        switches=s.switches,
     )
 
 

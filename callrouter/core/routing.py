@@ -15,6 +15,7 @@ from callrouter.core.ids import CalendarName, RuleId
 from callrouter.core.inbound import CallFacts
 from callrouter.core.numbers import parse
 from callrouter.core.plan import Plan
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,14 @@ class Ruleset:
         self._minute = -1
         self._states: dict[CalendarName, CalendarState] = {}
 
-    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+    def decide(
+        self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues, switches: SwitchesOn = ALL_OFF
+    ) -> Decision:
         """The first route that matches, its plan, and the trace of all that were visited.
 
         ``at`` is aware. Total: the last route takes every call, and no input raises.
         """
-        case = self._case(facts, at, queues)
+        case = self._case(facts, at, queues, switches)
         origin, states = case.origin, self._states
         # The last route takes every call, so this ends.
         walk = iter(self.routes)
@@ -83,19 +86,25 @@ class Ruleset:
             trace=tuple(trace),
             config_hash=self.config_hash,
             extra={"region_confidence": origin.confidence.value, "region_why": origin.why},
+            switches=tuple(sorted(switches)),
         )
 
     def ask(
-        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+        self,
+        conditions: Sequence[Condition],
+        facts: CallFacts,
+        at: datetime,
+        queues: QueueStates = no_queues,
+        switches: SwitchesOn = ALL_OFF,
     ) -> Finding:
         """Whether all conditions hold for a call at this moment; a calendar that is no more is closed."""
-        return all_hold(conditions, self._case(facts, at, queues))
+        return all_hold(conditions, self._case(facts, at, queues, switches))
 
-    def _case(self, facts: CallFacts, at: datetime, queues: QueueStates) -> Case:
+    def _case(self, facts: CallFacts, at: datetime, queues: QueueStates, switches: SwitchesOn) -> Case:
         caller, dialed = parse(facts.caller), parse(facts.dialed)
         states = self._states_at(at)
         origin = self.geography.locate(facts, caller, dialed)
-        return Case(facts, caller, dialed, origin, lambda name: states.get(name, _NO_CALENDAR), queues)
+        return Case(facts, caller, dialed, origin, lambda name: states.get(name, _NO_CALENDAR), queues, switches)
 
     def _states_at(self, at: datetime) -> Mapping[CalendarName, CalendarState]:
         """What every calendar says at this minute."""
