@@ -21,6 +21,7 @@ from callrouter.agi.server import AgiServer
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.status import DaemonStatus
+from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
@@ -105,6 +106,7 @@ async def _daemon(
         dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
+        await remember_switches(dispatcher, journal)
         writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
         if writer is None:
             log.warning("database.none", remedy=f"set {settings.database_url_env}; until then CDRs stay in the journal")
@@ -116,7 +118,7 @@ async def _daemon(
         )
         reloader = ConfigReloader(directory, os.environ, loaded, dispatcher)
         status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, SwitchDesk(dispatcher, journal))
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())
@@ -177,7 +179,8 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
 def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
     exchange = dispatcher.exchange
     queues = exchange.conduct.waiting.queue_states(clock.now())
-    return dict(route(request, exchange.rulebook, clock.now, site, queues))
+    switches = exchange.conduct.switchboard.on(clock.now())
+    return dict(route(request, exchange.rulebook, clock.now, site, queues, switches))
 
 
 def _peer(site: SiteSettings) -> Peer:

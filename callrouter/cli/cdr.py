@@ -1,22 +1,22 @@
 """``callrouter cdr``: finding calls and looking at one."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
 import click
 
 from callrouter.cli import cdr_text
+from callrouter.cli.database import moment, place_of
 from callrouter.cli.options import default_config, json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.numbers import masked, parse
-from callrouter.errors import ConfigError, JournalError, UnreachableError
+from callrouter.errors import JournalError, UnreachableError
 from callrouter.runtime.masking import mask_text
 from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.postgres import CdrSearch, open_archive
@@ -29,17 +29,7 @@ Examples:
   callrouter cdr --set-aside
   callrouter cdr --since 2026-11-01 --until 2026-12-01 --limit 100000 --csv > november.csv
 """
-USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
-"""Where the URL is looked for if the configuration cannot say."""
 _MOMENT = "DATE[THH:MM[:SS][ZONE]]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the CDRs are, and the zone in which people here write and read times (None: this machine's)."""
-
-    url: str
-    zone: tzinfo | None
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,6 +45,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--agent"),
         click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome])),
         click.option("--rule", help="The rule that decided."),
+        click.option("--switch", help="A switch that was on when the call was routed."),
         click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Newest first."),
     ]
     for option in reversed(options):
@@ -102,7 +93,7 @@ def cdr(
     if set_aside:
         _show_set_aside(config, as_json=as_json, mask=mask)
         return
-    place = _place(config, database_url)
+    place = place_of(config, database_url)
     search = _search(filters, place.zone)
     found = asyncio.run(_find(place.url, call_id, search))
     if call_id and not found:
@@ -130,43 +121,14 @@ def _show_set_aside(config: Path, *, as_json: bool, mask: bool) -> None:
     click.echo(cdr_text.aside_as_json(found) if as_json else cdr_text.aside(found, loaded.timezone))
 
 
-def _place(config: Path, url: str | None) -> _Place:
-    """The database and the zone. A configuration with faults is in nobody's way if the URL is given."""
-    try:
-        loaded = load(config)
-    except (ConfigError, OSError):
-        url = url or os.environ.get(USUAL_URL_ENV)
-        if not url:
-            raise
-        return _Place(url, None)
-    settings = loaded.settings
-    url = url or settings.database_url
-    if not url:
-        raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
-    return _Place(url, loaded.timezone)
-
-
 def _search(filters: dict[str, Any], zone: tzinfo | None) -> CdrSearch:
     outcome = filters.pop("outcome")
     return CdrSearch(
-        since=_moment("--since", filters.pop("since"), zone),
-        until=_moment("--until", filters.pop("until"), zone),
+        since=moment("--since", filters.pop("since"), zone),
+        until=moment("--until", filters.pop("until"), zone),
         outcome=Outcome(outcome) if outcome else None,
         **filters,
     )
-
-
-def _moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        message = f'"{text}" is no time; write 2026-11-24, 2026-11-24T19:30 or 2026-11-24T19:30+09:00'
-        raise click.BadParameter(message, param_hint=option) from exc
-    if moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=zone) if zone else moment.astimezone()
 
 
 async def _find(url: str, call_id: str | None, search: CdrSearch) -> list[Cdr]:

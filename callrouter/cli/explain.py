@@ -16,10 +16,11 @@ from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
 from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, QueueStates
 from callrouter.core.decision import Decision
-from callrouter.core.ids import QueueName, SiteName, TopicName
+from callrouter.core.ids import QueueName, SiteName, SwitchName, TopicName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.switches import SwitchesOn, SwitchOn
 
 
 @click.command(epilog="Example: callrouter explain --from 0552251234 --to 120 --at 2026-11-24T19:30")
@@ -38,6 +39,7 @@ from callrouter.core.rulebook import Rulebook
     help="How a queue stands, such as desk:waiting=10,longest_wait=90 (also agents, available; waits in seconds). Not"
     " given: nobody waits, and every counselor of the queue is free.",
 )
+@click.option("--switch", "switches", multiple=True, metavar="NAME", help="A switch that is on; the others are off.")
 @click.option("--trunk", default="", help="The PJSIP endpoint that the call comes in by.")
 def explain(
     config: Path,
@@ -48,6 +50,7 @@ def explain(
     topic: str | None,
     language: str,
     queues: tuple[str, ...],
+    switches: tuple[str, ...],
     trunk: str,
 ) -> None:
     """Say where a call would go: every rule that is looked at, matched or not, and why.
@@ -59,7 +62,8 @@ def explain(
     _check_names(topic, trunk, loaded)
     site = next(iter(loaded.settings.sites), SiteName(""))
     facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None, language=language)
-    decision = loaded.rulebook.router.decide(facts, at, _queue_states(queues, loaded.rulebook))
+    states, on = _queue_states(queues, loaded.rulebook), _switches_on(switches, loaded.rulebook)
+    decision = loaded.rulebook.router.decide(facts, at, states, on)
     if as_json:
         click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
     else:
@@ -77,6 +81,15 @@ def _check_names(topic: str | None, trunk: str, loaded: Loaded) -> None:
     if trunk in groups and trunk not in (endpoints := groups[trunk].endpoints or [trunk]):
         message = f"{trunk!r} is a trunk group, not an endpoint; write one of: {', '.join(endpoints)}"
         raise click.BadParameter(message, param_hint="--trunk")
+
+
+def _switches_on(names: Sequence[str], rulebook: Rulebook) -> SwitchesOn:
+    """What ``--switch`` says."""
+    for name in names:
+        if name not in rulebook.switches:
+            message = f"unknown switch {name!r}; {nearest(name, rulebook.switches)}"
+            raise click.BadParameter(message, param_hint="--switch")
+    return {name: SwitchOn(name) for name in map(SwitchName, names)}
 
 
 _WORDS = {"agents": "agents", "available": "available", "waiting": "waiting", "longest_wait": "longest_wait_s"}
@@ -113,6 +126,7 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
         "caller_kind": decision.caller_kind.value,
         "topic": decision.topic,
         "calendars": list(decision.calendars),
+        "switches": list(decision.switches),
         "rule": decision.rule,
         "action": decision.action.value,
         "target": decision.target,
@@ -174,6 +188,7 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
         f"region    {decision.region} ({decision.region_title}), from {decision.region_source.value}, "
         f"{extra.get('region_confidence', '')}: {extra.get('region_why', '')}",
         f"tenant    {decision.tenant}",
+        *([f"switches  {', '.join(decision.switches)} on"] if decision.switches else []),
         "rules",
     ]
     for entry in decision.trace:

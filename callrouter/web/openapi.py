@@ -8,6 +8,7 @@ import msgspec
 import callrouter
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.status import StatusDocument
+from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -33,15 +34,18 @@ class Fault(msgspec.Struct, frozen=True):
 @cache
 def openapi() -> bytes:
     """The document, as JSON."""
-    kinds = (StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest)
+    kinds = (
+        *(StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest),
+        *(SwitchesDocument, SwitchReport, SwitchRequest),
+    )
     references, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    status, readiness, liveness, fault, report, request = references
+    status, readiness, liveness, fault, report, request, switches, switch_report, switch_request = references
     document = {
         "openapi": "3.1.0",
         "info": {
             "title": "callrouter",
             "version": callrouter.__version__,
-            "description": "State of the call centre, and the order to take new rules. Callers' numbers are masked.",
+            "description": "State of the call centre, and orders: new rules, switches. Callers' numbers are masked.",
         },
         "paths": {
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", status)}),
@@ -57,6 +61,21 @@ def openapi() -> bytes:
                         },
                     ),
                 }
+            },
+            "/api/v1/switches": {
+                **_get("How the switches stand", {"200": ("At this moment", switches)}),
+                "post": {
+                    "requestBody": {"content": {"application/json": {"schema": switch_request}}},
+                    **_answers(
+                        "Set a switch, from the next call on; one that is on already is renewed",
+                        {
+                            "200": ("It stands as asked for", switch_report),
+                            "400": ("Not understood, and why", fault),
+                            "409": ("Refused, and why: nothing has changed", switch_report),
+                            "415": ("Not sent as JSON", fault),
+                        },
+                    ),
+                },
             },
             "/healthz": _get(
                 "Is the daemon alive?",

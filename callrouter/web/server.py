@@ -1,14 +1,15 @@
-"""The web server: page, API, health and metrics, without a resident's whole number; and one order, to take new rules.
+"""The web server: page, API, health and metrics, without a resident's whole number; and two orders, to take new rules
+and to set a switch.
 
-There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The order changes nothing that is not
-written in the daemon's own files; it is taken as JSON alone, which no page of another origin can send here.
+There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The orders do nothing that is not
+written in the daemon's own files; they are taken as JSON alone, which no page of another origin can send here.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import msgspec
 import structlog
@@ -22,6 +23,7 @@ from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.reload import Reloader, ReloadRequest
 from callrouter.web.sources import StatusSource
 from callrouter.web.status import StatusDocument, status_document
+from callrouter.web.switches import Switcher, SwitchesDocument, SwitchRequest
 
 _log = structlog.get_logger(__name__)
 
@@ -48,17 +50,26 @@ HEADERS: Final = {
 
 _STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
 
+_Request = TypeVar("_Request")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebServer:
     """Serves while it is entered: ``async with WebServer("127.0.0.1", 8080, source) as server: …``."""
 
-    def __init__(self, host: str, port: int, source: StatusSource, reloader: Reloader | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        source: StatusSource,
+        reloader: Reloader | None = None,
+        switcher: Switcher | None = None,
+    ) -> None:
         self._host = host
         self._port = port
         self._source = source
         self._reloader = reloader
+        self._switcher = switcher
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -107,7 +118,7 @@ class WebServer:
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[_faults_as_json], client_max_size=MAX_BODY_BYTES)
         application.on_response_prepare.append(_add_headers)
-        # GET, and HEAD with it (RFC 9110, 9.1), but for the one order; everything else is answered 405.
+        # GET, and HEAD with it (RFC 9110, 9.1), but for the orders; everything else is answered 405.
         application.router.add_get("/", self._page)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
@@ -115,6 +126,8 @@ class WebServer:
         application.router.add_get("/api/v1/status", self._status)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
+        application.router.add_get("/api/v1/switches", self._switches)
+        application.router.add_post("/api/v1/switches", self._switch)
         for name, content_type in _STATIC.items():
             application.router.add_get(f"/static/{name}", _static(name, content_type))
         return application
@@ -130,15 +143,21 @@ class WebServer:
         return _json(self._document())
 
     async def _reload(self, request: web.Request) -> web.Response:
-        if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
-        try:
-            asked = msgspec.json.decode(await request.read() or b"{}", type=ReloadRequest)
-        except msgspec.MsgspecError as exc:
-            raise web.HTTPBadRequest(reason='send {"who": "your name"}') from exc
+        asked = await _asked(request, ReloadRequest, 'send {"who": "your name"}')
         if self._reloader is None:
             raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
         report = await self._reloader.reload(asked.who)
+        return _json(report, status=200 if report.ok else 409)
+
+    async def _switches(self, _: web.Request) -> web.Response:
+        now = self._source.now()
+        return _json(SwitchesDocument(now.at, now.switches))
+
+    async def _switch(self, request: web.Request) -> web.Response:
+        asked = await _asked(request, SwitchRequest, 'send {"switch": "its name", "on": true, "who": "your name"}')
+        if self._switcher is None:
+            raise web.HTTPServiceUnavailable(reason="no switch can be set here")
+        report = await self._switcher.switch(asked)
         return _json(report, status=200 if report.ok else 409)
 
     async def _healthz(self, _: web.Request) -> web.Response:
@@ -157,6 +176,17 @@ class WebServer:
 
 def _json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+async def _asked(request: web.Request, kind: type[_Request], example: str) -> _Request:
+    """What is asked for, from the body; nothing at all stands for ``{}``."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
+    try:
+        return msgspec.json.decode(await request.read() or b"{}", type=kind)
+    except msgspec.MsgspecError as exc:
+        why = " ".join(str(exc).split())
+        raise web.HTTPBadRequest(reason=f"{example} ({why})") from exc
 
 
 async def _openapi(_: web.Request) -> web.Response:

@@ -8,7 +8,7 @@ from callrouter.core.agent import AgentState
 from callrouter.core.ids import CallId, SiteName, TenantName
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
-from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
+from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.sources import Health
 
@@ -128,6 +128,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     totals: Totals
     inbox_dropped: int = 0
     clock_drift_s: float = 0.0
+    switches: tuple[SwitchNow, ...] = ()
 
 
 def status_document(now: ExchangeNow, counters: Counters, health: Health) -> StatusDocument:
@@ -153,6 +154,7 @@ def status_document(now: ExchangeNow, counters: Counters, health: Health) -> Sta
         totals=_totals(counters),
         inbox_dropped=health.inbox.dropped,
         clock_drift_s=round(health.clock_drift_s, 3),
+        switches=now.switches,
     )
 
 

@@ -1,0 +1,57 @@
+"""What commands that read the database need: where it is, and what the times mean that people write."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+import click
+
+from callrouter.config import load
+from callrouter.errors import ConfigError, UnreachableError
+
+USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
+"""Where the URL is looked for if the configuration cannot say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the records are, and the zone in which people here write and read times (None: this machine's)."""
+
+    url: str
+    zone: tzinfo | None
+
+
+def place_of(config: Path, url: str | None) -> Place:
+    """The database and the zone. A configuration with faults is in nobody's way if the URL is given.
+
+    Raises:
+        ConfigError: the configuration has faults, and no URL is known without it.
+        UnreachableError: no URL is known.
+    """
+    try:
+        loaded = load(config)
+    except (ConfigError, OSError):
+        url = url or os.environ.get(USUAL_URL_ENV)
+        if not url:
+            raise
+        return Place(url, None)
+    settings = loaded.settings
+    url = url or settings.database_url
+    if not url:
+        raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
+    return Place(url, loaded.timezone)
+
+
+def moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:
+    """A time that a person wrote, in ``zone`` unless it names one; ``option`` is blamed if it is none."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as exc:
+        message = f'"{text}" is no time; write 2026-11-24, 2026-11-24T19:30 or 2026-11-24T19:30+09:00'
+        raise click.BadParameter(message, param_hint=option) from exc
+    if at.tzinfo is not None:
+        return at
+    return at.replace(tzinfo=zone) if zone else at.astimezone()
