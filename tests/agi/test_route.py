@@ -12,6 +12,7 @@ from callrouter.config import Loaded, load
 from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.ids import SiteName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.switches import SwitchesOn
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 TUESDAY_10 = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # 10:00 in Seoul
@@ -86,7 +87,7 @@ def test_the_dialled_number_is_taken_from_the_argument_then_the_query_then_aster
     asked: list[str] = []
 
     class Spy:
-        def decide(self, facts: CallFacts, at: datetime, queues: QueueStates) -> object:
+        def decide(self, facts: CallFacts, at: datetime, queues: QueueStates, switches: SwitchesOn) -> object:
             asked.append(facts.dialed)
             return loaded.rulebook.router.decide(facts, at, queues)
 

@@ -13,6 +13,7 @@ from callrouter.app import reload as reloading
 from callrouter.app.reload import ConfigReloader, ReloadOutcome
 from callrouter.config import load
 from callrouter.core import commands as cmd
+from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, QueueName, SiteName
@@ -43,6 +44,9 @@ class Nobody:
         """Not at all."""
 
     def finish(self, cdr: Cdr) -> None:
+        """Not at all."""
+
+    def audit(self, entry: AuditEntry) -> None:
         """Not at all."""
 
 

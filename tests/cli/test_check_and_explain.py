@@ -214,11 +214,25 @@ def test_explain_gives_the_stated_keys_to_programs() -> None:
         {"hangup": 16},
     ]
     assert [(entry["rule"], entry["matched"]) for entry in data["trace"]] == [
+        ("emergency", False),
+        ("passport-surge", False),
         ("changwon-day", False),
         ("changwon-night", False),
         ("gyeongnam-day", False),
         ("gyeongnam-night", True),
     ]
+    assert data["switches"] == []
+
+
+def test_explain_tells_what_a_switch_would_do_and_knows_its_name() -> None:
+    command = ("explain", "--config", str(SAMPLE), "--from", "0557421234", "--at", "2026-11-24T10:30", "--switch")
+    data = json.loads(run(*command, "typhoon", "--json").stdout)
+    assert (data["rule"], data["switches"]) == ("emergency", ["typhoon"])
+    assert data["trace"][0]["why"] == "switch typhoon on"
+    assert "\nswitches  typhoon on\n" in run(*command, "typhoon").stdout
+    wrong = run(*command, "typhon")
+    assert wrong.exit_code == 2
+    assert """unknown switch 'typhon'; did you mean "typhoon"?""" in wrong.stderr
 
 
 def test_explain_without_a_time_takes_now() -> None:

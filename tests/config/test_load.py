@@ -125,6 +125,13 @@ class TestTheSample:
             "closed",
             "fallback-wait",
             "fallback-sorry",
+            "emergency",
+            "passport-surge",
+            "switch-on",
+            "switch-off",
+            "switch-refused",
+            "switch-unknown",
+            "switch-away",
         }
         assert all(any("가" <= letter <= "힣" for letter in text) for text in sample.prompts.values())
         assert sample.rulebook.media(PromptName("welcome")) == "sound:callrouter/welcome"

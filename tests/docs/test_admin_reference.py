@@ -33,6 +33,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`agents:`": model.Agent,
     "`trunks:`": model.Trunk,
     "`prompts:`": model.Prompt,
+    "`switches:`": model.Switch,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,

@@ -11,6 +11,7 @@ import pytest
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts
+from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
 from callrouter.core.decision import Decision
@@ -29,6 +30,7 @@ from callrouter.core.ids import (
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 from callrouter.runtime.dispatcher import Dispatcher
 
 PATIENCE_S = 5.0
@@ -42,11 +44,18 @@ class OneRule:
     """A router that sends everyone to the same plan, and fails for the caller ``boom``."""
 
     def ask(
-        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+        self,
+        conditions: Sequence[Condition],
+        facts: CallFacts,
+        at: datetime,
+        queues: QueueStates = no_queues,
+        switches: SwitchesOn = ALL_OFF,
     ) -> Finding:
         raise AssertionError("its plan asks nothing")
 
-    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+    def decide(
+        self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues, switches: SwitchesOn = ALL_OFF
+    ) -> Decision:
         if facts.caller == "boom":
             raise RuntimeError("a defect in a rule")
         steps = (Announce(PromptName("welcome")), EnterQueue(QUEUE, 0.02), HangUp())
@@ -93,12 +102,16 @@ class Commander:
 class Ledger:
     kept: list[tuple[CallId, str, bytes]] = field(default_factory=list)
     cdrs: list[Cdr] = field(default_factory=list)
+    entries: list[AuditEntry] = field(default_factory=list)
 
     def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
         self.kept.append((call_id, kind, body))
 
     def finish(self, cdr: Cdr) -> None:
         self.cdrs.append(cdr)
+
+    def audit(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)
 
 
 @dataclass
