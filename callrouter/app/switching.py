@@ -17,7 +17,7 @@ class SwitchDesk:
         self._journal = journal
 
     async def switch(self, request: SwitchRequest) -> SwitchReport:
-        """See the Protocol. A change is told when it is on the disk; one that is not holds all the same, and it is said."""
+        """See the Protocol. A change is told when it is on the disk; if it does not get there, that is said."""
         name = SwitchName(request.switch)
         order = SwitchOrder(
             name, request.on, request.who, SwitchVia(request.via), request.for_s, request.until, request.note

@@ -18,7 +18,7 @@ from callrouter.core.stats import SwitchNow
 from callrouter.core.switches import duration
 from callrouter.errors import ConfigError
 from callrouter.web.client import ask_switch, fetch_switches
-from callrouter.web.switches import SwitchReport, SwitchRequest
+from callrouter.web.switches import MOST_NOTE, MOST_WHO, SwitchReport, SwitchRequest
 
 _EPILOG = """\b
 Examples:
@@ -86,9 +86,7 @@ def on(
     if length is not None and until is not None:
         raise click.UsageError("--for and --until exclude each other")
     moment = instant(until, _zone(config), "--until") if until is not None else None
-    if len(note) > 200:
-        raise click.BadParameter("write 200 characters or less", param_hint="--note")
-    request = SwitchRequest(name, True, _who(), "command", _seconds(length), moment, note)
+    request = SwitchRequest(plain(name), True, _who(), "command", _seconds(length), moment, _note(note))
     _set(context, request, config, url, as_json=as_json)
 
 
@@ -103,7 +101,7 @@ def off(context: click.Context, /, name: str, note: str, config: Path, url: str 
 
     Exit status: 0 it is off, 1 refused, 2 wrong usage, 3 no daemon can be reached.
     """
-    request = SwitchRequest(name, False, _who(), "command", note=note[:200])
+    request = SwitchRequest(plain(name), False, _who(), "command", note=_note(note))
     _set(context, request, config, url, as_json=as_json)
 
 
@@ -136,6 +134,12 @@ def _seconds(length: str | None) -> float | None:
     return seconds
 
 
+def _note(note: str) -> str:
+    if len(note) > MOST_NOTE:
+        raise click.BadParameter(f"write {MOST_NOTE} characters or less", param_hint="--note")
+    return plain(note)
+
+
 def _zone(config: Path) -> ZoneInfo:
     try:
         return load(config).timezone
@@ -146,7 +150,7 @@ def _zone(config: Path) -> ZoneInfo:
 
 def _who() -> str:
     try:
-        return getpass.getuser()[:80]
+        return plain(getpass.getuser())[:MOST_WHO]
     except (KeyError, OSError):  # a user without a name
         return "unknown"
 

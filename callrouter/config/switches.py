@@ -48,12 +48,12 @@ def _phones(context: Context, spec: Switch, path: Path) -> Iterator[tuple[SiteNa
                 message = (
                     f'the phone of "{name}" is not at the site {agent.site}: its calls come by a trunk, as others do'
                 )
-                context.error((*path, index), message, "leave it out; use callrouter switch, or a phone of the site")
+                context.error((*path, index), message, "name a phone of the site, or use callrouter switch there")
             yield SiteName(agent.site), agent.endpoint
         elif "/" in name:
             yield from ((SiteName(site), name) for site in context.model.sites)
         elif name not in context.names("agents") and context.whole("agents"):
-            remedy = f"{nearest(name, context.names('agents'))}; or write an endpoint, such as PJSIP/299"
+            remedy = nearest(name, context.names("agents"))
             context.error((*path, index), f'unknown phone "{name}"', remedy)
 
 

@@ -124,7 +124,8 @@ class Switchboard:
 
     def _obey_code(self, event: ev.CodeDialed, at: datetime, out: Output) -> str:
         """The word for what became of it."""
-        spec = next((one for one in self._floor.rulebook.switches.values() if one.code == event.code), None)
+        coded = (one for one in self._floor.rulebook.switches.values() if one.code)
+        spec = next((one for one in coded if one.code == event.code), None)
         who = self._who(event.site, event.endpoint)
         if spec is None:
             out.notices.append(Notice(NoticeKind.SWITCH_REFUSED, None, f"{who} dialled {event.code}: no switch has it"))

@@ -184,7 +184,7 @@ async def _asked(request: web.Request, kind: type[_Request], example: str) -> _R
         raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
     try:
         return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except msgspec.MsgspecError as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         why = " ".join(str(exc).split())
         raise web.HTTPBadRequest(reason=f"{example} ({why})") from exc
 

@@ -1,14 +1,18 @@
 """Switches over HTTP: how they stand, the order to set one, and what is answered."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol
 
 import msgspec
 
 from callrouter.core.stats import SwitchNow
 
-Who = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
-Note = Annotated[str, msgspec.Meta(max_length=200)]
+MOST_WHO: Final = 80
+MOST_NOTE: Final = 200
+"""Characters."""
+
+Who = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_WHO)]
+Note = Annotated[str, msgspec.Meta(max_length=MOST_NOTE)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 

@@ -95,7 +95,19 @@ def test_events_that_were_lost_or_failed_are_counted() -> None:
 def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
-        *("state", "outcome", "result", "queue", "site", "trunk", "signal", "version", "config_hash", "calendar")
+        *(
+            "state",
+            "outcome",
+            "result",
+            "queue",
+            "site",
+            "trunk",
+            "switch",
+            "signal",
+            "version",
+            "config_hash",
+            "calendar",
+        )
     }
 
 
