@@ -33,6 +33,8 @@ USEFUL: Final[Mapping[str, str]] = {
     "bridge_native_rtp": "every packet of speech goes through Asterisk's mixing, which costs processor time",
     "res_agi": "the dialplan cannot ask over FastAGI",
     "func_global": "the dialplan's settings in [globals] cannot be changed while it runs",
+    "res_ari_device_states": "the lamps of phones that watch a switch stay as they are",
+    "res_pjsip_exten_state": "no phone can watch a switch",
     "format_wav": "announcements in WAV files cannot be played",
     "codec_alaw": "speech in G.711 A-law, usual in Korea's trunks, cannot be converted",
     "res_pjsip_rfc3326": "why a phone or trunk refused is told less exactly",
