@@ -98,13 +98,15 @@ async def test_an_entry_that_was_written_and_not_marked_is_there_once(journal: J
         has_died = False
 
         undelivered_audit = staticmethod(journal.undelivered_audit)
-        set_audit_aside = staticmethod(journal.set_audit_aside)
 
         async def audit_delivered(self, numbers: list[int]) -> None:
             if not self.has_died:
                 self.has_died = True
                 raise OSError("the power is gone")
             await journal.audit_delivered(numbers)
+
+        async def set_audit_aside(self, number: int, fault: str) -> None:
+            raise AssertionError(f"there is nothing wrong with it: {fault}")
 
     outbox, connection = Forgetful(), await connect(database)
     with pytest.raises(OSError, match="the power is gone"):
