@@ -30,6 +30,13 @@ class SwitchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until: Moment | None = None
     note: Note = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what says two things at once."""
+        if self.for_s is not None and self.until is not None:
+            raise ValueError("for_s and until exclude each other")
+        if not self.on and (self.for_s is not None or self.until is not None):
+            raise ValueError("for_s and until belong to switching on")
+
 
 class SwitchReport(msgspec.Struct, frozen=True):
     """What became of it, with how the switch stands now. When ``ok`` is false nothing has changed."""
