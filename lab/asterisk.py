@@ -32,7 +32,7 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.1
 ASK_TIMEOUT_S = 5.0
-OWN_FOLDERS = ("etc", "var/keys", "spool", "run", "log", "data/sounds/callrouter", "moh/callrouter")
+OWN_FOLDERS = ("etc", "var/keys", "spool/recording", "run", "log", "data/sounds/callrouter", "moh/callrouter")
 LONGEST_SOCKET_PATH = 100
 
 
@@ -76,6 +76,7 @@ class LabAsterisk:
         queues: str = "[general]\n",
         more_dialplan: str = "",
         verbose: int = 3,
+        carrier_port: int = 5060,
         home: AsteriskHome | None = None,
     ) -> None:
         self.name = name
@@ -86,7 +87,7 @@ class LabAsterisk:
         group = asterisk_config.ring_group(phone for phone in self.phones if phone.extension in counselors)
         variables = {"CALLROUTER_FALLBACK_PHONES": group, **(global_variables or {})}
         self.settings = AsteriskSettings(
-            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose
+            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose, carrier_port
         )
         self.state_dir = INSTANCES / name
         self._home = home

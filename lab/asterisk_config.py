@@ -47,8 +47,10 @@ MODULES: tuple[str, ...] = (
     "codec_ulaw",
     "codec_alaw",
     "codec_a_mu",
+    "codec_gsm",
     "codec_resample",
     "format_wav",
+    "format_gsm",
     "format_pcm",
     "format_sln",
     "res_musiconhold",
@@ -141,6 +143,8 @@ class AsteriskSettings:
     global_variables: Mapping[str, str] = field(default_factory=dict)
     more_dialplan: str = ""
     verbose: int = 3
+    carrier_port: int = 5060
+    """Where the telephone network takes calls that go out, at the carrier's address."""
 
 
 def render(
@@ -226,6 +230,12 @@ language=ko
 
 [carrier](media)
 context=callrouter-inbound
+aors=carrier
+
+[carrier]
+type=aor
+qualify_frequency=0
+contact=sip:{CARRIER_ADDRESS}:{settings.carrier_port}
 
 [carrier]
 type=identify

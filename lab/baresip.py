@@ -62,7 +62,8 @@ class Baresip:
 
     With a password it registers at ``server`` before the block is entered; without one it is a number of the
     telephone network, which calls from its own ``address``. ``tone_hz`` is what it says all the time, None silence.
-    It ends itself after ``lifetime_s`` seconds, whatever becomes of its owner.
+    It takes calls at ``port``, or at any that is free. It ends itself after ``lifetime_s`` seconds, whatever becomes of
+    its owner.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Baresip:
         password: str | None = None,
         tone_hz: float | None = None,
         display_name: str = "",
+        port: int | None = None,
         lifetime_s: float = 600.0,
     ) -> None:
         self.user = user
@@ -82,6 +84,7 @@ class Baresip:
         self.password = password
         self.tone_hz = tone_hz
         self.display_name = display_name
+        self.port = port
         self.lifetime_s = lifetime_s
         self.directory = Path()
         self._process: asyncio.subprocess.Process | None = None
@@ -307,7 +310,7 @@ class Baresip:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _write_config(self, control_port: int) -> None:
-        sip_port = ports.free_udp(self.address)
+        sip_port = ports.free_udp(self.address) if self.port is None else self.port
         host = self.server if self.password is not None else f"{self.address}:{sip_port}"
         name = f'"{self.display_name}" ' if self.display_name else ""
         account = f"{name}<sip:{self.user}@{host}>;answermode=manual;audio_codecs=pcma,pcmu;ptime=20"

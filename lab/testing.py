@@ -7,7 +7,7 @@ from types import MappingProxyType
 from lab import audio, ports
 from lab.asterisk import LabAsterisk
 from lab.paths import INSTANCES, try_lock
-from lab.phones import Phone
+from lab.phones import CARRIER_ADDRESS, Phone
 
 PREFIX = "test-"
 RING_BACK_HZ = (440.0, 480.0)
@@ -71,6 +71,7 @@ def asterisk_for_tests(
         phones=phones,
         global_variables=variables,
         queues=QUEUES,
+        carrier_port=ports.free_udp(CARRIER_ADDRESS),
     )
     for name, frequency_hz in PROMPT_HZ.items():
         path = instance.sounds_dir / "callrouter" / f"{name}.wav"

@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.fixtures.postgres"]
+
+# How fast examples come says something of the machine and of what else it does, not of what is tested.
+settings.register_profile("callrouter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("callrouter")
 
 
 @pytest.fixture(scope="session", autouse=True)

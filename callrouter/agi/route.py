@@ -22,11 +22,19 @@ from math import ceil
 from callrouter.agi.protocol import AgiRequest
 from callrouter.core.conditions import QueueStates, no_queues
 from callrouter.core.decision import Decision
-from callrouter.core.ids import SiteName
+from callrouter.core.ids import RegionName, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue
+from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import ALL_OFF, SwitchesOn
+
+Recall = Callable[[str, datetime], RegionName | None]
+
+
+def nothing_remembered(_: str, __: datetime) -> RegionName | None:
+    """Where nothing is remembered of anybody."""
+    return None
 
 
 def route(
@@ -36,8 +44,9 @@ def route(
     site: SiteName,
     queues: QueueStates = no_queues,
     switches: SwitchesOn = ALL_OFF,
+    recall: Recall = nothing_remembered,
 ) -> Mapping[str, str]:
-    """The variables for one request.
+    """The variables for one request. ``recall`` knows what is remembered of a caller, by his number (E.164).
 
     The dialled number is the first argument of ``AGI()``, else the query parameter ``dialed``, else what Asterisk
     says was dialled.
@@ -49,6 +58,8 @@ def route(
         or request.extension
         or ""
     )
+    at = now()
+    number = remembered_as(request.caller or "")
     facts = CallFacts(
         dialed=dialed,
         site=site,
@@ -56,8 +67,9 @@ def route(
         caller_name=request.caller_name or "",
         trunk=request.channel.partition("/")[2].rpartition("-")[0],
         language=request.language,
+        remembered=recall(number, at) if number is not None else None,
     )
-    return variables(rulebook.router.decide(facts, now(), queues, switches), rulebook)
+    return variables(rulebook.router.decide(facts, at, queues, switches), rulebook)
 
 
 def variables(decision: Decision, rulebook: Rulebook) -> Mapping[str, str]:

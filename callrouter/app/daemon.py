@@ -18,10 +18,14 @@ import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
+from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
 from callrouter.app.switching import SwitchDesk, remember_switches
+from callrouter.app.voicemail import MessageKeeper, Recordings
+from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
@@ -34,9 +38,13 @@ from callrouter.runtime.call_ids import new_call_id
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.runtime.systemd import ServiceManager
+from callrouter.store.audit_delivery import AuditErrand
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.store.journal_file import FILE_NAME
+from callrouter.store.remembered import Remembered
+from callrouter.store.rules_delivery import RulesErrand
+from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
 
 log = structlog.get_logger(__name__)
@@ -102,32 +110,45 @@ async def _daemon(
     fleet = Fleet(
         [_peer(site) for site in settings.sites.values()], partial(new_call_id, clock.now), clock.now, time.monotonic
     )
-    async with Journal(settings.state_dir / FILE_NAME) as journal:
-        dispatcher = Dispatcher(Exchange(loaded.rulebook, clock.now()), fleet, journal, clock.now)
+    async with (
+        Journal(settings.state_dir / FILE_NAME) as journal,
+        Remembered(settings.state_dir, clock.now) as remembered,
+    ):
+        exchange = Exchange(loaded.rulebook, clock.now())
+        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
         await remember_switches(dispatcher, journal)
-        writer = CdrWriter(journal, settings.database_url, now=clock.now) if settings.database_url else None
+        history = RulesHistory(journal, directory, clock.now)
+        history.started_with(loaded)
+        writer = _writer(journal, settings.database_url, clock)
         if writer is None:
             log.warning("database.none", remedy=f"set {settings.database_url_env}; until then CDRs stay in the journal")
         agi = AgiServer(
             settings.agi.host,
             settings.agi.port,
-            {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)))},
+            {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher)
-        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, SwitchDesk(dispatcher, journal))
+        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
+        keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
+        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper)
+        callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
+            start(remembered.run())
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload("SIGHUP")))
+            loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload(ReloadRequest("SIGHUP"))))
+            if settings.reload_on_save:
+                start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
+            if keeper is not None:
+                start(keeper.run())
             yield dispatcher, status, writer
 
 
@@ -176,11 +197,28 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
-def _route(dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, request: AgiRequest) -> dict[str, str]:
+def _writer(journal: Journal, url: str | None, clock: SteadyClock) -> CdrWriter | None:
+    """What delivers CDRs, the versions of the rules and the audit log; None where no database is configured."""
+    errands = (RulesErrand(journal), AuditErrand(journal))
+    return CdrWriter(journal, url, now=clock.now, errands=errands) if url else None
+
+
+def _route(
+    dispatcher: Dispatcher, clock: SteadyClock, site: SiteName, remembered: Remembered, request: AgiRequest
+) -> dict[str, str]:
     exchange = dispatcher.exchange
     queues = exchange.conduct.waiting.queue_states(clock.now())
     switches = exchange.conduct.switchboard.on(clock.now())
-    return dict(route(request, exchange.rulebook, clock.now, site, queues, switches))
+    return dict(route(request, exchange.rulebook, clock.now, site, queues, switches, remembered.recall))
+
+
+def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: SteadyClock) -> MessageKeeper | None:
+    """Who looks after messages, where there is a database that tells of them."""
+
+    def recordings(site: SiteName) -> Recordings | None:
+        return None if dispatcher.stood_down else fleet.recordings(site)
+
+    return MessageKeeper(url, lambda: dispatcher.exchange.rulebook.boxes, recordings, clock.now) if url else None
 
 
 def _peer(site: SiteSettings) -> Peer:

@@ -9,12 +9,17 @@ from typing import Final
 
 import structlog
 
+from callrouter.app.history import RulesHistory
 from callrouter.config import Loaded
+from callrouter.config.folder import at_rest
+from callrouter.config.problems import Problems
 from callrouter.config.review import Review, review
 from callrouter.config.settings import DaemonSettings
+from callrouter.config.source import read
 from callrouter.core import events as ev
+from callrouter.errors import ConfigError
 from callrouter.runtime.dispatcher import Dispatcher
-from callrouter.web.reload import ReloadReport
+from callrouter.web.reload import ReloadReport, ReloadRequest
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +36,7 @@ _SECTION_OF: Final = {
     "logging": "logging",
     "drain_s": "service",
     "database_url": "database",
+    "reload_on_save": "reload",
 }
 """Settings of the daemon itself, by the section in which they are written."""
 
@@ -46,7 +52,14 @@ class ReloadOutcome(StrEnum):
 class ConfigReloader:
     """Implements :class:`callrouter.web.reload.Reloader` for the daemon that runs."""
 
-    def __init__(self, directory: Path, environ: Mapping[str, str], loaded: Loaded, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        environ: Mapping[str, str],
+        loaded: Loaded,
+        dispatcher: Dispatcher,
+        history: RulesHistory | None = None,
+    ) -> None:
         self.loaded = loaded
         """In force, or about to be; its settings are those that the daemon started with."""
         self.outcomes: Counter[ReloadOutcome] = Counter()
@@ -55,26 +68,51 @@ class ConfigReloader:
         self._directory = directory
         self._environ = environ
         self._dispatcher = dispatcher
-        self._is_under_way = False
+        self._history = history
+        self._one_at_a_time = asyncio.Lock()
 
-    async def reload(self, who: str) -> ReloadReport:
+    async def is_behind(self) -> bool:
+        """Whether the files say something else than what is in force; also if they cannot be read."""
+        return await asyncio.to_thread(self._is_behind)
+
+    def _is_behind(self) -> bool:
+        written = at_rest(self._directory, lambda: read(self._directory, Problems()).texts)
+        return any(self.loaded.files.get(name) != text for name, text in written.items()) or any(
+            name not in written for name in self.loaded.files if name.endswith((".yaml", ".yml"))
+        )
+
+    async def reload_when_free(self, who: str) -> ReloadReport:
+        """Like :meth:`reload`, after one that is under way."""
+        async with self._one_at_a_time:
+            return await self._reload(ReloadRequest(who))
+
+    async def reload(self, request: ReloadRequest) -> ReloadReport:
         """See the Protocol."""
-        before = self._dispatcher.exchange.rulebook.hash
-        if self._is_under_way:
-            return self._refuse(who, before, ("another reload is under way; ask again in a moment",))
+        if self._one_at_a_time.locked():
+            before = self._dispatcher.exchange.rulebook.hash
+            return self._refuse(request.who, before, ("another reload is under way; ask again in a moment",))
+        async with self._one_at_a_time:
+            return await self._reload(request)
+
+    async def _reload(self, request: ReloadRequest) -> ReloadReport:
+        before, who = self._dispatcher.exchange.rulebook.hash, request.who
         if self._dispatcher.stood_down:
             return self._refuse(who, before, ("another daemon is in charge; ask that one",))
-        self._is_under_way = True
         try:
-            found = await asyncio.to_thread(review, self._directory, self._environ)
-            return await self._take(found, who, before)
+            found = await asyncio.to_thread(self._review)
+            return await self._take(found, request, before)
+        except ConfigError as error:
+            return self._refuse(who, before, error.problems)
         except Exception as defect:
             log.exception("config.reload_failed", who=who)
             return self._refuse(who, before, (f"reading the configuration failed: {defect!r}; the log says more",))
-        finally:
-            self._is_under_way = False
 
-    async def _take(self, found: Review, who: str, before: str) -> ReloadReport:
+    def _review(self) -> Review:
+        """What the folder says, read while nobody writes to it."""
+        return at_rest(self._directory, lambda: review(self._directory, self._environ))
+
+    async def _take(self, found: Review, request: ReloadRequest, before: str) -> ReloadReport:
+        who = request.who
         warnings = tuple(map(str, found.problems.warnings))
         if found.loaded is None or not found.is_fine:
             errors = (*map(str, found.problems.errors), *(str(outcome) for outcome in found.failed))
@@ -83,13 +121,18 @@ class ConfigReloader:
         self.faults = 0
         later = _restart_needed(self.loaded.settings, found.loaded.settings)
         after = found.loaded.rulebook.hash
+        if request.expect not in ("", after):
+            message = f"on disk is version {after}, not {request.expect}; someone has saved since: check, and ask again"
+            return self._refuse(who, before, (message,), warnings)
         if after == before:
+            self._keep(found, request)
             self.outcomes[ReloadOutcome.UNCHANGED] += 1
             log.info("config.unchanged", who=who, config=before)
             return ReloadReport(True, False, before, before, (), warnings, later)
         if not await self._swap(found.loaded):
             message = f"the daemon did not come to the new rules within {TAKEN_WITHIN_S:g} s; ask again"
             return self._refuse(who, before, (message,), warnings)
+        self._keep(found, request)
         self.outcomes[ReloadOutcome.TAKEN] += 1
         log.info("config.taken", who=who, config=after, previous=before, restart_needed=later)
         return ReloadReport(True, True, after, before, (), warnings, later)
@@ -106,6 +149,11 @@ class ConfigReloader:
             return False
         self.loaded = loaded
         return True
+
+    def _keep(self, found: Review, request: ReloadRequest) -> None:
+        """Have it remembered, also where nothing but the golden cases has changed."""
+        if self._history is not None and found.loaded is not None:
+            self._history.went_live(found.files, found.loaded.rulebook.hash, request.who, request.note)
 
     def _refuse(self, who: str, before: str, errors: tuple[str, ...], warnings: tuple[str, ...] = ()) -> ReloadReport:
         self.outcomes[ReloadOutcome.REFUSED] += 1

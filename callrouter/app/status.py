@@ -1,23 +1,37 @@
 """What the daemon tells of itself, gathered from its parts."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import callrouter
 from callrouter.agi.server import AgiServer
 from callrouter.agi.server import Outcome as AgiOutcome
 from callrouter.app.reload import ConfigReloader, ReloadOutcome
+from callrouter.app.voicemail import MessageKeeper
 from callrouter.ari.fleet import Fleet
-from callrouter.core.ids import CalendarName
+from callrouter.core.ids import BoxName, CalendarName
 from callrouter.core.picture import picture
 from callrouter.core.routing import Ruleset
-from callrouter.core.rulebook import Router
+from callrouter.core.rulebook import BoxSpec, Router
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
+from callrouter.store.remembered import Remembered
+from callrouter.store.voicemail import BoxCount, Message
 from callrouter.web.readiness import hindrances
-from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
+from callrouter.web.sources import (
+    BoxNow,
+    DatabaseHealth,
+    Health,
+    InboxHealth,
+    JournalHealth,
+    MemoryHealth,
+    MessageNow,
+    SiteHealth,
+    VoicemailNow,
+)
 
 
 def holidays_end_days(router: Router, at: datetime) -> dict[CalendarName, int]:
@@ -29,6 +43,21 @@ def holidays_end_days(router: Router, at: datetime) -> dict[CalendarName, int]:
         for name, calendar in router.calendars.items()
         if calendar.holidays_end is not None
     }
+
+
+def boxes_now(configured: Mapping[BoxName, BoxSpec], counts: Iterable[BoxCount]) -> tuple[BoxNow, ...]:
+    """Every box that is configured, and behind them those that are not, but hold messages still."""
+    boxes = {name: BoxNow(name, spec.title, 0, 0, None) for name, spec in configured.items()}
+    for count in counts:
+        title = configured[count.box].title if count.box in configured else count.box
+        boxes[count.box] = BoxNow(count.box, title, count.kept, count.unheard, count.oldest)
+    return tuple(boxes.values())
+
+
+def _message(m: Message) -> MessageNow:
+    return MessageNow(
+        m.id, m.call_id, m.box, m.tenant, m.caller, m.region, m.left_at, m.duration_s, m.heard_at, m.heard_by, m.fault
+    )
 
 
 class DaemonStatus:
@@ -43,6 +72,8 @@ class DaemonStatus:
         journal: Journal,
         writer: CdrWriter | None,
         agi: AgiServer,
+        remembered: Remembered,
+        keeper: MessageKeeper | None = None,
     ) -> None:
         self._reloader = reloader
         self._clock = clock
@@ -51,6 +82,8 @@ class DaemonStatus:
         self._journal = journal
         self._writer = writer
         self._agi = agi
+        self._keeper = keeper
+        self._remembered = remembered
         self._started_at = clock.now()
         self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
 
@@ -88,7 +121,15 @@ class DaemonStatus:
             ari_turned_away=self._fleet.turned_away,
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,
+            memory=MemoryHealth(self._remembered.callers, self._remembered.error),
         )
+
+    def voicemail(self) -> VoicemailNow:
+        """Messages of callers, as the keeper has found them."""
+        if self._keeper is None:
+            return VoicemailNow()
+        boxes = boxes_now(self._dispatcher.exchange.rulebook.boxes, self._keeper.counts)
+        return VoicemailNow(boxes, tuple(map(_message, self._keeper.messages)))
 
     def line(self) -> str:
         """One line for the service manager, which asks often: no picture is drawn for it."""
@@ -111,4 +152,5 @@ class DaemonStatus:
         if self._writer is None:
             return None
         h = self._writer.health
-        return DatabaseHealth(h.connected, h.backlog, h.last_error, h.since, h.delivered, h.set_aside)
+        refused = {f"{name}_refused": count for name, count in h.errands_refused.items()}
+        return DatabaseHealth(h.connected, h.backlog, h.last_error, h.since, h.delivered, h.set_aside, **refused)

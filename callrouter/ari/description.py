@@ -24,6 +24,7 @@ DOCUMENTS: Final = (
     "endpoints",
     "events",
     "playbacks",
+    "recordings",
 )
 """Names of the documents that :func:`check` needs, each at ``/ari/api-docs/<name>.json``."""
 
@@ -36,6 +37,7 @@ _MODELS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "DialplanCEP": snapshots.Dialplan,
     "Bridge": snapshots.Bridge,
     "Playback": snapshots.Playback,
+    "LiveRecording": snapshots.LiveRecording,
     "Application": snapshots.Application,
     "Endpoint": snapshots.Endpoint,
     "AsteriskInfo": snapshots.AsteriskInfo,

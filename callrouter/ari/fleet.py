@@ -13,6 +13,7 @@ import structlog
 from callrouter.ari import wire
 from callrouter.ari.outcome import Outcome, Reply
 from callrouter.ari.peer import Peer
+from callrouter.ari.recordings import RecordingStore
 from callrouter.ari.session import AriSession
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.ari.translate import EventReader, Order, orders
@@ -97,6 +98,16 @@ class Fleet:
     def resync(self, site: SiteName) -> None:
         """Have the site's snapshot taken soon."""
         self._sessions[site].resync()
+
+    def recordings(self, site: SiteName) -> RecordingStore | None:
+        """What the site's Asterisk has recorded; None if there is no such site (any more), or it is not connected."""
+        session = self._sessions.get(site)
+        if session is None or not self.states[site].up:
+            return None
+        commands = session.commands
+        return RecordingStore(
+            site, lambda request, within_s: commands.request("recordings", request, timeout_s=within_s)
+        )
 
     def _replied(self, command: cmd.AriCommand, order: Order, reply: Reply) -> None:
         self.outcomes[command.site, reply.outcome] += 1

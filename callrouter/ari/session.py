@@ -38,6 +38,8 @@ EVENT_FILTER: Final = tuple(
         wire.ChannelHangupRequest,
         wire.Dial,
         wire.PlaybackFinished,
+        wire.RecordingFinished,
+        wire.RecordingFailed,
         wire.ChannelDtmfReceived,
         wire.BridgeBlindTransfer,
         wire.BridgeAttendedTransfer,

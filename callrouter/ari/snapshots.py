@@ -46,6 +46,22 @@ class PlaybackState(StrEnum):
         return cls.OTHER if isinstance(value, str) else None
 
 
+class RecordingState(StrEnum):
+    """State of a recording. One that could not be begun ends ``DONE``, with nothing in it."""
+
+    QUEUED = "queued"
+    RECORDING = "recording"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "RecordingState | None":
+        return cls.OTHER if isinstance(value, str) else None
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Common ground of everything that Asterisk describes."""
 
@@ -118,6 +134,22 @@ class Playback(Snapshot, frozen=True, kw_only=True):
     next_media_uri: str = ""
     target_uri: str = ""
     language: str = ""
+
+
+class LiveRecording(Snapshot, frozen=True, kw_only=True):
+    """A recording, until it is over. Durations are whole seconds; they come when it ends.
+
+    ``talking_duration`` is there only if silence was to end the recording.
+    """
+
+    name: str
+    state: RecordingState
+    format: str = ""
+    target_uri: str = ""
+    duration: int | None = None
+    talking_duration: int | None = None
+    silence_duration: int | None = None
+    cause: str = ""
 
 
 class EventType(Snapshot, frozen=True, kw_only=True):

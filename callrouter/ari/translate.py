@@ -1,5 +1,6 @@
 """Between Asterisk's words and the exchange's: events in, requests out, replies back in."""
 
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -10,13 +11,13 @@ import msgspec
 from callrouter.ari import operations, wire
 from callrouter.ari.operations import Request
 from callrouter.ari.outcome import Outcome, Reply
-from callrouter.ari.snapshots import Channel
+from callrouter.ari.snapshots import Channel, LiveRecording
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
 from callrouter.core.causes import Cause
-from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 from callrouter.core.inbound import CallFacts
 
 INBOUND = "inbound"
@@ -68,9 +69,13 @@ class EventReader:
                 return ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
                 return ev.PlaybackEnded(PlaybackId(playback.id))
+            case wire.RecordingFinished(recording=recording):
+                return _recorded(recording)
+            case wire.RecordingFailed(recording=recording):
+                return ev.RecordingFailed(RecordingId(recording.name), recording.cause or "Asterisk gives no reason")
             case wire.ChannelDtmfReceived(channel=channel, digit=digit):
                 ours = naming.parse_leg_channel(channel.id) is not None
-                return None if ours else ev.DigitPressed(ChannelId(channel.id), digit)
+                return (ev.LegDigit if ours else ev.DigitPressed)(ChannelId(channel.id), digit)
             case _:
                 return None
 
@@ -151,6 +156,15 @@ def _endpoint(channel_name: str) -> str:
     return channel_name.partition("/")[2].rpartition("-")[0]
 
 
+def _recorded(recording: LiveRecording) -> ev.Event:
+    """A recording that is over. One without a duration never was."""
+    name = RecordingId(recording.name)
+    if recording.duration is None:
+        return ev.RecordingFailed(name, "Asterisk recorded nothing")
+    talking = recording.talking_duration
+    return ev.RecordingEnded(name, float(recording.duration if talking is None else talking))
+
+
 class Order(msgspec.Struct, frozen=True, gc=False):
     """One request, and what its reply means to the exchange."""
 
@@ -165,12 +179,16 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
             return (Order(operations.answer(channel, may_block=False), _caller_gone(channel)),)
         case cmd.Ring(channel=channel):
             return (Order(operations.ring(channel)),)
+        case cmd.StopRinging(channel=channel):
+            return (Order(operations.stop_ringing(channel)),)
         case cmd.Play(channel=channel, playback=playback, media=media):
             return (Order(operations.play(channel, playback, media), _playback_failed(playback)),)
         case cmd.SetLanguage(channel=channel, language=language):
             return (Order(operations.set_variable(channel, "CHANNEL(language)", language, may_block=False)),)
         case cmd.StopPlayback(playback=playback):
             return (Order(operations.stop_playback(playback)),)
+        case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
+            return _of_recording(command)
         case cmd.StartMusic(channel=channel, music_class=music_class):
             return (Order(operations.start_music(channel, music_class), _caller_gone(channel)),)
         case cmd.StopMusic(channel=channel):
@@ -192,6 +210,31 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
         case cmd.SetLamp(device=device, lit=lit):
             state = operations.DeviceState.IN_USE if lit else operations.DeviceState.NOT_IN_USE
             return (Order(operations.set_device_state(device, state)),)
+        case _:
+            assert_never(command)
+
+
+def _of_recording(
+    command: cmd.Record | cmd.StopRecording | cmd.AskRecording | cmd.DeleteRecording,
+) -> tuple[Order, ...]:
+    name = command.recording
+    match command:
+        case cmd.Record():
+            request = operations.record(
+                command.channel,
+                name,
+                max_s=math.ceil(command.max_s),
+                silence_s=math.ceil(command.silence_s),
+                terminate_on=command.end_key,
+            )
+            return (Order(request, _record_refused(command.channel, name)),)
+        case cmd.StopRecording():
+            return (Order(operations.stop_recording(name)),)
+        case cmd.AskRecording():
+            stored, live = operations.get_stored_recording(name), operations.get_live_recording(name)
+            return (Order(stored, _not_stored(name)), Order(live, _not_live(name)))
+        case cmd.DeleteRecording():
+            return (Order(operations.delete_recording(name)),)
         case _:
             assert_never(command)
 
@@ -251,6 +294,35 @@ def _playback_failed(playback: PlaybackId) -> Callable[[Reply], ev.Event | None]
     def read(reply: Reply) -> ev.Event | None:
         failed = reply.outcome in (Outcome.REFUSED, Outcome.CONFLICT) or not reply.was_sent
         return ev.PlaybackEnded(playback) if failed else None
+
+    return read
+
+
+def _record_refused(channel: ChannelId, recording: RecordingId) -> Callable[[Reply], ev.Event | None]:
+    """Conflict means that it is in progress already, or that the caller is just leaving: both will be told."""
+
+    def read(reply: Reply) -> ev.Event | None:
+        if reply.outcome is Outcome.GONE:
+            return ev.CallerLeft(channel)
+        if reply.outcome is Outcome.REFUSED or reply.status == 422:
+            return ev.RecordingFailed(recording, f"Asterisk refused to record ({reply.status})")
+        return ev.RecordingFailed(recording, "Asterisk was not reached") if not reply.was_sent else None
+
+    return read
+
+
+def _not_stored(recording: RecordingId) -> Callable[[Reply], ev.Event | None]:
+    def read(reply: Reply) -> ev.Event | None:
+        if reply.outcome is not Outcome.GONE:
+            return None
+        return ev.RecordingFailed(recording, "Asterisk has no file of it")
+
+    return read
+
+
+def _not_live(recording: RecordingId) -> Callable[[Reply], ev.Event | None]:
+    def read(reply: Reply) -> ev.Event | None:
+        return ev.RecordingEnded(recording) if reply.outcome is Outcome.GONE else None
 
     return read
 

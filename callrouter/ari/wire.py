@@ -14,7 +14,7 @@ from typing import Final, get_args
 import msgspec
 
 from callrouter.ari.operations.base import Request
-from callrouter.ari.snapshots import Bridge, Channel, Playback
+from callrouter.ari.snapshots import Bridge, Channel, LiveRecording, Playback
 from callrouter.errors import AriProtocolError
 
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
@@ -125,6 +125,18 @@ class PlaybackFinished(_Event, frozen=True, kw_only=True):
     playback: Playback
 
 
+class RecordingFinished(_Event, frozen=True, kw_only=True):
+    """A recording is over, however it ended."""
+
+    recording: LiveRecording
+
+
+class RecordingFailed(_Event, frozen=True, kw_only=True):
+    """A recording failed; ``cause`` says why, if Asterisk knows."""
+
+    recording: LiveRecording
+
+
 class BridgeDestroyed(_Event, frozen=True, kw_only=True):
     """A bridge is no more."""
 
@@ -205,6 +217,8 @@ Event = (
     | ChannelDtmfReceived
     | PlaybackStarted
     | PlaybackFinished
+    | RecordingFinished
+    | RecordingFailed
     | BridgeDestroyed
     | ChannelEnteredBridge
     | ChannelLeftBridge

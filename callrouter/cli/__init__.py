@@ -26,8 +26,10 @@ COMMANDS = {
     "diff": "callrouter.cli.diff:diff",
     "doctor": "callrouter.cli.doctor:doctor",
     "explain": "callrouter.cli.explain:explain",
+    "history": "callrouter.cli.history:history",
     "prompts": "callrouter.cli.prompts:prompts",
     "reload": "callrouter.cli.reload:reload",
+    "remembered": "callrouter.cli.remembered:remembered",
     "replay": "callrouter.cli.replay:replay",
     "report": "callrouter.cli.report:report",
     "run": "callrouter.cli.run:run",
@@ -37,6 +39,7 @@ COMMANDS = {
     "test": "callrouter.cli.test:test",
     "top": "callrouter.cli.top:top",
     "trunk": "callrouter.cli.trunk:trunk",
+    "voicemail": "callrouter.cli.voicemail:voicemail",
 }
 """Where each command lives. A module that is not there yet is not listed."""
 

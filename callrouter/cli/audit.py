@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from callrouter.cli.database import moment, place_of
+from callrouter.cli.database import database_option, database_place, moment
 from callrouter.cli.options import default_config, json_option
 from callrouter.cli.text import Column, table
 from callrouter.core.audit import AuditEntry
@@ -45,7 +45,7 @@ _COLUMNS = (
     show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
     help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
 )
-@click.option("--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL.")
+@database_option
 @json_option
 def audit(
     since: str | None,
@@ -63,7 +63,7 @@ def audit(
 
     Exit status: 0 fine, 2 wrong usage, 3 the database cannot be reached.
     """
-    place = place_of(config, database_url)
+    place = database_place(config, database_url)
     search = AuditSearch(
         since=moment("--since", since, place.zone),
         until=moment("--until", until, place.zone),

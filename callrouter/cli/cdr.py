@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from callrouter.cli import cdr_text
-from callrouter.cli.database import moment, place_of
+from callrouter.cli.database import database_option, database_place, moment
 from callrouter.cli.options import default_config, json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
@@ -63,7 +63,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
     help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
 )
-@click.option("--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL.")
+@database_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option("--set-aside", is_flag=True, help="List the records that could not be delivered, and why.")
@@ -93,7 +93,7 @@ def cdr(
     if set_aside:
         _show_set_aside(config, as_json=as_json, mask=mask)
         return
-    place = place_of(config, database_url)
+    place = database_place(config, database_url)
     search = _search(filters, place.zone)
     found = asyncio.run(_find(place.url, call_id, search))
     if call_id and not found:

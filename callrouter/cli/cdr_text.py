@@ -29,7 +29,7 @@ _RIGHT = frozenset({"wait", "talk"})
 _SHORT_ID = 18
 """UUID version 7: the time to the millisecond, and twelve random bits."""
 
-_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name != "legs")
+_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in ("legs", "messages"))
 
 
 def table(calls: Sequence[Cdr], zone: tzinfo | None) -> str:
@@ -43,7 +43,7 @@ def table(calls: Sequence[Cdr], zone: tzinfo | None) -> str:
                 "caller": call.caller,
                 "region": call.region,
                 "queue": call.queue or "-",
-                "agent": call.agent or "-",
+                "agent": call.agent or call.destination or "-",
                 "outcome": call.outcome.value,
                 "wait": _clock(call.wait_s),
                 "talk": _clock(call.talk_s),
@@ -61,6 +61,9 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
     lines = [f"{name:<{width}}  {text}" for name, text in fields.items()]
     lines += ["", "legs:" if call.legs else "legs: none"]
     lines += [_leg_line(leg, zone) for leg in call.legs]
+    for message in call.messages:
+        left = _local(message.left_at, zone).isoformat(timespec="milliseconds")
+        lines += ["", f"message: {_clock(message.length_s)} in box {message.box}, left {left}, {message.recording}"]
     lines += ["", "explanation:", *(f"  {line}" for line in call.explanation.splitlines())]
     return "\n".join(lines)
 
@@ -105,7 +108,8 @@ def _leg_line(leg: CdrLeg, zone: tzinfo | None) -> str:
         if at is not None
     ]
     way = f" over {leg.trunk}" if leg.trunk else ""
-    head = f"  {leg.attempt}. {leg.agent}{way}: {leg.result.value}, cause {leg.cause}, channel {leg.channel}"
+    whom = leg.agent or leg.destination
+    head = f"  {leg.attempt}. {whom}{way}: {leg.result.value}, cause {leg.cause}, channel {leg.channel}"
     return "\n     ".join([head, *times])
 
 

@@ -1,33 +1,43 @@
 """What commands that read the database need: where it is, and what the times mean that people write."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from callrouter.config import load
 from callrouter.errors import ConfigError, UnreachableError
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
 """Where the URL is looked for if the configuration cannot say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DatabasePlace:
     """Where the records are, and the zone in which people here write and read times (None: this machine's)."""
 
     url: str
     zone: tzinfo | None
 
 
-def place_of(config: Path, url: str | None) -> Place:
+def database_option(command: _Command) -> _Command:
+    """``--database-url``, passed on as ``database_url``."""
+    text = "Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL."
+    return click.option("--database-url", help=text)(command)
+
+
+def database_place(config: Path, url: str | None) -> DatabasePlace:
     """The database and the zone. A configuration with faults is in nobody's way if the URL is given.
 
     Raises:
-        ConfigError: the configuration has faults, and no URL is known without it.
-        UnreachableError: no URL is known.
+        ConfigError: the configuration has faults, and no URL is given.
+        UnreachableError: no database is known.
     """
     try:
         loaded = load(config)
@@ -35,12 +45,12 @@ def place_of(config: Path, url: str | None) -> Place:
         url = url or os.environ.get(USUAL_URL_ENV)
         if not url:
             raise
-        return Place(url, None)
+        return DatabasePlace(url, None)
     settings = loaded.settings
     url = url or settings.database_url
     if not url:
         raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
-    return Place(url, loaded.timezone)
+    return DatabasePlace(url, loaded.timezone)
 
 
 def moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:

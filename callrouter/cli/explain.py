@@ -16,9 +16,23 @@ from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
 from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, QueueStates
 from callrouter.core.decision import Decision
-from callrouter.core.ids import QueueName, SiteName, SwitchName, TopicName
+from callrouter.core.ids import QueueName, RegionName, SiteName, SwitchName, TopicName
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Step
+from callrouter.core.plan import (
+    Announce,
+    Choice,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+    Step,
+    Voicemail,
+)
+from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import SwitchesOn, SwitchOn
 
@@ -41,6 +55,7 @@ from callrouter.core.switches import SwitchesOn, SwitchOn
 )
 @click.option("--switch", "switches", multiple=True, metavar="NAME", help="A switch that is on; the others are off.")
 @click.option("--trunk", default="", help="The PJSIP endpoint that the call comes in by.")
+@click.option("--remembered", default=None, help="The region that is remembered of the caller, a name of regions:.")
 def explain(
     config: Path,
     as_json: bool,
@@ -52,6 +67,7 @@ def explain(
     queues: tuple[str, ...],
     switches: tuple[str, ...],
     trunk: str,
+    remembered: str | None,
 ) -> None:
     """Say where a call would go: every rule that is looked at, matched or not, and why.
 
@@ -60,8 +76,18 @@ def explain(
     loaded = load(config, os.environ)
     at = instant(at_text, loaded.timezone, "--at") if at_text else datetime.now(loaded.timezone)
     _check_names(topic, trunk, loaded)
+    if remembered is not None:
+        _check_remembered(remembered, caller, loaded)
     site = next(iter(loaded.settings.sites), SiteName(""))
-    facts = CallFacts(dialed, site, caller, trunk=trunk, topic=TopicName(topic) if topic else None, language=language)
+    facts = CallFacts(
+        dialed,
+        site,
+        caller,
+        trunk=trunk,
+        topic=TopicName(topic) if topic else None,
+        language=language,
+        remembered=RegionName(remembered) if remembered is not None else None,
+    )
     states, on = _queue_states(queues, loaded.rulebook), _switches_on(switches, loaded.rulebook)
     decision = loaded.rulebook.router.decide(facts, at, states, on)
     if as_json:
@@ -81,6 +107,15 @@ def _check_names(topic: str | None, trunk: str, loaded: Loaded) -> None:
     if trunk in groups and trunk not in (endpoints := groups[trunk].endpoints or [trunk]):
         message = f"{trunk!r} is a trunk group, not an endpoint; write one of: {', '.join(endpoints)}"
         raise click.BadParameter(message, param_hint="--trunk")
+
+
+def _check_remembered(region: str, caller: str, loaded: Loaded) -> None:
+    regions = loaded.model.regions
+    if region not in regions:
+        raise click.BadParameter(f"unknown region {region!r}; {nearest(region, regions)}", param_hint="--remembered")
+    if remembered_as(caller) is None:
+        message = "nothing is ever remembered of a caller without a number of his own; write --from with one"
+        raise click.BadParameter(message, param_hint="--remembered")
 
 
 def _switches_on(names: Sequence[str], rulebook: Rulebook) -> SwitchesOn:
@@ -146,7 +181,14 @@ def _plan_data(plan: Plan | None) -> object:
 
 def _choice_data(choice: Choice) -> Mapping[str, object]:
     region = choice.region.name if choice.region is not None else None
-    found = {"topic": choice.topic, "language": choice.language, "region": region, "do": _plan_data(choice.plan)}
+    found = {
+        "topic": choice.topic,
+        "language": choice.language,
+        "region": region,
+        "remember_s": choice.remember_s,
+        "forget": choice.forget or None,
+        "do": _plan_data(choice.plan),
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -165,12 +207,37 @@ def _step_data(step: Step) -> Mapping[str, object]:
             return {"announce": prompt}
         case EnterQueue(queue, max_wait_s):
             return {"queue": queue, "max_wait_s": max_wait_s}
+        case Dial():
+            return _dial_data(step)
         case HandOver(context, extension):
             return {"dialplan": f"{context},{extension}"}
+        case Voicemail():
+            fields: dict[str, object] = msgspec.to_builtins(step)
+            return {"voicemail": fields.pop("box"), **{name: fields[name] for name in fields if name != "type"}}
         case HangUp(cause):
             return {"hangup": int(cause)}
         case _:
             assert_never(step)
+
+
+def _dial_data(step: Dial) -> Mapping[str, object]:
+    destinations = [
+        {"name": it.name, "endpoint": it.endpoint, "trunk": it.trunk, "ring_timeout_s": it.ring_timeout_s}
+        for it in step.destinations
+    ]
+    confirm = step.confirm
+    asked = {"confirm": confirm.prompt, "key": confirm.key, "confirm_timeout_s": confirm.timeout_s} if confirm else {}
+    return {"dial": destinations, "rounds": step.rounds, "music": step.music_class, **asked}
+
+
+def _dial_words(step: Dial) -> str:
+    whom = ", then ".join(
+        f"{it.name} at {it.endpoint}{f' over {it.trunk}' if it.trunk else ''} ({it.ring_timeout_s:g} s)"
+        for it in step.destinations
+    )
+    again = f", {step.rounds} times over" if step.rounds > 1 else ""
+    confirm = f"; who answers presses {step.confirm.key} to take the call" if step.confirm else ""
+    return f"call {whom}{again}{confirm}"
 
 
 def _agents(decision: Decision, rulebook: Rulebook) -> list[str]:
@@ -234,10 +301,14 @@ def _plan_lines(plan: Plan, indent: str) -> Iterator[str]:
 def _choice_text(choice: Choice) -> str:
     found = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
     words = [f"{what} {value}" for what, value in found.items() if value]
+    if choice.remember_s is not None:
+        words.append(f"remember the region for {choice.remember_s / 86_400:g} d")
+    if choice.forget:
+        words.append("forget what is remembered")
     return ", ".join([choice.key or "default", *words])
 
 
-def _step_text(step: Step) -> str:
+def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
     match step:
         case Menu():
             return f"menu {step.prompt}, {step.tries} times, {step.timeout_s:g} s for a key"
@@ -252,8 +323,12 @@ def _step_text(step: Step) -> str:
             return f"wait in queue {queue}"
         case EnterQueue(queue, max_wait_s):
             return f"wait in queue {queue}, at most {max_wait_s:g} s"
+        case Dial():
+            return _dial_words(step)
         case HandOver(context, extension):
             return f"go on in the dialplan at {context},{extension}"
+        case Voicemail():
+            return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
         case HangUp(cause):
             return f"hang up ({cause.name.lower().replace('_', ' ')})"
         case _:

@@ -1,5 +1,6 @@
 """Options that several commands share, so that they read and behave the same everywhere."""
 
+import getpass
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -54,6 +55,14 @@ def daemon_options(command: _Command) -> _Command:
 def json_option(command: _Command) -> _Command:
     """``--json``, passed on as ``as_json: bool``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def user_name() -> str:
+    """Who gives the command, for the daemon's log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        return "unknown"
 
 
 def instant(text: str, zone: ZoneInfo, option: str) -> datetime:

@@ -1,37 +1,71 @@
-"""``callrouter reload``: have the daemon take its configuration anew."""
+"""``callrouter reload``: have the daemon take its configuration anew, or go back to an earlier version."""
 
 import asyncio
-import getpass
 from pathlib import Path
 
 import click
 import msgspec
 
-from callrouter.cli.options import daemon_options, json_option
+from callrouter.cli.database import database_option, database_place
+from callrouter.cli.options import daemon_options, json_option, user_name
+from callrouter.cli.restore import Restored, restore
 from callrouter.cli.status import url_of
+from callrouter.cli.versions import Source
 from callrouter.web.client import ask_reload
-from callrouter.web.reload import ReloadReport
+from callrouter.web.reload import ReloadReport, ReloadRequest
 
 _EPILOG = """\b
 Examples:
-  callrouter check && callrouter reload
+  callrouter check && callrouter reload --note "Gimhae joins"
   callrouter reload --json | jq .config_hash
+  callrouter reload --expect $(callrouter check --json | jq -r .hash)
+  callrouter history && callrouter diff @live @12 ; callrouter reload --to @12
 """
 
 
 @click.command(epilog=_EPILOG)
 @daemon_options
+@click.option("--note", default="", help="Why, for the history.")
+@click.option("--expect", metavar="HASH", default="", help="Refuse if the files are not of this version by now.")
+@click.option("--to", "version", metavar="@N", help="Go back: put this version of the history into the folder first.")
+@click.option("--force", is_flag=True, help="With --to: also over changes that never went live. They are kept aside.")
+@database_option
 @json_option
 @click.pass_context
-def reload(context: click.Context, /, config: Path, url: str | None, as_json: bool) -> None:
+def reload(
+    context: click.Context,
+    /,
+    config: Path,
+    url: str | None,
+    note: str,
+    expect: str,
+    version: str | None,
+    force: bool,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
     """Have the daemon that runs take its configuration anew: all of it, or, if anything is wrong, nothing.
 
     Calls in progress keep their decision and their plan. Who waits, waits on at the same place; ring time-outs, wrap-up
     and who serves a queue are the new ones at once, and a queue that is gone is kept for those who wait in it.
 
+    With --to, the files of the folder become those of that version, golden cases too; what they replace is kept in its
+    folder "before". If the daemon does not take them, all is put back.
+
     Exit status: 0 taken, or as it was; 1 refused, with every fault; 3 no daemon can be reached.
     """
-    report = asyncio.run(ask_reload(url or url_of(config), _who()))
+    if version is None:
+        if force:
+            raise click.UsageError("--force goes with --to")
+        report = asyncio.run(ask_reload(url or url_of(config), ReloadRequest(user_name(), note, expect)))
+    else:
+        if note or expect:
+            raise click.UsageError("--to says itself what is expected, and why; leave --note and --expect out")
+        place = Source(config, database_url, url)
+        there = database_place(config, database_url).url
+        restored = restore(place, version, database_url=there, who=user_name(), force=force)
+        report = restored.report
+        _tell_of_files(restored)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
@@ -39,11 +73,14 @@ def reload(context: click.Context, /, config: Path, url: str | None, as_json: bo
     context.exit(0 if report.ok else 1)
 
 
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        return "unknown"
+def _tell_of_files(restored: Restored) -> None:
+    if restored.report.ok:
+        number = restored.version.number
+        click.echo(f"the files are those of @{number}; what they replaced is in {restored.kept}", err=True)
+    elif restored.put_back:
+        click.echo("the files were put back as they were", err=True)
+    else:
+        click.echo(f"someone has saved since: nothing was put back; what there was is in {restored.kept}", err=True)
 
 
 def _tell(report: ReloadReport) -> None:

@@ -61,6 +61,14 @@ _SWITCHES = (
 )
 _TRUNKS = (Column("trunk", 24), Column("in use", 6, right=True), Column("channels", 8, right=True))
 
+_BOXES = (
+    Column("messages", 20),
+    Column("title", 28),
+    Column("new", 7, right=True),
+    Column("waiting", 10, right=True),
+    Column("kept", 7, right=True),
+)
+
 
 @click.command(epilog=_EPILOG)
 @daemon_options
@@ -102,6 +110,9 @@ def _parts(found: StatusDocument) -> Iterator[str]:
     )
     if found.trunks:
         yield table(_TRUNKS, [(t.trunk, str(t.in_use), str(t.channels)) for t in found.trunks])
+    if found.boxes:
+        rows = [(b.box, b.title, str(b.unheard), elapsed(b.oldest, at), str(b.kept)) for b in found.boxes]
+        yield table(_BOXES, rows)
     yield table(_CALLS, [_call(call, at) for call in found.calls]) if found.calls else "no calls"
 
 
@@ -152,4 +163,4 @@ def _queue(queue: Queue, at: datetime) -> tuple[str, ...]:
 
 def _call(call: Call, at: datetime) -> tuple[str, ...]:
     state, age = call.state.value, elapsed(call.since, at)
-    return (state, age, call.caller, call.dialed, call.region, call.queue or "-", call.agent or "-")
+    return (state, age, call.caller, call.dialed, call.region, call.queue or "-", call.agent or call.destination or "-")

@@ -39,7 +39,7 @@ class Expectation(Section):
     """The id of the route that takes the call."""
     region: Name | None = None
     """Where the call is taken to come from."""
-    region_source: Literal["menu", "dialed", "trunk", "diversion", "exchange", "default"] | None = None
+    region_source: Literal["menu", "dialed", "trunk", "diversion", "remembered", "exchange", "default"] | None = None
     """What the region was taken from."""
     tenant: Name | None = None
     """Whose call it is."""
@@ -100,6 +100,8 @@ class CaseSpec(Section):
     """The channel's language, as Asterisk names it."""
     region: Name | None = None
     """The caller's own answer in a menu of this call."""
+    remembered: Name | None = None
+    """The caller's answer in an earlier call, remembered by consent."""
     queues: dict[Name, QueueNow] = Field(default={})
     """How queues stand at that moment, for conditions that ask for it."""
     switches: Names = Field(default=[])

@@ -26,6 +26,7 @@ from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, RegionName, SiteName, SwitchName, TopicName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Plan, Step
+from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import Router
 from callrouter.core.switches import SwitchesOn, SwitchOn
 
@@ -162,6 +163,8 @@ class _Compiler:
             context.refer("topics", spec.topic, (*path, "topic"))
         if spec.region is not None:
             context.refer("regions", spec.region, (*path, "region"))
+        if spec.remembered is not None:
+            _check_remembered(context, spec.remembered, spec.caller or "", (*path, "remembered"))
         site = next(iter(self.loaded.settings.sites), SiteName(""))
         facts = CallFacts(
             spec.to,
@@ -172,6 +175,7 @@ class _Compiler:
             topic=TopicName(spec.topic) if spec.topic is not None else None,
             language=spec.language or "",
             region=RegionName(spec.region) if spec.region is not None else None,
+            remembered=RegionName(spec.remembered) if spec.remembered is not None else None,
         )
         plan = _expected_names(context, spec, (*path, "expect"))
         at = _instant(context, spec.at, self.loaded.timezone, (*path, "at"))
@@ -189,6 +193,12 @@ class _Compiler:
                 available = min(free.available, agents) if now.available is None else now.available
                 states[name] = QueueState(agents, available, now.waiting or 0, now.longest_wait or 0.0)
         return states
+
+
+def _check_remembered(context: Context, region: str, caller: str, path: Path) -> None:
+    if context.refer("regions", region, path) and remembered_as(caller) is None:
+        remedy = "take it out, or write from: with a number such as 010-1234-5678"
+        context.error(path, "nothing is ever remembered of a caller without a number of his own", remedy)
 
 
 def _switches(context: Context, spec: CaseSpec, path: Path) -> SwitchesOn:

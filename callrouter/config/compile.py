@@ -6,6 +6,7 @@ from pathlib import Path as FilePath
 from zoneinfo import ZoneInfo
 
 from callrouter.config.contradictions import check_conditions
+from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
@@ -14,10 +15,12 @@ from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.config.switches import check_switches_used, compile_switches
-from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, TenantName, TrunkName
-from callrouter.core.plan import EnterQueue, walk
+from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.plan import EnterQueue, Voicemail, walk
 from callrouter.core.routing import Route, Ruleset
-from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
+
+SHORTEST_RETENTION_S = 86_400.0
 
 
 def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rulebook | None:
@@ -33,11 +36,13 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     queues = _queues(context)
     agents = _agents(context)
     _check_staff(context, routes)
+    boxes = _boxes(context, routes)
     switches = compile_switches(context)
     check_switches_used(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
+    check_destinations(context)
     check_ring_timeouts(context)
     limits = compile_limits(context)
     _check_prompts(context)
@@ -52,6 +57,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
+        boxes=boxes,
         fallback_context=context.model.service.fallback_context,
         switches=switches,
         timezone=ZoneInfo(context.model.timezone),
@@ -78,6 +84,7 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             context.refer("queues", queue, (*path, "queues", index))
         if spec.trunk is not None:
             context.refer("trunks", spec.trunk, (*path, "trunk"))
+        check_endpoint(context, spec.endpoint, (*path, "endpoint"))
         other = phone_of.setdefault((spec.site, spec.endpoint), name)
         if other != name:
             context.error((*path, "endpoint"), f'{spec.endpoint} is already the phone of "{other}"', "one phone each")
@@ -92,6 +99,21 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             spec.wrap_up,
         )
     return agents
+
+
+def _boxes(context: Context, routes: Sequence[Route]) -> dict[BoxName, BoxSpec]:
+    used = {step.box for route in routes for step in walk(route.plan) if isinstance(step, Voicemail)}
+    is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
+    for name, spec in context.model.voicemail.items():
+        for key in ("thanks", "failed"):
+            context.refer("prompts", getattr(spec, key), ("voicemail", name, key))
+        if spec.retention < SHORTEST_RETENTION_S:
+            message = f'messages in the box "{name}" are deleted before anybody hears them'
+            context.error(("voicemail", name, "retention"), message, "write 1d or more")
+        if name not in used and is_whole:
+            remedy = "use it, or take it out"
+            context.warn(("voicemail", name), f'no route leads to the box "{name}"', remedy, key=True)
+    return {BoxName(name): BoxSpec(BoxName(name), b.title, b.retention) for name, b in context.model.voicemail.items()}
 
 
 def _check_staff(context: Context, routes: Sequence[Route]) -> None:

@@ -16,6 +16,7 @@ from callrouter.core.conditions import (
     Measure,
     Not,
     QueueIs,
+    RegionFrom,
     RegionIs,
     SwitchIs,
     TenantIs,
@@ -59,6 +60,8 @@ def _of_the_caller(context: Context, when: model.When, path: Path) -> Iterator[C
     """What is asked of the caller: where from, on which line, what for."""
     if when.region:
         yield RegionIs(frozenset(map(RegionName, _known(context, "regions", when.region, path))))
+    if when.region_source:
+        yield RegionFrom(frozenset(when.region_source))
     if when.tenant:
         yield TenantIs(frozenset(map(TenantName, _known(context, "tenants", when.tenant, path))))
     if when.caller:

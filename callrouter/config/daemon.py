@@ -25,6 +25,7 @@ _SECTIONS: dict[str, type[model.Section]] = {
     "agi": model.Agi,
     "state": model.State,
     "logging": model.Logging,
+    "reload": model.Reload,
     "limits": model.LimitsSection,
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
@@ -91,6 +92,7 @@ def compile_settings(
         drain_s=whole.service.drain,
         database_url=environ.get(whole.database.url_env) or None,
         database_url_env=whole.database.url_env,
+        reload_on_save=whole.reload.on_save,
     )
     return settings, tuple(missing)
 

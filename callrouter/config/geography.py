@@ -51,6 +51,8 @@ def _table(context: Context, directory: FilePath) -> Table:
             text = (files("callrouter.core") / "data" / "kr055_exchanges.csv").read_text(encoding="utf-8")
         else:
             text = (directory / chosen).read_text(encoding="utf-8")
+            # It routes calls as the YAML files do: another table is another version.
+            context.document.texts[chosen] = text
     except OSError as error:
         remedy = "write kr055, or the name of a CSV file"
         context.error(path, f'the table "{chosen}" cannot be read: {error.strerror}', remedy)

@@ -12,7 +12,7 @@ from callrouter.config.model import Model
 from callrouter.config.problems import Problem, Problems
 from callrouter.config.references import Context
 from callrouter.config.settings import DaemonSettings
-from callrouter.config.source import read
+from callrouter.config.source import Tree, read
 from callrouter.config.today import today
 from callrouter.config.validate import validate
 from callrouter.core.ids import PromptName
@@ -35,6 +35,10 @@ class Loaded:
     """Of the calendars that name no other, and of times that people write."""
     model: Model = field(repr=False)
     """What is written, for those who ask for more than the rulebook keeps."""
+    written: Mapping[str, Tree] = field(repr=False)
+    """The same as text, every value as it stands in the files (or the environment), by section."""
+    files: Mapping[str, str] = field(repr=False)
+    """The text of every file that it was read from, by name: what the rulebook's hash is of."""
 
     def require_secrets(self) -> None:
         """Raise ConfigError if a password is not there: the daemon cannot run, although the configuration is right."""
@@ -69,7 +73,9 @@ def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[L
             if rulebook is not None and not problems.errors:
                 texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}
                 zone = ZoneInfo(checked.model.timezone)
-                loaded = Loaded(rulebook, settings, texts, _lines(problems.warnings), missing, zone, checked.model)
+                lines = _lines(problems.warnings)
+                written = checked.model, document.sections, document.texts
+                loaded = Loaded(rulebook, settings, texts, lines, missing, zone, *written)
     problems.errors.sort()
     problems.warnings.sort()
     return loaded, problems

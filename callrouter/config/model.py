@@ -13,7 +13,9 @@ from pydantic_core import CoreSchema
 from callrouter.config.scalars import (
     Compared,
     Day,
+    Flag,
     Names,
+    Retention,
     Seconds,
     Text,
     Whole,
@@ -25,7 +27,8 @@ from callrouter.config.scalars import (
     parse_window,
 )
 from callrouter.core.calendars import Days, Hours, Window
-from callrouter.core.inbound import CallerKind
+from callrouter.core.inbound import CallerKind, RegionSource
+from callrouter.core.outbound import USUAL, NumberClass
 from callrouter.core.rulebook import WaitingSound
 
 MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
@@ -51,6 +54,14 @@ def _port(value: object) -> object:
     raise ValueError(f'"{value}" is not a TCP port; write a number from 0 to 65535 (0: any free one)')
 
 
+def _switch(value: object) -> object:
+    """``yes`` or ``no``, also as YAML's other words for them."""
+    words = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    raise ValueError(f'"{value}" is neither yes nor no; write one of them')
+
+
 def _network(value: object) -> object:
     try:
         return str(ip_network(str(value)))
@@ -59,6 +70,9 @@ def _network(value: object) -> object:
 
 
 def _url(value: object) -> object:
+    if isinstance(value, str) and "@" in value:
+        # These files are kept, printed and compared: a password in them would be everywhere.
+        raise ValueError("an address holds no user and no password; write user: and password_env: for them")
     if isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) > 8:
         return value.rstrip("/")
     raise ValueError(f'"{value}" is not an HTTP address; write it as http://127.0.0.1:8088')
@@ -173,6 +187,13 @@ class Logging(Section):
     """What is logged: this and worse."""
     format: Literal["console", "json"] = "json"
     """``json`` for machines, ``console`` for people."""
+
+
+class Reload(Section):
+    """``reload:``: what makes the daemon take new rules, besides being asked to."""
+
+    on_save: Annotated[bool, BeforeValidator(_switch)] = False
+    """Whether saving a file of the configuration does."""
 
 
 class LimitsSection(Section):
@@ -409,7 +430,66 @@ class Trunk(Section):
     channels: Whole
     """How many calls it carries at once."""
     endpoints: Names = Field(default=[])
-    """PJSIP endpoints that calls of this group come in by; default: the group's own name."""
+    """PJSIP endpoints that calls of this group come in by; they go out by the first. Default: the group's own name."""
+    caller_id: Text | None = None
+    """The number that is shown when a destination is called over it; left out: the caller's."""
+    format: Literal["national", "e164"] = "national"
+    """How it wants numbers: ``national`` (0552110000) or ``e164`` (+82552110000)."""
+
+
+def _member(
+    value: object, kinds: type[WaitingSound] | type[CallerKind] | type[NumberClass] | type[RegionSource]
+) -> object:
+    if value in {kind.value for kind in kinds}:
+        return kinds(value)
+    names = ", ".join(kind.value for kind in kinds)
+    raise ValueError(f'"{value}" is not known here; write one of: {names}')
+
+
+NumberKind = Annotated[NumberClass, BeforeValidator(lambda value: _member(value, NumberClass))]
+
+
+class Outbound(Section):
+    """What calls may go out to, under ``outbound:``."""
+
+    allow: Annotated[list[NumberKind], BeforeValidator(one_or_many)] = Field(default=sorted(USUAL))
+    """Kinds of numbers that destinations may have. Not among the default: premium-rate, foreign and personal ones."""
+
+
+class Destination(Section):
+    """Somebody outside the queues who can be called, under ``destinations:``."""
+
+    title: Text
+    """Name for people."""
+    number: Text | None = None
+    """The number to dial, over ``trunk``."""
+    endpoint: Annotated[str, BeforeValidator(_endpoint)] | None = None
+    """Instead of a number: what Asterisk dials, such as PJSIP/duty."""
+    trunk: Name | None = None
+    """The trunk group that the call goes out by; for an endpoint: that it occupies."""
+    ring_timeout: Seconds = 25.0
+    """How long it rings before the next is tried."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Destination":
+        if (self.number is None) == (self.endpoint is None):
+            raise ValueError("a destination is reached in one way; write either number: or endpoint:")
+        if self.number is not None and self.trunk is None:
+            raise ValueError("a number is dialled over a trunk group; write trunk: with its name")
+        return self
+
+
+class Box(Section):
+    """Where messages of callers are kept, under ``voicemail:``."""
+
+    title: Text
+    """Name for people."""
+    thanks: Name
+    """The prompt after a message that is kept."""
+    failed: Name
+    """The prompt when there is none: nothing was said, or Asterisk could not record."""
+    retention: Seconds = 90 * 86400.0
+    """How long a message is kept, heard or not."""
 
 
 class Prompt(Section):
@@ -421,14 +501,8 @@ class Prompt(Section):
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
 
 
-def _member(value: object, kinds: type[WaitingSound] | type[CallerKind]) -> object:
-    if value in {kind.value for kind in kinds}:
-        return kinds(value)
-    names = ", ".join(kind.value for kind in kinds)
-    raise ValueError(f'"{value}" is not known here; write one of: {names}')
-
-
 Kind = Annotated[CallerKind, BeforeValidator(lambda value: _member(value, CallerKind))]
+Source = Annotated[RegionSource, BeforeValidator(lambda value: _member(value, RegionSource))]
 
 
 class QueueWhen(Section):
@@ -457,6 +531,8 @@ class When(Section):
     dialed: Names | None = None
     """Dialled numbers; with a * at the end, what they begin with."""
     region: Names | None = None
+    region_source: Annotated[list[Source], BeforeValidator(one_or_many)] | None = None
+    """What the region was taken from; ``default``: nothing is known of the place."""
     tenant: Names | None = None
     calendar: Names | None = None
     caller: Annotated[list[Kind], BeforeValidator(one_or_many)] | None = None
@@ -514,6 +590,21 @@ class Choice(Use):
     topic: Name | None = None
     region: Name | None = None
     language: Text | None = None
+    remember: Retention | None = None
+    """The caller agrees that the region he has chosen be remembered for so long. A menu of its own asks for that."""
+    forget: Flag = False
+    """Forget what is remembered of the caller."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it says anything of the call."""
+        return self.topic is not None or self.region is not None or self.language is not None
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> "Choice":
+        if self.remember is not None and self.forget:
+            raise ValueError("one key cannot both remember and forget; take one of them out")
+        return self
 
 
 def _use(value: object) -> object:
@@ -544,7 +635,10 @@ Key = Annotated[str, BeforeValidator(_key)]
 Branch = Annotated[Use, BeforeValidator(_use)]
 Answer = Annotated[Choice, BeforeValidator(_choice)]
 
-_VERBS = ("announce", "menu", "queue", "if", "plan", "route", "dialplan", "hangup")
+LONGEST_MESSAGE_S = 15 * 60
+LEAST_SILENCE_S = 3.0
+"""Longer than the 2 s after which Asterisk finds out that a disk is full: so the two ends are told apart."""
+_VERBS = ("announce", "menu", "queue", "dial", "voicemail", "if", "plan", "route", "dialplan", "hangup")
 _BELONGS = {
     "keys": "menu",
     "default": "menu",
@@ -552,13 +646,23 @@ _BELONGS = {
     "tries": "menu",
     "invalid": "menu",
     "max_wait": "queue",
+    "rounds": "dial",
+    "confirm": "dial",
+    "key": "dial",
+    "confirm_timeout": "dial",
+    "music": "dial",
+    "greeting": "voicemail",
+    "longest": "voicemail",
+    "shortest": "voicemail",
+    "silence": "voicemail",
+    "end_key": "voicemail",
     "then": "if",
     "otherwise": "if",
     "arguments": "plan",
 }
 """Keys of a step that mean something with one verb only."""
 
-_A_STEP = {"menu": "a menu", "queue": "a queue", "if": "if:", "plan": "plan:"}
+_A_STEP = {"menu": "a menu", "queue": "a queue", "voicemail": "voicemail:", "if": "if:", "plan": "plan:"}
 
 
 class Step(Section):
@@ -593,6 +697,30 @@ class Step(Section):
     """Wait here until a counselor answers."""
     max_wait: Seconds | None = None
     """For ``queue``: how long at most."""
+    dial: Annotated[list[Reference], BeforeValidator(one_or_many)] | None = None
+    """Call these destinations one after another, until one takes the call; if none does, go on with the next step."""
+    rounds: Whole | None = None
+    """For ``dial``: how often the list is gone through. Default: 1"""
+    confirm: Reference | None = None
+    """For ``dial``: a prompt that asks who answers to press ``key``; only then are the two connected."""
+    key: Key | None = None
+    """For ``confirm``. Default: 1"""
+    confirm_timeout: Seconds | None = None
+    """For ``confirm``: how long the key is waited for. Default: 15 s"""
+    music: Text | None = None
+    """For ``dial``: class of the music on hold that the caller hears. Left out: ringing"""
+    voicemail: Reference | None = None
+    """Record what the caller says after a greeting and a beep, for this box. As the last step: hang up after that."""
+    greeting: Reference | None = None
+    """For ``voicemail``: the prompt before the beep."""
+    longest: Seconds | None = Field(default=None, alias="max")
+    """For ``voicemail``: how long a message may be, 15 min at most. Default: 3 min"""
+    shortest: Seconds | None = Field(default=None, alias="min")
+    """For ``voicemail``: less speech than this is no message. Default: 2 s"""
+    silence: Seconds | None = None
+    """For ``voicemail``: so much silence ends the message. Default: 5 s"""
+    end_key: Literal["#", "*", "any", "none"] | None = None
+    """For ``voicemail``: the key that ends the message. Default: #"""
     dialplan: Text | None = None
     """Go on in the dialplan: ``context,extension``."""
     hangup: Literal["normal", "busy", "congestion", "rejected"] | None = None
@@ -610,17 +738,49 @@ class Step(Section):
                 raise ValueError(f"{key} belongs to {_A_STEP.get(verb, verb)}; take it out")
         if self.menu is not None:
             self._check_menu()
+        if self.voicemail is not None:
+            self._check_voicemail()
         if self.condition is not None and self.then is None and self.otherwise is None:
             raise ValueError("the question changes nothing; write then:, else:, or both")
+        if self.dial is not None:
+            self._check_dial()
         if self.dialplan is not None and len([part for part in self.dialplan.split(",") if part.strip()]) != 2:
             raise ValueError(f'"{self.dialplan}" is no place in the dialplan; write context,extension')
         return self
+
+    def _check_dial(self) -> None:
+        if not self.dial:
+            raise ValueError("nobody is called; name a destination")
+        if self.rounds == 0:
+            raise ValueError("in no rounds nobody is called; write rounds: 1 or more")
+        if self.confirm is None and (self.key is not None or self.confirm_timeout is not None):
+            raise ValueError("nobody is asked for a key; write confirm: with a prompt that asks for it")
+
+    def _check_voicemail(self) -> None:
+        if self.greeting is None:
+            raise ValueError("the voicemail has no greeting; write greeting: with the prompt before the beep")
+        if self.shortest is not None and self.shortest < 1:
+            raise ValueError(f"min: {self.shortest:g} s would keep what is no message; write 1s or more")
+        if self.silence is not None and self.silence < LEAST_SILENCE_S:
+            raise ValueError(f"silence: {self.silence:g} s cuts people off who think; write 3s or more")
+        if self.longest is not None and not 5 <= self.longest <= LONGEST_MESSAGE_S:
+            raise ValueError(f"max: {self.longest:g} s is no length for a message; write 5s to 15 min")
+        if self.longest is not None and self.shortest is not None and self.shortest > self.longest:
+            raise ValueError("min: is more than max:, so that no message is ever kept; write less")
 
     def _check_menu(self) -> None:
         if not self.keys:
             raise ValueError("the menu has no keys; write keys: with what each of them means")
         if self.default is None:
             raise ValueError("the menu has no default; say with default: what becomes of who presses no key")
+        if self.default.remember is not None or self.default.forget:
+            raise ValueError("who presses nothing agrees to nothing; write remember: and forget: with a key")
+        consents = [key for key, answer in self.keys.items() if answer.remember is not None]
+        if consents and any(answer.learns for answer in (*self.keys.values(), self.default)):
+            raise ValueError(
+                f"key {consents[0]} agrees to be remembered in a menu that asks for something else, too;"
+                " ask for it in a menu of its own"
+            )
         if self.tries == 0:
             raise ValueError("a menu that is never played asks nothing; write tries: 1 or more")
 
@@ -680,6 +840,8 @@ class Model(Section):
     """PostgreSQL for the CDRs."""
     logging: Logging = Logging()
     """What is logged, and how."""
+    reload: Reload = Reload()
+    """What makes the daemon take new rules."""
     limits: LimitsSection = LimitsSection()
     """Limits and rests of every call."""
     tenants: dict[Name, Tenant]
@@ -702,8 +864,14 @@ class Model(Section):
     """The counselors, by name; usually the extension."""
     trunks: dict[Name, Trunk] = Field(default={})
     """Trunk groups, by name."""
+    outbound: Outbound = Outbound()
+    """What calls may go out to."""
+    destinations: dict[Name, Destination] = Field(default={})
+    """Whom plans may call outside the queues, by name."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(_prompt)]]
     """Announcements, by the name of their sound file."""
+    voicemail: dict[Name, Box] = Field(default={})
+    """Boxes for messages of callers, by name."""
     switches: dict[Name, Switch] = Field(default={})
     """What people switch on and off at once, by name."""
     caller_lists: dict[Name, Names] = Field(default={})

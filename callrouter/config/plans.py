@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 
 from callrouter.config import model
 from callrouter.config.conditions import compile_when
+from callrouter.config.destinations import destination
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.core.causes import Cause
 from callrouter.core.geography import Region
-from callrouter.core.ids import PromptName, QueueName, RegionName, TenantName, TopicName
+from callrouter.core.ids import BoxName, PromptName, QueueName, RegionName, TenantName, TopicName
 from callrouter.core.plan import (
     Announce,
     Choice,
+    Confirm,
+    Dial,
     EnterQueue,
     HandOver,
     HangUp,
@@ -21,6 +24,7 @@ from callrouter.core.plan import (
     Plan,
     RouteAgain,
     Step,
+    Voicemail,
     is_final,
 )
 
@@ -105,6 +109,8 @@ class PlanCompiler:
             if done is None:
                 return None
             compiled += done
+        if compiled and isinstance(compiled[-1], Voicemail):
+            compiled.append(HangUp())
         if not compiled or not is_final(compiled[-1]):
             place: Path = (*path, len(written) - 1) if written else path
             self.context.error(place, f'the plan of "{name}" does not end', "let its last step be - hangup")
@@ -129,7 +135,40 @@ class PlanCompiler:
             return list(plan.steps) if plan is not None else None
         if step.queue is not None:
             return [EnterQueue(QueueName(self._known("queues", step.queue, (*path, "queue"), scope)), step.max_wait)]
+        if step.dial is not None:
+            return [self._dial(step, step.dial, path, scope)]
+        if step.voicemail is not None:
+            return [self._voicemail(step, path, scope)]
         return [_simple(step)]
+
+    def _dial(self, step: model.Step, names: list[str], path: Path, scope: Scope) -> Dial:
+        is_list = isinstance(self.context.document.at((*path, "dial")), list)
+        found = []
+        for index, name in enumerate(names):
+            known = self._known("destinations", name, (*path, "dial", index) if is_list else (*path, "dial"), scope)
+            found.append(destination(self.context, known))
+        confirm = None
+        if step.confirm is not None:
+            usual = Confirm(self._prompt(step.confirm, (*path, "confirm"), scope))
+            key = usual.key if step.key is None else step.key
+            confirm = Confirm(usual.prompt, key, step.confirm_timeout or usual.timeout_s)
+        rounds = step.rounds if step.rounds is not None else 1
+        return Dial(tuple(one for one in found if one is not None), rounds, confirm, step.music)
+
+    def _voicemail(self, step: model.Step, path: Path, scope: Scope) -> Voicemail:
+        name = self._known("voicemail", step.voicemail or "", (*path, "voicemail"), scope)
+        box = self.context.model.voicemail.get(name)
+        usual = Voicemail(BoxName(name), PromptName(""), PromptName(""), PromptName(""))
+        return Voicemail(
+            BoxName(name),
+            self._prompt(step.greeting or "", (*path, "greeting"), scope),
+            PromptName(box.thanks if box is not None else ""),
+            PromptName(box.failed if box is not None else ""),
+            step.longest if step.longest is not None else usual.max_s,
+            step.shortest if step.shortest is not None else usual.min_s,
+            step.silence if step.silence is not None else usual.silence_s,
+            step.end_key if step.end_key is not None else usual.end_key,
+        )
 
     def _menu(self, step: model.Step, path: Path, scope: Scope) -> Menu:
         keys = step.keys or {}
@@ -154,7 +193,8 @@ class PlanCompiler:
             known = self.context.model.regions[spec.region]
             region = Region(RegionName(spec.region), known.title, TenantName(known.tenant))
         topic = TopicName(spec.topic) if spec.topic is not None else None
-        return Choice(key, topic, spec.language, region, self._use(spec, path, scope))
+        plan = self._use(spec, path, scope)
+        return Choice(key, topic, spec.language, region, plan, spec.remember, spec.forget)
 
     def _use(self, use: model.Use | None, path: Path, scope: Scope) -> Plan | None:
         """The plan that a choice leads to; None for the next step, and for a faulty one."""

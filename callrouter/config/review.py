@@ -1,11 +1,11 @@
 """Whether rules may go live: the configuration is right, and its golden cases hold."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from callrouter.config.cases import Outcome, case_files, compile_cases, read_cases, run_cases
+from callrouter.config.cases import CaseSheet, Outcome, case_files, compile_cases, read_cases, run_cases
 from callrouter.config.load import Loaded, examine
 from callrouter.config.problems import Problems
 
@@ -19,6 +19,13 @@ class Review:
     problems: Problems
     """Of the configuration and of the cases, in the order of the files."""
     outcomes: tuple[Outcome, ...] = ()
+    case_texts: Mapping[str, str] = field(default_factory=dict)
+    """The files of cases as they were read."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The text of every file that was read: of the configuration, if it is sound, and of its cases."""
+        return {**(self.loaded.files if self.loaded is not None else {}), **self.case_texts}
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -44,4 +51,9 @@ def review(directory: Path, environ: Mapping[str, str] = os.environ, files: Mapp
         outcomes = run_cases(compile_cases(sheets, loaded, problems), loaded.rulebook.router)
     problems.errors.sort()
     problems.warnings.sort()
-    return Review(loaded, problems, outcomes)
+    return Review(loaded, problems, outcomes, texts_of(sheets))
+
+
+def texts_of(sheets: Iterable[CaseSheet]) -> dict[str, str]:
+    """The texts of files of cases, by name."""
+    return {name: text for sheet in sheets for name, text in sheet.document.texts.items()}

@@ -5,6 +5,7 @@ from callrouter.config.conditions import check_lists, compile_when
 from callrouter.config.plans import PlanCompiler
 from callrouter.config.problems import Path
 from callrouter.config.references import Context
+from callrouter.config.remembering import check_consents
 from callrouter.config.shadows import Shadows
 from callrouter.core.ids import RuleId
 from callrouter.core.plan import Menu, Plan, RouteAgain, walk
@@ -17,6 +18,7 @@ def compile_routes(context: Context) -> tuple[Route, ...]:
     plans = PlanCompiler(context)
     plans.check_named()
     routes: list[Route] = []
+    placed: list[tuple[Plan, Path]] = []
     first_at: dict[str, str] = {}
     for index, spec in zip(context.checked.route_indexes, context.model.routes, strict=True):
         path: Path = ("routes", index)
@@ -27,8 +29,10 @@ def compile_routes(context: Context) -> tuple[Route, ...]:
         conditions = compile_when(context, spec.when, (*path, "when")) if spec.when is not None else ()
         plan = _plan_of(plans, spec, path)
         if plan is not None:
-            _check_route_again(context, plan, (*path, "plan" if spec.plan else "do"))
+            placed.append((plan, (*path, "plan" if spec.plan else "do")))
+            _check_route_again(context, *placed[-1])
             routes.append(Route(RuleId(spec.id), f"{place.file}:{place.line}", plan, conditions))
+    check_consents(context, placed)
     _check_order(context)
     _check_used(context, plans.used)
     return tuple(routes)
@@ -46,7 +50,7 @@ def _check_route_again(context: Context, plan: Plan, path: Path) -> None:
     if not any(isinstance(step, RouteAgain) for step in steps):
         return
     answers = [answer for step in steps if isinstance(step, Menu) for answer in (*step.choices, step.default)]
-    if not any(answer.topic or answer.region or answer.language for answer in answers):
+    if not any(answer.topic or answer.region or answer.language or answer.forget for answer in answers):
         message = "route: again would meet the same route: nothing new is known of the call"
         context.error(path, message, "let a menu set topic, region or language before")
 

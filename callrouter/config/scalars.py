@@ -3,6 +3,7 @@
 Each parser takes the text as written and raises ValueError with ``message; remedy``.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pydantic import BeforeValidator
 
 from callrouter.core.calendars import LAST, MINUTES_A_DAY, Days, Hours, Window
 from callrouter.core.conditions import Comparison
+from callrouter.core.remembering import LEAST_S, MOST_S
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)[ \t]*([a-z]*)", re.ASCII)
@@ -20,13 +22,14 @@ _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
 _WEEKS = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": LAST}
 _OF_THE_MONTH = re.compile(r"(?P<weeks>(?:[0-9]+[a-z]+|last|first|second|third|fourth|fifth)[^:]*?) (?P<day>[a-z,-]+)")
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
+_FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _BLANKS = " \t\r\n"
 """What may stand around a value: what keyboards and variables of the environment leave there. Not what Python's own
 ``strip`` takes besides: control characters and the wide space of Korean keyboards would go unseen."""
 MAX_DURATION_S = 366 * 86400.0
 
 
-def parse_duration(text: object) -> float:
+def parse_duration(text: object, most_s: float = MAX_DURATION_S) -> float:
     """``20`` (seconds), ``20s``, ``2 min``, ``1.5 h``, ``1 min 30 s``, as seconds."""
     if not isinstance(text, str):
         raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
@@ -41,9 +44,26 @@ def parse_duration(text: object) -> float:
         total += float(match[1]) * (_UNITS[unit] if unit else 1.0)
         parts += 1
         rest = rest[match.end() :].strip(_BLANKS)
-    if not parts or total > MAX_DURATION_S:
+    if not parts or total > most_s:
         raise _wrong("a duration", text, "write seconds, or a number with ms, s, min, h or d: 20s, 2 min")
     return total
+
+
+def parse_retention(text: object) -> float:
+    """A duration for which a caller's choice may be remembered, as seconds."""
+    seconds = parse_duration(text, math.inf)
+    if not LEAST_S <= seconds <= MOST_S:
+        why = "long" if seconds > MOST_S else "short"
+        raise ValueError(f'"{text}" is too {why} to remember a caller\'s choice; write from 1h to {MOST_S / 86400:g}d')
+    return seconds
+
+
+def parse_flag(text: object) -> bool:
+    """``true`` or ``yes``, ``false`` or ``no``."""
+    written = text.strip(_BLANKS).lower() if isinstance(text, str) else ""
+    if written not in _FLAGS:
+        raise _wrong("true or false", text, "write true, or take the key out")
+    return _FLAGS[written]
 
 
 def parse_whole(text: object) -> int:
@@ -186,5 +206,7 @@ Text = Annotated[str, BeforeValidator(_written)]
 Names = Annotated[list[Text], BeforeValidator(one_or_many)]
 """One name, or a list of names."""
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Retention = Annotated[float, BeforeValidator(parse_retention)]
+Flag = Annotated[bool, BeforeValidator(parse_flag)]
 Whole = Annotated[int, BeforeValidator(parse_whole)]
 Day = Annotated[date, BeforeValidator(parse_date)]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from callrouter.config import case_model, model, scalars
+from callrouter.core import remembering
 
 Schema = dict[str, Any]
 
@@ -48,6 +49,18 @@ KINDS: Mapping[str, Schema] = {
         "maximum": int(scalars.MAX_DURATION_S),
         "pattern": rf"^\s*([0-9]+(\.[0-9]+)?|{_PART}(\s*{_PART})*)\s*$",
     },
+    "retention": {
+        "description": "How long: from 1h to 365d.",
+        "type": ["number", "string"],
+        "minimum": remembering.LEAST_S,
+        "maximum": remembering.MOST_S,
+        "pattern": rf"^\s*([0-9]+(\.[0-9]+)?|{_PART}(\s*{_PART})*)\s*$",
+    },
+    "flag": {
+        "description": "true or false.",
+        "type": ["boolean", "string"],
+        "pattern": _pattern(r"^\s*(<true>|<yes>|<false>|<no>)\s*$"),
+    },
     "whole-number": {
         "description": "A whole number.",
         "type": ["integer", "string"],
@@ -83,6 +96,11 @@ KINDS: Mapping[str, Schema] = {
         "maximum": 65535,
         "pattern": "^[0-9]+$",
     },
+    "switch": {
+        "description": "yes or no.",
+        "type": ["string", "boolean"],
+        "pattern": "^(yes|no|true|false|on|off)$",
+    },
     "network": {
         "description": "A network: 192.0.2.0/24.",
         "type": "string",
@@ -91,7 +109,7 @@ KINDS: Mapping[str, Schema] = {
     "address": {
         "description": "An address: http://127.0.0.1:8088.",
         "type": "string",
-        "pattern": "^https?://.+",
+        "pattern": "^https?://[^@]+$",
     },
     "media": {
         "description": "What Asterisk plays: sound:…, tone:… and the like.",
@@ -119,6 +137,8 @@ def _kind(name: str) -> Schema:
 PARSERS: Mapping[Callable[..., Any], Schema] = {
     scalars._written: _kind("text"),
     scalars.parse_duration: _kind("duration"),
+    scalars.parse_retention: _kind("retention"),
+    scalars.parse_flag: _kind("flag"),
     scalars.parse_whole: _kind("whole-number"),
     scalars.parse_date: _kind("date"),
     case_model.parse_moment: _kind("moment"),
@@ -131,6 +151,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model._reference: _kind("reference"),
     model._key: _kind("key"),
     model._port: _kind("port"),
+    model._switch: _kind("switch"),
     model._network: _kind("network"),
     model._url: _kind("address"),
     model._media: _kind("media"),

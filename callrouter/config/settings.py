@@ -70,3 +70,5 @@ class DaemonSettings:
     database_url: str | None = field(repr=False)
     database_url_env: str = "CALLROUTER_DATABASE_URL"
     """The variable that ``database_url`` is from."""
+    reload_on_save: bool = False
+    """Whether saving a file of the configuration is an order to take it anew."""

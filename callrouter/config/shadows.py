@@ -13,6 +13,7 @@ _CONDITIONS = (
     "caller",
     "caller_list",
     "language",
+    "region_source",
     "calendar",
     "switch",
 )

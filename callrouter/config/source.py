@@ -13,6 +13,8 @@ from callrouter.config.nodes import Mapping, Node, Scalar, UnreadableError, pars
 from callrouter.config.problems import Path, Place, Problems
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+HASH_DIGITS = 12
+"""Of a version's name; enough to tell all that one hotline will ever have apart."""
 
 CASE_FILES = frozenset({"routes-test.yaml", "routes-test.yml"})
 """What stands in the directory beside the configuration and is no part of it; see :mod:`callrouter.config.cases`."""
@@ -28,13 +30,19 @@ class Document:
     sections: dict[str, Tree] = field(default_factory=dict)
     places: dict[Path, Place] = field(default_factory=dict)
     key_places: dict[Path, Place] = field(default_factory=dict)
-    hash: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Every file as it was read, with unix line ends, by its name."""
     incomplete: bool = False
     """A file could not be read; nothing should be concluded from what is missing."""
     home: str = "callrouter.yaml"
     """The file to name where no better place is known."""
     example: str = "routes"
     """A section for whoever does not know how to begin."""
+
+    @property
+    def hash(self) -> str:
+        """The version: a digest of the names and texts of all files, in the order in which they were read."""
+        return digest_of(self.texts)[:HASH_DIGITS]
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Where the value at ``path`` (or its key) stands; for a path that is not there, its nearest ancestor.
@@ -89,13 +97,12 @@ def section_files(directory: FilePath) -> list[FilePath]:
 def read_files(files: Table[str, FilePath], problems: Problems, document: Document | None = None) -> Document:
     """The files taken into one document; each is called by its key. Faults go to ``problems``."""
     document = document or Document()
-    digest = hashlib.sha256()
     for name, path in files.items():
         text = _text(name, path, problems)
         if text is None:
             document.incomplete = True
             continue
-        digest.update(name.encode() + b"\0" + text.encode() + b"\0")
+        document.texts[name] = text
         try:
             node = parse(name, text, problems)
         except UnreadableError as error:
@@ -104,8 +111,15 @@ def read_files(files: Table[str, FilePath], problems: Problems, document: Docume
             continue
         if node is not None:
             _Merger(document, problems).take(node)
-    document.hash = digest.hexdigest()[:12]
     return document
+
+
+def digest_of(texts: Table[str, str]) -> str:
+    """SHA-256 of names and texts, in their order, in hex."""
+    digest = hashlib.sha256()
+    for name, text in texts.items():
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + text.encode() + b"\0")
+    return digest.hexdigest()
 
 
 def _text(name: str, path: FilePath, problems: Problems) -> str | None:

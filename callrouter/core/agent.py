@@ -61,7 +61,7 @@ def rest_after(result: OfferResult, limits: Limits) -> float:
             return limits.rest_after_no_answer_s
         case OfferResult.BUSY:
             return limits.rest_after_busy_s
-        case OfferResult.REJECTED:
+        case OfferResult.REJECTED | OfferResult.NOT_CONFIRMED:
             return limits.rest_after_rejected_s
         case OfferResult.UNREACHABLE:
             return limits.rest_after_unreachable_s

@@ -1,6 +1,6 @@
 """Menus: a prompt, a key, and what the key means. The actions of the table's state ``asking``."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
@@ -10,6 +10,7 @@ from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.output import Output
 from callrouter.core.plan import Choice, Menu
+from callrouter.core.remembering import remembered_as
 from callrouter.errors import ImpossibleEventError
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ class Asking:
         self._conduct = conduct
 
     def ask(self, call: Call, menu: Menu, at: datetime, out: Output) -> None:
-        """Play the menu's prompt."""
+        """Play the menu's prompt; but nobody is asked to agree to what could not be kept."""
+        if menu.asks_consent and (call.said is None or remembered_as(call.arrival.caller) is None):
+            self._choose(call, menu.default, "", at, out, unasked=True)
+            return
         self._conduct.following.play(call, (menu.prompt,), at, out)
 
     def ask_again(self, call: Call, at: datetime, out: Output) -> None:
@@ -58,12 +62,26 @@ class Asking:
         prompts = (menu.invalid, menu.prompt) if cue.digit and menu.invalid is not None else (menu.prompt,)
         self._conduct.following.play(call, prompts, at, out)
 
-    def _choose(self, call: Call, choice: Choice, pressed: str, at: datetime, out: Output) -> None:
+    def _choose(
+        self, call: Call, choice: Choice, pressed: str, at: datetime, out: Output, *, unasked: bool = False
+    ) -> None:
         self._silence(call, out)
-        self._conduct.record(call, facts.Chosen(at, choice, pressed), out)
+        self._conduct.record(call, facts.Chosen(at, choice, pressed, unasked), out)
+        self._keep(call, choice, at, out)
         if choice.language is not None:
             out.commands.append(cmd.SetLanguage(call.site, call.id, call.channel, choice.language))
         self._conduct.following.next_step(call, at, out)
+
+    def _keep(self, call: Call, choice: Choice, at: datetime, out: Output) -> None:
+        """Have remembered what the caller agreed to, or forgotten what he takes back."""
+        number = remembered_as(call.arrival.caller)
+        if number is None:
+            return
+        if choice.forget:
+            out.commands.append(cmd.Forget(number))
+        # Silence agrees to nothing, whatever the plan says.
+        if choice.remember_s is not None and choice.key and call.said is not None:
+            out.commands.append(cmd.Remember(number, call.said, at + timedelta(seconds=choice.remember_s)))
 
     def _silence(self, call: Call, out: Output) -> None:
         """End the prompt, if it may still play, and the wait for a key."""

@@ -13,15 +13,18 @@ from callrouter.core.ids import (
     BridgeId,
     CallId,
     ChannelId,
+    DestinationName,
     PlaybackId,
     QueueName,
+    RecordingId,
+    RegionName,
     RuleId,
     SiteName,
     TenantName,
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step
+from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step, Voicemail
 from callrouter.core.states import CallState
 
 _S = CallState
@@ -31,14 +34,17 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Branched: frozenset({_S.ROUTING}),
     facts.AskedAgain: frozenset({_S.ASKING}),
     facts.Chosen: frozenset({_S.ASKING}),
-    facts.Answered: frozenset({_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CONNECTING}),
+    facts.RecordingBegun: frozenset({_S.RECORDING}),
+    facts.RecordingEnded: frozenset({_S.RECORDING, _S.CLEARING}),
+    facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
-    facts.Offered: frozenset({_S.QUEUED}),
+    facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
     facts.Rang: frozenset({_S.OFFERED}),
-    facts.PickedUp: frozenset({_S.OFFERED}),
+    facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
+    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Connected: frozenset({_S.CONNECTING}),
-    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONNECTING, _S.CONNECTED}),
+    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED}),
     facts.Released: frozenset(_S) - {_S.CLEARING, _S.ENDED},
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
@@ -49,10 +55,11 @@ class Offer:
     """The offer that is open: whose phone is called, and how far it got."""
 
     attempt: int
-    agent: AgentId
+    agent: AgentId | None
     trunk: TrunkName | None
     channel: ChannelId
     at: datetime
+    destination: DestinationName | None = None
     rang: bool = False
     bridge: BridgeId | None = None
 
@@ -78,8 +85,12 @@ class Call:
     step: int = -1
     region: Region | None = None
     """Where the call is from: as the rule found it, or as the caller said since."""
+    said: RegionName | None = None
+    """The region that the caller chose with a key, while nothing else is known since."""
     tries: int = 0
-    """How often the menu has asked."""
+    """How often the menu has asked, or who answered was asked for a key."""
+    tried: int = 0
+    """How many destinations the present step has called."""
     answered: bool = False
     queue: QueueName | None = None
     place: int = 0
@@ -89,12 +100,20 @@ class Call:
     playback: PlaybackId | None = None
     """The announcement whose end counts."""
     playbacks: int = 0
+    recording: RecordingId | None = None
+    """The message that is being recorded."""
+    recording_at: datetime | None = None
+    """Since when."""
+    recordings: int = 0
     queued_at: datetime | None = None
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
     ringing: bool = False
+    ring_tone: bool = False
     insisted: bool = False
+    key_pressed: bool = False
+    """A key was pressed while the message was recorded."""
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)
 
@@ -130,6 +149,8 @@ class Call:
                 self._take_of_plan(fact)
             case facts.StepBegun(index=index):
                 self._begin(index)
+            case facts.RecordingBegun() | facts.RecordingEnded():
+                self._take_of_message(fact)
             case facts.Answered():
                 self.answered = True
             case facts.Queued(queue=queue, place=place, at=at):
@@ -139,9 +160,7 @@ class Call:
             case facts.Released():
                 self.released, self.state = fact, CallState.CLEARING
             case facts.Offered():
-                self.attempts = fact.attempt
-                self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at)
-                self.state = CallState.OFFERED
+                self._offer(fact)
             case _:
                 self._take_of_offer(fact)
 
@@ -164,6 +183,22 @@ class Call:
             case _:
                 assert_never(fact)
 
+    def _take_of_message(self, fact: facts.RecordingBegun | facts.RecordingEnded) -> None:
+        match fact:
+            case facts.RecordingBegun():
+                self.recording, self.recording_at = fact.recording, fact.at
+                self.recordings += 1
+                self.key_pressed = False
+            case facts.RecordingEnded():
+                if self.recording is None:
+                    raise ValueError(f"call {self.id} has no recording, yet {fact!r}")
+                self.recording = None
+                if self.state is CallState.RECORDING:  # else the caller has been let go meanwhile
+                    self.state = CallState.ANNOUNCING
+                    self._next_playback()
+            case _:
+                assert_never(fact)
+
     def _follow(self, plan: Plan | None) -> None:
         """Be before the first step of ``plan``; None: stay in the present one."""
         if plan is not None:
@@ -176,7 +211,10 @@ class Call:
             topic=choice.topic or self.known.topic,
             language=choice.language or self.known.language,
             region=choice.region.name if choice.region is not None else self.known.region,
+            remembered=None if choice.forget else self.known.remembered,
         )
+        if choice.region is not None:
+            self.said = choice.region.name if choice.key else None
 
     def _next_playback(self) -> None:
         self.playbacks += 1
@@ -194,14 +232,26 @@ class Call:
             case Menu():
                 self.state, self.tries = CallState.ASKING, 1
                 self._next_playback()
+            case Voicemail():
+                self.state = CallState.RECORDING
+                self._next_playback()
             case _:
-                self.state = CallState.ROUTING
+                self.state, self.tried = CallState.ROUTING, 0
 
     def _wait_in(self, queue: QueueName, place: int, at: datetime) -> None:
         if not self.steps or not isinstance(self.steps[self.step], EnterQueue):
             raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
         self.queue, self.place, self.queued_at = queue, place, at
         self.state = CallState.QUEUED
+
+    def _offer(self, fact: facts.Offered) -> None:
+        if (fact.agent is None) is (self.state is CallState.QUEUED):
+            raise ValueError(f"call {self.id} in state {self.state} cannot be offered to {fact!r}")
+        if fact.destination is not None:
+            self.tried, self.tries = self.tried + 1, 0
+        self.attempts = fact.attempt
+        self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.state = CallState.OFFERED
 
     def _take_of_offer(self, fact: facts.Fact) -> None:
         offer = self.offer
@@ -210,6 +260,10 @@ class Call:
         match fact:
             case facts.Rang():
                 offer.rang = True
+            case facts.Confirming():
+                self.state = CallState.CONFIRMING
+                self.tries += 1
+                self._next_playback()
             case facts.PickedUp(bridge=bridge):
                 offer.bridge = bridge
                 self.state = CallState.CONNECTING
@@ -217,7 +271,7 @@ class Call:
                 self.state = CallState.CONNECTED
             case _:
                 self.offer = None
-                self.state = CallState.QUEUED
+                self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
 
     def close(self) -> None:
         """The caller's channel is gone and nothing more will happen."""

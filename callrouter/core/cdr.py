@@ -6,9 +6,12 @@ from enum import StrEnum
 
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     CallId,
     ChannelId,
+    DestinationName,
     QueueName,
+    RecordingId,
     RuleId,
     SiteName,
     SwitchName,
@@ -59,18 +62,44 @@ class OfferResult(StrEnum):
     CONGESTION = "congestion"
     CALLER_GONE = "caller-gone"
     """The caller left while the phone rang."""
+    NOT_CONFIRMED = "not-confirmed"
+    """Answered, but nobody pressed the key that takes the call: an answering machine, perhaps."""
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
 
 
+class RecordingResult(StrEnum):
+    """What became of a message that a caller was asked to leave."""
+
+    KEPT = "kept"
+    TOO_SHORT = "too-short"
+    """The caller said nothing, or next to nothing."""
+    FAILED = "failed"
+    """Asterisk could not record."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrMessage:
+    """A message that the caller left. ``left_at``, aware UTC, is when the recording began.
+
+    ``length_s`` is as the call saw it; the file may say it more exactly.
+    """
+
+    recording: RecordingId
+    box: BoxName
+    left_at: datetime
+    length_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class CdrLeg:
-    """One offer: a leg to a counselor's phone. Times are aware UTC."""
+    """One offer: a leg to a counselor's phone or to a destination. Times are aware UTC."""
 
     attempt: int
     channel: ChannelId
-    agent: AgentId
+    agent: AgentId | None
+    """None: a destination was called."""
     trunk: TrunkName | None
     offered_at: datetime
     rang_at: datetime | None
@@ -78,6 +107,7 @@ class CdrLeg:
     ended_at: datetime
     result: OfferResult
     cause: int
+    destination: DestinationName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +123,7 @@ class Cdr:
     site: SiteName
     started_at: datetime
     answered_at: datetime | None
-    """When a counselor answered."""
+    """When a counselor, or a destination, answered."""
     ended_at: datetime
     caller: str
     dialed: str
@@ -119,5 +149,9 @@ class Cdr:
     queued_at: datetime | None = None
     """When the caller began to wait in the queue; for ``queue_log``."""
     legs: tuple[CdrLeg, ...] = ()
+    destination: DestinationName | None = None
+    """The destination that took the call, where no counselor did."""
+    messages: tuple[CdrMessage, ...] = ()
+    """Those that are kept."""
     switches: tuple[SwitchName, ...] = ()
     """Those that were on when it was routed, whether or not its rule asked."""

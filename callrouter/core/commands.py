@@ -1,10 +1,12 @@
 """What the exchange wants done. Commands of one call are carried out in the order in which they were given."""
 
+from datetime import datetime
+
 import msgspec
 
 from callrouter.core.causes import Cause
 from callrouter.core.events import TimerKey
-from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, RegionName, SiteName
 
 
 class SiteCommand(msgspec.Struct, frozen=True, gc=False):
@@ -21,13 +23,19 @@ class Answer(SiteCommand, frozen=True, gc=False):
 
 
 class Ring(SiteCommand, frozen=True, gc=False):
-    """Let the caller hear ringing (180)."""
+    """Let the caller hear ringing: 180, or a tone for one who was answered."""
+
+    channel: ChannelId
+
+
+class StopRinging(SiteCommand, frozen=True, gc=False):
+    """End the ringing tone that an answered caller hears."""
 
     channel: ChannelId
 
 
 class Play(SiteCommand, frozen=True, gc=False):
-    """Play ``media`` to the caller, one after another; it ends once, with the last."""
+    """Play ``media`` to the caller, or to a leg that is asked for a key; it ends once, with the last of them."""
 
     channel: ChannelId
     playback: PlaybackId
@@ -47,6 +55,34 @@ class StopPlayback(SiteCommand, frozen=True, gc=False):
     playback: PlaybackId
 
 
+class Record(SiteCommand, frozen=True, gc=False):
+    """Record what the caller says, until a key, silence or the greatest length ends it."""
+
+    channel: ChannelId
+    recording: RecordingId
+    max_s: float
+    silence_s: float
+    end_key: str
+
+
+class StopRecording(SiteCommand, frozen=True, gc=False):
+    """End a recording, and keep what there is of it."""
+
+    recording: RecordingId
+
+
+class AskRecording(SiteCommand, frozen=True, gc=False):
+    """Tell us if the recording is over, or is not there: we may have missed it."""
+
+    recording: RecordingId
+
+
+class DeleteRecording(SiteCommand, frozen=True, gc=False):
+    """Delete a recording that is over and holds no message."""
+
+    recording: RecordingId
+
+
 class StartMusic(SiteCommand, frozen=True, gc=False):
     """Play music on hold to the caller."""
 
@@ -61,7 +97,7 @@ class StopMusic(SiteCommand, frozen=True, gc=False):
 
 
 class Originate(SiteCommand, frozen=True, gc=False):
-    """Call a counselor's phone; its channel will have the id ``channel``."""
+    """Call a counselor's phone or a destination; its channel will have the id ``channel``."""
 
     channel: ChannelId
     endpoint: str
@@ -130,12 +166,31 @@ class CancelTimer(msgspec.Struct, frozen=True, gc=False):
     key: TimerKey
 
 
+class Remember(msgspec.Struct, frozen=True, gc=False):
+    """Know next time that who calls from ``number`` (E.164) chose ``region``; until then (aware), by consent."""
+
+    number: str
+    region: RegionName
+    until: datetime
+
+
+class Forget(msgspec.Struct, frozen=True, gc=False):
+    """Keep nothing that was remembered of who calls from ``number`` (E.164)."""
+
+    number: str
+
+
 AriCommand = (
     Answer
     | Ring
+    | StopRinging
     | Play
     | SetLanguage
     | StopPlayback
+    | Record
+    | StopRecording
+    | AskRecording
+    | DeleteRecording
     | StartMusic
     | StopMusic
     | Originate
@@ -147,4 +202,4 @@ AriCommand = (
     | SetLamp
 )
 
-Command = AriCommand | SetTimer | CancelTimer
+Command = AriCommand | SetTimer | CancelTimer | Remember | Forget

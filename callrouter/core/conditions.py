@@ -13,7 +13,7 @@ import msgspec
 
 from callrouter.core.geography import Origin
 from callrouter.core.ids import CalendarName, QueueName, RegionName, SwitchName, TenantName, TopicName
-from callrouter.core.inbound import CallerKind, CallFacts
+from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbers import Number
 from callrouter.core.switches import SwitchesOn
 
@@ -88,6 +88,16 @@ class RegionIs(msgspec.Struct, frozen=True, tag="region"):
     def check(self, case: Case) -> Finding:
         """See the class."""
         return _member("region", case.origin.region.name, self.regions)
+
+
+class RegionFrom(msgspec.Struct, frozen=True, tag="region-source"):
+    """The call's region was taken from one of these sources."""
+
+    sources: frozenset[RegionSource]
+
+    def check(self, case: Case) -> Finding:
+        """See the class."""
+        return _member("region from", case.origin.source, self.sources)
 
 
 class TenantIs(msgspec.Struct, frozen=True, tag="tenant"):
@@ -260,6 +270,7 @@ class Not(msgspec.Struct, frozen=True, tag="not"):
 Condition = (
     DialedIs
     | RegionIs
+    | RegionFrom
     | TenantIs
     | CallerIs
     | CallerListed

@@ -15,6 +15,7 @@ from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
+from callrouter.core.dialing import Dialing
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
@@ -24,6 +25,7 @@ from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.inbound import CallFacts
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
@@ -50,27 +52,38 @@ class Conduct:
         self.switchboard = Switchboard(self.floor)
         self.following = Following(self)
         self.asking = Asking(self)
+        self.recording = Recording(self)
         self.waiting = Waiting(self, rulebook)
         self.offering = Offering(self)
+        self.dialing = Dialing(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
             "await_digit": self.asking.await_digit,
             "take_digit": self.asking.take_digit,
             "miss_digit": self.asking.miss_digit,
+            "begin_recording": self.recording.begin,
+            "note_key": self.recording.note_key,
+            "recording_over": self.recording.over,
+            "recording_failed": self.recording.over,
+            "recording_due": self.recording.due,
+            "caller_left_message": self.recording.caller_left,
+            "close_recording": self.recording.close,
             "leave_queue": self.waiting.leave_queue,
             "remember_wait_over": self.waiting.remember_wait_over,
             "offer": self.offering.offer,
             "leg_rang": self.offering.leg_rang,
-            "connect": self.offering.answered,
+            "take_answer": self.offering.take_answer,
+            "take_key": self.dialing.take_key,
+            "ask_for_key_again": self.dialing.ask_for_key_again,
             "offer_failed": self.offering.offer_failed,
             "ring_over": self.offering.ring_over,
             "connected": self.offering.connected,
             "connect_failed": self.offering.connect_failed,
             "agent_hung_up": self.offering.agent_hung_up,
-            "caller_left": self._caller_left,
+            "caller_left": self.caller_left,
             "renew_dead_man": self._renew_dead_man,
-            "finish": self._finish,
+            "finish": self.finish,
             "insist": self._insist,
         }
 
@@ -157,10 +170,14 @@ class Conduct:
             call.timers.remove(kind)
             out.commands.append(cmd.CancelTimer((kind, call.id)))
 
-    def guard(self, call: Call, at: datetime, out: Output) -> None:
-        """Renew the dead man's switch, and see to it that it is renewed again in time."""
+    def guard(self, call: Call, at: datetime, out: Output, *, playing: bool | None = None) -> None:
+        """Renew the dead man's switch, and see to it that it is renewed again in time.
+
+        ``playing``: whether an announcement plays; left out: as the call's state has it.
+        """
         after_s = self.floor.rulebook.limits.dead_man_s
-        playing = call.state in (CallState.ANNOUNCING, CallState.ASKING)
+        if playing is None:
+            playing = call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING)
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
 
@@ -169,6 +186,8 @@ class Conduct:
         match call.state:
             case CallState.CONNECTED:
                 self.lift_dead_man(call, out)
+            case CallState.RECORDING if call.recording is not None:
+                self.recording.ask(call, call.recording, out)  # the switch was set for as long as it may last
             case CallState.CLEARING | CallState.ENDED:
                 pass
             case _:
@@ -179,8 +198,17 @@ class Conduct:
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, 0.0, playing=False))
 
-    def _caller_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+    def caller_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The caller hung up: at any time before we hung up ourselves."""
+        self._note_leaving(call, cue, at, out)
+        self.finish(call, cue, at, out)
+
+    def caller_left_behind(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The caller hung up, and something is still to be heard of before the call is over."""
+        self._note_leaving(call, cue, at, out)
+        self._await_leaving(call, out)
+
+    def _note_leaving(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         talked = call.state is CallState.CONNECTED
         self.waiting.leave_line(call)
         self.offering.drop(call, OfferResult.ANSWERED if talked else OfferResult.CALLER_GONE, at, out, cue.cause)
@@ -188,7 +216,6 @@ class Conduct:
         if cue.to_dialplan:
             reason = ReleaseReason.TAKEN_AWAY
         self.record(call, facts.Released(at, reason, cue.cause, cue.estimated), out)
-        self._finish(call, cue, at, out)
 
     def _renew_dead_man(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         self.guard(call, at, out)
@@ -197,13 +224,13 @@ class Conduct:
         """The caller's channel has not left although we let it go."""
         if call.insisted:
             out.notices.append(Notice(NoticeKind.WRITTEN_OFF, call.id, f"channel {call.channel} never ended"))
-            self._finish(call, cue, at, out)
+            self.finish(call, cue, at, out)
             return
         call.insisted = True
         out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)
 
-    def _finish(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+    def finish(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Nothing is left of the call but its record."""
         for kind in tuple(call.timers):
             self.cancel_timer(call, kind, out)
@@ -227,7 +254,8 @@ class Conduct:
     ) -> None:
         """Send the caller on into the dialplan."""
         self.waiting.leave_line(call)
-        self.waiting.stop_music(call, out)
+        self.waiting.quiet(call, out)
+        self.recording.stop(call, out)
         self.record(call, facts.Released(at, reason, Cause.NORMAL_CLEARING), out)
         out.commands.append(cmd.ContinueInDialplan(call.site, call.id, call.channel, context, extension))
         self._await_leaving(call, out)

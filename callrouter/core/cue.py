@@ -18,6 +18,10 @@ class Cue(msgspec.Struct, frozen=True, gc=False):
     """For a ring that is cut short: how the offer counts."""
     to_dialplan: bool = False
     """The caller lives on in the dialplan, where we did not send him."""
+    length_s: float | None = None
+    """How long was spoken in a recording that is over; None: not known."""
+    why: str = ""
+    """Why a recording failed."""
     digit: str = ""
     """The key that was pressed."""
     estimated: bool = False

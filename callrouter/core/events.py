@@ -6,7 +6,17 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, SiteName, SwitchName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BridgeId,
+    CallId,
+    ChannelId,
+    PlaybackId,
+    RecordingId,
+    SiteName,
+    SwitchName,
+    TrunkName,
+)
 from callrouter.core.inbound import CallFacts
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import SwitchOrder
@@ -18,6 +28,8 @@ class TimerKind(StrEnum):
     ANNOUNCEMENT = "announcement"
     DIGIT = "digit"
     """No key was pressed for as long as a menu waits."""
+    RECORDING = "recording"
+    """A message ought to have ended by itself."""
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
@@ -66,6 +78,23 @@ class DigitPressed(msgspec.Struct, frozen=True, gc=False):
     digit: str
 
 
+class RecordingEnded(msgspec.Struct, frozen=True, gc=False):
+    """The recording of a message is over; ``length_s`` is how long was spoken, None if that is not known.
+
+    Asterisk ends one that it could not even begin in the same way, with nothing in it.
+    """
+
+    recording: RecordingId
+    length_s: float | None = None
+
+
+class RecordingFailed(msgspec.Struct, frozen=True, gc=False):
+    """There is no recording of that name, or there will be none."""
+
+    recording: RecordingId
+    why: str
+
+
 class LegRang(msgspec.Struct, frozen=True, gc=False):
     """A leg of ours rings at the phone."""
 
@@ -76,6 +105,13 @@ class LegAnswered(msgspec.Struct, frozen=True, gc=False):
     """A leg of ours was answered."""
 
     channel: ChannelId
+
+
+class LegDigit(msgspec.Struct, frozen=True, gc=False):
+    """A key was pressed on a leg of ours."""
+
+    channel: ChannelId
+    digit: str
 
 
 class LegEnded(msgspec.Struct, frozen=True, gc=False):
@@ -181,8 +217,11 @@ Event = (
     | CallerLeft
     | PlaybackEnded
     | DigitPressed
+    | RecordingEnded
+    | RecordingFailed
     | LegRang
     | LegAnswered
+    | LegDigit
     | LegEnded
     | LegRefused
     | LegUncertain

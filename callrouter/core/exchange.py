@@ -31,6 +31,7 @@ from callrouter.core.states import TABLE, CallState, Signal, Unmoved
 _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.ANNOUNCEMENT: Signal.ANNOUNCEMENT_OVER,
     TimerKind.DIGIT: Signal.DIGIT_OVER,
+    TimerKind.RECORDING: Signal.RECORDING_DUE,
     TimerKind.WAIT: Signal.WAIT_OVER,
     TimerKind.RING: Signal.RING_OVER,
     TimerKind.CONNECT: Signal.BRIDGE_FAILED,
@@ -54,8 +55,11 @@ class Exchange:
             ev.CallerLeft: self._caller_left,
             ev.PlaybackEnded: self._playback_ended,
             ev.DigitPressed: self._digit_pressed,
+            ev.RecordingEnded: self._recording_ended,
+            ev.RecordingFailed: self._recording_failed,
             ev.LegRang: self._leg_rang,
             ev.LegAnswered: self._leg_answered,
+            ev.LegDigit: self._leg_digit,
             ev.LegEnded: self.leg_ended,
             ev.LegRefused: self._leg_refused,
             ev.LegUncertain: self._leg_uncertain,
@@ -120,6 +124,7 @@ class Exchange:
             case (
                 ev.LegRang(channel=channel)
                 | ev.LegAnswered(channel=channel)
+                | ev.LegDigit(channel=channel)
                 | ev.LegEnded(channel=channel)
                 | ev.LegRefused(channel=channel)
                 | ev.LegUncertain(channel=channel)
@@ -130,6 +135,8 @@ class Exchange:
                 return call_id
             case ev.PlaybackEnded(playback=playback):
                 return naming.parse_playback(playback)
+            case ev.RecordingEnded(recording=recording) | ev.RecordingFailed(recording=recording):
+                return naming.parse_recording(recording)
             case ev.TimerFired(key=(_, subject)) if subject in self.calls:
                 return CallId(subject)
             case _:
@@ -198,11 +205,17 @@ class Exchange:
         if call is not None:
             self.signal(call, Cue(Signal.DIGIT, digit=event.digit), at, out)
 
+    def _recording_ended(self, event: ev.RecordingEnded, at: datetime, out: Output) -> None:
+        self._signal_of_recording(event, Cue(Signal.RECORDING_OVER, length_s=event.length_s), at, out)
+
+    def _recording_failed(self, event: ev.RecordingFailed, at: datetime, out: Output) -> None:
+        self._signal_of_recording(event, Cue(Signal.RECORDING_FAILED, why=event.why), at, out)
+
     def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is None:
             return
-        if leg.agent.state is AgentState.RESERVED:
+        if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
         self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
 
@@ -210,6 +223,13 @@ class Exchange:
         leg = self._leg(event.channel, out)
         if leg is not None:
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+
+    def _leg_digit(self, event: ev.LegDigit, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
+        if leg is None:
+            self.counters.unknown_channel += 1
+        else:
+            self._signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
 
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""
@@ -303,6 +323,18 @@ class Exchange:
             return False
         self.signal(call, cue, at, out)
         return True
+
+    def _signal_of_recording(
+        self, event: ev.RecordingEnded | ev.RecordingFailed, cue: Cue, at: datetime, out: Output
+    ) -> None:
+        call_id = naming.parse_recording(event.recording)
+        call = self.calls.get(call_id) if call_id is not None else None
+        if call is None:
+            self.counters.unknown_channel += 1
+        elif call.recording != event.recording:
+            self.counters.stale[call.state, cue.signal] += 1
+        else:
+            self.signal(call, cue, at, out)
 
     def _signal_of_bridge(self, event: ev.Bridged | ev.BridgeFailed, cue: Cue, at: datetime, out: Output) -> None:
         call = self.calls.get(event.call)

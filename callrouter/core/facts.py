@@ -9,14 +9,17 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.cdr import OfferResult
+from callrouter.core.cdr import OfferResult, RecordingResult
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     BridgeId,
     CalendarName,
     CallId,
     ChannelId,
+    DestinationName,
     QueueName,
+    RecordingId,
     RegionName,
     RuleId,
     SiteName,
@@ -99,11 +102,33 @@ class AskedAgain(msgspec.Struct, frozen=True, tag="asked-again", gc=False):
 
 
 class Chosen(msgspec.Struct, frozen=True, tag="chosen", gc=False):
-    """The menu ended with this choice; ``pressed`` is the last key, empty if there was none."""
+    """The menu ended with this choice; ``pressed`` is the last key, empty if there was none.
+
+    ``unasked``: it was not played at all, because it asks for consent and nothing could be remembered.
+    """
 
     at: datetime
     choice: Choice
     pressed: str = ""
+    unasked: bool = False
+
+
+class RecordingBegun(msgspec.Struct, frozen=True, tag="recording-begun", gc=False):
+    """The greeting is over, and the caller's message is recorded; it counts from ``min_s`` seconds on."""
+
+    at: datetime
+    recording: RecordingId
+    box: BoxName
+    min_s: float
+
+
+class RecordingEnded(msgspec.Struct, frozen=True, tag="recording-ended", gc=False):
+    """The message is over; ``length_s`` of it are kept, or ``why`` it failed."""
+
+    at: datetime
+    result: RecordingResult
+    length_s: float
+    why: str = ""
 
 
 class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
@@ -121,13 +146,14 @@ class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
 
 
 class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
-    """A counselor's phone was called for this caller."""
+    """A counselor's phone, or a destination of the plan, was called for this caller: one of the two is named."""
 
     at: datetime
     attempt: int
-    agent: AgentId
+    agent: AgentId | None
     trunk: TrunkName | None
     channel: ChannelId
+    destination: DestinationName | None = None
 
 
 class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
@@ -136,8 +162,14 @@ class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
     at: datetime
 
 
+class Confirming(msgspec.Struct, frozen=True, tag="confirming", gc=False):
+    """The destination answered, and is asked (once more) for the key by which it takes the call."""
+
+    at: datetime
+
+
 class PickedUp(msgspec.Struct, frozen=True, tag="picked-up", gc=False):
-    """The offered phone was answered; ``bridge`` is being made."""
+    """The offered phone was answered, and confirmed where that is asked; ``bridge`` is being made."""
 
     at: datetime
     bridge: BridgeId
@@ -179,10 +211,13 @@ Fact = (
     | Branched
     | AskedAgain
     | Chosen
+    | RecordingBegun
+    | RecordingEnded
     | Answered
     | Queued
     | Offered
     | Rang
+    | Confirming
     | PickedUp
     | Connected
     | OfferClosed

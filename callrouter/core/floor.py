@@ -12,30 +12,37 @@ from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
-from callrouter.core.call import Call
+from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.plan import Destination
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.trunks import Seizure, Trunks
 
 
 @dataclass(slots=True)
 class Leg:
-    """A channel of ours to a counselor's phone, from the request to its last event."""
+    """A channel of ours to a counselor's phone or to a destination, from the request to its last event."""
 
     channel: ChannelId
     call: CallId
     site: SiteName
-    agent: Agent
+    agent: Agent | None
+    """None: a destination is called, who is nobody of ours."""
     seizure: Seizure | None
     wrap_up_s: float
     made_at: datetime
     result: OfferResult | None = None
     """Why the call let go of it; None while it is the call's."""
     insisted: bool = False
+
+    @property
+    def party(self) -> str:
+        """Whom it calls, for people."""
+        return self.agent.spec.id if self.agent is not None else "a destination"
 
 
 @dataclass(slots=True)
@@ -88,44 +95,56 @@ class Floor:
         """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
         return self.acd.can_serve((queue, site), self._reachable)
 
-    def open_leg(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
+    def call_agent(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
         """Take the counselor and a trunk channel, and call the phone."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
         spec = agent.spec
         seizure = self.trunks.seize(spec.trunk, channel) if spec.trunk is not None else None
         leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, _wrap_up(agent, queue), at))
         agent.change(AgentState.RESERVED, at)
-        out.commands.append(
-            cmd.Originate(
-                spec.site,
-                call.id,
-                channel,
-                spec.endpoint,
-                caller_name=call.region.title if call.region else "",
-                caller_number=call.arrival.caller or "anonymous",
-                timeout_s=queue.ring_timeout_s + self.rulebook.limits.clearing_s,
-                originator=call.channel,
-            )
-        )
+        out.commands.append(self._originate(call, leg, spec.endpoint, call.arrival.caller, queue.ring_timeout_s))
         return leg
 
-    def adopt_leg(self, call: Call, queue: QueueSpec, at: datetime) -> Leg | None:
-        """Take back the counselor and the channel of an earlier daemon's offer; None if he is on another call.
+    def call_destination(self, call: Call, destination: Destination, at: datetime, out: Output) -> Leg:
+        """Take a trunk channel, and call somebody who is no counselor of ours."""
+        channel = naming.leg_channel(call.id, call.attempts + 1)
+        seizure = self.trunks.seize(destination.trunk, channel) if destination.trunk is not None else None
+        leg = self._hold(Leg(channel, call.id, call.site, None, seizure, 0.0, at))
+        number = destination.caller_number or call.arrival.caller
+        out.commands.append(self._originate(call, leg, destination.endpoint, number, destination.ring_timeout_s))
+        return leg
+
+    def _originate(self, call: Call, leg: Leg, endpoint: str, number: str, ring_timeout_s: float) -> cmd.Originate:
+        return cmd.Originate(
+            leg.site,
+            call.id,
+            leg.channel,
+            endpoint,
+            caller_name=call.region.title if call.region else "",
+            caller_number=number or "anonymous",
+            timeout_s=ring_timeout_s + self.rulebook.limits.clearing_s,
+            originator=call.channel,
+        )
+
+    def adopt_leg(self, call: Call, offer: Offer, queue: QueueSpec, at: datetime) -> Leg | None:
+        """Take back whom an earlier daemon called, and the trunk channel; None if the counselor is on another call.
 
         A counselor whom the rules do not know any more finishes this call, as after any other change of the rules.
         """
-        offer = call.offer
-        if offer is None:
-            return None
+        if offer.agent is None:
+            return self._hold(Leg(offer.channel, call.id, call.site, None, self._reclaim(offer), 0.0, offer.at))
         agent = self.agents.get(offer.agent) or self._retired(offer.agent, call.site, at)
         if agent.leg is not None:
             return None
         self.acd.spare(agent)
-        seizure = self.trunks.reclaim(offer.trunk, offer.channel) if offer.trunk is not None else None
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
+        wrap_up_s = _wrap_up(agent, queue)
         return self._hold(
-            Leg(offer.channel, call.id, agent.spec.site, agent, seizure, _wrap_up(agent, queue), offer.at)
+            Leg(offer.channel, call.id, agent.spec.site, agent, self._reclaim(offer), wrap_up_s, offer.at)
         )
+
+    def _reclaim(self, offer: Offer) -> Seizure | None:
+        return self.trunks.reclaim(offer.trunk, offer.channel) if offer.trunk is not None else None
 
     def _retired(self, agent_id: AgentId, site: SiteName, at: datetime) -> Agent:
         spec = AgentSpec(agent_id, agent_id, site, endpoint="", queues=(), tenant=TenantName(""))
@@ -143,7 +162,7 @@ class Floor:
         """A leg that was hung up has not ended: once more, then it is written off."""
         if leg.insisted:
             out.notices.append(
-                Notice(NoticeKind.WRITTEN_OFF, leg.call, f"leg {leg.channel} to {leg.agent.spec.id} never ended")
+                Notice(NoticeKind.WRITTEN_OFF, leg.call, f"leg {leg.channel} to {leg.party} never ended")
             )
             self.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
             return
@@ -160,7 +179,8 @@ class Floor:
             if result is OfferResult.CONGESTION:
                 self._rest_trunk(leg.seizure.trunk, out)
         self.leave_bridges(leg.call, leg.channel, out)
-        self._release_agent(leg, result, at, out)
+        if leg.agent is not None:
+            self._release_agent(leg, leg.agent, result, at, out)
 
     def ended_since(self, channel: ChannelId, since: datetime) -> bool:
         """Whether a leg ended, or was written off, at ``since`` or later: who looked then may still have seen it."""
@@ -228,8 +248,9 @@ class Floor:
 
     def _hold(self, leg: Leg) -> Leg:
         self.legs[leg.channel] = leg
-        self.acd.spare(leg.agent)
-        leg.agent.leg = leg.channel
+        if leg.agent is not None:
+            self.acd.spare(leg.agent)
+            leg.agent.leg = leg.channel
         return leg
 
     def _reachable(self, agent: Agent) -> bool:
@@ -239,8 +260,7 @@ class Floor:
         self.trunks.rest(trunk)
         out.commands.append(cmd.SetTimer((TimerKind.TRUNK, trunk), self.rulebook.limits.retry_after_congestion_s))
 
-    def _release_agent(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
-        agent = leg.agent
+    def _release_agent(self, leg: Leg, agent: Agent, result: OfferResult, at: datetime, out: Output) -> None:
         agent.leg = None
         if agent.retired:
             del self.agents[agent.spec.id]

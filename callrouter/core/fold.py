@@ -9,12 +9,21 @@ import msgspec
 
 from callrouter.core import facts
 from callrouter.core.causes import CONGESTION, Cause
-from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import (
+    Cdr,
+    CdrLeg,
+    CdrMessage,
+    Disposition,
+    OfferResult,
+    Outcome,
+    RecordingResult,
+    ReleasedBy,
+)
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
-from callrouter.core.plan import EnterQueue, HandOver, Menu, Plan
+from callrouter.core.plan import Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 
 
 @dataclass(slots=True)
@@ -43,6 +52,11 @@ class _Summary:
     """Those that were on at one of its decisions."""
     released: facts.Released | None = None
     legs: tuple[CdrLeg, ...] = ()
+    recording: facts.RecordingBegun | None = None
+    """One that was not seen to end."""
+    recording_failed: bool = False
+    """The last message that was asked for could not be recorded."""
+    messages: tuple[CdrMessage, ...] = ()
 
     def take(self, fact: facts.Fact) -> None:
         match fact:
@@ -90,8 +104,30 @@ class _Summary:
                 self.picked_up_at = fact.at
             case facts.Connected():
                 self.connected, self.connected_at = self.offered, self.picked_up_at
+            case facts.RecordingBegun():
+                self.recording = fact
+            case facts.RecordingEnded():
+                self._close_recording(fact)
             case _:
                 pass
+
+    def _close_recording(self, ended: facts.RecordingEnded) -> None:
+        begun, self.recording = self.recording, None
+        if begun is None:
+            return
+        self.recording_failed = ended.result is RecordingResult.FAILED
+        length = f", {ended.length_s:.0f} s" if ended.result is RecordingResult.KEPT else ""
+        self._tell(f"message for {begun.box}: {ended.result}{length}{': ' + ended.why if ended.why else ''}")
+        if ended.result is RecordingResult.KEPT:
+            self.messages += (CdrMessage(begun.recording, begun.box, _ms(begun.at), ended.length_s),)
+
+    def presume_message(self, released: facts.Released) -> None:
+        """Nobody saw the recording end: what was spoken until the caller left is there all the same."""
+        if self.recording is None:
+            return
+        length_s = _seconds(_ms(self.recording.at), max(_ms(self.recording.at), _ms(released.at)))
+        result = RecordingResult.KEPT if length_s >= int(self.recording.min_s) else RecordingResult.TOO_SHORT
+        self._close_recording(facts.RecordingEnded(released.at, result, length_s, "its end was not seen"))
 
     def _close_offer(self, closed: facts.OfferClosed) -> None:
         offered = self.offered
@@ -101,6 +137,7 @@ class _Summary:
             attempt=offered.attempt,
             channel=offered.channel,
             agent=offered.agent,
+            destination=offered.destination,
             trunk=offered.trunk,
             offered_at=_ms(offered.at),
             rang_at=_ms(self.rang_at) if self.rang_at else None,
@@ -130,6 +167,7 @@ def fold(history: Sequence[facts.Fact]) -> Cdr:
         summary.take(fact if fact.at == latest else msgspec.structs.replace(fact, at=latest))
     if summary.released is None:
         raise ValueError(f"call {opened.call} has not been released")
+    summary.presume_message(summary.released)
     return _cdr(summary, summary.released)
 
 
@@ -155,6 +193,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         config_hash=routed.config_hash if routed else "",
         queue=_queue(s),
         agent=s.connected.agent if s.connected else None,
+        destination=s.connected.destination if s.connected else None,
         trunk=s.connected.trunk if s.connected else None,
         outcome=_outcome(s, released),
         disposition=_disposition(s, released),
@@ -167,6 +206,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         explanation=_explanation(s, released),
         queued_at=_ms(s.queued.at) if s.queued else None,
         legs=s.legs,
+        messages=s.messages,
         switches=s.switches,
     )
 
@@ -186,6 +226,8 @@ def _queue(s: _Summary) -> QueueName | None:
 def _outcome(s: _Summary, released: facts.Released) -> Outcome:
     if s.connected:
         return Outcome.HANDLED
+    if s.messages:
+        return Outcome.VOICEMAIL
     match released.reason:
         case ReleaseReason.NOT_TAKEN:
             return Outcome.REJECTED
@@ -198,9 +240,14 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
 
 
 def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome:
-    if s.left_queue:
+    if s.recording_failed:
+        return Outcome.FAILED
+    last = s.legs[-1] if s.legs else None
+    dialed_in_vain = last is not None and last.agent is None and last.result is not OfferResult.CALLER_GONE
+    if s.left_queue or dialed_in_vain:
         return Outcome.OVERFLOWED
-    if s.plan is None or any(isinstance(step, EnterQueue | HandOver | Menu) for step in s.plan.steps):
+    seeks_somebody = EnterQueue | Dial | HandOver | Menu | Voicemail
+    if s.plan is None or any(isinstance(step, seeks_somebody) for step in s.plan.steps):
         return Outcome.ABANDONED
     is_heard = s.is_chosen and released.reason is ReleaseReason.PLAN_ENDED
     return Outcome.HANDLED if is_heard else Outcome.CLOSED  # what the caller asked to hear was heard
@@ -246,7 +293,13 @@ def _choice(fact: facts.Chosen) -> str:
     choice = fact.choice
     learnt = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
     words = [f"{what} {value}" for what, value in learnt.items() if value]
+    if choice.remember_s is not None:
+        words.append(f"agreed to be remembered for {choice.remember_s / 86_400:g} d")
+    if choice.forget:
+        words.append("what was remembered is forgotten")
     words.append(f"→ {choice.plan.name}" if choice.plan else "→ next step")
+    if fact.unasked:
+        return f"menu: not asked, for nothing could be remembered: {' '.join(words)}"
     pressed = f"pressed {fact.pressed}" if fact.pressed else "no key pressed"
     return f"menu: {pressed}{'' if choice.key else ', so the default'}: {' '.join(words)}"
 

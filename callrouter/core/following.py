@@ -9,9 +9,9 @@ from callrouter.core.call import Call
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import PromptName
+from callrouter.core.ids import ChannelId, PromptName
 from callrouter.core.output import Output
-from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain
+from callrouter.core.plan import Announce, Dial, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain, Voicemail
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -72,12 +72,16 @@ class Following:
                 self.play(call, (prompt,), at, out)
             case Menu():
                 self._conduct.asking.ask(call, step, at, out)
+            case Voicemail():
+                self._conduct.recording.greet(call, step, at, out)
             case If():
                 self._branch(call, step, at, out)
             case RouteAgain():
                 self.route(call, at, out)
             case EnterQueue():
                 self._conduct.waiting.enter(call, step, at, out)
+            case Dial():
+                self._conduct.dialing.go_on(call, at, out)
             case HandOver(context=context, extension=extension):
                 self._conduct.lift_dead_man(call, out)  # it would cut the call off in its new place
                 self._conduct.continue_at(call, context, extension, ReleaseReason.HANDED_OVER, at, out)
@@ -86,12 +90,17 @@ class Following:
             case _:
                 assert_never(step)
 
-    def play(self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output) -> None:
-        """Let the caller hear prompts, as the playback that the call's facts have counted."""
+    def play(
+        self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output, *, more: tuple[str, ...] = ()
+    ) -> None:
+        """Let the caller hear prompts, and ``more`` media, as the playback that the call's facts have counted."""
         self._conduct.answer(call, at, out)
-        media = tuple(map(self._conduct.floor.rulebook.media, prompts))
+        self.play_on(call, call.channel, (*map(self._conduct.floor.rulebook.media, prompts), *more), out)
+
+    def play_on(self, call: Call, channel: ChannelId, media: tuple[str, ...], out: Output) -> None:
+        """Play on the caller's channel or on the leg's, as the playback that the call's facts have counted."""
         playback = naming.playback(call.id, call.playbacks)
-        out.commands.append(cmd.Play(call.site, call.id, call.channel, playback, media))
+        out.commands.append(cmd.Play(call.site, call.id, channel, playback, media))
         self._conduct.set_timer(call, TimerKind.ANNOUNCEMENT, self._conduct.floor.rulebook.limits.announcement_s, out)
 
     def playback_over(self, call: Call, out: Output) -> None:

@@ -7,6 +7,7 @@ from callrouter.core.ids import RegionName, TenantName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence, NumberingPlan
 from callrouter.core.numbers import Number, parse
+from callrouter.core.remembering import may_be_remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Geography:
-    """How a call's region is found: dialled number, trunk, the caller's exchange, and else the default."""
+    """How a call's region is found: dialled number, trunk, diversion, memory, exchange, and else the default."""
 
     regions: Mapping[RegionName, Region]
     default: RegionName
@@ -36,7 +37,10 @@ class Geography:
         """The call's region by the best source there is, and why.
 
         Best first: the caller's own word, the dialled number, the trunk, the number that diverted the call, the
-        exchange in a landline number, and else the default.
+        caller's word in an earlier call, the exchange in a landline number, and else the default.
+
+        What is remembered comes behind what this very call says of itself, and before the exchange: that is a guess
+        from a number that may have moved, and whoever took the trouble to correct it means the correction.
         """
         if facts.region is not None and facts.region in self.regions:
             return Origin(self.regions[facts.region], RegionSource.MENU, Confidence.CERTAIN, "the caller said so")
@@ -51,6 +55,13 @@ class Geography:
         name = self.by_diversion.get(diversion)
         if name is not None:
             return Origin(self.regions[name], RegionSource.DIVERSION, Confidence.CERTAIN, f"diverted from {diversion}")
+        if facts.remembered is not None and facts.remembered in self.regions and may_be_remembered(caller):
+            why = "the caller chose it in an earlier call"
+            return Origin(self.regions[facts.remembered], RegionSource.REMEMBERED, Confidence.STRONG, why)
+        return self._by_number(caller)
+
+    def _by_number(self, caller: Number) -> "Origin":
+        """The region of the exchange in a landline number, else the default."""
         if caller.kind is CallerKind.LANDLINE:
             match = self.plan.find(caller.national)
             if match is not None:

@@ -10,16 +10,24 @@ ChannelId = NewType("ChannelId", str)
 
 BridgeId = NewType("BridgeId", str)
 PlaybackId = NewType("PlaybackId", str)
+RecordingId = NewType("RecordingId", str)
+"""The name of a message in Asterisk's store of recordings."""
 
 AgentId = NewType("AgentId", str)
 """A counselor, as named in ``agents.yaml``."""
 
 QueueName = NewType("QueueName", str)
+BoxName = NewType("BoxName", str)
+"""Where messages of callers are kept: a box of ``voicemail:``."""
+
 TrunkName = NewType("TrunkName", str)
 """A trunk group."""
 
 SiteName = NewType("SiteName", str)
 """One Asterisk server."""
+
+DestinationName = NewType("DestinationName", str)
+"""Somebody outside the queues who can be called: a duty desk, a duty mobile, a situation room."""
 
 RuleId = NewType("RuleId", str)
 PromptName = NewType("PromptName", str)

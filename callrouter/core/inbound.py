@@ -31,6 +31,8 @@ class RegionSource(StrEnum):
     TRUNK = "trunk"
     DIVERSION = "diversion"
     """The number from which the call was diverted to us (SIP Diversion, RFC 5806)."""
+    REMEMBERED = "remembered"
+    """The caller said so in an earlier call, and agreed to its being remembered."""
     EXCHANGE = "exchange"
     """The local exchange in a landline number: a hint, for numbers are portable."""
     DEFAULT = "default"
@@ -52,3 +54,5 @@ class CallFacts:
     language: str = ""
     region: RegionName | None = None
     """The caller's own answer in a menu of this call."""
+    remembered: RegionName | None = None
+    """The caller's answer in an earlier call, remembered by consent, as it was known when this call came in."""

@@ -1,6 +1,6 @@
 """Which region a number belongs to, by the longest prefix that is known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ class Confidence(StrEnum):
     CERTAIN = "certain"
     """Said by the configuration: this dialled number, this trunk, this prefix."""
     STRONG = "strong"
-    """Many samples of this exchange, none against."""
+    """Many samples of this exchange, none against; or the caller's own word in an earlier call."""
     FAIR = "fair"
     """Few samples of this exchange, or only of its block."""
     WEAK = "weak"
@@ -56,6 +56,11 @@ class NumberingPlan:
             if place is not None:
                 return Match(prefix, place)
         return None
+
+    def prefixes(self) -> Iterator[str]:
+        """Every prefix that is known."""
+        for _, places in self._by_length:
+            yield from places
 
     def __len__(self) -> int:
         return sum(len(places) for _, places in self._by_length)

@@ -34,6 +34,12 @@ _RESULTS: Mapping[int, OfferResult] = {
     Cause.DESTINATION_OUT_OF_ORDER: OfferResult.UNREACHABLE,
 }
 
+_CUT_SHORT: Mapping[CallState, OfferResult] = {
+    CallState.CONFIRMING: OfferResult.NOT_CONFIRMED,
+    CallState.CONNECTING: OfferResult.LOST,
+}
+"""How an offer counts that ends in a state in which the phone had been answered, but the two could not speak yet."""
+
 
 def offer_result(cause: int) -> OfferResult:
     """How an offer counts whose leg ended with this Q.850 cause before it was answered."""
@@ -54,7 +60,7 @@ class Offering:
         if cue.agent is None or queue is None:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
         self._conduct.waiting.leave_line(call)
-        leg = self._conduct.floor.open_leg(call, cue.agent, queue, at, out)
+        leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
         offered = facts.Offered(at, call.attempts + 1, cue.agent.spec.id, cue.agent.spec.trunk, leg.channel)
         self._conduct.record(call, offered, out)
         self._conduct.set_timer(call, TimerKind.RING, queue.ring_timeout_s, out)
@@ -65,14 +71,23 @@ class Offering:
             self._conduct.record(call, facts.Rang(at), out)
             self._conduct.waiting.let_ring(call, out)
 
-    def answered(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The phone was answered."""
+    def take_answer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The phone was answered: connect the two, or ask first for the key that takes the call."""
+        self._leg(call)
+        if self._conduct.dialing.asks_for_key(call):
+            self._conduct.dialing.ask_for_key(call, at, out)
+        else:
+            self.take_up(call, at, out)
+
+    def take_up(self, call: Call, at: datetime, out: Output) -> None:
+        """Somebody takes the call."""
         leg = self._leg(call)
         bridge = naming.bridge(call.id, call.attempts)
         self._conduct.record(call, facts.PickedUp(at, bridge), out)
-        leg.agent.change(AgentState.ON_CALL, at)
+        if leg.agent is not None:
+            leg.agent.change(AgentState.ON_CALL, at)
         self._conduct.cancel_timer(call, TimerKind.RING, out)
-        self._conduct.waiting.stop_music(call, out)
+        self._conduct.waiting.quiet(call, out)
         self._conduct.answer(call, at, out)
         self.connect(call, leg, bridge, out)
 
@@ -93,22 +108,21 @@ class Offering:
         """The two could not be bridged, though the phone was answered."""
         self.drop(call, OfferResult.LOST, at, out)
         self._conduct.floor.clear_bridges(call.id, call.channel, out)
-        self._conduct.waiting.wait_again(call, at, out)
+        self.try_another(call, at, out)
 
     def offer_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The leg ended before the two could speak."""
         leg = self._leg(call)
-        picked_up = call.state is CallState.CONNECTING
-        result = OfferResult.LOST if picked_up else offer_result(cue.cause)
+        result = _CUT_SHORT.get(call.state) or offer_result(cue.cause)
         self._close(call, result, cue.cause, at, out)
         self._conduct.floor.leave_bridges(call.id, call.channel, out)
         self._conduct.floor.leg_gone(leg, result, at, out)
-        self._conduct.waiting.wait_again(call, at, out)
+        self.try_another(call, at, out)
 
     def ring_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The phone rang long enough, or nobody knows whether it rings at all."""
-        self.drop(call, cue.result, at, out)
-        self._conduct.waiting.wait_again(call, at, out)
+        """The phone rang long enough, nobody knows whether it rings at all, or nobody pressed the key."""
+        self.drop(call, _CUT_SHORT.get(call.state) or cue.result, at, out)
+        self.try_another(call, at, out)
 
     def agent_hung_up(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The counselor ended the conversation."""
@@ -118,6 +132,13 @@ class Offering:
         self._conduct.release(
             call, ReleaseReason.AGENT_HUNG_UP, Cause.NORMAL_CLEARING, at, out, estimated=cue.estimated
         )
+
+    def try_another(self, call: Call, at: datetime, out: Output) -> None:
+        """An offer came to nothing: wait on in line, or call the next destination."""
+        if call.queue is not None:
+            self._conduct.waiting.wait_again(call, at, out)
+        else:
+            self._conduct.dialing.go_on(call, at, out)
 
     def drop(self, call: Call, result: OfferResult, at: datetime, out: Output, cause: int = Cause.NO_ANSWER) -> None:
         """Close the open offer, if there is one, and hang its leg up."""
@@ -131,6 +152,8 @@ class Offering:
     def _close(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.cancel_timer(call, TimerKind.CONNECT, out)
+        if call.state is CallState.CONFIRMING:
+            self._conduct.following.stop_playback(call, out)
         self._conduct.record(call, facts.OfferClosed(at, result, cause), out)
         self._conduct.counters.offers[result] += 1
 

@@ -10,7 +10,7 @@ from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.switches import SwitchOn, SwitchSpec
 
-_RINGING = frozenset({CallState.OFFERED, CallState.CONNECTING})
+_RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.CONNECTING})
 
 
 def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
@@ -59,6 +59,7 @@ def _call(call: Call) -> CallNow:
         tenant=call.tenant,
         queue=call.queue,
         agent=call.offer.agent if call.offer else None,
+        destination=call.offer.destination if call.offer else None,
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 from callrouter.core.causes import Cause
 from callrouter.core.conditions import Condition
 from callrouter.core.geography import Region
-from callrouter.core.ids import PromptName, QueueName, TopicName
+from callrouter.core.ids import BoxName, DestinationName, PromptName, QueueName, TopicName, TrunkName
 
 
 class Announce(msgspec.Struct, frozen=True, tag="announce"):
@@ -28,6 +28,45 @@ class EnterQueue(msgspec.Struct, frozen=True, tag="queue"):
 
     queue: QueueName
     max_wait_s: float | None = None
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """Somebody outside the queues who can be called."""
+
+    name: DestinationName
+    title: str
+    endpoint: str
+    """What Asterisk dials, such as ``PJSIP/0552112222@telco``."""
+    trunk: TrunkName | None = None
+    """The trunk group that the call occupies; None for a phone on the caller's own site."""
+    caller_number: str = ""
+    """The number shown to the destination; empty: the caller's. Public networks want one of the trunk's own."""
+    ring_timeout_s: float = 25.0
+
+
+class Confirm(msgspec.Struct, frozen=True):
+    """Who answers is asked for a key before the two are connected, so that no answering machine takes the call."""
+
+    prompt: PromptName
+    key: str = "1"
+    timeout_s: float = 15.0
+    """How long after the answer the key is waited for."""
+
+
+class Dial(msgspec.Struct, frozen=True, tag="dial"):
+    """Call destinations, one after another until one takes the call; then go on with the next step."""
+
+    destinations: tuple[Destination, ...]
+    rounds: int = 1
+    """How often the list is gone through."""
+    confirm: Confirm | None = None
+    music_class: str | None = None
+    """What the caller hears: this music on hold, or (None) ringing."""
+
+    def destination(self, number: int) -> Destination | None:
+        """Whom the ``number``-th attempt calls, counted from 0; None when there is nobody left."""
+        count = len(self.destinations)
+        return self.destinations[number % count] if number < count * self.rounds else None
 
 
 class HandOver(msgspec.Struct, frozen=True, tag="hand-over"):
@@ -53,6 +92,10 @@ class Choice(msgspec.Struct, frozen=True):
     region: Region | None = None
     plan: "Plan | None" = None
     """None: go on with the step that follows the menu."""
+    remember_s: float | None = None
+    """The caller agrees that the region he has chosen be remembered for so long."""
+    forget: bool = False
+    """The caller takes that back: nothing is remembered of him any more."""
 
 
 class Menu(msgspec.Struct, frozen=True, tag="menu"):
@@ -69,6 +112,11 @@ class Menu(msgspec.Struct, frozen=True, tag="menu"):
     invalid: PromptName | None = None
     """Played before the prompt after a key that means nothing."""
 
+    @property
+    def asks_consent(self) -> bool:
+        """Whether it asks if the region that the caller chose may be remembered."""
+        return any(choice.remember_s is not None for choice in self.choices)
+
 
 class If(msgspec.Struct, frozen=True, tag="if"):
     """Ask once more, at this moment: all conditions together choose between two plans (None: the next step)."""
@@ -82,7 +130,27 @@ class RouteAgain(msgspec.Struct, frozen=True, tag="route-again"):
     """Decide anew by the routes, with what menus have found out. A route takes the same call once only."""
 
 
-Step = Announce | EnterQueue | HandOver | HangUp | Menu | If | RouteAgain
+class Voicemail(msgspec.Struct, frozen=True, tag="voicemail"):
+    """Answer, play a greeting and a beep, record what the caller says, and say whether it was kept.
+
+    The recording ends with the key ``end_key``, with ``silence_s`` of silence, or after ``max_s``; less than ``min_s``
+    of speech is no message.
+    """
+
+    box: BoxName
+    greeting: PromptName
+    thanks: PromptName
+    """Played when the message is kept."""
+    failed: PromptName
+    """Played when it is not: nothing was said, or nothing could be recorded."""
+    max_s: float = 180.0
+    min_s: float = 2.0
+    silence_s: float = 5.0
+    end_key: str = "#"
+    """``#``, ``*``, ``any`` or ``none``."""
+
+
+Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain | Voicemail
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -110,7 +178,7 @@ def is_final(step: Step) -> bool:
             return then is not None and otherwise is not None
         case EnterQueue(max_wait_s=limit):
             return limit is None
-        case Announce():
+        case Announce() | Dial() | Voicemail():
             return False
         case _:
             assert_never(step)

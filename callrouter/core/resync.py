@@ -19,7 +19,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import ChannelId, QueueName
 from callrouter.core.output import Notice, NoticeKind, Output
-from callrouter.core.plan import EnterQueue
+from callrouter.core.plan import Dial, EnterQueue
 from callrouter.core.rulebook import QueueSpec, WaitingSound
 from callrouter.core.states import CallState, Signal
 
@@ -138,7 +138,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     match call.state:
         case CallState.ROUTING if call.routed is None:
             conduct.following.route(call, at, out)
-        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun):
+        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun) or _is_dialing(call):
             conduct.following.carry_out_step(call, at, out)
         case CallState.ROUTING:
             conduct.following.next_step(call, at, out)
@@ -146,9 +146,11 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
         case CallState.ASKING:
             conduct.asking.ask_again(call, at, out)
+        case CallState.RECORDING:
+            conduct.recording.go_on_with(call, at, out)
         case CallState.QUEUED:
             _adopt_waiting(exchange, call, at, out)
-        case CallState.OFFERED | CallState.CONNECTING | CallState.CONNECTED:
+        case CallState.OFFERED | CallState.CONFIRMING | CallState.CONNECTING | CallState.CONNECTED:
             _adopt_offer(exchange, call, event, at, out)
         case _:  # being let go
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
@@ -169,22 +171,43 @@ def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> 
 
 def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
     offer, queue = call.offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call)
-    leg = exchange.floor.adopt_leg(call, queue, at) if offer and offer.channel in event.channels else None
+    leg = exchange.floor.adopt_leg(call, offer, queue, at) if offer and offer.channel in event.channels else None
     if offer is None or leg is None:
         _offer_is_gone(exchange, call, at, out)
         return
-    # What the earlier daemon left playing:
-    call.music = call.state is CallState.OFFERED and queue.sound is WaitingSound.MUSIC
     if call.state is not CallState.CONNECTED:
         _limit_wait(exchange, call, at, out)
     match call.state:
         case CallState.OFFERED:
-            left_s = queue.ring_timeout_s - (at - offer.at).total_seconds()
+            _recall_sound(call, queue)
+            dialing = exchange.conduct.dialing
+            ring_timeout_s = dialing.ring_timeout_s(call) if call.queue is None else queue.ring_timeout_s
+            left_s = ring_timeout_s - (at - offer.at).total_seconds()
             exchange.conduct.set_timer(call, TimerKind.RING, max(1.0, left_s), out)
+        case CallState.CONFIRMING:
+            _recall_sound(call, queue)
+            # The question may have been heard, but a key that was pressed since is lost.
+            exchange.conduct.following.playback_over(call, out)
+            exchange.conduct.dialing.ask_for_key(call, at, out)
         case CallState.CONNECTING:
             exchange.conduct.offering.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
         case _:
             exchange.floor.make_bridge(call, offer.bridge or naming.bridge(call.id, offer.attempt), leg)
+
+
+def _recall_sound(call: Call, queue: QueueSpec) -> None:
+    """What the earlier daemon left playing to the caller."""
+    step = call.steps[call.step]
+    if isinstance(step, Dial):
+        call.music = step.music_class is not None
+        call.ring_tone = call.answered and not call.music
+    else:
+        call.music = queue.sound is WaitingSound.MUSIC
+
+
+def _is_dialing(call: Call) -> bool:
+    """Whether the plan is between two destinations."""
+    return call.step >= 0 and isinstance(call.steps[call.step], Dial)
 
 
 def _lost_queue(call: Call) -> QueueSpec:
@@ -204,4 +227,8 @@ def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) 
         conduct.set_timer(call, TimerKind.CLEARING, exchange.rulebook.limits.clearing_s, out)
     else:
         conduct.record(call, facts.OfferClosed(at, OfferResult.FAILED, Cause.NOT_DEFINED), out)
-        _adopt_waiting(exchange, call, at, out)
+        if call.queue is not None:
+            _adopt_waiting(exchange, call, at, out)
+        else:
+            _recall_sound(call, _lost_queue(call))
+            conduct.dialing.go_on(call, at, out)

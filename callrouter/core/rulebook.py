@@ -11,7 +11,7 @@ from typing import Protocol
 
 from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
 from callrouter.core.decision import Decision
-from callrouter.core.ids import AgentId, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
@@ -86,6 +86,16 @@ class Limits:
     retry_after_congestion_s: float = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class BoxSpec:
+    """Where messages of callers are kept, as configured. Durations are seconds."""
+
+    name: BoxName
+    title: str
+    retention_s: float = 90 * 86_400.0
+    """How long a message is kept, heard or not."""
+
+
 class Router(Protocol):
     """Whatever decides where a call goes."""
 
@@ -119,6 +129,7 @@ class Rulebook:
     limits: Limits = field(default_factory=Limits)
     prompts: Mapping[PromptName, str] = field(default_factory=dict)
     """Prompt to Asterisk media URI; a prompt that is not here is ``sound:callrouter/<name>``."""
+    boxes: Mapping[BoxName, BoxSpec] = field(default_factory=dict)
     fallback_context: str = "callrouter-fallback"
     """Where a caller goes in the dialplan when we cannot take him."""
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)

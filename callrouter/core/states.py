@@ -19,9 +19,13 @@ class CallState(StrEnum):
     ANNOUNCING = "announcing"
     ASKING = "asking"
     """A menu's prompt plays, or its key is waited for."""
+    RECORDING = "recording"
+    """A greeting plays, or what the caller says is recorded."""
     QUEUED = "queued"
     OFFERED = "offered"
-    """A counselor's phone is being called."""
+    """A counselor's phone, or a destination, is being called."""
+    CONFIRMING = "confirming"
+    """A destination answered, and is asked for the key by which it takes the call."""
     CONNECTING = "connecting"
     """The phone was answered; the two are being bridged."""
     CONNECTED = "connected"
@@ -37,10 +41,14 @@ class Signal(StrEnum):
     ANNOUNCEMENT_OVER = "announcement-over"
     DIGIT = "digit"
     DIGIT_OVER = "digit-over"
+    RECORDING_OVER = "recording-over"
+    RECORDING_FAILED = "recording-failed"
+    RECORDING_DUE = "recording-due"
     MATCHED = "matched"
     WAIT_OVER = "wait-over"
     LEG_RANG = "leg-rang"
     LEG_ANSWERED = "leg-answered"
+    LEG_DIGIT = "leg-digit"
     LEG_ENDED = "leg-ended"
     RING_OVER = "ring-over"
     BRIDGED = "bridged"
@@ -72,7 +80,7 @@ def _to(action: str, *states: CallState) -> Transition:
 _S = CallState
 _G = Signal
 
-_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.QUEUED, _S.CLEARING)
+_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
 
 _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ROUTING, _G.ARRIVED): _to("begin", *_NEXT_STEP),
@@ -84,17 +92,30 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ASKING, _G.DIGIT_OVER): _to("miss_digit", *_NEXT_STEP),
     (_S.ASKING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.ASKING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.ASKING),
+    (_S.RECORDING, _G.ANNOUNCEMENT_OVER): _to("begin_recording", _S.RECORDING),
+    (_S.RECORDING, _G.DIGIT): _to("note_key", _S.RECORDING),
+    (_S.RECORDING, _G.RECORDING_OVER): _to("recording_over", _S.ANNOUNCING),
+    (_S.RECORDING, _G.RECORDING_FAILED): _to("recording_failed", _S.ANNOUNCING),
+    (_S.RECORDING, _G.RECORDING_DUE): _to("recording_due", _S.ANNOUNCING),
+    (_S.RECORDING, _G.CALLER_LEFT): _to("caller_left_message", _S.CLEARING, _S.ENDED),
+    (_S.RECORDING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.RECORDING),
     (_S.QUEUED, _G.MATCHED): _to("offer", _S.OFFERED),
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
-    (_S.OFFERED, _G.LEG_ANSWERED): _to("connect", _S.CONNECTING),
+    (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
     (_S.OFFERED, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
     (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
     (_S.OFFERED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.OFFERED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.OFFERED),
+    (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),
+    (_S.CONFIRMING, _G.ANNOUNCEMENT_OVER): _to("ask_for_key_again", _S.CONFIRMING),
+    (_S.CONFIRMING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
+    (_S.CONFIRMING, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
+    (_S.CONFIRMING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.CONFIRMING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONFIRMING),
     (_S.CONNECTING, _G.BRIDGED): _to("connected", _S.CONNECTED),
     (_S.CONNECTING, _G.BRIDGE_FAILED): _to("connect_failed", *_NEXT_STEP),
     (_S.CONNECTING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -103,6 +124,8 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONNECTING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONNECTING),
     (_S.CONNECTED, _G.LEG_ENDED): _to("agent_hung_up", _S.CLEARING),
     (_S.CONNECTED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.CLEARING, _G.RECORDING_OVER): _to("close_recording", _S.CLEARING, _S.ENDED),
+    (_S.CLEARING, _G.RECORDING_FAILED): _to("close_recording", _S.CLEARING, _S.ENDED),
     (_S.CLEARING, _G.CALLER_LEFT): _to("finish", _S.ENDED),
     (_S.CLEARING, _G.CLEARING_OVER): _to("insist", _S.CLEARING, _S.ENDED),
 }
@@ -113,6 +136,9 @@ _LATE = frozenset(
         _G.ANNOUNCEMENT_OVER,
         _G.DIGIT,
         _G.DIGIT_OVER,
+        _G.RECORDING_OVER,
+        _G.RECORDING_FAILED,
+        _G.RECORDING_DUE,
         _G.WAIT_OVER,
         _G.RING_OVER,
         _G.BRIDGED,
@@ -122,10 +148,10 @@ _LATE = frozenset(
         _G.DEAD_MAN_DUE,
     }
 )
-"""May come late or twice: timers, announcements, keys, answers to requests, repeated messages of Asterisk."""
+"""May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""
 
-_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED})
-_HAS_LEG = frozenset({_S.OFFERED, _S.CONNECTING, _S.CONNECTED})
+_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT})
+_HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED})
 """Only in these does a call have a leg; a leg that it has let go of speaks to it no more."""
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from callrouter.core.agent import AgentState
-from callrouter.core.cdr import OfferResult, Outcome
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
 
 
@@ -21,6 +21,7 @@ class Counters:
     """Calls of an earlier daemon; they end here, and came in there."""
     ended: Counter[Outcome] = field(default_factory=Counter)
     offers: Counter[OfferResult] = field(default_factory=Counter)
+    recordings: Counter[RecordingResult] = field(default_factory=Counter)
     stale: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     defects: int = 0
@@ -43,6 +44,8 @@ class CallNow(msgspec.Struct, frozen=True):
     tenant: TenantName
     queue: QueueName | None
     agent: AgentId | None
+    destination: DestinationName | None = None
+    """Who is called, or talks, where that is no counselor."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

@@ -53,10 +53,7 @@ class Waiting:
             return
         self._conduct.floor.acd.join((call.queue, call.site), call.place, call.id)
         if queue.sound is WaitingSound.MUSIC:
-            self._conduct.answer(call, at, out)
-            if not call.music:
-                call.music = True
-                out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, queue.music_class))
+            self.play_music(call, queue.music_class, at, out)
         elif not self._conduct.floor.can_serve(queue.name, call.site):  # else a phone rings in a moment
             self.let_ring(call, out)
 
@@ -66,7 +63,7 @@ class Waiting:
         self._conduct.record(call, facts.LeftQueue(at), out)
         self._conduct.cancel_timer(call, TimerKind.WAIT, out)
         call.wait_over = False
-        self.stop_music(call, out)
+        self.quiet(call, out)
         self._conduct.following.next_step(call, at, out)
 
     def remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -85,11 +82,27 @@ class Waiting:
         if call.queue is not None:
             self._conduct.floor.acd.leave((call.queue, call.site), call.place, call.id)
 
-    def stop_music(self, call: Call, out: Output) -> None:
-        """End the music on hold, if it plays: two sounds on one channel make it deaf to the other party."""
+    def play_music(self, call: Call, music_class: str, at: datetime, out: Output) -> None:
+        """Let the caller, who is answered for it, hear music on hold."""
+        self._conduct.answer(call, at, out)
+        if not call.music:
+            call.music = True
+            out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, music_class))
+
+    def play_ringing(self, call: Call, out: Output) -> None:
+        """Let a caller who was answered hear the ringing tone."""
+        if not call.ring_tone:
+            call.ring_tone = True
+            out.commands.append(cmd.Ring(call.site, call.id, call.channel))
+
+    def quiet(self, call: Call, out: Output) -> None:
+        """End music and ringing tone, if they play: two sounds on one channel make it deaf to the other party."""
         if call.music:
             call.music = False
             out.commands.append(cmd.StopMusic(call.site, call.id, call.channel))
+        if call.ring_tone:
+            call.ring_tone = False
+            out.commands.append(cmd.StopRinging(call.site, call.id, call.channel))
 
     def let_ring(self, call: Call, out: Output) -> None:
         """Let a caller who was not answered hear ringing, once."""

@@ -36,6 +36,8 @@ USEFUL: Final[Mapping[str, str]] = {
     "res_ari_device_states": "the lamps of phones that watch a switch stay as they are",
     "res_pjsip_exten_state": "no phone can watch a switch",
     "format_wav": "announcements in WAV files cannot be played",
+    "res_stasis_recording": "callers can leave no messages",
+    "res_ari_recordings": "messages of callers can be neither saved nor deleted",
     "codec_alaw": "speech in G.711 A-law, usual in Korea's trunks, cannot be converted",
     "res_pjsip_rfc3326": "why a phone or trunk refused is told less exactly",
 }

@@ -22,9 +22,10 @@ from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.events import TimerKey
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import CallId, SiteName
+from callrouter.core.ids import CallId, ChannelId, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.switches import SwitchAnswer, SwitchOrder
+from callrouter.runtime.recall import Memory, NoMemory, event_with_memory
 from callrouter.runtime.timers import Timers
 
 log = structlog.get_logger(__name__)
@@ -89,11 +90,13 @@ class Dispatcher:
         now: Callable[[], datetime],
         *,
         capacity: int = INBOX_CAPACITY,
+        memory: Memory | None = None,
     ) -> None:
         self.exchange = exchange
         self._commander = commander
         self._ledger = ledger
         self._now = now
+        self._memory = memory or NoMemory()
         self._capacity = capacity
         self._inbox: deque[tuple[ev.Event, datetime]] = deque()
         self._wake = asyncio.Event()
@@ -196,7 +199,8 @@ class Dispatcher:
             return
         self._handled += 1
         try:
-            self._carry_out(self.exchange.handle(event, at))
+            told = event_with_memory(event, self._memory, at, self._is_known)
+            self._carry_out(self.exchange.handle(told, at))
         except Exception:
             # A defect of ours must cost one call at the most, and that caller still gets a person.
             self._failures += 1
@@ -204,6 +208,9 @@ class Dispatcher:
             log.exception("exchange.event_failed", event_type=type(event).__name__, call=call)
             if call is not None:
                 self._give_up(call, at)
+
+    def _is_known(self, channel: ChannelId) -> bool:
+        return self.exchange.conduct.call_of(channel) is not None
 
     def _give_up(self, call: CallId, at: datetime) -> None:
         try:
@@ -217,13 +224,7 @@ class Dispatcher:
         for call_id, fact in out.facts:
             self._ledger.append_facts(call_id, type(fact).__name__, self._encoder.encode(fact))
         for command in out.commands:
-            match command:
-                case cmd.SetTimer(key=key, after_s=after_s):
-                    self._timers.set(key, self._now() + timedelta(seconds=after_s))
-                case cmd.CancelTimer(key=key):
-                    self._timers.cancel(key)
-                case _:
-                    self._commander.carry_out(command)
+            self._obey(command)
         for entry in out.audit:
             self._ledger.audit(entry)
         for cdr in out.cdrs:
@@ -235,6 +236,19 @@ class Dispatcher:
         if out.cdrs and not self.exchange.calls:
             self._idle.set()
         self._set_alarm()
+
+    def _obey(self, command: cmd.Command) -> None:
+        match command:
+            case cmd.SetTimer(key=key, after_s=after_s):
+                self._timers.set(key, self._now() + timedelta(seconds=after_s))
+            case cmd.CancelTimer(key=key):
+                self._timers.cancel(key)
+            case cmd.Remember(number=number, region=region, until=until):
+                self._memory.remember(number, region, until)
+            case cmd.Forget(number=number):
+                self._memory.forget(number)
+            case _:
+                self._commander.carry_out(command)
 
     def _answer(self, out: Output) -> None:
         """Tell those who asked for something what has become of it."""
@@ -283,6 +297,7 @@ def _log_cdr(cdr: Cdr) -> None:
         rule=cdr.rule,
         queue=cdr.queue,
         agent=cdr.agent,
+        destination=cdr.destination,
         outcome=cdr.outcome,
         released_by=cdr.released_by,
         wait_s=cdr.wait_s,

@@ -1,68 +1,31 @@
-"""The audit log in PostgreSQL: writing its entries, each exactly once, and reading them."""
+"""The audit log in PostgreSQL: writing its entries, and reading them."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import structlog
 
 from callrouter.core.audit import AuditEntry, AuditKind
-from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.audit_journal import AuditRecord
-from callrouter.store.postgres import CANNOT_CONNECT, DATA_ERRORS, FOREIGN_ERRORS, connect, describe, storable
+from callrouter.store.postgres import connect, reading, storable
 from callrouter.store.queries import query
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
-log = structlog.get_logger(__name__)
 
-BATCH: Final = 500
-
-
-class AuditOutbox(Protocol):
-    """Where the entries wait: :class:`callrouter.store.journal.Journal`."""
-
-    async def undelivered_audit(self, limit: int) -> list[AuditRecord]:
-        """The oldest that wait."""
-
-    async def audit_delivered(self, numbers: Iterable[int]) -> None:
-        """Those are done."""
-
-    async def set_audit_aside(self, number: int, fault: str) -> None:
-        """That one cannot be delivered."""
-
-
-async def deliver_audit(outbox: AuditOutbox, connection: "Connection") -> None:
-    """Hand over all entries that wait: insert, then mark, so that one inserted twice is there once.
+async def insert_audit(connection: "Connection", records: Sequence[AuditRecord]) -> None:
+    """Insert entries in one transaction, in their order. Those that are there already stay as they are.
 
     Raises:
-        asyncpg.PostgresError, OSError: the server went away; what was not marked waits on.
-        JournalError: the journal's disk fails.
+        asyncpg.PostgresError: nothing was inserted.
     """
-    while records := await outbox.undelivered_audit(BATCH):
-        await _deliver(outbox, connection, records)
-
-
-async def _deliver(outbox: AuditOutbox, connection: "Connection", records: Sequence[AuditRecord]) -> None:
-    try:
-        async with connection.transaction():
-            await connection.executemany(query("insert_audit"), [_row(record) for record in records])
-    except DATA_ERRORS as exc:
-        if len(records) > 1:
-            middle = len(records) // 2
-            await _deliver(outbox, connection, records[:middle])
-            await _deliver(outbox, connection, records[middle:])
-            return
-        (record,) = records
-        log.error("database.audit_refused", id=record.id, error=type(exc).__name__)  # noqa: TRY400
-        await outbox.set_audit_aside(record.number, describe(exc))
-    else:
-        await outbox.audit_delivered([record.number for record in records])
+    async with connection.transaction():
+        await connection.executemany(query("insert_audit"), [_row(record) for record in records])
 
 
 def _row(record: AuditRecord) -> tuple[Any, ...]:
@@ -96,14 +59,8 @@ class AuditLog:
             UnreachableError: it went away.
         """
         values = (search.since, search.until, search.who, search.name, search.limit)
-        try:
+        async with reading("the audit log"):
             rows = await self._connection.fetch(query("find_audit"), *values)
-        except asyncpg.UndefinedTableError as exc:
-            raise DatabaseError("the database has no audit log yet; `callrouter run` makes it") from exc
-        except CANNOT_CONNECT as exc:
-            raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
-        except FOREIGN_ERRORS as exc:
-            raise DatabaseError(f"PostgreSQL refused to read the audit log: {describe(exc)}") from exc
         return [_entry(row) for row in rows]
 
 

@@ -33,6 +33,7 @@ MIGRATION: Final = """
     """
 CHECK: Final = "SELECT seq, at, id, kind, name, body, delivered, fault FROM audit LIMIT 0"
 
+_INSERT: Final = "INSERT INTO audit (at, id, kind, name, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AuditEntry)
 
@@ -47,17 +48,15 @@ class AuditRow:
     name: str
     body: bytes
 
-    statement = "INSERT INTO audit (at, id, kind, name, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    @property
+    def what(self) -> str:
+        """What it is a record of, for messages."""
+        return f"{self.kind} {self.name!r}"
 
     @property
-    def values(self) -> tuple[float | str | bytes, ...]:
-        """Of the statement."""
-        return (self.at, self.id, self.kind, self.name, self.body)
-
-    @property
-    def about(self) -> str:
-        """What it is about, for a complaint."""
-        return f"the audit log on {self.kind} {self.name}"
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """The SQL that keeps it, and its values."""
+        return _INSERT, (self.at, self.id, self.kind, self.name, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,9 @@ def set_aside(connection: sqlite3.Connection, number: int, fault: str) -> None:
     connection.execute("UPDATE audit SET fault = ? WHERE seq = ?", (fault, number))
 
 
-def take_up_again(connection: sqlite3.Connection) -> int:
-    """Put the entries that were set aside back in line; how many there were."""
-    return connection.execute("UPDATE audit SET fault = NULL WHERE fault IS NOT NULL").rowcount
+def take_up_again(connection: sqlite3.Connection) -> None:
+    """Put the entries that were set aside back in line."""
+    connection.execute("UPDATE audit SET fault = NULL WHERE fault IS NOT NULL")
 
 
 def prune(connection: sqlite3.Connection, older_than: float) -> None:

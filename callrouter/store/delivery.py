@@ -1,5 +1,4 @@
-"""Delivery of CDRs and of the audit log from the journal to PostgreSQL: each exactly once, however often either side
-goes away.
+"""Delivery of CDRs from the journal to PostgreSQL: each exactly once, however often either side goes away.
 
 A CDR is inserted, and only then marked as delivered. If we die in between it is inserted again, which PostgreSQL
 ignores because the call's id is there already.
@@ -8,8 +7,8 @@ ignores because the call's id is there already.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -19,7 +18,6 @@ import structlog
 
 from callrouter.core.cdr import Cdr
 from callrouter.errors import JournalError, UnreachableError
-from callrouter.store.audit import AuditOutbox, deliver_audit
 from callrouter.store.postgres import DATA_ERRORS, FOREIGN_ERRORS, connect, describe, insert_cdrs
 from callrouter.store.schema import migrate
 
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class Outbox(AuditOutbox, Protocol):
-    """Where the CDRs wait, and the audit log: :class:`callrouter.store.journal.Journal`."""
+class Outbox(Protocol):
+    """Where the CDRs wait: :class:`callrouter.store.journal.Journal`."""
 
     @property
     def cdr_waiting(self) -> asyncio.Event:
@@ -47,6 +45,21 @@ class Outbox(AuditOutbox, Protocol):
 
     async def backlog(self) -> int:
         """How many wait."""
+
+
+class Errand(Protocol):
+    """Something else that is to be brought to PostgreSQL over the same connection."""
+
+    @property
+    def name(self) -> str:
+        """What is brought, in a word."""
+
+    @property
+    def refused(self) -> int:
+        """How much of it PostgreSQL would not take since the start."""
+
+    async def deliver(self, connection: "Connection") -> None:
+        """Bring all that waits. What the data are to blame for is dealt with; any other error is for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +90,14 @@ class DatabaseHealth:
     """Why it is not connected; None while it is."""
     since: datetime
     """When ``connected`` last changed, by the daemon's clock."""
+    errands_refused: Mapping[str, int] = field(default_factory=dict)
+    """What PostgreSQL would not take besides CDRs, by the errand's name."""
 
 
 class CdrWriter:
     """Delivers CDRs as a task: ``run()`` until cancelled. Migrates the schema whenever it connects.
 
-    ``now`` is the daemon's clock, this machine's unless given.
+    ``now`` is the daemon's clock, this machine's unless given. ``errands`` are done after the CDRs.
     """
 
     def __init__(
@@ -92,7 +107,9 @@ class CdrWriter:
         limits: DeliveryLimits | None = None,
         *,
         now: Callable[[], datetime] | None = None,
+        errands: Sequence[Errand] = (),
     ) -> None:
+        self._errands = tuple(errands)
         self._outbox = outbox
         self._url = url
         self._limits = limits or DeliveryLimits()
@@ -115,6 +132,7 @@ class CdrWriter:
             set_aside=self._set_aside,
             last_error=self._last_error,
             since=self._since,
+            errands_refused={errand.name: errand.refused for errand in self._errands},
         )
 
     async def run(self) -> NoReturn:
@@ -150,9 +168,10 @@ class CdrWriter:
             while True:
                 self._outbox.cdr_waiting.clear()
                 delivered = self._delivered
-                await deliver_audit(self._outbox, connection)
                 while await self._deliver_batch(connection):
                     pass
+                for errand in self._errands:
+                    await errand.deliver(connection)
                 self._empty.set()
                 if self._delivered > delivered:
                     await asyncio.sleep(limits.rest_s)

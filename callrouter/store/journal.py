@@ -23,10 +23,12 @@ from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError, StoreError
-from callrouter.store import audit_journal, journal_file
+from callrouter.store import audit_journal, journal_file, rules_journal
 from callrouter.store.audit_journal import AuditRecord
 from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter, OutboxRow
 from callrouter.store.records import decode_cdr, encode_cdr
+from callrouter.store.rules import LiveRules, encode_rules
+from callrouter.store.rules_journal import RulesRow
 
 log = structlog.get_logger(__name__)
 _Answer = TypeVar("_Answer")
@@ -104,7 +106,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.cdr_waiting = asyncio.Event()
-        """Set by every :meth:`finish` and :meth:`audit`; whoever delivers these waits for it and clears it."""
+        """Set by :meth:`finish`, :meth:`keep_rules` and :meth:`audit`; whoever delivers waits for it and clears it."""
         self._limits = limits or JournalLimits()
         self._on_alarm = on_alarm
         self._count = _Counters()
@@ -171,6 +173,13 @@ class Journal:
         """Put an entry of the audit log into its outbox: a few a day, which find room where no fact does."""
         self._hand_over(audit_journal.row_of(entry))
 
+    def keep_rules(self, rules: LiveRules) -> None:
+        """Put rules that went live into the outbox, unless they are the text that was live before.
+
+        They are few and never dropped: who changed what is asked when things go wrong.
+        """
+        self._hand_over(RulesRow(time.time(), rules.id, rules.digest, encode_rules(rules)))
+
     def _hand_over(self, row: OutboxRow) -> None:
         self._count.handed_rows += 1
         self._count.handed_bytes += len(row.body)
@@ -217,15 +226,28 @@ class Journal:
         await self._ask(lambda c: _do(c, statement, [(time.time(), call_id, fault)]))
 
     async def take_up_again(self) -> int:
-        """Put the CDRs that were set aside, and entries of the audit log, back in line; how many CDRs there were."""
-        await self._ask(audit_journal.take_up_again)
-        statement = "UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL AND length(body) > 0"
-        return await self._ask(lambda c: c.execute(statement).rowcount)
+        """Put all that was set aside back in line: CDRs, versions of rules, the audit log; how many CDRs there were."""
+        return await self._ask(_take_up_again)
 
     async def backlog(self) -> int:
         """How many CDRs wait to be delivered."""
         query = "SELECT count(*) FROM outbox WHERE delivered = 0 AND fault IS NULL"
         return await self._ask(lambda c: int(c.execute(query).fetchone()[0]))
+
+    async def undelivered_rules(self) -> list[tuple[int, LiveRules]]:
+        """The oldest version of the rules that was not delivered, with its number; empty if there is none.
+
+        One that cannot be read is set aside.
+        """
+        return await self._ask(rules_journal.undelivered)
+
+    async def rules_delivered(self, number: int) -> None:
+        """Mark a version as delivered. The newest stays, to tell whether the next differs."""
+        await self._ask(lambda c: rules_journal.delivered(c, number))
+
+    async def set_rules_aside(self, number: int, fault: str) -> None:
+        """Keep a version that PostgreSQL will not take, with the reason, out of the way of the others."""
+        await self._ask(lambda c: rules_journal.set_aside(c, number, fault))
 
     async def prune(self, older_than: datetime) -> int:
         """Forget calls whose CDR was delivered and was handed over before ``older_than``; how many."""
@@ -347,6 +369,13 @@ def _undelivered(connection: sqlite3.Connection, limit: int) -> list[tuple[int, 
             log.error("journal.cdr_unreadable", number=number, error=str(error))  # noqa: TRY400 - its message says all
             connection.execute("UPDATE outbox SET fault = ? WHERE seq = ?", (str(error), number))
     return found
+
+
+def _take_up_again(connection: sqlite3.Connection) -> int:
+    rules_journal.take_up_again(connection)
+    audit_journal.take_up_again(connection)
+    statement = "UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL AND length(body) > 0"
+    return connection.execute(statement).rowcount
 
 
 def _do(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[int | float | str, ...]]) -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callrouter.errors import JournalError
-from callrouter.store import audit_journal
+from callrouter.store import audit_journal, rules_journal
 
 _MIGRATIONS = (
     """
@@ -38,6 +38,7 @@ _MIGRATIONS = (
     CREATE INDEX outbox_due ON outbox (seq) WHERE delivered = 0 AND fault IS NULL;
     CREATE INDEX outbox_done ON outbox (at) WHERE delivered = 1;
     """,
+    rules_journal.MIGRATION,
     audit_journal.MIGRATION,
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
@@ -136,6 +137,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # A file that lost its pages but kept its header says the right version and has no tables.
     connection.execute("SELECT seq, at, call_id, kind, body FROM fact LIMIT 0")
     connection.execute("SELECT seq, at, call_id, body, delivered, fault FROM outbox LIMIT 0")
+    connection.execute(rules_journal.CHECK)
     connection.execute(audit_journal.CHECK)
 
 

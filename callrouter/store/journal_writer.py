@@ -13,18 +13,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from callrouter.errors import JournalError
-from callrouter.store.audit_journal import AuditRow
 from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
 
 log = structlog.get_logger(__name__)
 
 FactRow = tuple[float, str, str, bytes]
 """When (seconds since 1970), call, kind, body."""
+
+
+class OutboxRow(Protocol):
+    """A record that waits in the journal until PostgreSQL has it."""
+
+    @property
+    def body(self) -> bytes:
+        """The record itself."""
+
+    @property
+    def what(self) -> str:
+        """What it is a record of, for messages."""
+
+    @property
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """The SQL that keeps it, and its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +50,15 @@ class FinishedRow:
     call_id: str
     body: bytes
 
-    statement = "INSERT INTO outbox (at, call_id, body) VALUES (?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
-
     @property
-    def values(self) -> tuple[float | str | bytes, ...]:
-        """Of the statement."""
-        return (self.at, self.call_id, self.body)
-
-    @property
-    def about(self) -> str:
-        """What it is about, for a complaint."""
+    def what(self) -> str:
+        """What it is a record of, for messages."""
         return f"call {self.call_id!r}"
+
+    @property
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """The SQL that keeps it, and its values."""
+        return _INSERT_FINISHED, (self.at, self.call_id, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,6 @@ class Job:
     fail: Callable[[JournalError], None]
 
 
-OutboxRow = FinishedRow | AuditRow
 Item = FactRow | OutboxRow | Job
 
 _ROWS_PER_STATEMENT: Final = (64, 8, 1)
@@ -65,6 +77,7 @@ _INSERT_FACTS: Final = {
     rows: "INSERT INTO fact (at, call_id, kind, body) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)  # noqa: S608
     for rows in _ROWS_PER_STATEMENT
 }
+_INSERT_FINISHED: Final = "INSERT INTO outbox (at, call_id, body) VALUES (?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
 _BATCH_ROWS: Final = 4096
 _BAD_VALUE: Final = (
     sqlite3.IntegrityError,
@@ -154,11 +167,11 @@ class JournalWriter:
             item = self.pending.popleft()
             if isinstance(item, tuple):
                 facts.append(item)
-            elif isinstance(item, FinishedRow | AuditRow):
-                finished.append(item)
-            else:
+            elif isinstance(item, Job):
                 job = item
                 break
+            else:
+                finished.append(item)
         if facts or finished:
             self._commit(facts, finished)
             self.written_rows += len(facts) + len(finished)
@@ -182,7 +195,7 @@ class JournalWriter:
                 for rows in _in_statements(facts):
                     connection.execute(_INSERT_FACTS[len(rows)], tuple(chain.from_iterable(rows)))
                 for row in finished:
-                    connection.execute(row.statement, row.values)
+                    connection.execute(*row.statement)
         except _BAD_VALUE:
             return self._try_commit_singly(connection, facts, finished)
         except sqlite3.Error as exc:
@@ -196,18 +209,18 @@ class JournalWriter:
         self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]
     ) -> bool:
         """Commit row by row, without those that hold what SQLite cannot keep: such a row would hold up all others."""
-        statements: Iterator[tuple[str, tuple[float | str | bytes, ...], str]] = chain(
-            ((_INSERT_FACTS[1], fact, f"call {fact[1]!r}") for fact in facts),
-            ((row.statement, row.values, row.about) for row in finished),
+        statements = chain(
+            ((f"call {fact[1]!r}", _INSERT_FACTS[1], fact) for fact in facts),
+            ((row.what, *row.statement) for row in finished),
         )
         refused: list[str] = []
         try:
             with self._transaction(connection):
-                for statement, values, about in statements:
+                for what, statement, values in statements:
                     try:
                         connection.execute(statement, values)
                     except _BAD_VALUE as exc:
-                        refused.append(f"a record of {about}: {exc}")
+                        refused.append(f"a record of {what}: {exc}")
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
@@ -329,7 +342,7 @@ class JournalWriter:
 
 def _counted(facts: list[FactRow], finished: list[OutboxRow]) -> str:
     cdrs = sum(isinstance(row, FinishedRow) for row in finished)
-    more = f" and {len(finished) - cdrs} entries of the audit log" if len(finished) > cdrs else ""
+    more = f", and {len(finished) - cdrs} versions of rules or entries of the audit log" if len(finished) > cdrs else ""
     return f"{len(facts)} facts and {cdrs} CDRs{more}"
 
 

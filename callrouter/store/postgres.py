@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from callrouter.core.cdr import Cdr, CdrLeg, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import Cdr, CdrLeg, CdrMessage, Disposition, OfferResult, Outcome, ReleasedBy
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     CallId,
     ChannelId,
+    DestinationName,
     QueueName,
+    RecordingId,
     RegionName,
     RuleId,
     SiteName,
@@ -98,16 +101,19 @@ def describe(exc: BaseException) -> str:
 
 
 async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
-    """Insert CDRs with their legs in one transaction. Those that are there already stay as they are.
+    """Insert CDRs with their legs and messages in one transaction. Those that are there already stay as they are.
 
     Raises:
         asyncpg.PostgresError: nothing was inserted.
     """
     legs = [leg_row(cdr, leg) for cdr in cdrs for leg in cdr.legs]
+    messages = [message_row(cdr, message) for cdr in cdrs for message in cdr.messages]
     async with connection.transaction():
         await connection.executemany(query("insert_cdr"), [cdr_row(cdr) for cdr in cdrs])
         if legs:
             await connection.executemany(query("insert_leg"), legs)
+        if messages:
+            await connection.executemany(query("insert_message"), messages)
 
 
 def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
@@ -139,6 +145,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         _seconds(cdr.talk_s),
         _seconds(cdr.hold_s),
         storable(cdr.explanation),
+        storable(cdr.destination),
         [storable(name) for name in cdr.switches],
     )
 
@@ -157,6 +164,23 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.ended_at,
         leg.result.value,
         int(leg.cause),
+        storable(leg.destination),
+    )
+
+
+def message_row(cdr: Cdr, message: CdrMessage) -> tuple[Any, ...]:
+    """The parameters of ``insert_message``."""
+    return (
+        message.recording,
+        uuid.UUID(cdr.call_id),
+        storable(cdr.site),
+        message.box,
+        storable(cdr.tenant),
+        storable(cdr.caller),
+        storable(cdr.region),
+        storable(cdr.topic),
+        message.left_at,
+        _seconds(message.length_s),
     )
 
 
@@ -229,16 +253,30 @@ class CdrArchive:
         return found[0] if found else None
 
     async def _read(self, name: str, *values: Any) -> list[Cdr]:
-        try:
+        async with reading("CDRs"):
             rows = await self._connection.fetch(query(name), *values)
-            legs = await self._connection.fetch(query("get_legs"), [row["call_id"] for row in rows])
-        except asyncpg.UndefinedTableError as exc:
-            raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
-        except CANNOT_CONNECT as exc:
-            raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
-        except FOREIGN_ERRORS as exc:
-            raise DatabaseError(f"PostgreSQL refused to read CDRs: {describe(exc)}") from exc
-        return _cdrs(rows, legs)
+            calls = [row["call_id"] for row in rows]
+            legs = await self._connection.fetch(query("get_legs"), calls)
+            messages = await self._connection.fetch(query("get_messages_of_calls"), calls)
+        return _cdrs(rows, legs, messages)
+
+
+@asynccontextmanager
+async def reading(what: str) -> AsyncIterator[None]:
+    """Translates what goes wrong while ``what`` is read in the block.
+
+    Raises:
+        UnreachableError: PostgreSQL went away.
+        DatabaseError: it said no.
+    """
+    try:
+        yield
+    except asyncpg.UndefinedTableError as exc:
+        raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
+    except CANNOT_CONNECT as exc:
+        raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
+    except FOREIGN_ERRORS as exc:
+        raise DatabaseError(f"PostgreSQL refused to read {what}: {describe(exc)}") from exc
 
 
 @asynccontextmanager
@@ -255,18 +293,26 @@ async def open_archive(url: str) -> AsyncIterator[CdrArchive]:
         await connection.close(timeout=5.0)
 
 
-def _cdrs(rows: Iterable[asyncpg.Record], leg_rows: Iterable[asyncpg.Record]) -> list[Cdr]:
+def _cdrs(
+    rows: Iterable[asyncpg.Record], leg_rows: Iterable[asyncpg.Record], message_rows: Iterable[asyncpg.Record]
+) -> list[Cdr]:
     legs: defaultdict[uuid.UUID, list[CdrLeg]] = defaultdict(list)
     for row in leg_rows:
         legs[row["call_id"]].append(_leg_of(row))
-    return [_cdr_of(row, tuple(legs[row["call_id"]])) for row in rows]
+    messages: defaultdict[uuid.UUID, list[CdrMessage]] = defaultdict(list)
+    for row in message_rows:
+        message = CdrMessage(
+            RecordingId(row["recording"]), BoxName(row["box"]), row["left_at"], float(row["duration_s"])
+        )
+        messages[row["call_id"]].append(message)
+    return [_cdr_of(row, tuple(legs[row["call_id"]]), tuple(messages[row["call_id"]])) for row in rows]
 
 
 def _leg_of(row: asyncpg.Record) -> CdrLeg:
     return CdrLeg(
         attempt=row["attempt"],
         channel=ChannelId(row["channel"]),
-        agent=AgentId(row["agent"]),
+        agent=AgentId(row["agent"]) if row["agent"] is not None else None,
         trunk=TrunkName(row["trunk"]) if row["trunk"] is not None else None,
         offered_at=row["offered_at"],
         rang_at=row["rang_at"],
@@ -274,10 +320,11 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
         ended_at=row["ended_at"],
         result=OfferResult(row["result"]),
         cause=row["cause"],
+        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
     )
 
 
-def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...]) -> Cdr:
+def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...], messages: tuple[CdrMessage, ...]) -> Cdr:
     return Cdr(
         call_id=CallId(str(row["call_id"])),
         site=SiteName(row["site"]),
@@ -306,5 +353,7 @@ def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...]) -> Cdr:
         explanation=row["explanation"],
         queued_at=row["queued_at"],
         legs=legs,
+        messages=messages,
+        destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         switches=tuple(map(SwitchName, row["switches"])),
     )

@@ -15,17 +15,18 @@ INSERT INTO callrouter.migration (version, name) VALUES ($1, $2)
 INSERT INTO callrouter.cdr (
     call_id, site, started_at, queued_at, answered_at, ended_at, caller, dialed, region, region_source, tenant, topic,
     rule, config_hash, queue, agent, trunk, outcome, disposition, hangup_cause, released_by, wait_s, ring_s, talk_s,
-    hold_s, explanation, switches
+    hold_s, explanation, destination, switches
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27
+    $26, $27, $28
 )
 ON CONFLICT (call_id) DO NOTHING
 
 -- name: insert_leg
 INSERT INTO callrouter.cdr_leg (
-    call_id, attempt, channel, agent, trunk, offered_at, rang_at, answered_at, ended_at, result, cause
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    call_id, attempt, channel, agent, trunk, offered_at, rang_at, answered_at, ended_at, result, cause,
+    destination
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (call_id, attempt) DO NOTHING
 
 -- name: find_cdrs
@@ -50,6 +51,89 @@ SELECT * FROM callrouter.cdr WHERE call_id BETWEEN $1 AND $2 ORDER BY call_id LI
 
 -- name: get_legs
 SELECT * FROM callrouter.cdr_leg WHERE call_id = ANY($1::uuid[]) ORDER BY call_id, attempt
+
+-- name: insert_message
+INSERT INTO callrouter.voicemail (recording, call_id, site, box, tenant, caller, region, topic, left_at, duration_s)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (recording) DO NOTHING
+
+-- name: get_messages_of_calls
+SELECT call_id, recording, box, left_at, duration_s FROM callrouter.voicemail
+WHERE call_id = ANY($1::uuid[]) ORDER BY left_at, id
+
+-- name: find_messages
+-- Those that nobody has heard first, and of them the one that has waited longest; then the latest.
+SELECT * FROM callrouter.voicemail
+WHERE deleted_at IS NULL AND ($1::text IS NULL OR box = $1) AND (NOT $2::boolean OR heard_at IS NULL)
+ORDER BY heard_at IS NOT NULL, CASE WHEN heard_at IS NULL THEN left_at END, left_at DESC, id
+LIMIT $3
+
+-- name: get_message
+SELECT * FROM callrouter.voicemail WHERE id = $1
+
+-- name: hear_message
+UPDATE callrouter.voicemail SET heard_at = $2, heard_by = $3
+WHERE id = $1 AND heard_at IS NULL AND deleted_at IS NULL
+
+-- name: delete_message
+UPDATE callrouter.voicemail SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND deleted_at IS NULL
+
+-- name: unseen_messages
+SELECT * FROM callrouter.voicemail
+WHERE sha256 IS NULL AND deleted_at IS NULL ORDER BY fault IS NOT NULL, id LIMIT $1
+
+-- name: see_message
+UPDATE callrouter.voicemail SET duration_s = $2, size_bytes = $3, sha256 = $4, fault = NULL WHERE id = $1
+
+-- name: blame_message
+UPDATE callrouter.voicemail SET fault = $2 WHERE id = $1
+
+-- name: expired_messages
+SELECT * FROM callrouter.voicemail WHERE deleted_at IS NULL AND box = $1 AND left_at < $2 ORDER BY left_at LIMIT $3
+
+-- name: count_messages
+SELECT box, count(*) AS kept, count(*) FILTER (WHERE heard_at IS NULL) AS unheard,
+    min(left_at) FILTER (WHERE heard_at IS NULL) AS oldest
+FROM callrouter.voicemail WHERE deleted_at IS NULL GROUP BY box
+
+-- name: lock_rules
+-- Versions are counted without gaps; held until the transaction ends, and the number is ours alone.
+SELECT pg_advisory_xact_lock(7202120056)
+
+-- name: insert_rules
+INSERT INTO callrouter.rules (version, id, went_live_at, who, host, directory, config_hash, digest, note, files)
+SELECT coalesce(max(version), 0) + 1, $1::uuid, $2::timestamptz, $3, $4, $5, $6, $7, $8, $9::json
+FROM callrouter.rules
+HAVING NOT EXISTS (SELECT 1 FROM callrouter.rules WHERE id = $1::uuid)
+    AND $7::text IS DISTINCT FROM (
+        SELECT digest FROM callrouter.rules WHERE host = $4 AND directory = $5 ORDER BY version DESC LIMIT 1)
+
+-- name: newest_rules
+SELECT r.*, before.files AS earlier
+FROM callrouter.rules AS r
+LEFT JOIN LATERAL (
+    SELECT b.files FROM callrouter.rules AS b
+    WHERE b.host = r.host AND b.directory = r.directory AND b.version < r.version
+    ORDER BY b.version DESC LIMIT 1
+) AS before ON true
+ORDER BY r.version DESC
+LIMIT $1
+
+-- name: get_rules
+SELECT r.*, NULL AS earlier FROM callrouter.rules AS r WHERE version = $1
+
+-- name: rules_bounds
+SELECT min(version) AS first, max(version) AS last FROM callrouter.rules
+
+-- name: rules_of_hash
+SELECT r.*, NULL AS earlier FROM callrouter.rules AS r WHERE config_hash = $1 ORDER BY version DESC LIMIT 1
+
+-- name: calls_to_replay
+-- What a decision needs of each call, oldest first.
+SELECT call_id, site, started_at, caller, dialed, region, region_source, topic, rule, config_hash, switches
+FROM callrouter.cdr
+WHERE started_at >= $1 AND started_at < $2
+ORDER BY started_at, call_id
 
 -- name: insert_audit
 INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note)

@@ -17,7 +17,7 @@ def encode_cdr(cdr: Cdr) -> bytes:
     try:
         return _encoder.encode(cdr)
     except UnicodeEncodeError:
-        clean = dataclasses.replace(_clean(cdr), legs=tuple(_clean(leg) for leg in cdr.legs))
+        clean = dataclasses.replace(_clean(cdr), legs=tuple(map(_clean, cdr.legs)))
         return _encoder.encode(clean)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from callrouter.config.settings import WebSettings
 from callrouter.errors import UnreachableError
 from callrouter.web.reload import ReloadReport, ReloadRequest
+from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
 from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 
@@ -46,15 +47,37 @@ async def fetch_status(url: str, *, timeout_s: float = TIMEOUT_S) -> StatusDocum
     return _decoded(place, status, body, StatusDocument)
 
 
-async def ask_reload(url: str, who: str, *, timeout_s: float = RELOAD_TIMEOUT_S) -> ReloadReport:
-    """Have the daemon at ``url`` take its configuration anew; ``who`` asks.
+async def ask_reload(url: str, request: ReloadRequest, *, timeout_s: float = RELOAD_TIMEOUT_S) -> ReloadReport:
+    """Have the daemon at ``url`` take its configuration anew.
 
     Raises:
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
     place = f"{url.rstrip('/')}/api/v1/reload"
-    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(ReloadRequest(who)))
+    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
     return _decoded(place, status, body, ReloadReport, fine=(200, 409))
+
+
+async def fetch_remembered(url: str, *, timeout_s: float = TIMEOUT_S) -> RememberedReport:
+    """How many callers' choices the daemon at ``url`` remembers.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    place = f"{url.rstrip('/')}/api/v1/remembered"
+    status, body = await _exchange(url, "GET", place, timeout_s)
+    return _decoded(place, status, body, RememberedReport)
+
+
+async def ask_to_forget(url: str, request: ForgetRequest, *, timeout_s: float = TIMEOUT_S) -> ForgetReport | None:
+    """Have the daemon at ``url`` forget one caller or all; None if nothing is ever remembered of such a number.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    place = f"{url.rstrip('/')}/api/v1/remembered/forget"
+    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
+    return None if status == 400 else _decoded(place, status, body, ForgetReport)
 
 
 async def fetch_switches(url: str, *, timeout_s: float = TIMEOUT_S) -> SwitchesDocument:

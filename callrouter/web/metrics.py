@@ -15,11 +15,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from callrouter.core.agent import AgentState
-from callrouter.core.cdr import OfferResult, Outcome
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.web.readiness import hindrances
-from callrouter.web.sources import Health, StatusSource
+from callrouter.web.sources import Health, StatusSource, VoicemailNow
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 _Labels = TypeVar("_Labels", bound=tuple[str, ...])
@@ -54,6 +54,7 @@ class _Collector(Collector):
         now, counters, health = self._source.now(), self._source.counters(), self._source.health()
         yield from _of_calls(now, counters)
         yield from _of_queues(now)
+        yield from _of_voicemail(counters, self._source.voicemail(), now.at)
         yield from _of_resources(now)
         yield from _of_events(counters, health)
         yield from _of_daemon(health)
@@ -100,6 +101,18 @@ def _of_queues(now: ExchangeNow) -> Iterator[Metric]:
     yield _gauge("queue_agents", "Counselors of the queue.", queue, {(q.queue,): q.agents for q in now.queues})
     available = {(q.queue,): q.available for q in now.queues}
     yield _gauge("queue_agents_available", "Counselors of the queue who could take a call.", queue, available)
+
+
+def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> Iterator[Metric]:
+    results = {(result.value,): counters.recordings[result] for result in RecordingResult}
+    yield _count("voicemail_recordings", "Messages that were asked for, by what became of them.", ("result",), results)
+    unheard = {(box.box,): box.unheard for box in voicemail.boxes}
+    yield _gauge("voicemail_unheard", "Messages that nobody has heard.", ("box",), unheard)
+    oldest = {(box.box,): _seconds(box.oldest, at) for box in voicemail.boxes}
+    text = "How long the first of those has waited to be heard."
+    yield _gauge("voicemail_oldest_unheard_seconds", text, ("box",), oldest)
+    kept = {(box.box,): box.kept for box in voicemail.boxes}
+    yield _gauge("voicemail_kept", "Messages that are kept, heard or not.", ("box",), kept)
 
 
 def _of_resources(now: ExchangeNow) -> Iterator[Metric]:
@@ -182,6 +195,7 @@ def _of_records(health: Health) -> Iterator[Metric]:
     )
     yield _gauge("journal_waiting", "Records in memory that are not on disk yet.", (), _one(journal.waiting))
     yield _count("journal_dropped", "Records that found no room.", (), _one(journal.dropped))
+    yield _gauge("remembered_callers", "Callers whose choice is remembered.", (), _one(health.memory.callers))
     database = health.database
     if database is None:
         return
@@ -189,6 +203,10 @@ def _of_records(health: Health) -> Iterator[Metric]:
     yield _gauge("cdr_backlog", "CDRs that wait in the journal for PostgreSQL.", (), _one(database.backlog))
     yield _count("cdr_delivered", "CDRs that PostgreSQL has taken.", (), _one(database.delivered))
     yield _count("cdr_set_aside", "CDRs that PostgreSQL would not take.", (), _one(database.set_aside))
+    refused = "Versions of the rules that PostgreSQL would not take."
+    yield _count("rules_refused", refused, (), _one(database.rules_refused))
+    refused = "Entries of the audit log that PostgreSQL would not take."
+    yield _count("audit_refused", refused, (), _one(database.audit_refused))
 
 
 def _seconds(since: datetime | None, at: datetime) -> float:

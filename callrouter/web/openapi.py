@@ -1,14 +1,16 @@
 """The OpenAPI 3.1 description of what is served under ``/api/v1``, made from the very types that are served."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 import callrouter
 from callrouter.web.reload import ReloadReport, ReloadRequest
+from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
 from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
+from callrouter.web.voicemail import VoicemailDocument
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -31,58 +33,82 @@ class Fault(msgspec.Struct, frozen=True):
     error: str
 
 
+_KINDS: Final = (
+    StatusDocument,
+    Readiness,
+    Liveness,
+    Fault,
+    ReloadReport,
+    ReloadRequest,
+    VoicemailDocument,
+    RememberedReport,
+    ForgetReport,
+    ForgetRequest,
+    SwitchesDocument,
+    SwitchReport,
+    SwitchRequest,
+)
+
+
 @cache
 def openapi() -> bytes:
     """The document, as JSON."""
-    kinds = (
-        *(StatusDocument, Readiness, Liveness, Fault, ReloadReport, ReloadRequest),
-        *(SwitchesDocument, SwitchReport, SwitchRequest),
-    )
-    references, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    status, readiness, liveness, fault, report, request, switches, switch_report, switch_request = references
+    references, schemas = msgspec.json.schema_components(_KINDS, ref_template="#/components/schemas/{name}")
+    of = dict(zip(_KINDS, references, strict=True))
     document = {
         "openapi": "3.1.0",
         "info": {
             "title": "callrouter",
             "version": callrouter.__version__,
-            "description": "State of the call centre, and orders: new rules, switches. Callers' numbers are masked.",
+            "description": "State of the call centre, and orders to it. Callers' numbers are masked.",
         },
         "paths": {
-            "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", status)}),
-            "/api/v1/reload": {
-                "post": {
-                    "requestBody": {"content": {"application/json": {"schema": request}}},
-                    **_answers(
-                        "Take the configuration of the daemon's directory anew: all of it, or nothing",
-                        {
-                            "200": ("Taken, or as it was", report),
-                            "409": ("Refused, and why: nothing has changed", report),
-                            "415": ("Not sent as JSON", fault),
-                        },
-                    ),
-                }
-            },
-            "/api/v1/switches": {
-                **_get("How the switches stand", {"200": ("At this moment", switches)}),
-                "post": {
-                    "requestBody": {"content": {"application/json": {"schema": switch_request}}},
-                    **_answers(
-                        "Set a switch, from the next call on; one that is on already is renewed",
-                        {
-                            "200": ("It stands as asked for", switch_report),
-                            "400": ("Not understood, and why", fault),
-                            "409": ("Refused, and why: nothing has changed", switch_report),
-                            "415": ("Not sent as JSON", fault),
-                        },
-                    ),
+            "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", of[StatusDocument])}),
+            "/api/v1/voicemail": _get(
+                "Messages that callers left", {"200": ("As of a few seconds ago", of[VoicemailDocument])}
+            ),
+            "/api/v1/reload": _post(
+                "Take the configuration of the daemon's directory anew: all of it, or nothing",
+                of[ReloadRequest],
+                {
+                    "200": ("Taken, or as it was", of[ReloadReport]),
+                    "409": ("Refused, and why: nothing has changed", of[ReloadReport]),
+                    "415": ("Not sent as JSON", of[Fault]),
                 },
+            ),
+            "/api/v1/remembered": _get(
+                "How many callers' choices are remembered",
+                {"200": ("So many", of[RememberedReport]), "503": ("None ever are, here", of[Fault])},
+            ),
+            "/api/v1/remembered/forget": _post(
+                "Forget what is remembered of one caller, or of all",
+                of[ForgetRequest],
+                {
+                    "200": ("How many were forgotten", of[ForgetReport]),
+                    "400": ("Neither or both were named, or it is a number that is never remembered", of[Fault]),
+                    "415": ("Not sent as JSON", of[Fault]),
+                },
+            ),
+            "/api/v1/switches": {
+                **_get("How the switches stand", {"200": ("At this moment", of[SwitchesDocument])}),
+                **_post(
+                    "Set a switch, from the next call on; one that is on already is renewed",
+                    of[SwitchRequest],
+                    {
+                        "200": ("It stands as asked for", of[SwitchReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "409": ("Refused, and why: nothing has changed", of[SwitchReport]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                    },
+                ),
             },
             "/healthz": _get(
                 "Is the daemon alive?",
-                {"200": ("It is", liveness), "503": ("The dispatcher does not run: restart it", liveness)},
+                {"200": ("It is", of[Liveness]), "503": ("The dispatcher does not run: restart it", of[Liveness])},
             ),
             "/readyz": _get(
-                "Are calls taken?", {"200": ("They are", readiness), "503": ("They are not, and why", readiness)}
+                "Are calls taken?",
+                {"200": ("They are", of[Readiness]), "503": ("They are not, and why", of[Readiness])},
             ),
         },
         "components": {"schemas": schemas},
@@ -92,6 +118,11 @@ def openapi() -> bytes:
 
 def _get(summary: str, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
     return {"get": _answers(summary, answers)}
+
+
+def _post(summary: str, body: Any, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    request = {"requestBody": {"content": {"application/json": {"schema": body}}}}
+    return {"post": {**request, **_answers(summary, answers)}}
 
 
 def _answers(summary: str, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from callrouter.core.cdr import Outcome
 from callrouter.core.stats import SwitchNow
 from callrouter.web import words
 from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument, Trunk
+from callrouter.web.voicemail import Box
 
 REFRESH_S = 3
 
@@ -63,6 +64,9 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
             (_call(call, status.at, titles, names) for call in status.calls),
         ),
     ]
+    if status.boxes:
+        columns = ("음성 사서함", "새 메시지", "가장 오래된 것", "보관")
+        parts.append(_table("음성 사서함", columns, (_box(box, status.at) for box in status.boxes)))
     if status.trunks:
         parts.append(_table("국선", ("국선", "사용", "전체"), map(_trunk, status.trunks)))
     parts.append(_table("교환기", ("교환기", "상태", "경과", "Asterisk"), (_site(s, status.at) for s in status.sites)))
@@ -124,9 +128,14 @@ def _call(call: Call, at: datetime, titles: Mapping[str, str], names: Mapping[st
         call.dialed,
         call.region,
         titles.get(call.queue, call.queue) if call.queue else "–",
-        names.get(call.agent, call.agent) if call.agent else "–",
+        names.get(call.agent, call.agent) if call.agent else call.destination or "–",
     )
     return _row(words.CALL_STATES[call.state], cells)
+
+
+def _box(box: Box, at: datetime) -> str:
+    cells = (box.unheard, words.duration(box.oldest, at), box.kept)
+    return _row(box.title, cells, kind="warn" if box.unheard else "")
 
 
 def _trunk(trunk: Trunk) -> str:

@@ -35,8 +35,20 @@ def remarks(health: Health) -> tuple[str, ...]:
         )
     if health.database is not None and health.database.set_aside:
         found.append(f"PostgreSQL would not take {health.database.set_aside} CDRs: callrouter cdr --set-aside says why")
+    if health.database is not None and health.database.rules_refused:
+        found.append(
+            f"PostgreSQL would not take {health.database.rules_refused} versions of the rules, which are missing from"
+            " the history; the log says why"
+        )
+    if health.database is not None and health.database.audit_refused:
+        found.append(
+            f"PostgreSQL would not take {health.database.audit_refused} entries of the audit log, which callrouter"
+            " audit does not know; the log says why"
+        )
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
+    if health.memory.error is not None:
+        found.append(f"what callers let us remember cannot be written: {health.memory.error}; it is tried again")
     if abs(health.clock_drift_s) >= DRIFT_TOLD_S:
         word = "ahead of" if health.clock_drift_s > 0 else "behind"
         found.append(

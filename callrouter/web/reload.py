@@ -6,9 +6,15 @@ import msgspec
 
 
 class ReloadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who asks, for the log: the name of a person or a program."""
+    """Who asks, for the log and the history: the name of a person or a program.
+
+    ``note`` says why, for the history. ``expect`` is the hash of the version that was checked: if the files say another
+    by now, they are refused. Empty: whatever they say.
+    """
 
     who: str = "unknown"
+    note: str = ""
+    expect: str = ""
 
 
 class ReloadReport(msgspec.Struct, frozen=True):
@@ -31,6 +37,6 @@ class ReloadReport(msgspec.Struct, frozen=True):
 class Reloader(Protocol):
     """Takes the configuration of the daemon's directory anew: all of it, or nothing."""
 
-    async def reload(self, who: str) -> ReloadReport:
+    async def reload(self, request: ReloadRequest) -> ReloadReport:
         """Read, check, try the golden cases, and swap the rules between two events. Never raises."""
         ...

@@ -1,8 +1,8 @@
-"""The web server: page, API, health and metrics, without a resident's whole number; and two orders, to take new rules
-and to set a switch.
+"""The web server: page, API, health and metrics, without a resident's whole number; and three orders.
 
-There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The orders do nothing that is not
-written in the daemon's own files; they are taken as JSON alone, which no page of another origin can send here.
+There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The orders are to take new rules and
+to set a switch, which change nothing that is not written in the daemon's own files, and to forget what callers let us
+remember. All are taken as JSON alone, which no page of another origin can send here.
 """
 
 import asyncio
@@ -21,9 +21,11 @@ from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.page import page
 from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.reload import Reloader, ReloadRequest
+from callrouter.web.remembered import ForgetRequest, Remembering
 from callrouter.web.sources import StatusSource
 from callrouter.web.status import StatusDocument, status_document
 from callrouter.web.switches import Switcher, SwitchesDocument, SwitchRequest
+from callrouter.web.voicemail import voicemail_document
 
 _log = structlog.get_logger(__name__)
 
@@ -50,8 +52,8 @@ HEADERS: Final = {
 
 _STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
 
-_Request = TypeVar("_Request")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Order = TypeVar("_Order", bound=msgspec.Struct)
 
 
 class WebServer:
@@ -63,12 +65,14 @@ class WebServer:
         port: int,
         source: StatusSource,
         reloader: Reloader | None = None,
+        remembering: Remembering | None = None,
         switcher: Switcher | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._source = source
         self._reloader = reloader
+        self._remembering = remembering
         self._switcher = switcher
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
@@ -124,8 +128,11 @@ class WebServer:
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics_text)
         application.router.add_get("/api/v1/status", self._status)
+        application.router.add_get("/api/v1/voicemail", self._voicemail)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
+        application.router.add_get("/api/v1/remembered", self._remembered)
+        application.router.add_post("/api/v1/remembered/forget", self._forget)
         application.router.add_get("/api/v1/switches", self._switches)
         application.router.add_post("/api/v1/switches", self._switch)
         for name, content_type in _STATIC.items():
@@ -133,7 +140,8 @@ class WebServer:
         return application
 
     def _document(self) -> StatusDocument:
-        return status_document(self._source.now(), self._source.counters(), self._source.health())
+        source = self._source
+        return status_document(source.now(), source.counters(), source.health(), source.voicemail().boxes)
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page(self._document(), self._source.health().timezone)
@@ -142,19 +150,42 @@ class WebServer:
     async def _status(self, _: web.Request) -> web.Response:
         return _json(self._document())
 
+    async def _voicemail(self, _: web.Request) -> web.Response:
+        return _json(voicemail_document(self._source.voicemail()))
+
     async def _reload(self, request: web.Request) -> web.Response:
-        asked = await _asked(request, ReloadRequest, 'send {"who": "your name"}')
+        asked = await _asked(request, ReloadRequest, '{"who": "your name"}')
         if self._reloader is None:
             raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
-        report = await self._reloader.reload(asked.who)
+        report = await self._reloader.reload(asked)
         return _json(report, status=200 if report.ok else 409)
+
+    async def _remembered(self, _: web.Request) -> web.Response:
+        return _json(self._memory().report())
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        example = '{"number": "010-1234-5678"} or {"all": true}'
+        asked = await _asked(request, ForgetRequest, example)
+        if asked.all is (asked.number is not None):
+            raise web.HTTPBadRequest(reason=f"send {example}")
+        if asked.number is None:
+            return _json(await self._memory().forget_all(asked.who))
+        report = await self._memory().forget(asked.number, asked.who)
+        if report is None:
+            raise web.HTTPBadRequest(reason="nothing is ever remembered of such a number; write it as 010-1234-5678")
+        return _json(report)
+
+    def _memory(self) -> Remembering:
+        if self._remembering is None:
+            raise web.HTTPServiceUnavailable(reason="nothing is remembered here")
+        return self._remembering
 
     async def _switches(self, _: web.Request) -> web.Response:
         now = self._source.now()
         return _json(SwitchesDocument(now.at, now.switches))
 
     async def _switch(self, request: web.Request) -> web.Response:
-        asked = await _asked(request, SwitchRequest, 'send {"switch": "its name", "on": true, "who": "your name"}')
+        asked = await _asked(request, SwitchRequest, '{"switch": "its name", "on": true, "who": "your name"}')
         if self._switcher is None:
             raise web.HTTPServiceUnavailable(reason="no switch can be set here")
         report = await self._switcher.switch(asked)
@@ -178,7 +209,7 @@ def _json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
 
 
-async def _asked(request: web.Request, kind: type[_Request], example: str) -> _Request:
+async def _asked(request: web.Request, kind: type[_Order], example: str) -> _Order:
     """What is asked for, from the body; nothing at all stands for ``{}``."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
@@ -186,7 +217,7 @@ async def _asked(request: web.Request, kind: type[_Request], example: str) -> _R
         return msgspec.json.decode(await request.read() or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         why = " ".join(str(exc).split())
-        raise web.HTTPBadRequest(reason=f"{example} ({why})") from exc
+        raise web.HTTPBadRequest(reason=f"send {example} ({why})") from exc
 
 
 async def _openapi(_: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from callrouter.core.ids import CalendarName, SiteName
+from callrouter.core.ids import BoxName, CalendarName, CallId, SiteName, TenantName
 from callrouter.core.stats import Counters, ExchangeNow
 
 
@@ -37,6 +37,10 @@ class DatabaseHealth:
     delivered: int = 0
     set_aside: int = 0
     """CDRs that PostgreSQL would not take."""
+    rules_refused: int = 0
+    """Versions of the rules that it would not take."""
+    audit_refused: int = 0
+    """Entries of the audit log that it would not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,14 @@ class JournalHealth:
     """Records that found no room since the start."""
     lost: tuple[str, ...] = ()
     """What else was lost since the start, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryHealth:
+    """What callers let us remember; ``error`` says in words why it is not on disk, None while it is."""
+
+    callers: int = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +111,46 @@ class Health:
     ari_turned_away: Mapping[SiteName, int] = field(default_factory=dict)
     ari_late: Mapping[SiteName, int] = field(default_factory=dict)
     clock_drift_s: float = 0.0
+    memory: MemoryHealth = field(default_factory=MemoryHealth)
     holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
     """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
     holidays."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxNow:
+    """A box for messages: how many it holds, how many nobody has heard, and since when the first of those waits."""
+
+    box: BoxName
+    title: str
+    kept: int
+    unheard: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageNow:
+    """A message that a caller left; ``caller`` is the whole number. ``fault``: why there is nothing to be heard."""
+
+    id: int
+    call: CallId
+    box: BoxName
+    tenant: TenantName
+    caller: str
+    region: str
+    left_at: datetime
+    duration_s: float
+    heard_at: datetime | None
+    heard_by: str | None
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VoicemailNow:
+    """The boxes, those that are configured and those that hold messages still; and the messages, unheard ones first."""
+
+    boxes: tuple[BoxNow, ...] = ()
+    messages: tuple[MessageNow, ...] = ()
 
 
 class StatusSource(Protocol):
@@ -117,4 +166,8 @@ class StatusSource(Protocol):
 
     def health(self) -> Health:
         """How the daemon itself is."""
+        ...
+
+    def voicemail(self) -> VoicemailNow:
+        """Messages of callers, as they were a few seconds ago."""
         ...

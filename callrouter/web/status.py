@@ -10,7 +10,8 @@ from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.web.readiness import hindrances, remarks
-from callrouter.web.sources import Health
+from callrouter.web.sources import BoxNow, Health
+from callrouter.web.voicemail import Box, box
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -46,6 +47,7 @@ class Call(msgspec.Struct, frozen=True):
     tenant: TenantName
     queue: str | None
     agent: str | None
+    destination: str | None = None
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -128,10 +130,13 @@ class StatusDocument(msgspec.Struct, frozen=True):
     totals: Totals
     inbox_dropped: int = 0
     clock_drift_s: float = 0.0
+    boxes: tuple[Box, ...] = ()
     switches: tuple[SwitchNow, ...] = ()
 
 
-def status_document(now: ExchangeNow, counters: Counters, health: Health) -> StatusDocument:
+def status_document(
+    now: ExchangeNow, counters: Counters, health: Health, boxes: tuple[BoxNow, ...] = ()
+) -> StatusDocument:
     """The document for this moment."""
     against = hindrances(health)
     return StatusDocument(
@@ -154,6 +159,7 @@ def status_document(now: ExchangeNow, counters: Counters, health: Health) -> Sta
         totals=_totals(counters),
         inbox_dropped=health.inbox.dropped,
         clock_drift_s=round(health.clock_drift_s, 3),
+        boxes=tuple(map(box, boxes)),
         switches=now.switches,
     )
 
@@ -170,6 +176,7 @@ def _call(call: CallNow) -> Call:
         tenant=call.tenant,
         queue=call.queue,
         agent=call.agent,
+        destination=call.destination,
     )
 
 

@@ -20,9 +20,11 @@ AGENT_STATES: Final[Mapping[AgentState, str]] = {
 CALL_STATES: Final[Mapping[CallState, str]] = {
     CallState.ROUTING: "분배 중",
     CallState.ASKING: "메뉴 안내 중",
+    CallState.RECORDING: "메시지 녹음 중",
     CallState.ANNOUNCING: "안내 방송",
     CallState.QUEUED: "대기",
     CallState.OFFERED: "벨 울림",
+    CallState.CONFIRMING: "응답 확인 중",
     CallState.CONNECTING: "연결 중",
     CallState.CONNECTED: "통화 중",
     CallState.CLEARING: "종료 중",

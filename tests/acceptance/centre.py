@@ -186,6 +186,6 @@ class Centre:
 
 
 People = Callable[..., Awaitable[Baresip]]
-"""The fixtures ``caller`` and ``counselor``."""
+"""The fixtures ``caller``, ``outside`` and ``counselor``."""
 MakeCentre = Callable[..., Awaitable[Centre]]
 """The fixture ``centre``."""

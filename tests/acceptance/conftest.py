@@ -87,6 +87,24 @@ async def caller(lab_asterisk: LabAsterisk) -> AsyncIterator[People]:
 
 
 @pytest.fixture
+async def outside(lab_asterisk: LabAsterisk) -> AsyncIterator[People]:
+    """``await outside("01012345678")``: the one phone of the telephone network that calls over the trunk reach."""
+    async with AsyncExitStack() as stack:
+
+        async def make(number: str, *, tone_hz: float | None = None) -> Baresip:
+            phone = Baresip(
+                number,
+                CARRIER_ADDRESS,
+                server=lab_asterisk.sip_address,
+                tone_hz=tone_hz,
+                port=lab_asterisk.settings.carrier_port,
+            )
+            return await stack.enter_async_context(phone)
+
+        yield make
+
+
+@pytest.fixture
 async def counselor(lab_asterisk: LabAsterisk) -> AsyncIterator[People]:
     """``await counselor("201", tone_hz=1300)``: a counselor's phone, registered."""
     async with AsyncExitStack() as stack:

@@ -1,6 +1,7 @@
 """A resident dials 120 and talks to a counselor: the daemon's main job, on a real Asterisk."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -169,6 +170,7 @@ async def test_after_wrap_up_the_counselor_gets_the_next_call(
         pytest.param("2026-11-28T11:00", id="a Saturday"),
         pytest.param("2026-11-24T22:00", id="after ten at night"),
         pytest.param("2026-12-25T10:00", id="Christmas, a Friday"),
+        pytest.param("2027-02-09T12:00", id="the substitute holiday of a Seollal on a Sunday"),
     ],
 )
 async def test_in_closed_hours_the_resident_is_told_so_and_the_line_is_closed(
@@ -187,6 +189,37 @@ async def test_in_closed_hours_the_resident_is_told_so_and_the_line_is_closed(
     cdr = await office.cdr()
     assert (cdr.rule, cdr.outcome, cdr.released_by) == ("closed", Outcome.CLOSED, ReleasedBy.SYSTEM)
     assert cdr.agent is None
+
+
+def all_night(config: Path) -> None:
+    """Have the night shift stay until the morning."""
+    calendars = config / "calendars.yaml"
+    text = calendars.read_text(encoding="utf-8")
+    assert "open: mon-fri 18:00-22:00" in text
+    calendars.write_text(text.replace("open: mon-fri 18:00-22:00", "open: mon-fri 18:00-09:00"), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("clock", "rule", "rings"),
+    [
+        pytest.param("2026-11-28T02:00", "changwon-night", True, id="Saturday: Friday's night goes on"),
+        pytest.param("2026-11-30T02:00", "closed", False, id="Monday: no night began on Sunday"),
+    ],
+)
+async def test_a_night_belongs_to_the_day_on_which_it_began(
+    caller: People, counselor: People, centre: MakeCentre, clock: str, rule: str, rings: bool
+) -> None:
+    office = await centre(agents=("201",), clock=clock, edit=all_night)
+    resident, phone = await caller(CHANGWON), await counselor("201")
+
+    await resident.dial("120")
+    if rings:
+        await phone.incoming()
+        await resident.hang_up()
+    await resident.closed(timeout_s=PROMPT_S + 3)
+
+    assert rings or not phone.seen(INCOMING)
+    assert (await office.cdr()).rule == rule
 
 
 async def test_a_resident_who_waits_hears_music(caller: People, centre: MakeCentre) -> None:

@@ -1,6 +1,9 @@
 """A daemon that is put together from real parts and does not run."""
 
+import asyncio
+import shutil
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,14 +15,19 @@ from callrouter.app.status import DaemonStatus
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import load
+from callrouter.core import commands as cmd
+from callrouter.core.audit import AuditEntry
+from callrouter.core.cdr import Cdr
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, SiteName
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
+from callrouter.store.remembered import Remembered
 
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
 HALL = SiteName("hall")
+SECRETS = {"TEST_PASSWORD": "x"}
 
 
 class Parts:
@@ -40,9 +48,48 @@ class Parts:
         )
         self.agi = AgiServer("127.0.0.1", 0, {})
         reloader = ConfigReloader(folder, {}, loaded, self.dispatcher)
-        self.status = DaemonStatus(reloader, self.clock, self.dispatcher, self.fleet, self.journal, None, self.agi)
+        self.remembered = Remembered(folder, self.clock.now)
+        self.status = DaemonStatus(
+            reloader, self.clock, self.dispatcher, self.fleet, self.journal, None, self.agi, self.remembered
+        )
 
 
 @pytest.fixture
 async def parts(tmp_path: Path) -> Parts:
     return Parts(tmp_path)
+
+
+class Nobody:
+    """Carries nothing out and keeps nothing."""
+
+    def carry_out(self, command: cmd.AriCommand) -> None:
+        """Not at all."""
+
+    def resync(self, site: SiteName) -> None:
+        """Not at all."""
+
+    def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
+        """Not at all."""
+
+    def finish(self, cdr: Cdr) -> None:
+        """Not at all."""
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Not at all."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(BASE, tmp_path / "config"))
+
+
+@pytest.fixture
+async def reloader(folder: Path) -> AsyncIterator[ConfigReloader]:
+    """That of a daemon which runs by the rules of ``folder``."""
+    loaded = load(folder, SECRETS)
+    nobody = Nobody()
+    dispatcher = Dispatcher(Exchange(loaded.rulebook, datetime.now(UTC)), nobody, nobody, lambda: datetime.now(UTC))
+    task = asyncio.create_task(dispatcher.run())
+    yield ConfigReloader(folder, SECRETS, loaded, dispatcher)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -18,8 +18,7 @@ from callrouter.core.switches import SwitchSpec
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
 from callrouter.web.switches import SwitchRequest
-from tests.app.conftest import Parts
-from tests.app.test_reload import Nobody
+from tests.app.conftest import Nobody, Parts
 
 TYPHOON = SwitchName("typhoon")
 

@@ -17,7 +17,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
 from callrouter.core.causes import Cause
-from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, SiteName
+from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
 SITE = SiteName("gyeongnam")
@@ -181,13 +181,40 @@ def test_the_end_of_an_announcement_is_told_whether_or_not_it_could_be_heard() -
     assert event == ev.PlaybackEnded(PlaybackId("p1"))
 
 
-def test_a_key_that_a_caller_presses_is_told_and_one_of_a_counselor_is_not() -> None:
+def a_recording(**fields: Any) -> dict[str, Any]:
+    return {"name": "m", "format": "wav", "target_uri": "channel:1", "state": "done", **fields}
+
+
+@pytest.mark.parametrize(
+    ("told", "event"),
+    [
+        ({"duration": 9, "talking_duration": 6, "silence_duration": 3}, ev.RecordingEnded(RecordingId("m"), 6.0)),
+        ({"duration": 9}, ev.RecordingEnded(RecordingId("m"), 9.0)),
+        ({"duration": 0, "talking_duration": 0}, ev.RecordingEnded(RecordingId("m"), 0.0)),
+        ({}, ev.RecordingFailed(RecordingId("m"), "Asterisk recorded nothing")),
+    ],
+)
+def test_a_recording_that_is_over_counts_by_what_was_spoken(told: dict[str, int], event: ev.Event) -> None:
+    assert a_reader().read(a_message("RecordingFinished", recording=a_recording(**told))) == event
+
+
+@pytest.mark.parametrize("cause", ["disk full", ""])
+def test_a_recording_that_failed_is_told_with_its_reason(cause: str) -> None:
+    recording = a_recording(state="failed", cause=cause)
+
+    event = a_reader().read(a_message("RecordingFailed", recording=recording))
+
+    assert event == ev.RecordingFailed(RecordingId("m"), cause or "Asterisk gives no reason")
+
+
+def test_a_key_is_told_of_a_caller_and_of_a_leg() -> None:
     reader = a_reader()
 
     pressed = reader.read(a_message("ChannelDtmfReceived", channel=a_channel(CALLER), digit="5", duration_ms=90))
 
     assert pressed == ev.DigitPressed(CALLER, "5")
-    assert reader.read(a_message("ChannelDtmfReceived", channel=a_channel(LEG), digit="5")) is None
+    pressed_there = reader.read(a_message("ChannelDtmfReceived", channel=a_channel(LEG), digit="5"))
+    assert pressed_there == ev.LegDigit(LEG, "5")
 
 
 def test_messages_that_mean_nothing_to_the_exchange_are_left_out() -> None:
@@ -225,6 +252,7 @@ def the_events_after(command: cmd.AriCommand, reply: Reply) -> list[ev.Event]:
 
 ORIGINATE = cmd.Originate(SITE, CALL, LEG, "PJSIP/201", "창원", "0552251234", 30.0, CALLER)
 CONNECT = cmd.Connect(SITE, CALL, BridgeId("b"), CALLER, LEG)
+RECORD = cmd.Record(SITE, CALL, CALLER, RecordingId("m"), 180.0, 2.5, "#")
 PLAY = cmd.Play(SITE, CALL, CALLER, PlaybackId("p"), ("sound:callrouter/welcome",))
 
 
@@ -249,6 +277,59 @@ def test_an_announcement_that_cannot_be_played_is_over() -> None:
     assert the_events_after(PLAY, answered(201)) == []
     assert the_events_after(PLAY, answered(400)) == [ev.PlaybackEnded(PlaybackId("p"))]
     assert the_events_after(PLAY, unanswered(Doubt.NOT_SENT)) == [ev.PlaybackEnded(PlaybackId("p"))]
+
+
+def test_a_message_is_recorded_in_whole_seconds_and_never_over_another() -> None:
+    (order,) = orders(RECORD, "callrouter")
+
+    assert dict(order.request.query) == {
+        "name": "m",
+        "format": "wav",
+        "maxDurationSeconds": "180",
+        "maxSilenceSeconds": "3",
+        "ifExists": "append",
+        "terminateOn": "#",
+    }
+    assert not order.request.may_block
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (answered(500), "Asterisk refused to record (500)"),
+        (answered(422), "Asterisk refused to record (422)"),
+        (unanswered(Doubt.NOT_SENT), "Asterisk was not reached"),
+    ],
+)
+def test_a_recording_that_asterisk_does_not_begin_has_failed(reply: Reply, why: str) -> None:
+    assert the_events_after(RECORD, reply) == [ev.RecordingFailed(RecordingId("m"), why)]
+
+
+def test_a_recording_that_is_under_way_or_may_be_has_not_failed() -> None:
+    for reply in (answered(201), answered(409), unanswered(Doubt.TIMED_OUT)):
+        assert the_events_after(RECORD, reply) == []
+    assert the_events_after(RECORD, answered(404)) == [ev.CallerLeft(CALLER)]
+
+
+def test_a_recording_that_is_asked_for_is_there_or_not_and_over_or_not() -> None:
+    stored, live = orders(cmd.AskRecording(SITE, CALL, RecordingId("m")), "callrouter")
+    assert stored.on_reply is not None
+    assert live.on_reply is not None
+
+    assert stored.on_reply(answered(404)) == ev.RecordingFailed(RecordingId("m"), "Asterisk has no file of it")
+    assert live.on_reply(answered(404)) == ev.RecordingEnded(RecordingId("m"))
+    for order in (stored, live):
+        assert order.on_reply is not None
+        assert order.on_reply(answered(200)) is None
+        assert order.on_reply(unanswered(Doubt.TIMED_OUT)) is None
+
+
+def test_what_is_no_message_is_ended_and_deleted() -> None:
+    (stop,) = orders(cmd.StopRecording(SITE, CALL, RecordingId("m")), "callrouter")
+    (delete,) = orders(cmd.DeleteRecording(SITE, CALL, RecordingId("m")), "callrouter")
+
+    assert (stop.request.method, stop.request.path) == ("POST", "recordings/live/m/stop")
+    assert (delete.request.method, delete.request.path) == ("DELETE", "recordings/stored/m")
 
 
 def test_a_channel_that_asterisk_does_not_know_has_ended() -> None:

@@ -1,6 +1,7 @@
 """``callrouter check`` and ``callrouter explain``."""
 
 import json
+import re
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -365,3 +366,26 @@ def test_explain_tells_what_the_daemon_decides(caller: str, moment: datetime) ->
         (e.rule, e.where, e.matched, e.why) for e in decision.trace
     ]
     assert told["config_hash"] == decision.config_hash
+
+
+def test_explain_knows_what_may_be_remembered_of_a_caller() -> None:
+    arguments = ("--from", "010-1234-5678", "--at", "2026-11-24T10:00", "--remembered", "changwon")
+    result = run("explain", *arguments, "--config", str(SAMPLE))
+    assert "region    changwon (창원), from remembered, strong: the caller chose it in an earlier call" in result.stdout
+    assert re.search(r"\* routes\.yaml:\d+: changwon-day: ", result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--from", "010-1234-5678", "--remembered", "chang-won"),
+            "unknown region 'chang-won'; did you mean \"changwon\"?",
+        ),
+        (("--remembered", "changwon"), "nothing is ever remembered of a caller without a number of his own"),
+    ],
+)
+def test_explain_refuses_what_cannot_be_remembered(arguments: tuple[str, ...], message: str) -> None:
+    result = run("explain", *arguments, "--config", str(SAMPLE))
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -69,3 +69,15 @@ def test_without_a_daemon_it_says_so() -> None:
     result = run("--url", "http://127.0.0.1:1")
     assert result.exit_code == 3
     assert "the daemon cannot be reached at http://127.0.0.1:1" in result.stderr
+
+
+def test_why_and_what_is_expected_go_with_the_order(daemon: str, reloader: FakeReloader) -> None:
+    assert run("--url", daemon, "--note", "Gimhae joins", "--expect", "0123456789ab").exit_code == 0
+    (asked,) = reloader.requests
+    assert (asked.note, asked.expect) == ("Gimhae joins", "0123456789ab")
+
+
+@pytest.mark.parametrize("arguments", [("--force",), ("--to", "@1", "--note", "x"), ("--to", "@1", "--expect", "x")])
+def test_options_that_do_not_go_together_are_refused(reloader: FakeReloader, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 2
+    assert reloader.requests == []

@@ -47,6 +47,7 @@ def test_status_shows_everything_in_a_hundred_columns(daemon: str) -> None:
     assert ["changwon", "창원시", "1", "0", "1:35", "0", "2"] in lines
     assert ["201", "도청", "상담사", "1", "on-call", "1:01:00", "0", "gyeongnam"] in lines
     assert ["connected", "1:02:09", "055-225-****", "120", "changwon", "changwon", "201"] in lines
+    assert ["night", "야간", "<민원>", "1", "15:00", "2"] in lines
     assert "takes calls" in result.stdout
     assert "connected for 0:00, 7 CDRs wait" in result.stdout
     assert "0552251234" not in result.stdout

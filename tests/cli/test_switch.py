@@ -33,7 +33,7 @@ def source() -> FakeStatus:
 def daemon(source: FakeStatus, switcher: FakeSwitcher, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
     monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, source, None, switcher)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, source, switcher=switcher)) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

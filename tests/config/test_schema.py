@@ -91,6 +91,7 @@ service: {title: 120, fallback_context: yes, drain: 1.5 h}
 sites: {1: {title: true, password_file: secret}}
 web: {port: 8080, host: 0.0.0.0}
 agi: {port: "4573", allow: [10.0.0.0/8]}
+reload: {on_save: true}
 limits: {max_calls: 2000, connect: 5, announcement: 1 MIN 30 s, dead_man: 0.5, clearing: }
 tenants: {2: {title: 2}}
 topics:
@@ -158,6 +159,7 @@ VISIBLE = re.compile(
     r"|is not (a date;|hours;|opening hours;)|this is not closed and not hours"
     r"|a password stands in|needs one source of its password|a route does one plan"
     r"|there is no condition here|is no mapping|nothing that Asterisk plays|is not a key|section .cases. is missing"
+    r"|is neither yes nor no|holds no user and no password"
 )
 """Faults that an editor can see in one file."""
 
@@ -208,8 +210,10 @@ def _mappings(value: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[
         yield from _mappings(inner, (*way, key))
 
 
-PARSED = {
+PARSED: dict[str, Callable[[str], object]] = {
     "duration": scalars.parse_duration,
+    "retention": scalars.parse_retention,
+    "flag": scalars.parse_flag,
     "whole-number": scalars.parse_whole,
     "date": scalars.parse_date,
     "moment": case_model.parse_moment,
@@ -232,6 +236,8 @@ PIECES = [
         "min",
         "h",
         "d",
+        "True",
+        "no",
         "mon",
         "Fri",
         "SUN",
@@ -264,6 +270,8 @@ def test_the_schema_is_never_stricter_than_the_parser(kind: str, text: str) -> N
             ["20", "20s", "1 Min 30 s", 0, 1.5],
             ["", "20 parsecs", "s", "1 min 30", -1, 99999999, True, None],
         ),
+        ("retention", ["180d", "1 H", 86400], ["", "half a year", 3599, 31536001, True, None]),
+        ("flag", [True, "yes", "No"], ["", "on", 1, None]),
         ("whole-number", ["30", 30], ["-1", "3.0", "ten", 3.5, -1, True]),
         ("date", ["2026-12-25"], ["2026-13-01", "25.12.2026", "12-25"]),
         ("moment", ["2026-11-24T19:30", "2026-11-24 19:30:15+09:00"], ["2026-11-24", "19:30", "noon"]),

@@ -35,13 +35,16 @@ from callrouter.core.exchange import Exchange
 from callrouter.core.geography import Origin, Region
 from callrouter.core.ids import (
     AgentId,
+    BoxName,
     BridgeId,
     CalendarName,
     CallId,
     ChannelId,
+    DestinationName,
     PlaybackId,
     PromptName,
     QueueName,
+    RecordingId,
     RegionName,
     RuleId,
     SiteName,
@@ -53,7 +56,22 @@ from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.output import Notice, Output
-from callrouter.core.plan import Announce, Choice, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain
+from callrouter.core.plan import (
+    Announce,
+    Choice,
+    Confirm,
+    Destination,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+    Voicemail,
+)
+from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
 from callrouter.core.switches import ALL_OFF, SwitchesOn
@@ -62,11 +80,18 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HALL = SiteName("hall")
 DESK, NIGHT, BELL = QueueName("desk"), QueueName("night"), QueueName("bell")
 CITY = TrunkName("city")
-WELCOME, SORRY, ASK = PromptName("welcome"), PromptName("sorry"), PromptName("ask")
+WELCOME, SORRY, ASK, MAY = PromptName("welcome"), PromptName("sorry"), PromptName("ask"), PromptName("may")
+GREETING, THANKS = PromptName("greeting"), PromptName("thanks")
+BOX = BoxName("letters")
+MESSAGE = Voicemail(BOX, GREETING, THANKS, SORRY)
 PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
 GIMHAE = Region(RegionName("gimhae"), "김해", TenantName("gyeongnam"))
 CHANGWON = Region(RegionName("changwon"), "창원", TenantName("changwon"))
+
+DUTY_DESK = Destination(DestinationName("duty-desk"), "당직실", "PJSIP/duty", ring_timeout_s=15.0)
+DUTY_MOBILE = Destination(DestinationName("duty-mobile"), "당직 휴대전화", "PJSIP/010@city", CITY, "0552110000")
+TAKE_IT = Confirm(PromptName("take-it"), "1", 12.0)
 
 PLANS: Mapping[str, Plan] = {
     "120": Plan("queue", (EnterQueue(DESK),)),
@@ -96,6 +121,16 @@ PLANS: Mapping[str, Plan] = {
     ),
     "127-welfare": Plan("welfare", (EnterQueue(NIGHT),)),
     "127-passport": Plan("menu", (HangUp(),)),
+    "140": Plan("message", (MESSAGE, HangUp())),
+    "141": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
+    "132": Plan(
+        "remember",
+        (
+            Menu(ASK, (Choice("1", region=GIMHAE),), default=Choice(region=CHANGWON), tries=1),
+            Menu(MAY, (Choice("1", remember_s=180 * 86_400.0), Choice("9", forget=True)), default=Choice(), tries=1),
+            EnterQueue(DESK),
+        ),
+    ),
     "128": Plan(
         "question",
         (
@@ -110,6 +145,9 @@ PLANS: Mapping[str, Plan] = {
             ),
         ),
     ),
+    "129": Plan("duty", (Dial((DUTY_DESK, DUTY_MOBILE), confirm=TAKE_IT), Announce(SORRY), HangUp())),
+    "130": Plan("greeted-duty", (Announce(WELCOME), Dial((DUTY_DESK, DUTY_MOBILE), rounds=2), HangUp())),
+    "131": Plan("musical-duty", (Dial((DUTY_MOBILE,), music_class="soft"), EnterQueue(DESK))),
 }
 
 
@@ -218,6 +256,11 @@ class Asterisk:
     channels: dict[ChannelId, Channel] = field(default_factory=dict)
     bridges: dict[BridgeId, set[ChannelId]] = field(default_factory=dict)
     playing: dict[PlaybackId, ChannelId] = field(default_factory=dict)
+    recording: dict[RecordingId, ChannelId] = field(default_factory=dict)
+    """Those in progress."""
+    stored: set[RecordingId] = field(default_factory=set)
+    speech_s: float | None = 10.0
+    """How long a caller who hangs up, or is cut off, has spoken; None: nothing can be recorded here."""
     phones: dict[str, str] = field(default_factory=dict)
     """What a phone does when it is called: ``answers``, ``rings``, ``busy`` … ; nothing, unless it is said."""
     endpoints: dict[ChannelId, str] = field(default_factory=dict)
@@ -250,6 +293,8 @@ class Asterisk:
                 self.playing[playback] = channel
             case cmd.StopPlayback(playback=playback):
                 self.end_playback(playback)
+            case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
+                self._do_with_recording(command)
             case cmd.StartMusic(channel=channel) if channel in self.channels:
                 self.channels[channel].music = True
             case cmd.StopMusic(channel=channel) if channel in self.channels:
@@ -258,6 +303,36 @@ class Asterisk:
                 self.channels[channel].answered = True
             case _:
                 pass
+
+    def _do_with_recording(
+        self, command: cmd.Record | cmd.StopRecording | cmd.AskRecording | cmd.DeleteRecording
+    ) -> None:
+        name = command.recording
+        match command:
+            case cmd.Record(channel=channel):
+                if channel in self.channels and name not in self.recording:
+                    self.recording[name] = channel
+                    if self.speech_s is None:
+                        self.end_recording(name, 0.0)
+                    else:
+                        self.stored.add(name)
+            case cmd.StopRecording():
+                self.end_recording(name)
+            case cmd.AskRecording():
+                if name not in self.stored:
+                    self.tell(ev.RecordingFailed(name, "there is no file"))
+                if name not in self.recording:
+                    self.tell(ev.RecordingEnded(name))
+            case cmd.DeleteRecording():
+                self.stored.discard(name)
+
+    def end_recording(self, recording: RecordingId, length_s: float | None = None) -> None:
+        if self.recording.pop(recording, None) is not None:
+            self.tell(ev.RecordingEnded(recording, self.speech_s if length_s is None else length_s))
+
+    def _end_recordings_of(self, channel: ChannelId) -> None:
+        for recording in [name for name, where in self.recording.items() if where == channel]:
+            self.end_recording(recording)
 
     def _originate(self, command: cmd.Originate) -> None:
         channel = command.channel
@@ -313,9 +388,11 @@ class Asterisk:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:
             self.tell(ev.CallerLeft(channel, cause))
+        self._end_recordings_of(channel)
 
     def leave(self, channel: ChannelId) -> None:
         if channel in self.channels and self.channels[channel].in_app:
+            self._end_recordings_of(channel)
             self.channels[channel].in_app = False
             self.tell(ev.CallerLeft(channel))
 
@@ -338,6 +415,7 @@ class Driver:
         self.asterisk = Asterisk(HALL, self.inbox)
         self.timers: dict[TimerKey, datetime] = {}
         self.journal: dict[CallId, list[facts.Fact]] = {}
+        self.memory: dict[str, tuple[RegionName, datetime]] = {}
         self.log: list[tuple[CallId, facts.Fact | Cdr]] = []
         self.commands: list[cmd.Command] = []
         self.cdrs: list[Cdr] = []
@@ -369,6 +447,10 @@ class Driver:
                     self.timers[key] = self.now + timedelta(seconds=after_s)
                 case cmd.CancelTimer(key=key):
                     self.timers.pop(key, None)
+                case cmd.Remember(number=number, region=region, until=until):
+                    self.memory[number] = (region, until)
+                case cmd.Forget(number=number):
+                    self.memory.pop(number, None)
                 case _:
                     self.asterisk.do(command)
 
@@ -421,10 +503,14 @@ class Driver:
         """A resident dials; what comes of it waits in the inbox."""
         call = self.new_call_id()
         channel = ChannelId(f"resident-{self._calls}")
-        arrival = CallFacts(dialed, HALL, caller)
+        arrival = CallFacts(dialed, HALL, caller, remembered=self._recall(caller))
         self.asterisk.channels[channel] = Channel(channel, "Ring", arrival)
         self.asterisk.tell(ev.CallArrived(call, channel, arrival))
         return call
+
+    def _recall(self, caller: str) -> RegionName | None:
+        region, until = self.memory.get(remembered_as(caller) or "", (None, self.now))
+        return region if until > self.now else None
 
     def hang_up(self, call: Call, cause: int = Cause.NORMAL_CLEARING) -> None:
         """The caller hangs up."""
@@ -455,6 +541,12 @@ class Driver:
     def announcement_ends(self, call: Call) -> None:
         assert call.playback is not None
         self.asterisk.end_playback(call.playback)
+        self.settle()
+
+    def recording_ends(self, call: Call, length_s: float = 10.0) -> None:
+        """So much was spoken, and silence or a key ended it."""
+        assert call.recording is not None
+        self.asterisk.end_recording(call.recording, length_s)
         self.settle()
 
     def snapshot(self, requested_at: datetime | None = None) -> ev.SiteUp:
@@ -519,9 +611,17 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: a menu) in ``state``, with the counselor ``kim`` for those states that need one."""
+        """A call to 121 (127: menu, 129: duty, 140: message) in ``state``; some states need the counselor ``kim``."""
         if state is CallState.ASKING:
             return self.dial("127")
+        if state is CallState.CONFIRMING:
+            call = self.dial("129")
+            self.pick_up(call)
+            return call
+        if state is CallState.RECORDING:
+            call = self.dial("140")
+            self.announcement_ends(call)
+            return call
         call = self.dial("121")
         if state is CallState.ANNOUNCING:
             return call

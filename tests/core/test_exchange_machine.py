@@ -12,11 +12,24 @@ from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
 from callrouter.core.events import TimerKey, TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 from callrouter.core.output import Output
 from callrouter.core.rulebook import AgentSpec, Limits, Rulebook
 from callrouter.core.states import CallState
-from tests.core.driver import BELL, CITY, DESK, HALL, NIGHT, PLANS, Driver, agent, rulebook, without_queue
+from tests.core.driver import (
+    BELL,
+    CITY,
+    DESK,
+    DUTY_DESK,
+    DUTY_MOBILE,
+    HALL,
+    NIGHT,
+    PLANS,
+    Driver,
+    agent,
+    rulebook,
+    without_queue,
+)
 
 STAFF = (
     agent("kim", DESK, NIGHT),
@@ -24,6 +37,7 @@ STAFF = (
     agent("park", DESK, NIGHT, trunk=CITY),
     agent("choi", NIGHT, BELL, trunk=CITY),
 )
+ENDPOINTS = (*(spec.endpoint for spec in STAFF), DUTY_DESK.endpoint, DUTY_MOBILE.endpoint)
 PHONES = ("silent", "rings", "answers", "busy", "rejects", "congested", "unknown", "uncertain")
 CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 34, 41, 127])
 SOON = st.sampled_from([0.0, 0.4, 1.0, 3.0, 6.0, 11.0, 25.0, 70.0, 130.0])
@@ -61,6 +75,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         if callers:
             self.driver.asterisk.tell(ev.DigitPressed(callers[pick % len(callers)], digit))
 
+    @rule(pick=st.integers(0, 20), digit=st.sampled_from("12"))
+    def a_key_is_pressed_where_we_called(self, pick: int, digit: str) -> None:
+        legs = self.legs()
+        if legs:
+            self.driver.asterisk.tell(ev.LegDigit(legs[pick % len(legs)], digit))
+
     @rule(pick=st.integers(0, 20), what=st.sampled_from(["ring", "pick-up", "hang-up"]), cause=CAUSES)
     def a_phone_does(self, pick: int, what: str, cause: int) -> None:
         asterisk, legs = self.driver.asterisk, self.legs()
@@ -74,15 +94,25 @@ class ExchangeMachine(RuleBasedStateMachine):
         else:
             asterisk.hang_up(leg, cause)
 
-    @rule(spec=st.sampled_from(STAFF), behaviour=st.sampled_from(PHONES))
-    def a_phone_will(self, spec: AgentSpec, behaviour: str) -> None:
-        self.driver.asterisk.phones[spec.endpoint] = behaviour
+    @rule(endpoint=st.sampled_from(ENDPOINTS), behaviour=st.sampled_from(PHONES))
+    def a_phone_will(self, endpoint: str, behaviour: str) -> None:
+        self.driver.asterisk.phones[endpoint] = behaviour
 
     @precondition(lambda self: self.driver.asterisk.playing)
     @rule(pick=st.integers(0, 20))
     def an_announcement_ends(self, pick: int) -> None:
         playing = sorted(self.driver.asterisk.playing)
         self.driver.asterisk.end_playback(playing[pick % len(playing)])
+
+    @precondition(lambda self: self.driver.asterisk.recording)
+    @rule(pick=st.integers(0, 20), length_s=st.sampled_from([0.0, 1.0, 2.0, 60.0]))
+    def a_message_ends(self, pick: int, length_s: float) -> None:
+        recording = sorted(self.driver.asterisk.recording)
+        self.driver.asterisk.end_recording(recording[pick % len(recording)], length_s)
+
+    @rule(can=st.booleans())
+    def the_disk_is_full_or_is_not(self, can: bool) -> None:
+        self.driver.asterisk.speech_s = 10.0 if can else None
 
     @rule(count=st.integers(1, 12))
     def deliver(self, count: int) -> None:
@@ -109,6 +139,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         timer: TimerKey = (kind, leg if kind is TimerKind.LEG else call)
         late: list[ev.Event] = [
             ev.LegRang(leg),
+            ev.LegDigit(leg, "1"),
             ev.LegRefused(leg, endpoint=True),
             ev.LegUncertain(leg),
             ev.Bridged(call, bridge),
@@ -116,6 +147,9 @@ class ExchangeMachine(RuleBasedStateMachine):
             ev.PlaybackEnded(playback),
             ev.PlaybackEnded(PlaybackId("elsewhere")),
             ev.DigitPressed(ChannelId("nobody"), "1"),
+            ev.RecordingEnded(naming.recording(call, 1), 3.0),
+            ev.RecordingFailed(naming.recording(call, 1), "no"),
+            ev.RecordingEnded(RecordingId("elsewhere")),
             ev.TimerFired(timer),
             ev.TimerFired((TimerKind.AGENT, data.draw(st.sampled_from(STAFF)).id)),
             ev.TimerFired((TimerKind.TRUNK, CITY)),
@@ -169,6 +203,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     def hand_in(self, event: ev.Event) -> None:
         out = self.driver.handle(event)
         self.callers_are_served_in_order(out)
+        self.nobody_is_remembered_without_consent(out)
         for command in out.commands:
             if isinstance(command, cmd.AriCommand) and command.call in self.ended:
                 assert isinstance(command, CLEAN_UP), f"{command} after the call had ended"
@@ -178,12 +213,18 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange = self.driver.exchange
         for call_id, fact in out.facts:
             call = exchange.calls.get(call_id)
-            if not isinstance(fact, facts.Offered) or call is None:
+            if not isinstance(fact, facts.Offered) or fact.agent is None or call is None:
                 continue
             served = exchange.floor.agents[fact.agent].spec.queues
             for other in exchange.calls.values():
                 if other.state is CallState.QUEUED and not other.to_be_adopted and other.queue in served:
                     assert other.place > call.place, f"{call_id} was served before {other.id}"
+
+    def nobody_is_remembered_without_consent(self, out: Output) -> None:
+        chosen = [fact for _, fact in out.facts if isinstance(fact, facts.Chosen)]
+        agreed = [fact for fact in chosen if fact.choice.remember_s is not None]
+        assert all(fact.pressed == fact.choice.key != "" for fact in agreed)
+        assert sum(isinstance(command, cmd.Remember) for command in out.commands) == len(agreed)
 
     def callers(self) -> list[ChannelId]:
         return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is not None]
@@ -204,10 +245,15 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def a_counselor_is_on_at_most_one_call(self) -> None:
         exchange = self.driver.exchange
-        offers = Counter(call.offer.agent for call in exchange.calls.values() if call.offer and not call.to_be_adopted)
+        offers = Counter(
+            call.offer.agent
+            for call in exchange.calls.values()
+            if call.offer and call.offer.agent and not call.to_be_adopted
+        )
         assert all(count == 1 for count in offers.values()), offers
         legs = {leg.channel: leg for leg in exchange.floor.legs.values()}
-        assert len({id(leg.agent) for leg in legs.values()}) == len(legs)
+        held = [id(leg.agent) for leg in legs.values() if leg.agent is not None]
+        assert len(set(held)) == len(held)
         for each in exchange.floor.agents.values():
             assert (each.leg is None) == (
                 each.state not in (AgentState.RESERVED, AgentState.RINGING, AgentState.ON_CALL)

@@ -29,6 +29,10 @@ def test_the_plan_knows_how_many_prefixes_it_has() -> None:
     assert len(NumberingPlan({"05524": CHANGWON, "055249": TONGYEONG})) == 2
 
 
+def test_the_plan_tells_its_prefixes() -> None:
+    assert {*NumberingPlan({"05524": CHANGWON, "055249": TONGYEONG}).prefixes()} == {"05524", "055249"}
+
+
 @given(
     st.dictionaries(st.text("012", min_size=1, max_size=5), st.sampled_from([CHANGWON, TONGYEONG])),
     st.text("012", max_size=7),

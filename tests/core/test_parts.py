@@ -172,6 +172,8 @@ def test_a_plan_must_come_to_an_end() -> None:
         ("122", Action.ANNOUNCE, "sorry", True),
         ("125", Action.DIALPLAN, "office,200,1", False),
         ("126", Action.HANGUP, "", True),
+        ("140", Action.DAEMON, "", False),
+        ("141", Action.QUEUE, "desk", False),
     ],
 )
 def test_a_decision_comes_to_one_word(dialed: str, action: Action, target: str, closed: bool) -> None:

@@ -354,12 +354,6 @@ def test_a_defect_about_a_call_that_is_gone_is_counted(hall: Driver) -> None:
     assert hall.exchange.counters.defects == 1
 
 
-def test_a_call_without_an_offer_has_no_leg_to_take_back(hall: Driver) -> None:
-    call = hall.dial("122")
-    queue = hall.exchange.rulebook.queues[DESK]
-    assert hall.exchange.floor.adopt_leg(call, queue, hall.now) is None
-
-
 @pytest.mark.parametrize("kept", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("here", [True, False])
 def test_a_history_that_was_torn_in_the_middle_of_a_step_is_gone_on_with(kept: int, here: bool) -> None:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -41,6 +42,13 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
         assert not places or any(place.exists() for place in places), name
 
 
+def named(command: str, rest: str) -> list[str]:
+    """The command, and the one of its own that stands behind it, if it has any."""
+    group = main.get_command(click.Context(main), command)
+    word = rest.split()[:1]
+    return [command, *word] if isinstance(group, click.Group) and word and word[0] in group.commands else [command]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None:
     lines = [
@@ -50,7 +58,7 @@ def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None
     for line in lines:
         command = re.match(r"(?:\$ |\S+/)?callrouter(?:-\w+)? ([a-z]+)\b(.*)", line)
         if command is not None:
-            helped = CliRunner().invoke(main, [command[1], "--help"])
+            helped = CliRunner().invoke(main, [*named(command[1], command[2]), "--help"])
             assert helped.exit_code == 0, line
             known = set(re.findall(r"--[a-z-]+", helped.output))
             assert known.issuperset(re.findall(r" (--[a-z-]+)", command[2])), line

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from callrouter.web.reload import ReloadReport
+from callrouter.web.reload import ReloadReport, ReloadRequest
 
 TAKEN = ReloadReport(True, True, "new", "old", (), ("routes.yaml:1:1: x; y",), ("sites", "web"))
 UNCHANGED = ReloadReport(True, False, "old", "old")
@@ -15,7 +15,9 @@ class FakeReloader:
 
     report: ReloadReport = TAKEN
     asked: list[str] = field(default_factory=list)
+    requests: list[ReloadRequest] = field(default_factory=list)
 
-    async def reload(self, who: str) -> ReloadReport:
-        self.asked.append(who)
+    async def reload(self, request: ReloadRequest) -> ReloadReport:
+        self.asked.append(request.who)
+        self.requests.append(request)
         return self.report

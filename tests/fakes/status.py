@@ -1,16 +1,35 @@
 """A small call centre at one moment, for pages, API, metrics and ``callrouter status``."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
-from callrouter.core.cdr import OfferResult, Outcome
-from callrouter.core.ids import AgentId, CalendarName, CallId, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    CalendarName,
+    CallId,
+    QueueName,
+    SiteName,
+    SwitchName,
+    TenantName,
+    TrunkName,
+)
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
-from callrouter.web.sources import DatabaseHealth, Health, InboxHealth, JournalHealth, SiteHealth
+from callrouter.web.sources import (
+    BoxNow,
+    DatabaseHealth,
+    Health,
+    InboxHealth,
+    JournalHealth,
+    MessageNow,
+    SiteHealth,
+    VoicemailNow,
+)
 
 AT = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 CALLER = "0552251234"
@@ -103,6 +122,7 @@ def counters() -> Counters:
         arrived=5,
         ended=Counter({Outcome.HANDLED: 2, Outcome.ABANDONED: 1}),
         offers=Counter({OfferResult.ANSWERED: 3, OfferResult.NO_ANSWER: 1}),
+        recordings=Counter({RecordingResult.KEPT: 2}),
         stale=Counter({(CallState.QUEUED, Signal.RING_OVER): 4}),
         impossible=Counter({(CallState.QUEUED, Signal.LEG_ANSWERED): 1}),
         defects=2,
@@ -133,6 +153,26 @@ def health() -> Health:
     )
 
 
+def voicemail() -> VoicemailNow:
+    """One message that nobody has heard, for a quarter of an hour, and one that somebody has."""
+    box = BoxName("night")
+    new = MessageNow(
+        id=12,
+        call=CallId("019ab3c4-0000-7000-8000-000000000003"),
+        box=box,
+        tenant=TenantName("changwon"),
+        caller=CALLER,
+        region="changwon",
+        left_at=AT - timedelta(minutes=15),
+        duration_s=21.5,
+        heard_at=None,
+        heard_by=None,
+        fault=None,
+    )
+    old = replace(new, id=11, left_at=AT - timedelta(days=1), heard_at=AT - timedelta(hours=1), heard_by="201")
+    return VoicemailNow((BoxNow(box, "야간 <민원>", 2, 1, new.left_at),), (new, old))
+
+
 @dataclass
 class FakeStatus:
     """A source that says what it is told to."""
@@ -140,6 +180,7 @@ class FakeStatus:
     exchange: ExchangeNow = field(default_factory=exchange_now)
     counted: Counters = field(default_factory=counters)
     condition: Health = field(default_factory=health)
+    left: VoicemailNow = field(default_factory=voicemail)
     error: Exception | None = None
 
     def now(self) -> ExchangeNow:
@@ -152,3 +193,6 @@ class FakeStatus:
 
     def health(self) -> Health:
         return self.condition
+
+    def voicemail(self) -> VoicemailNow:
+        return self.left

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from callrouter.cli import main
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.errors import DatabaseError, UnreachableError
-from callrouter.store.audit import AuditSearch, deliver_audit, open_audit_log
+from callrouter.store.audit import AuditSearch, open_audit_log
+from callrouter.store.audit_delivery import AuditErrand
 from callrouter.store.delivery import CdrWriter, DeliveryLimits
 from callrouter.store.embedded import EmbeddedPostgres
 from callrouter.store.journal import Journal
@@ -41,7 +42,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 
 @asynccontextmanager
 async def running(journal: Journal, url: str) -> AsyncIterator[CdrWriter]:
-    writer = CdrWriter(journal, url, QUICK)
+    writer = CdrWriter(journal, url, QUICK, errands=(AuditErrand(journal),))
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -99,7 +100,7 @@ async def test_an_entry_that_was_written_and_not_marked_is_there_once(journal: J
 
         undelivered_audit = staticmethod(journal.undelivered_audit)
 
-        async def audit_delivered(self, numbers: list[int]) -> None:
+        async def audit_delivered(self, numbers: Iterable[int]) -> None:
             if not self.has_died:
                 self.has_died = True
                 raise OSError("the power is gone")
@@ -108,26 +109,33 @@ async def test_an_entry_that_was_written_and_not_marked_is_there_once(journal: J
         async def set_audit_aside(self, number: int, fault: str) -> None:
             raise AssertionError(f"there is nothing wrong with it: {fault}")
 
-    outbox, connection = Forgetful(), await connect(database)
+    errand, connection = AuditErrand(Forgetful()), await connect(database)
     with pytest.raises(OSError, match="the power is gone"):
-        await deliver_audit(outbox, connection)  # type: ignore[arg-type]
-    await deliver_audit(outbox, connection)  # type: ignore[arg-type]
+        await errand.deliver(connection)
+    await errand.deliver(connection)
     await connection.close()
     assert await found(database) == [entry(0)]
     assert await journal.undelivered_audit(9) == []
 
 
-async def test_what_the_database_will_not_take_is_set_aside_and_the_others_go_on(
+async def test_what_the_database_will_not_take_is_set_aside_counted_and_taken_once_it_would_take_it(
     journal: Journal, database: str
 ) -> None:
     connection = await connect(database)
-    await connection.execute("ALTER TABLE callrouter.audit ADD CHECK (who <> 'nobody')")
-    for minute, who in enumerate(("kim", "nobody", "lee")):
-        journal.audit(entry(minute, who))
-    await deliver_audit(journal, connection)
-    await connection.close()
+    await connection.execute("ALTER TABLE callrouter.audit ADD CONSTRAINT known CHECK (who <> 'nobody')")
+    async with running(journal, database) as writer:
+        for minute, who in enumerate(("kim", "nobody", "lee")):
+            journal.audit(entry(minute, who))
+        assert await writer.drain(10)
+        assert (writer.health.errands_refused, writer.health.connected) == ({"audit": 1}, True)
     assert [one.who for one in await found(database)] == ["lee", "kim"]
     assert await journal.undelivered_audit(9) == []
+    await connection.execute("ALTER TABLE callrouter.audit DROP CONSTRAINT known")
+    await connection.close()
+    await journal.take_up_again()
+    async with running(journal, database) as writer:
+        assert await writer.drain(10)
+    assert [one.who for one in await found(database)] == ["lee", "nobody", "kim"]
 
 
 async def test_a_text_that_the_database_cannot_hold_is_kept_without_what_is_wrong(
@@ -135,7 +143,7 @@ async def test_a_text_that_the_database_cannot_hold_is_kept_without_what_is_wron
 ) -> None:
     journal.audit(entry(0, note="a\0b"))
     connection = await connect(database)
-    await deliver_audit(journal, connection)
+    await AuditErrand(journal).deliver(connection)
     await connection.close()
     assert [one.note for one in await found(database)] == ["a\ufffdb"]
 
@@ -147,7 +155,7 @@ async def test_entries_are_found_by_time_by_person_and_by_name_the_newest_first(
     connection = await connect(database)
     for one in entries:
         journal.audit(one)
-    await deliver_audit(journal, connection)
+    await AuditErrand(journal).deliver(connection)
     await connection.close()
     assert await found(database, since=entries[1].at, until=entries[3].at) == [entries[2], entries[1]]
     assert await found(database, who="lee") == [entries[1]]
@@ -156,7 +164,7 @@ async def test_entries_are_found_by_time_by_person_and_by_name_the_newest_first(
 
 
 async def test_without_its_table_or_its_server_it_says_so(empty_database: str) -> None:
-    with pytest.raises(DatabaseError, match="has no audit log yet"):
+    with pytest.raises(DatabaseError, match="has no callrouter tables yet"):
         await found(empty_database)
     with pytest.raises(UnreachableError):
         await found("postgresql://nobody@127.0.0.1:1/nothing")
@@ -175,7 +183,7 @@ async def test_the_command_lists_them_for_people_and_for_programs(journal: Journ
     connection = await connect(database)
     for one in (entry(0, note="태풍 카눈"), entry(1, "lee\x1b[31m")):
         journal.audit(one)
-    await deliver_audit(journal, connection)
+    await AuditErrand(journal).deliver(connection)
     await connection.close()
     people = await run(database, "--since", "2026-11-24T00:00Z")
     assert people.exit_code == 0

@@ -1,5 +1,6 @@
 import asyncio
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ import asyncpg
 import pytest
 
 from callrouter.core.cdr import Cdr, OfferResult, Outcome, ReleasedBy
-from callrouter.core.ids import AgentId, CallId, QueueName, RegionName, RuleId, TenantName
+from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, RegionName, RuleId, TenantName
 from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.postgres import CdrArchive, CdrSearch, connect, insert_cdrs, open_archive
 from callrouter.store.queries import named
@@ -173,6 +174,32 @@ async def test_no_queued_call_stays_open_in_queue_log(connection: "Connection", 
 async def test_a_congested_trunk_is_no_miss_of_the_agent_in_queue_log(connection: "Connection") -> None:
     cdr = cdrs.abandoned(legs=(cdrs.leg(1, OfferResult.CONGESTION),))
     assert "RINGNOANSWER" not in [event[1] for event in await _queue_log(connection, cdr)]
+
+
+def _at_the_duty_desk(**changes: object) -> Cdr:
+    missed, answered = cdrs.handled().legs
+    legs = (missed, replace(answered, agent=None, destination=DestinationName("duty-desk")))
+    return cdrs.handled(agent=None, destination=DestinationName("duty-desk"), legs=legs, **changes)
+
+
+async def test_a_call_to_a_destination_reads_back_as_the_very_same(connection: "Connection") -> None:
+    cdr = _at_the_duty_desk()
+    await insert_cdrs(connection, [cdr])
+    assert await CdrArchive(connection).get(cdr.call_id) == cdr
+
+
+async def test_a_destination_that_takes_a_call_from_a_queue_is_no_agent_in_queue_log(connection: "Connection") -> None:
+    events = await _queue_log(connection, _at_the_duty_desk())
+    assert [(event, agent) for _, event, agent, *_ in events] == [
+        ("ENTERQUEUE", "NONE"),
+        ("RINGNOANSWER", "agent1"),
+        ("EXITWITHTIMEOUT", "NONE"),
+    ]
+
+
+async def test_a_destination_that_missed_a_call_is_not_in_queue_log(connection: "Connection") -> None:
+    leg = cdrs.leg(1, OfferResult.NO_ANSWER, agent=None, destination=DestinationName("duty-desk"))
+    assert "RINGNOANSWER" not in [event[1] for event in await _queue_log(connection, cdrs.overflowed(legs=(leg,)))]
 
 
 async def test_a_call_that_never_queued_is_not_in_queue_log(connection: "Connection") -> None:

@@ -39,6 +39,11 @@ def samples(source: FakeStatus) -> Samples:
         ("queue_agents_available", {"queue": "changwon"}, 0),
         ("agents", {"site": "gyeongnam", "state": "on-call"}, 1),
         ("agents", {"site": "gyeongnam", "state": "available"}, 0),
+        ("voicemail_unheard", {"box": "night"}, 1),
+        ("voicemail_oldest_unheard_seconds", {"box": "night"}, 900),
+        ("voicemail_kept", {"box": "night"}, 2),
+        ("voicemail_recordings_total", {"result": "kept"}, 2),
+        ("voicemail_recordings_total", {"result": "failed"}, 0),
         ("trunk_channels_in_use", {"trunk": "city"}, 1),
         ("events_stale_total", {"state": "queued", "signal": "ring-over"}, 4),
         ("events_impossible_total", {"state": "queued", "signal": "leg-answered"}, 1),
@@ -95,19 +100,8 @@ def test_events_that_were_lost_or_failed_are_counted() -> None:
 def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
-        *(
-            "state",
-            "outcome",
-            "result",
-            "queue",
-            "site",
-            "trunk",
-            "switch",
-            "signal",
-            "version",
-            "config_hash",
-            "calendar",
-        )
+        *("state", "box", "outcome", "result", "queue", "site", "trunk", "switch", "signal", "version", "config_hash"),
+        "calendar",
     }
 
 

@@ -12,11 +12,20 @@ from structlog.testing import capture_logs
 from callrouter.core.ids import SiteName
 from callrouter.errors import UnreachableError
 from callrouter.web.server import HEADERS, WebServer
-from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, SiteHealth
+from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, MemoryHealth, SiteHealth
 from callrouter.web.status import StatusDocument
 from tests.fakes.status import AT, FakeStatus
 
-PATHS = ("/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/openapi.json", "/static/status.css")
+PATHS = (
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/voicemail",
+    "/api/v1/openapi.json",
+    "/static/status.css",
+)
 
 
 async def readiness(client: aiohttp.ClientSession) -> tuple[int, dict[str, object]]:
@@ -72,6 +81,14 @@ async def test_an_absent_database_is_told_but_calls_are_taken(
         (
             {"database": DatabaseHealth(True, 0, None, AT, set_aside=2)},
             "PostgreSQL would not take 2 CDRs: callrouter cdr --set-aside says why",
+        ),
+        (
+            {"memory": MemoryHealth(3, "disk full")},
+            "what callers let us remember cannot be written: disk full; it is tried again",
+        ),
+        (
+            {"database": DatabaseHealth(True, 0, None, AT, rules_refused=2)},
+            "PostgreSQL would not take 2 versions of the rules, which are missing from the history; the log says why",
         ),
         ({"clock_drift_s": 12.34}, "this machine's clock is 12.3 s ahead of the daemon's; it is coming round"),
         ({"clock_drift_s": -12.34}, "this machine's clock is 12.3 s behind the daemon's; it is coming round"),
@@ -223,7 +240,8 @@ async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientS
         document = await answer.json()
     assert document["openapi"] == "3.1.0"
     readable = {path: operations for path, operations in document["paths"].items() if "get" in operations}
-    assert set(document["paths"]) - set(readable) == {"/api/v1/reload"}, "see test_reload.py"
+    orders = {"/api/v1/reload", "/api/v1/remembered/forget"}
+    assert set(document["paths"]) - set(readable) == orders, "see test_reload.py and test_remembered.py"
     for path, operations in readable.items():
         async with client.get(path) as answer:
             assert str(answer.status) in operations["get"]["responses"]

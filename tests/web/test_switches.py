@@ -26,7 +26,7 @@ def switcher() -> FakeSwitcher:
 
 @pytest.fixture
 async def server(source: FakeStatus, switcher: FakeSwitcher) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, None, switcher) as running:
+    async with WebServer("127.0.0.1", 0, source, switcher=switcher) as running:
         yield running
 
 

@@ -35,6 +35,15 @@ from callrouter.ari.operations.channels import (
     stop_music,
     stop_ringing,
 )
+from callrouter.ari.operations.recordings import (
+    RECORDING_OPERATIONS,
+    delete_recording,
+    get_live_recording,
+    get_recording_file,
+    get_stored_recording,
+    record,
+    stop_recording,
+)
 from callrouter.ari.operations.server import (
     SERVER_OPERATIONS,
     DeviceState,
@@ -46,7 +55,9 @@ from callrouter.ari.operations.server import (
     set_event_filter,
 )
 
-OPERATIONS: Final[tuple[Operation, ...]] = CHANNEL_OPERATIONS + BRIDGE_OPERATIONS + SERVER_OPERATIONS
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    CHANNEL_OPERATIONS + BRIDGE_OPERATIONS + RECORDING_OPERATIONS + SERVER_OPERATIONS
+)
 
 __all__ = [
     "OPERATIONS",
@@ -59,11 +70,15 @@ __all__ = [
     "continue_in_dialplan",
     "create",
     "create_bridge",
+    "delete_recording",
     "destroy_bridge",
     "dial",
     "get_application",
     "get_channel",
     "get_info",
+    "get_live_recording",
+    "get_recording_file",
+    "get_stored_recording",
     "get_variable",
     "hang_up",
     "list_bridges",
@@ -73,6 +88,7 @@ __all__ = [
     "path_part",
     "ping",
     "play",
+    "record",
     "remove_channels",
     "ring",
     "set_device_state",
@@ -81,5 +97,6 @@ __all__ = [
     "start_music",
     "stop_music",
     "stop_playback",
+    "stop_recording",
     "stop_ringing",
 ]

@@ -1,0 +1,90 @@
+"""Destinations: whom plans may call outside the queues, and what must not be dialled."""
+
+import re
+
+from callrouter.config import model
+from callrouter.config.limits import LEAST_RING_S
+from callrouter.config.problems import Path
+from callrouter.config.references import Context
+from callrouter.core.ids import DestinationName, TrunkName
+from callrouter.core.numbers import parse
+from callrouter.core.outbound import NumberClass, classify
+from callrouter.core.plan import Destination
+
+_NUMBER_IN_ENDPOINT = re.compile(r"(?:^[A-Za-z0-9]+/|sips?:)(?P<number>\+?[0-9-]+)@", re.ASCII)
+"""``PJSIP/0552111120@carrier``, ``PJSIP/carrier/sip:0552111120@192.0.2.1``."""
+
+_WHY = {
+    NumberClass.PREMIUM: "a premium-rate number",
+    NumberClass.INTERNATIONAL: "a number abroad",
+    NumberClass.UNKNOWN: "no number that the numbering plan knows",
+    NumberClass.PERSONAL: "a personal number (050), which is forwarded to wherever its owner says",
+}
+
+
+def check_destinations(context: Context) -> None:
+    """Note what is wrong with each destination, used or not."""
+    for name, spec in context.model.destinations.items():
+        path: Path = ("destinations", name)
+        if spec.trunk is not None:
+            context.refer("trunks", spec.trunk, (*path, "trunk"))
+        if spec.ring_timeout < LEAST_RING_S:
+            message = f"ring_timeout of {spec.ring_timeout:g} s is too little: nobody can answer in that time"
+            context.error((*path, "ring_timeout"), message, f"write {LEAST_RING_S:g} s or more")
+        if spec.number is not None:
+            _check_number(context, spec.number, (*path, "number"))
+        if spec.endpoint is not None:
+            check_endpoint(context, spec.endpoint, (*path, "endpoint"))
+
+
+def check_endpoint(context: Context, endpoint: str, path: Path) -> None:
+    """Note a dial string that calls, over a trunk, a number of a kind that must not be called."""
+    found = _NUMBER_IN_ENDPOINT.search(endpoint)
+    if found is not None and classify(found["number"]) is not NumberClass.UNKNOWN:  # else an extension over there
+        _check_number(context, found["number"], path)
+
+
+def destination(context: Context, name: str) -> Destination | None:
+    """The core's destination of that name; None if it or its trunk group is not sound."""
+    spec = context.model.destinations.get(name)
+    if spec is None:
+        return None
+    trunk = context.model.trunks.get(spec.trunk) if spec.trunk is not None else None
+    if spec.endpoint is not None:
+        endpoint = spec.endpoint
+    elif trunk is not None and spec.trunk is not None and spec.number is not None:
+        way = trunk.endpoints[0] if trunk.endpoints else spec.trunk
+        endpoint = f"PJSIP/{_dialled(spec.number, trunk)}@{way}"
+    else:
+        return None
+    return Destination(
+        DestinationName(name),
+        spec.title,
+        endpoint,
+        TrunkName(spec.trunk) if spec.trunk is not None else None,
+        (trunk.caller_id or "") if trunk is not None else "",
+        spec.ring_timeout,
+    )
+
+
+def _check_number(context: Context, written: str, path: Path) -> None:
+    kind = classify(written)
+    number = parse(written)
+    if kind not in context.model.outbound.allow:
+        what = _WHY.get(kind, f"a number of the kind {kind.value}")
+        allowed = ", ".join(sorted({*context.model.outbound.allow, kind}))
+        remedy = (
+            "correct it" if kind is NumberClass.UNKNOWN else f"correct it, or write outbound: {{allow: [{allowed}]}}"
+        )
+        context.error(path, f'"{written}" is {what}, and calls must not go there', remedy)
+        return
+    for region, spec in context.model.regions.items():
+        if any(parse(dialed).national == number.national for dialed in spec.dialed):
+            message = f'"{written}" is the number by which "{region}" is called: the call would come back here'
+            context.error(path, message, "take the number behind it")
+
+
+def _dialled(written: str, trunk: model.Trunk) -> str:
+    """The number in the form that the trunk group wants: digits, and at most a plus before them."""
+    number = parse(written)
+    return number.e164 if trunk.format == "e164" and number.e164 else number.national
