@@ -14,6 +14,7 @@ from callrouter.core.ids import (
     RecordingId,
     RuleId,
     SiteName,
+    SwitchName,
     TenantName,
     TrunkName,
 )
@@ -152,3 +153,5 @@ class Cdr:
     """The destination that took the call, where no counselor did."""
     messages: tuple[CdrMessage, ...] = ()
     """Those that are kept."""
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on when it was routed, whether or not its rule asked."""

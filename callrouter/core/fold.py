@@ -21,7 +21,7 @@ from callrouter.core.cdr import (
 )
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
-from callrouter.core.ids import QueueName, RuleId, TenantName, TopicName
+from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 
@@ -48,6 +48,8 @@ class _Summary:
     connected: facts.Offered | None = None
     connected_at: datetime | None = None
     left_queue: bool = False
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on at one of its decisions."""
     released: facts.Released | None = None
     legs: tuple[CdrLeg, ...] = ()
     recording: facts.RecordingBegun | None = None
@@ -79,6 +81,7 @@ class _Summary:
             case facts.Routed():
                 self.routed, self.plan, self.is_chosen = fact, fact.plan, False
                 self.topic = fact.topic or self.topic
+                self.switches = tuple(dict.fromkeys((*self.switches, *fact.switches)))
                 self._tell(fact.explanation)
             case facts.Branched(why=why, plan=plan):
                 self.plan, self.is_chosen = plan or self.plan, self.is_chosen and plan is None
@@ -204,6 +207,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         queued_at=_ms(s.queued.at) if s.queued else None,
         legs=s.legs,
         messages=s.messages,
+        switches=s.switches,
     )
 
 

@@ -8,7 +8,7 @@ from callrouter.core.agent import AgentState
 from callrouter.core.ids import CallId, SiteName, TenantName
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
-from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
+from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.sources import BoxNow, Health
 from callrouter.web.voicemail import Box, box
@@ -131,6 +131,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     inbox_dropped: int = 0
     clock_drift_s: float = 0.0
     boxes: tuple[Box, ...] = ()
+    switches: tuple[SwitchNow, ...] = ()
 
 
 def status_document(
@@ -159,6 +160,7 @@ def status_document(
         inbox_dropped=health.inbox.dropped,
         clock_drift_s=round(health.clock_drift_s, 3),
         boxes=tuple(map(box, boxes)),
+        switches=now.switches,
     )
 
 
