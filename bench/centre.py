@@ -1,45 +1,28 @@
 """The call centre under load: one Asterisk, 300 phones at fixed places, and the daemon as it runs in production."""
 
+import os
+import select
 import shutil
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from bench.competitors import NEXT_PHONE, RING_S, dialplan, queues
+from bench.competitors import BARE_ARI, CALLROUTER, NEXT_PHONE, Competitor, dialplan, queues
+from bench.rules import WEEKDAY_MORNING, write_rules
 from callrouter.store.embedded import EmbeddedPostgres
 from lab import ports
 from lab.asterisk import LabAsterisk
 from lab.daemon import Daemon
+from lab.errors import LabError
 from lab.paths import LAB, PROJECT
 from lab.phones import Phone
 
 PHONES_ADDRESS = "127.0.0.3"
 COUNSELORS = 300
 RTP_PORTS = (12000, 15999)
-WEEKDAY_MORNING = "2026-11-24T10:00"
-"""When the daemon's day begins: the rules are to be the same at whatever time the benchmark runs."""
-
-TAKEN_FROM_THE_SAMPLE = ("callrouter.yaml", "regions.yaml", "calendars.yaml", "prompts.yaml", "trunks.yaml")
-
-# No announcement before the queue, which would answer the call: there would be no ringing to wait for.
-QUEUES = f"""\
-queues:
-  gyeongnam:
-    title: 경상남도
-    sound: ringback
-    ring_timeout: {RING_S}s
-    wrap_up: 0s
-"""
-ROUTES = """\
-plans:
-  wait: [{queue: gyeongnam, max_wait: 10 min}, hangup]
-routes:
-  - {id: changwon-day, when: {tenant: changwon, calendar: weekday-day}, plan: wait}
-  - {id: changwon-night, when: {tenant: changwon, calendar: weekday-night}, plan: wait}
-  - {id: gyeongnam-day, when: {calendar: weekday-day}, plan: wait}
-  - {id: gyeongnam-night, when: {calendar: weekday-night}, plan: wait}
-  - {id: closed, do: [hangup]}
-"""
+BARE_START_S = 10.0
 
 
 class Centre:
@@ -69,6 +52,7 @@ class Centre:
         )
         self.postgres = EmbeddedPostgres(self.folder / "postgres")
         self._daemon: Daemon | None = None
+        self._bare: subprocess.Popen[bytes] | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -85,6 +69,12 @@ class Centre:
         """The running daemon."""
         assert self._daemon is not None, "the centre is not open"
         return self._daemon
+
+    def program_of(self, competitor: Competitor) -> int | None:
+        """The process that takes this competitor's calls; None where Asterisk does so by itself."""
+        if competitor is CALLROUTER:
+            return self.daemon.pid
+        return self._bare.pid if competitor is BARE_ARI and self._bare is not None else None
 
     def keep_logs(self, folder: Path) -> None:
         """Copy what Asterisk and the daemon logged to ``folder``, for whoever wants to know why a call failed."""
@@ -106,25 +96,28 @@ class Centre:
             self.folder / "daemon",
             web_port=ports.free_tcp(),
             agi_port=ports.free_tcp(),
-            config=self._write_config(self.folder / "config"),
+            config=write_rules(self.folder / "config", [phone.extension for phone in self.phones]),
             clock=WEEKDAY_MORNING,
             database_url=database_url,
             settings={"LOGGING_LEVEL": "warning"},
         )
         stack.callback(self._daemon.kill)
         self._daemon.start()
+        self._start_bare(stack)
 
-    def _write_config(self, folder: Path) -> Path:
-        """The sample's regions and calendars, and its routes without announcements, for 300 counselors in one queue."""
-        folder.mkdir(parents=True)
-        for name in TAKEN_FROM_THE_SAMPLE:
-            shutil.copy(PROJECT / "config" / name, folder)
-        agents = "".join(
-            f'  "{phone.extension}": {{name: "{phone.extension}", site: gyeongnam, endpoint: PJSIP/{phone.extension},'
-            " queues: [gyeongnam], tenant: gyeongnam}\n"
-            for phone in self.phones
-        )
-        (folder / "agents.yaml").write_text(f"agents:\n{agents}", encoding="utf-8")
-        (folder / "queues.yaml").write_text(QUEUES, encoding="utf-8")
-        (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-        return folder
+    def _start_bare(self, stack: ExitStack) -> None:
+        access = self.asterisk.ari
+        environment = {
+            **os.environ,
+            "BARE_URL": access.url,
+            "BARE_AUTHORIZATION": access.headers["Authorization"],
+            "BARE_PHONES": ",".join(f"PJSIP/{phone.extension}" for phone in self.phones),
+        }
+        command = [sys.executable, "-m", "bench.bare_ari"]
+        bare = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self._bare = bare
+        stack.enter_context(bare)
+        stack.callback(bare.kill)
+        assert bare.stdout is not None
+        if not select.select([bare.stdout], [], [], BARE_START_S)[0] or not bare.stdout.readline():
+            raise LabError(f"the bare ARI application is not ready within {BARE_START_S:g} s, or has ended")

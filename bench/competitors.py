@@ -1,7 +1,12 @@
-"""Who takes the calls: callrouter, Asterisk's own queue, and a bare ``Dial()``; all in one Asterisk, on one machine."""
+"""Who takes the calls: callrouter, the barest ARI application, Asterisk's own queue, and ``Dial()``.
+
+All in one Asterisk, on one machine.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from bench import bare_ari
 
 RING_S = 20
 
@@ -16,11 +21,12 @@ class Competitor:
 
 
 CALLROUTER = Competitor("callrouter", "120", "180 once a counselor's phone rings")
+BARE_ARI = Competitor("bare ARI", "bare", "the least that an ARI application can do: no rules, queue, journal, timers")
 APP_QUEUE = Competitor("app_queue", "queue", "Queue() with option R: 180 once a counselor's phone rings")
 EAGER_QUEUE = Competitor("app_queue, r", "eager", "Queue() with option r: 180 on entering, before any phone rings")
 DIAL = Competitor("Dial()", "dial", "no queue: 180 once the phone rings, phones in turn whether busy or not")
 
-ALL = (CALLROUTER, APP_QUEUE, EAGER_QUEUE, DIAL)
+ALL = (CALLROUTER, BARE_ARI, APP_QUEUE, EAGER_QUEUE, DIAL)
 
 QUEUE = "bench"
 NEXT_PHONE = "BENCH_NEXT"
@@ -35,6 +41,8 @@ def dialplan(extensions: Sequence[str]) -> str:
     turn = f"$[(${{{NEXT_PHONE}}} + 1) % {len(extensions)}]"
     return f"""\
 [callrouter-inbound](+)
+exten => {BARE_ARI.extension},1,Stasis({bare_ari.APPLICATION},{bare_ari.INBOUND})
+ same => n,Hangup()
 exten => {APP_QUEUE.extension},1,Queue({QUEUE},R)
 exten => {EAGER_QUEUE.extension},1,Queue({QUEUE},r)
 exten => {DIAL.extension},1,Set(GLOBAL({NEXT_PHONE})={turn})

@@ -41,13 +41,16 @@ async def measure(centre: Centre, competitor: Competitor, *, rate: float, second
     caller_log, phone_log = centre.folder / "callers", centre.folder / "phones"
     async with _phones(centre, phone_log, seconds) as phones:
         await _until_bound(centre.phones_port)
-        before = _processor_times(centre)
+        before = _processor_times(centre, competitor)
         async with _callers(centre, competitor, calls, rate, seconds, caller_log) as callers:
             called = await callers.result()
         await phones.finish()
         answered = await phones.result()
         await asyncio.sleep(TAIL_S)
-        used = [(now - then) * 1000.0 / calls for now, then in zip(_processor_times(centre), before, strict=True)]
+        used = [
+            (now - then) * 1000.0 / calls
+            for now, then in zip(_processor_times(centre, competitor), before, strict=True)
+        ]
     left = await _until_all_left(centre)
     rang = messages.ringing_ms(_read(caller_log))
     if not rang:
@@ -101,12 +104,12 @@ def _callers(centre: Centre, competitor: Competitor, calls: int, rate: float, se
     )
 
 
-def _processor_times(centre: Centre) -> tuple[float, float, float]:
-    """Of Asterisk, the daemon and PostgreSQL, in seconds."""
-    database = centre.postgres.pid
+def _processor_times(centre: Centre, competitor: Competitor) -> tuple[float, float, float]:
+    """Of Asterisk, of the program that tells it what to do, and of PostgreSQL, in seconds."""
+    program, database = centre.program_of(competitor), centre.postgres.pid
     return (
         cpu_s(centre.asterisk.pid),
-        cpu_s(centre.daemon.pid),
+        cpu_s(program) if program is not None else 0.0,
         tree_cpu_s(database) if database is not None else 0.0,
     )
 

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bench.competitors import APP_QUEUE, CALLROUTER, Competitor
+from bench.competitors import APP_QUEUE, BARE_ARI, CALLROUTER, Competitor
 from bench.figures import Cell, Row
 from lab import tools
 from lab.rootfs import AsteriskHome
 
 DAEMON_CPU_AIM_MS = 1.5
+_WITH_PROGRAM = (CALLROUTER.name, BARE_ARI.name)
+"""Competitors that are a program beside Asterisk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Row], str]]] = (
     ("failed", lambda row: str(row.failed)),
     ("sent again", lambda row: str(row.retransmissions)),
     ("Asterisk CPU ms/call", lambda row: f"{row.asterisk_cpu_ms:.2f}"),
-    ("daemon CPU ms/call", lambda row: f"{row.daemon_cpu_ms:.2f}" if row.competitor == CALLROUTER.name else "-"),
+    ("daemon CPU ms/call", lambda row: f"{row.daemon_cpu_ms:.2f}" if row.competitor in _WITH_PROGRAM else "-"),
     ("PostgreSQL CPU ms/call", lambda row: f"{row.database_cpu_ms:.2f}" if row.competitor == CALLROUTER.name else "-"),
 )
 

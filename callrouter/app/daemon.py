@@ -54,6 +54,9 @@ LAST_DELIVERY_S: Final = 5.0
 KEEP_JOURNAL: Final = timedelta(days=7)
 """How long facts and delivered CDRs stay in the journal."""
 PRUNE_EVERY_S: Final = 3600.0
+GC_THRESHOLDS: Final = (20_000, 20, 50)
+"""Calls leave hardly any cycles behind: to look for some after every 700 objects, as Python does, finds nothing and
+costs a busy daemon a twentieth of its time."""
 CLOCK_CHECK_S: Final = 1.0
 
 
@@ -87,6 +90,7 @@ async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> Non
     manager = ServiceManager.of_environment()
     async with _daemon(directory, loaded, clock) as (dispatcher, status, writer):
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         manager.ready(status.line())
         log.info("daemon.ready", version=callrouter.__version__, config=loaded.rulebook.hash)
         watchdog = asyncio.create_task(manager.keep_alive(lambda: dispatcher.is_alive))

@@ -27,6 +27,9 @@ TRY_TIMEOUT_S: Final = 2.0
 WRITE_TIMEOUT_S: Final = 5.0
 """How long Asterisk may refuse to read before the socket counts as lost."""
 
+WATCH_S: Final = 1.0
+"""How often that is looked at: one timer for all writes, since a timer for each costs more than the write."""
+
 _TRY_ID: Final = "try"
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +59,7 @@ class CommandSocket:
         self._limit = limit
         self._outbox: list[bytes] = []
         self._written = asyncio.Event()
+        self._writing_since: float | None = None
         self._sent = 0
         self._last_trouble = ""
         self.is_ready = False
@@ -103,6 +107,7 @@ class CommandSocket:
             self._open()
             try:
                 group.create_task(self._write(websocket))
+                group.create_task(self._watch_writes())
                 while True:
                     self._receive(await read_text(websocket))
             finally:
@@ -125,13 +130,23 @@ class CommandSocket:
             ) from error
 
     async def _write(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._written.wait()
             self._written.clear()
             frames, self._outbox = self._outbox, []
-            async with asyncio.timeout(WRITE_TIMEOUT_S):
-                for frame in frames:
-                    await websocket.send_frame(frame, aiohttp.WSMsgType.TEXT)
+            self._writing_since = loop.time()
+            for frame in frames:
+                await websocket.send_frame(frame, aiohttp.WSMsgType.TEXT)
+            self._writing_since = None
+
+    async def _watch_writes(self) -> None:
+        """Find an Asterisk that has stopped reading."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._writing_since is not None and loop.time() - self._writing_since > WRITE_TIMEOUT_S:
+                raise UnreachableError(f"Asterisk at {self._peer.url} has not read for {WRITE_TIMEOUT_S:g} s")
 
     def _receive(self, text: str) -> None:
         try:
@@ -151,6 +166,7 @@ class CommandSocket:
 
     def _close(self) -> None:
         self.is_ready = False
+        self._writing_since = None
         self._outbox.clear()
         self._written.clear()
         self._pending.abandon(Doubt.CONNECTION_LOST)

@@ -14,6 +14,7 @@ from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
+from callrouter.config.staffing import check_sites
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import EnterQueue, Voicemail, walk
@@ -37,6 +38,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     agents = _agents(context)
     _check_staff(context, routes)
     boxes = _boxes(context, routes)
+    check_sites(context, routes)
     switches = compile_switches(context)
     check_switches_used(context)
     if not context.model.sites and context.whole("sites"):

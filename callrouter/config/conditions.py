@@ -125,11 +125,12 @@ def _known(context: Context, section: str, names: list[str], path: Path) -> list
 def _endpoints(context: Context, names: list[str], path: Path) -> list[str]:
     found: list[str] = []
     trunks = context.model.trunks
-    endpoints = {endpoint for trunk in trunks for endpoint in endpoints_of(context, trunk)}
     for index, name in enumerate(names):
         if name in trunks:
             found += endpoints_of(context, name)
-        elif name in endpoints:
+            continue
+        endpoints = {endpoint for trunk in trunks for endpoint in endpoints_of(context, trunk)}
+        if name in endpoints:
             found.append(name)
         elif name not in context.names("trunks"):
             remedy = nearest(name, context.names("trunks") | endpoints)

@@ -14,6 +14,7 @@ from callrouter.config.references import Context
 from callrouter.config.settings import DaemonSettings
 from callrouter.config.source import Tree, read
 from callrouter.config.today import today
+from callrouter.config.uncollected import uncollected
 from callrouter.config.validate import validate
 from callrouter.core.ids import PromptName
 from callrouter.core.rulebook import Rulebook
@@ -60,6 +61,11 @@ def load(directory: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
 
 def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[Loaded | None, Problems]:
     """Like :func:`load`, with the problems as data: None in place of the configuration if there are errors."""
+    with uncollected():
+        return _examine(directory, environ)
+
+
+def _examine(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded | None, Problems]:
     problems = Problems()
     document = read(directory, problems)
     apply_environment(document, environ)

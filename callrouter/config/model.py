@@ -4,6 +4,7 @@ Strict, and unknown keys are refused. Values are texts as written (see :mod:`cal
 :mod:`callrouter.config.scalars` says what they mean.
 """
 
+import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,9 @@ MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
 """What a media URI of ARI may begin with."""
 
 
+_NAME = re.compile("[A-Za-z0-9_-]+")
+
+
 class Section(BaseModel):
     """Common to all sections."""
 
@@ -43,7 +47,7 @@ class Section(BaseModel):
 
 def _name(value: object) -> object:
     """Names become metric labels, file names and channel variables: keep them plain."""
-    if not isinstance(value, str) or not value or not all(c.isascii() and (c.isalnum() or c in "-_") for c in value):
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f'"{value}" is not a name; use ASCII letters, digits, - and _')
     return value
 
@@ -550,7 +554,7 @@ class When(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> "When":
-        values = [getattr(self, name) for name in type(self).model_fields]
+        values = list(self.__dict__.values())
         if [] in values:
             raise ValueError(
                 "a condition with an empty list would hold for nothing; write a value, or take the key out"

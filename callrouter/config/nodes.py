@@ -8,7 +8,7 @@ file grow without bounds, and how deep it nests before it gives up is a matter o
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import yaml
 
@@ -21,8 +21,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null"})
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """Text as written; ``plain`` if it stood without quotes."""
 
     place: Place
@@ -60,7 +59,8 @@ def parse(file: str, text: str, problems: Problems) -> Node | None:
     Raises UnreadableError for what is no YAML, or nested too deep.
     """
     try:
-        return _Builder(file, problems, yaml.parse(text, Loader=_LOADER)).document()
+        # Straight from the parser: yaml.parse() asks it twice for each event.
+        return _Builder(file, problems, iter(_LOADER(text).get_event, None)).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = " ".join(part for part in (error.context, error.problem) if part)
@@ -107,22 +107,26 @@ class _Builder:
         place = _place(self.file, event.start_mark)
         if depth > MAX_DEPTH:
             raise _too_deep(place)
+        if isinstance(event, yaml.ScalarEvent):
+            self.refuse_tag(event.tag, place)
+            return Scalar(place, event.value, not event.style)  # None or "", depending on the loader
         if isinstance(event, yaml.AliasEvent):
             self.problems.error(place, f"the alias *{event.anchor} is not taken here", "write the value out")
             return Scalar(place, "", True)
-        tag = getattr(event, "tag", None)
-        if tag:
-            self.problems.error(place, f"the tag {tag} means nothing here", "take it out")
-        if isinstance(event, yaml.SequenceStartEvent):
-            sequence = Sequence(place)
-            while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-                sequence.items.append(self.node(event, depth + 1))
-            return sequence
+        if not isinstance(event, yaml.CollectionStartEvent):
+            raise TypeError(f"{event} begins no node")
+        self.refuse_tag(event.tag, place)
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(place, depth)
-        if not isinstance(event, yaml.ScalarEvent):
-            raise TypeError(f"{event} begins no node")
-        return Scalar(place, event.value, not event.style)  # None or "", depending on the loader
+        sequence = Sequence(place)
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            sequence.items.append(self.node(event, depth + 1))
+        return sequence
+
+    def refuse_tag(self, tag: str | None, place: Place) -> None:
+        """A tag would say how to convert a value, and that is not left to YAML."""
+        if tag:
+            self.problems.error(place, f"the tag {tag} means nothing here", "take it out")
 
     def mapping(self, place: Place, depth: int) -> Mapping:
         """Keys and values up to the mapping's end; a key that is no text is a fault."""

@@ -1,7 +1,5 @@
 """Routes that can never be reached, as far as can be seen from the words of their conditions."""
 
-from collections.abc import Iterator
-
 from callrouter.config.model import Model, When
 
 _CONDITIONS = (
@@ -17,51 +15,62 @@ _CONDITIONS = (
     "calendar",
     "switch",
 )
-"""Most telling first."""
 
 
 class Shadows:
     """Finds the earlier route that takes all calls of a later one.
 
-    Earlier routes are filed under the values of their most telling condition: only those that share one are compared,
+    For every condition it is filed which routes take which value, sets of routes being numbers with bit *n* for the
+    route at position *n*: only those that take one value of each of the later route's conditions are compared with it,
     so that checking many routes does not take the square of their number.
     """
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._routes: list[When | None] = []
-        self._filed: dict[tuple[str, str], list[int]] = {}
-        self._unfiled: list[int] = []
+        self._asking: dict[str, int] = dict.fromkeys(_CONDITIONS, 0)
+        self._filed: dict[tuple[str, str], int] = {}
 
     def add(self, when: When | None) -> None:
         """Note the next route."""
-        position = len(self._routes)
+        bit = 1 << len(self._routes)
         self._routes.append(when)
-        condition = next((name for name in _CONDITIONS if when is not None and getattr(when, name)), None)
-        values = getattr(when, condition) if condition is not None else ()
-        if condition is None or any(value.endswith("*") for value in values):
-            self._unfiled.append(position)
-            return
-        for value in values:
-            self._filed.setdefault((condition, value), []).append(position)
+        for name in _CONDITIONS if when is not None else ():
+            values: list[str] = getattr(when, name) or []
+            if values:
+                self._asking[name] |= bit
+            for value in values:
+                self._filed[name, value] = self._filed.get((name, value), 0) | bit
 
     def of(self, when: When | None) -> int | None:
         """The first noted route that takes all calls that ``when`` takes, or None."""
-        fitting = (position for position in self._candidates(when) if self._takes_all_of(self._routes[position], when))
-        return min(fitting, default=None)
-
-    def _candidates(self, when: When | None) -> Iterator[int]:
-        yield from self._unfiled
-        if when is None:
-            return
+        fitting = (1 << len(self._routes)) - 1
         for name in _CONDITIONS:
-            values = getattr(when, name)
             # One value is enough: who takes all calls takes those with this one.
-            for value in (values or ())[:1]:
-                yield from self._filed.get((name, value), ())
-        for region in (when.region or ())[:1]:
-            if region in self._model.regions:
-                yield from self._filed.get(("tenant", self._model.regions[region].tenant), ())
+            taking = self._taking(name, when)
+            fitting ^= fitting & (self._asking[name] ^ taking)
+        while fitting:
+            position = (fitting & -fitting).bit_length() - 1
+            if self._takes_all_of(self._routes[position], when):
+                return position
+            fitting ^= 1 << position
+        return None
+
+    def _taking(self, name: str, when: When | None) -> int:
+        """The noted routes that ask for this and take the first value that ``when`` asks for."""
+        values: list[str] = (getattr(when, name) or []) if when is not None else []
+        if name == "tenant" and not values and when is not None:
+            values = [
+                self._model.regions[region].tenant for region in when.region or () if region in self._model.regions
+            ]
+        if not values:
+            return 0
+        taking = self._filed.get((name, values[0]), 0)
+        if name == "dialed":
+            stem = values[0].removesuffix("*")
+            for length in range(len(stem) + 1):
+                taking |= self._filed.get((name, f"{stem[:length]}*"), 0)
+        return taking
 
     def _takes_all_of(self, wide: When | None, narrow: When | None) -> bool:
         if wide is None:

@@ -111,6 +111,8 @@ class Call:
     music: bool = False
     ringing: bool = False
     ring_tone: bool = False
+    guarded: bool = False
+    """The dead man's switch of the caller is ours, no longer the dialplan's."""
     insisted: bool = False
     key_pressed: bool = False
     """A key was pressed while the message was recorded."""

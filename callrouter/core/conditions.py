@@ -11,6 +11,7 @@ from typing import assert_never
 
 import msgspec
 
+from callrouter.core.accepted import Accepted, Asked
 from callrouter.core.geography import Origin
 from callrouter.core.ids import CalendarName, QueueName, RegionName, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
@@ -37,11 +38,12 @@ class QueueState:
 
 
 QueueStates = Callable[[QueueName], QueueState]
+_NOBODY = QueueState()
 
 
 def no_queues(_: QueueName) -> QueueState:
     """Where nothing is known of queues: nobody waits, and nobody is there."""
-    return QueueState()
+    return _NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class Case:
     calendar: Callable[[CalendarName], CalendarState]
     queue: QueueStates = no_queues
     switches: SwitchesOn = field(default_factory=dict)
+
+    @property
+    def dialed_as(self) -> str:
+        """The dialled number in national form, or as it came if it is none."""
+        return self.dialed.national or self.facts.dialed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +78,14 @@ class DialedIs(msgspec.Struct, frozen=True, tag="dialed"):
     numbers: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
 
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.DIALED, self.numbers, self.prefixes)
+
     def check(self, case: Case) -> Finding:
         """See the class."""
-        dialed = case.dialed.national or case.facts.dialed
+        dialed = case.dialed_as
         if dialed in self.numbers or (self.prefixes and dialed.startswith(self.prefixes)):
             return Finding(True, f"dialled {dialed}")
         wanted = _any_of((*self.numbers, *(f"{prefix}*" for prefix in self.prefixes)))
@@ -85,6 +97,11 @@ class RegionIs(msgspec.Struct, frozen=True, tag="region"):
 
     regions: frozenset[RegionName]
 
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.REGION, self.regions)
+
     def check(self, case: Case) -> Finding:
         """See the class."""
         return _member("region", case.origin.region.name, self.regions)
@@ -94,6 +111,11 @@ class RegionFrom(msgspec.Struct, frozen=True, tag="region-source"):
     """The call's region was taken from one of these sources."""
 
     sources: frozenset[RegionSource]
+
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.SOURCE, frozenset(source.value for source in self.sources))
 
     def check(self, case: Case) -> Finding:
         """See the class."""
@@ -105,6 +127,11 @@ class TenantIs(msgspec.Struct, frozen=True, tag="tenant"):
 
     tenants: frozenset[TenantName]
 
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.TENANT, self.tenants)
+
     def check(self, case: Case) -> Finding:
         """See the class."""
         return _member("tenant", case.origin.region.tenant, self.tenants)
@@ -114,6 +141,11 @@ class CallerIs(msgspec.Struct, frozen=True, tag="caller"):
     """The caller's line is of one of these kinds."""
 
     kinds: frozenset[CallerKind]
+
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.CALLER, self.kinds)
 
     def check(self, case: Case) -> Finding:
         """See the class."""
@@ -125,6 +157,11 @@ class TopicIs(msgspec.Struct, frozen=True, tag="topic"):
 
     topics: frozenset[TopicName]
 
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.TOPIC, self.topics)
+
     def check(self, case: Case) -> Finding:
         """See the class."""
         return _member("topic", case.facts.topic or "", self.topics)
@@ -135,6 +172,11 @@ class TrunkIs(msgspec.Struct, frozen=True, tag="trunk"):
 
     endpoints: frozenset[str]
 
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.TRUNK, self.endpoints)
+
     def check(self, case: Case) -> Finding:
         """See the class."""
         return _member("trunk", case.facts.trunk, self.endpoints)
@@ -144,6 +186,11 @@ class LanguageIs(msgspec.Struct, frozen=True, tag="language"):
     """The call is held in one of these languages: the channel's, or the caller's choice."""
 
     languages: frozenset[str]
+
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.LANGUAGE, self.languages)
 
     def check(self, case: Case) -> Finding:
         """See the class."""
@@ -157,6 +204,11 @@ class CallerListed(msgspec.Struct, frozen=True, tag="list"):
     numbers: frozenset[str] = frozenset()
     """National form, of all the lists."""
     prefixes: tuple[str, ...] = ()
+
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.NUMBER, self.numbers, self.prefixes)
 
     def check(self, case: Case) -> Finding:
         """See the class."""
@@ -230,6 +282,11 @@ class CalendarOpen(msgspec.Struct, frozen=True, tag="calendar"):
 
     calendars: tuple[CalendarName, ...]
 
+    @property
+    def accepts(self) -> Accepted:
+        """What it holds for."""
+        return Accepted(Asked.CALENDARS, frozenset(self.calendars))
+
     def check(self, case: Case) -> Finding:
         """See the class."""
         closed = []
@@ -282,6 +339,20 @@ Condition = (
     | SwitchIs
     | Not
 )
+
+Filed = (
+    DialedIs
+    | RegionIs
+    | RegionFrom
+    | TenantIs
+    | CallerIs
+    | CallerListed
+    | TopicIs
+    | LanguageIs
+    | TrunkIs
+    | CalendarOpen
+)
+"""Those that depend on values only; whoever finds routes by what they accept must ask the others each time."""
 
 
 def all_hold(conditions: Sequence[Condition], case: Case) -> Finding:

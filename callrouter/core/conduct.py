@@ -121,6 +121,7 @@ class Conduct:
         if call.id in self.calls or call.channel in self._by_channel:
             return False
         self.calls[call.id] = call
+        call.guarded = True  # by the earlier daemon, whose sounds may be playing
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
         self.waiting.take(call)
@@ -177,7 +178,8 @@ class Conduct:
         """
         after_s = self.floor.rulebook.limits.dead_man_s
         if playing is None:
-            playing = call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING)
+            playing = call.guarded and call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING)
+        call.guarded = True
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
 
@@ -196,6 +198,7 @@ class Conduct:
     def lift_dead_man(self, call: Call, out: Output) -> None:
         """Let the caller stay for as long as he likes."""
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
+        call.guarded = True
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, 0.0, playing=False))
 
     def caller_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

@@ -285,9 +285,11 @@ class Exchange:
         was_away = event.site not in self.floor.sites
         self.floor.sites.add(event.site)
         resync.compare(self, event, at, out)
-        if was_away:  # what we said meanwhile, of lamps and of the dead man's switch, was not heard
+        if was_away:
             self.conduct.switchboard.light_up(event.site, at, out)
-            for call in [call for call in self.calls.values() if call.site == event.site]:
+        for call in [call for call in self.calls.values() if call.site == event.site]:
+            # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
+            if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)
 
     def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:

@@ -16,6 +16,10 @@ from callrouter.core.plan import Announce, Dial, EnterQueue, HandOver, HangUp, I
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
 
+FIRST_GUARD_S = 0.5
+"""When a caller who hears nothing of ours yet gets our dead man's switch. The dialplan's own (5 s) lasts until then;
+to set ours first would hold up the call to the counselor's phone."""
+
 
 class Following:
     """Follows plans, for the :class:`~callrouter.core.conduct.Conduct` whose calls they are."""
@@ -25,7 +29,7 @@ class Following:
 
     def begin(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The call has come in."""
-        self._conduct.guard(call, at, out)
+        self._conduct.set_timer(call, TimerKind.DEAD_MAN, FIRST_GUARD_S, out)
         self.route(call, at, out)
 
     def end_announcement(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -94,6 +98,8 @@ class Following:
         self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output, *, more: tuple[str, ...] = ()
     ) -> None:
         """Let the caller hear prompts, and ``more`` media, as the playback that the call's facts have counted."""
+        if not call.guarded:  # Asterisk would let the switch wait behind the sound, for longer than the dialplan's
+            self._conduct.guard(call, at, out)
         self._conduct.answer(call, at, out)
         self.play_on(call, call.channel, (*map(self._conduct.floor.rulebook.media, prompts), *more), out)
 

@@ -1,6 +1,6 @@
 """Which region a number belongs to, by the longest prefix that is known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,10 +57,10 @@ class NumberingPlan:
                 return Match(prefix, place)
         return None
 
-    def prefixes(self) -> Iterator[str]:
-        """Every prefix that is known."""
-        for _, places in self._by_length:
-            yield from places
+    @property
+    def prefixes(self) -> frozenset[str]:
+        """Every known prefix."""
+        return frozenset(prefix for _, places in self._by_length for prefix in places)
 
     def __len__(self) -> int:
         return sum(len(places) for _, places in self._by_length)

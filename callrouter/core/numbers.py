@@ -6,6 +6,7 @@ that libphonenumber calls invalid); foreign ones by libphonenumber. Sources: the
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,6 +40,21 @@ _FORMS: tuple[tuple[CallerKind, re.Pattern[str]], ...] = tuple(
 )
 """National forms, area or service code first; the groups are what people write between hyphens."""
 
+_ANY_FORM = re.compile("|".join(f"({form.pattern})" for _, form in _FORMS), re.ASCII)
+"""All of them at once, each in a group of its own around its groups."""
+
+
+def _groups_of_forms() -> Mapping[int, tuple[CallerKind, slice]]:
+    """The group of each form in :data:`_ANY_FORM` to its kind, and to where its own groups stand among all."""
+    found, group = {}, 1
+    for kind, form in _FORMS:
+        found[group] = (kind, slice(group, group + form.groups))
+        group += 1 + form.groups
+    return found
+
+
+_GROUPS = _groups_of_forms()
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -61,12 +77,14 @@ class Number:
 @lru_cache(maxsize=4096)
 def parse(raw: str) -> Number:
     """Whatever a trunk sent as a number, in one form. Never raises."""
-    text = _bare(raw)
-    if text.lower() in _WITHHELD:
-        return Number(raw, CallerKind.ANONYMOUS)
-    digits = _SEPARATORS.sub("", text)
-    if not _DIALLABLE.fullmatch(digits):
-        return Number(raw, CallerKind.UNKNOWN)
+    digits = raw
+    if not _DIALLABLE.fullmatch(raw):  # most are nothing but digits
+        text = _bare(raw)
+        if text.lower() in _WITHHELD:
+            return Number(raw, CallerKind.ANONYMOUS)
+        digits = _SEPARATORS.sub("", text)
+        if not _DIALLABLE.fullmatch(digits):
+            return Number(raw, CallerKind.UNKNOWN)
     return _korean(raw, digits) or _foreign(raw, digits) or Number(raw, CallerKind.UNKNOWN, national=digits.lstrip("+"))
 
 
@@ -108,13 +126,13 @@ def _bare(raw: str) -> str:
 def _korean(raw: str, digits: str) -> Number | None:
     """The Korean number in ``digits``, or None if they are none."""
     national = _to_national(digits)
-    for kind, form in _FORMS:
-        match = form.fullmatch(national)
-        if match:
-            short = len(national) < 5
-            e164 = None if short else f"+{KOREA}{national.removeprefix('0')}"
-            return Number(raw, kind, e164, national, match.groups())
-    return None
+    match = _ANY_FORM.fullmatch(national)
+    if match is None or match.lastindex is None:
+        return None
+    # The group that closed last is the outer one of the form that matched.
+    kind, groups = _GROUPS[match.lastindex]
+    e164 = None if len(national) < 5 else f"+{KOREA}{national.removeprefix('0')}"
+    return Number(raw, kind, e164, national, match.groups()[groups])
 
 
 def _to_national(digits: str) -> str:

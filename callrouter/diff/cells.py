@@ -146,7 +146,7 @@ class _Kinds:
         """Where callers are, by what both sets make of their numbers; on which lines; on which lists."""
         regions = [ruleset.geography.regions for ruleset in self._both]
         seen: set[tuple[RegionName, ...]] = set()
-        prefixes = sorted({prefix for ruleset in self._both for prefix in ruleset.geography.plan.prefixes()})
+        prefixes = sorted({prefix for ruleset in self._both for prefix in ruleset.geography.plan.prefixes})
         for number in map(_landline, prefixes):
             places = tuple(_region(ruleset.geography, number) for ruleset in self._both)
             if places not in seen:

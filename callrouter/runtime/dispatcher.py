@@ -99,7 +99,8 @@ class Dispatcher:
         self._memory = memory or NoMemory()
         self._capacity = capacity
         self._inbox: deque[tuple[ev.Event, datetime]] = deque()
-        self._wake = asyncio.Event()
+        self._is_due = False
+        self._defect: asyncio.Future[None] | None = None
         self._timers: Timers[TimerKey] = Timers()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: datetime | None = None
@@ -123,7 +124,7 @@ class Dispatcher:
             self._lose(site)
             return
         self._inbox.append((event, self._now()))
-        self._wake.set()
+        self._have_turn()
 
     def stand_down(self) -> None:
         """Another daemon is in charge: command nothing and write nothing any more."""
@@ -143,25 +144,41 @@ class Dispatcher:
         return self._running
 
     async def run(self) -> None:
-        """Handle events until cancelled, a hundred at a time so that the sockets get their turn."""
+        """Handle events until cancelled, a hundred at a time so that the sockets get their turn.
+
+        Raises whatever is raised beside the handling of an event, which costs one call at the most.
+        """
+        self._defect = asyncio.get_running_loop().create_future()
         self._running = True
+        self._have_turn()
         try:
-            await self._run()
+            await self._defect
         finally:
             self._running = False
 
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            for _ in range(100):
-                if not self._inbox:
-                    self._wake.clear()
-                    self._recover()
-                    break
-                event, at = self._inbox.popleft()
-                self._handle(event, at)
-            else:
-                await asyncio.sleep(0)
+    def _have_turn(self) -> None:
+        """Handle events soon. A turn is a callback and not a task's step: waking a task costs more than most events."""
+        if self._running and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._is_due = False
+        if not self._running or self._defect is None or self._defect.done():
+            return
+        try:
+            self._handle_some()
+        except Exception as defect:
+            self._defect.set_exception(defect)
+
+    def _handle_some(self) -> None:
+        for _ in range(100):
+            if not self._inbox:
+                self._recover()
+                return
+            event, at = self._inbox.popleft()
+            self._handle(event, at)
+        self._have_turn()
 
     async def wait_idle(self) -> None:
         """Wait until no call is in progress, or those that are have become another daemon's."""

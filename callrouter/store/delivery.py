@@ -172,7 +172,8 @@ class CdrWriter:
                     pass
                 for errand in self._errands:
                     await errand.deliver(connection)
-                self._empty.set()
+                if not self._backlog:
+                    self._empty.set()
                 if self._delivered > delivered:
                     await asyncio.sleep(limits.rest_s)
                 await self._wait_for_more(connection)
@@ -181,7 +182,10 @@ class CdrWriter:
             connection.terminate()  # closing politely could wait on a server that does not answer
 
     async def _deliver_batch(self, connection: "Connection") -> bool:
-        """Deliver the oldest; whether there may be more. An empty batch asks the server whether it takes writes."""
+        """Deliver the oldest; whether to go on at once. An empty batch asks the server whether it takes writes.
+
+        Those that came meanwhile are left for the next time: else a busy hour would never let us rest.
+        """
         batch = await self._outbox.undelivered(self._limits.batch)
         if not batch:
             await self._probe(connection)
@@ -189,7 +193,8 @@ class CdrWriter:
             await self._deliver(connection, batch)
         self._backlog = await self._outbox.backlog()
         self._note_success()
-        return self._backlog > 0
+        is_full = len(batch) == self._limits.batch
+        return self._backlog > 0 and (is_full or not self._outbox.cdr_waiting.is_set())
 
     async def _probe(self, connection: "Connection") -> None:
         if await connection.fetchval("SELECT current_setting('transaction_read_only')::boolean"):

@@ -45,7 +45,8 @@ class JournalLimits:
     """Waiting records beyond which new facts are dropped. CDRs have half as much again."""
     bytes: int = 128 * 1024 * 1024
     linger_s: float = 0.05
-    """How long, after a commit, the records that come next wait for one another. A ``flush`` does not wait."""
+    """How long, after a commit, the records that come next wait for one another. A ``flush`` does not wait; delivery
+    does."""
     answer_s: float = 30.0
     """How long a question to the journal may take."""
     close_s: float = 5.0
@@ -209,12 +210,12 @@ class Journal:
 
     async def undelivered(self, limit: int) -> list[tuple[int, Cdr]]:
         """The oldest CDRs that were not delivered, with their numbers. One that cannot be read is set aside."""
-        return await self._ask(lambda connection: _undelivered(connection, limit))
+        return await self._ask(lambda connection: _undelivered(connection, limit), is_urgent=False)
 
     async def delivered(self, numbers: Iterable[int]) -> None:
         """Mark CDRs as delivered."""
         rows = [(number,) for number in numbers]
-        await self._ask(lambda c: _do(c, "UPDATE outbox SET delivered = 1 WHERE seq = ?", rows))
+        await self._ask(lambda c: _do(c, "UPDATE outbox SET delivered = 1 WHERE seq = ?", rows), is_urgent=False)
 
     async def set_aside(self, number: int, fault: str) -> None:
         """Keep a CDR that PostgreSQL will not take, with the reason, out of the way of the others."""
@@ -318,8 +319,17 @@ class Journal:
             with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
                 self._loop.call_soon_threadsafe(self._alarm)
 
-    async def _ask(self, question: Callable[[sqlite3.Connection], _Answer], timeout_s: float | None = None) -> _Answer:
-        """Have the writer's thread answer a question, after all that was handed over so far."""
+    async def _ask(
+        self,
+        question: Callable[[sqlite3.Connection], _Answer],
+        timeout_s: float | None = None,
+        *,
+        is_urgent: bool = True,
+    ) -> _Answer:
+        """Have the writer's thread answer a question, after all that was handed over so far.
+
+        One that is not urgent waits for the next commit instead of causing one: each costs a sync of the disk.
+        """
         if self._thread is None or not self._thread.is_alive():
             raise self._writer.fatal or JournalError(f"{self.path}: the journal is not open")
         loop = asyncio.get_running_loop()
@@ -341,7 +351,10 @@ class Journal:
             reply(lambda: answer.set_exception(error))
 
         self._pending.append(Job(run, fail))
-        self._writer.hurry()
+        if is_urgent:
+            self._writer.hurry()
+        else:
+            self._wake.set()
         limit_s = self._limits.answer_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(limit_s):

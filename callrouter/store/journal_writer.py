@@ -11,9 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
@@ -58,7 +59,7 @@ class FinishedRow:
     @property
     def statement(self) -> tuple[str, tuple[object, ...]]:
         """The SQL that keeps it, and its values."""
-        return _INSERT_FINISHED, (self.at, self.call_id, self.body)
+        return _insert_finished(1), (self.at, self.call_id, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,10 @@ class Job:
 
 
 Item = FactRow | OutboxRow | Job
+_Row = TypeVar("_Row", FactRow, FinishedRow)
 
-_ROWS_PER_STATEMENT: Final = (64, 8, 1)
-_INSERT_FACTS: Final = {
-    rows: "INSERT INTO fact (at, call_id, kind, body) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)  # noqa: S608
-    for rows in _ROWS_PER_STATEMENT
-}
-_INSERT_FINISHED: Final = "INSERT INTO outbox (at, call_id, body) VALUES (?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
+_ROWS_PER_STATEMENT: Final = 48
+"""At most: the statements for every number of rows, of facts and of CDRs, fit into the 128 that sqlite3 keeps."""
 _BATCH_ROWS: Final = 4096
 _BAD_VALUE: Final = (
     sqlite3.IntegrityError,
@@ -192,10 +190,14 @@ class JournalWriter:
     def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]) -> bool:
         try:
             with self._transaction(connection):
-                for rows in _in_statements(facts):
-                    connection.execute(_INSERT_FACTS[len(rows)], tuple(chain.from_iterable(rows)))
+                for facts_now in _in_statements(facts):
+                    connection.execute(_insert_facts(len(facts_now)), tuple(chain.from_iterable(facts_now)))
+                for rows in _in_statements([row for row in finished if isinstance(row, FinishedRow)]):
+                    values = tuple(chain.from_iterable((row.at, row.call_id, row.body) for row in rows))
+                    connection.execute(_insert_finished(len(rows)), values)
                 for row in finished:
-                    connection.execute(*row.statement)
+                    if not isinstance(row, FinishedRow):
+                        connection.execute(*row.statement)
         except _BAD_VALUE:
             return self._try_commit_singly(connection, facts, finished)
         except sqlite3.Error as exc:
@@ -210,7 +212,7 @@ class JournalWriter:
     ) -> bool:
         """Commit row by row, without those that hold what SQLite cannot keep: such a row would hold up all others."""
         statements = chain(
-            ((f"call {fact[1]!r}", _INSERT_FACTS[1], fact) for fact in facts),
+            ((f"call {fact[1]!r}", _insert_facts(1), fact) for fact in facts),
             ((row.what, *row.statement) for row in finished),
         )
         refused: list[str] = []
@@ -346,9 +348,16 @@ def _counted(facts: list[FactRow], finished: list[OutboxRow]) -> str:
     return f"{len(facts)} facts and {cdrs} CDRs{more}"
 
 
-def _in_statements(facts: list[FactRow]) -> Iterator[list[FactRow]]:
-    start = 0
-    for size in _ROWS_PER_STATEMENT:
-        while len(facts) - start >= size:
-            yield facts[start : start + size]
-            start += size
+@cache
+def _insert_facts(rows: int) -> str:
+    return "INSERT INTO fact (at, call_id, kind, body) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)  # noqa: S608
+
+
+@cache
+def _insert_finished(rows: int) -> str:
+    values = ", ".join(["(?, ?, ?)"] * rows)
+    return f"INSERT INTO outbox (at, call_id, body) VALUES {values} ON CONFLICT (call_id) DO NOTHING"  # noqa: S608
+
+
+def _in_statements(rows: list[_Row]) -> Iterator[list[_Row]]:
+    return (rows[start : start + _ROWS_PER_STATEMENT] for start in range(0, len(rows), _ROWS_PER_STATEMENT))

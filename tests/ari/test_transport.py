@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from callrouter.ari import operations
+from callrouter.ari import operations, sockets
 from callrouter.ari.http import HttpChannel, http_session
 from callrouter.ari.outcome import Doubt, Outcome, Reply
 from callrouter.ari.peer import Peer
@@ -186,6 +186,24 @@ async def test_a_lost_socket_leaves_its_commands_unknown_and_comes_back(fake: Fa
 
         assert {reply.doubt for reply in await replies.until(3)} == {Doubt.CONNECTION_LOST}
         assert (await commands.request("call", operations.hang_up("2"))).outcome is Outcome.DONE
+        await fake.until(lambda: fake.connected == [TWO[0], TWO[0]])
+
+
+async def test_an_asterisk_that_stops_reading_is_found_and_connected_to_anew(
+    fake: FakeAri, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(sockets, "WATCH_S", 0.05)
+    more_than_the_kernel_holds = operations.originate(
+        "1", "PJSIP/201", application="callrouter", variables={"X": "x" * 100_000}
+    )
+    async with commands_of(fake, peer, applications=TWO[:1]) as commands:
+        fake.stop_reading(TWO[0])
+        replies = Replies()
+        for _ in range(500):
+            commands.send("call", more_than_the_kernel_holds, replies, 60.0)
+
+        assert {reply.doubt for reply in await replies.until(500)} == {Doubt.CONNECTION_LOST}
         await fake.until(lambda: fake.connected == [TWO[0], TWO[0]])
 
 

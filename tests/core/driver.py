@@ -29,7 +29,7 @@ from callrouter.core.conditions import (
     all_hold,
     no_queues,
 )
-from callrouter.core.decision import Decision, TraceEntry
+from callrouter.core.decision import Decision, Trace, TraceEntry
 from callrouter.core.events import TimerKey, TimerKind
 from callrouter.core.exchange import Exchange
 from callrouter.core.geography import Origin, Region
@@ -188,7 +188,7 @@ class FixedRouter:
             caller_kind=CallerKind.LANDLINE,
             topic=facts.topic,
             calendars=(),
-            trace=(TraceEntry(rule, "routes.yaml:1", True, "it was dialled"),),
+            trace=Trace(lambda _: TraceEntry(rule, "routes.yaml:1", True, "it was dialled"), 0, lambda _: ()),
             config_hash="0123456789ab",
             switches=tuple(switches),
         )

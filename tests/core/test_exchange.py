@@ -315,6 +315,32 @@ def test_the_dead_mans_switch_is_renewed_while_waiting_and_lifted_while_talking(
     assert len(hall.given(cmd.SetDeadMan)) == count
 
 
+def asked_of_asterisk(hall: Driver) -> list[type[cmd.Command]]:
+    return [type(command) for command in hall.commands if not isinstance(command, cmd.SetTimer | cmd.CancelTimer)]
+
+
+def test_a_phone_is_called_before_asterisk_is_asked_for_anything_else() -> None:
+    hall = Driver(rulebook(agent("kim", BELL)))
+    hall.dial("124")
+    assert asked_of_asterisk(hall) == [cmd.Originate], "the dialplan's own switch covers the beginning"
+    hall.advance(0.5)
+    assert [(command.after_s, command.playing) for command in hall.given(cmd.SetDeadMan)] == [(30.0, False)]
+
+
+def test_who_talks_at_once_needs_no_dead_mans_switch_but_to_be_rid_of_the_dialplans() -> None:
+    hall = Driver(rulebook(agent("kim", BELL)))
+    hall.pick_up(hall.dial("124"))
+    hall.advance(100.0)
+    assert [command.after_s for command in hall.given(cmd.SetDeadMan)] == [0.0]
+
+
+def test_a_sound_begins_behind_the_dead_mans_switch_which_would_wait_for_its_end() -> None:
+    hall = Driver(rulebook(agent("kim", BELL)))
+    hall.dial("121")
+    assert asked_of_asterisk(hall) == [cmd.SetDeadMan, cmd.Answer, cmd.Play]
+    assert not hall.given(cmd.SetDeadMan)[0].playing
+
+
 def test_two_who_cannot_be_bridged_are_parted_and_the_caller_hears_music_again() -> None:
     hall = Driver(rulebook(agent("kim"), agent("lee")))
     call = hall.reached(CallState.CONNECTING)

@@ -30,7 +30,7 @@ def test_the_plan_knows_how_many_prefixes_it_has() -> None:
 
 
 def test_the_plan_tells_its_prefixes() -> None:
-    assert {*NumberingPlan({"05524": CHANGWON, "055249": TONGYEONG}).prefixes()} == {"05524", "055249"}
+    assert {*NumberingPlan({"05524": CHANGWON, "055249": TONGYEONG}).prefixes} == {"05524", "055249"}
 
 
 @given(

@@ -177,6 +177,14 @@ def test_the_dead_mans_switch_stands_right_after_a_reconnect(hall: Driver) -> No
     assert switches[waiting.channel] == 30.0
 
 
+def test_who_is_found_waiting_gets_the_dead_mans_switch_at_once(hall: Driver) -> None:
+    hall.sync()
+    hall.asterisk.connected = False
+    hall.arrive()
+    hall.sync()
+    assert [command.after_s for command in hall.given(cmd.SetDeadMan)] == [30.0]
+
+
 # A new daemon on the journal of one that died.
 
 
@@ -188,6 +196,14 @@ def test_calls_of_an_earlier_daemon_are_counted_as_taken_up(hall: Driver) -> Non
     hall.reached(CallState.CONNECTED)
     hall.restart()
     assert (hall.exchange.counters.arrived, hall.exchange.counters.taken_up) == (0, 1)
+
+
+def test_the_switch_of_who_may_hear_an_announcement_of_an_earlier_daemon_holds_up_no_other(hall: Driver) -> None:
+    hall.reached(CallState.ANNOUNCING)
+    hall.restart()
+    hall.commands.clear()
+    hall.sync()
+    assert hall.given(cmd.SetDeadMan)[0].playing
 
 
 def test_talking_people_are_left_talking(hall: Driver) -> None:

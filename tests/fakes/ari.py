@@ -105,6 +105,12 @@ class FakeAri:
         del self.sockets[application]
         self._transports[application].abort()
 
+    def stop_reading(self, application: str) -> None:
+        """Read nothing any more of a websocket, and keep it open."""
+        transport = self._transports[application]
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+
     @property
     def command_applications(self) -> list[str]:
         """Applications of the command sockets that are connected now."""

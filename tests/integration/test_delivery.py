@@ -4,6 +4,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,26 @@ async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
             assert await journal.flush()
         await _until(lambda: writer.health.delivered == 6)
     assert trips == [1, 5]
+
+
+async def test_calls_that_end_during_a_delivery_wait_for_the_next_which_comes_after_a_rest(
+    journal: Journal, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    trips: list[float] = []
+
+    async def counted(connection: "Connection", batch: Sequence[Cdr]) -> None:
+        trips.append(loop.time())
+        await insert_cdrs(connection, batch)
+        if len(trips) < 4:
+            _finish(journal, 1)
+
+    monkeypatch.setattr(delivery, "insert_cdrs", counted)
+    async with _running(CdrWriter(journal, database, DeliveryLimits(rest_s=0.5))) as writer:
+        assert await writer.drain(10)
+        _finish(journal, 1)
+        await _until(lambda: writer.health.delivered == 4)
+    assert min(later - earlier for earlier, later in pairwise(trips)) >= 0.5
 
 
 async def test_since_when_the_database_is_there_is_told_by_the_daemons_clock(journal: Journal, database: str) -> None:

@@ -14,7 +14,7 @@ from callrouter.core import facts
 from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
-from callrouter.core.decision import Decision
+from callrouter.core.decision import Decision, Trace, TraceEntry
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import (
     AgentId,
@@ -71,7 +71,7 @@ class OneRule:
             CallerKind.LANDLINE,
             None,
             (),
-            (),
+            Trace(lambda _: TraceEntry(RuleId("r"), "routes.yaml:1", True, "takes every call"), 0, lambda _: ()),
             "h",
         )
 

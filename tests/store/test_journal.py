@@ -88,6 +88,21 @@ async def test_a_record_is_committed_at_once_and_those_that_follow_share_the_nex
         assert (journal.health.written, journal.health.commits) == (6, 2)
 
 
+async def test_delivery_does_not_cause_commits_of_its_own(path: Path) -> None:
+    async with Journal(path, limits=JournalLimits(linger_s=60.0)) as journal:
+        journal.append_facts(CALL, "step", b"first")
+        await _until(lambda: journal.health.commits == 1)
+        journal.append_facts(CALL, "step", b"second")
+        asked = asyncio.create_task(journal.undelivered(10))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await asyncio.shield(asked)
+        journal.append_facts(CALL, "step", b"third")
+        assert await journal.flush()
+        assert await asked == []
+        assert journal.health.commits == 3, "the second fact before the question, and the third behind it"
+
+
 async def test_a_finished_call_is_no_longer_open_and_its_cdr_waits(path: Path) -> None:
     cdr = cdrs.handled(call_id=CALL)
     async with Journal(path) as journal:
