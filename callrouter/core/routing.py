@@ -129,7 +129,7 @@ class Ruleset:
             Trace(account.visit, position, account.nearest),
             self.config_hash,
             {"region_confidence": origin.confidence.value, "region_why": origin.why},
-            switches=tuple(sorted(switches)),
+            tuple(sorted(switches)),
         )
 
     def ask(

@@ -97,6 +97,14 @@ def test_a_rule_that_waits_for_a_crowd_is_no_fault_but_one_that_waits_in_vain_is
     assert fault.message == "never never takes a call in 2027: its conditions never hold together"
 
 
+def test_a_rule_that_waits_for_a_switch_is_no_fault_and_switches_are_off() -> None:
+    storm = route("storm", SwitchIs((SwitchName("typhoon"),)))
+    proof = proved(storm)
+    assert proof.normal == ("switch typhoon off",)
+    assert (storm.rule in proof.taking, storm.rule in proof.supposed) == (False, True)
+    assert findings(proof, book(proof, "main")) == ()
+
+
 def test_of_many_such_conditions_each_is_supposed_alone() -> None:
     many: list[Condition] = [QueueIs(MAIN, Measure.WAITING, Comparison.MORE, limit) for limit in range(9)]
     proof = proved(
