@@ -19,6 +19,7 @@ EXIT_UNREACHABLE = 3
 COMMANDS = {
     "agent": "callrouter.cli.agent:agent",
     "calendar": "callrouter.cli.calendar:calendar",
+    "callback": "callrouter.cli.callback:callback",
     "cdr": "callrouter.cli.cdr:cdr",
     "check": "callrouter.cli.check:check",
     "coverage": "callrouter.cli.coverage:coverage",

@@ -7,11 +7,25 @@ from datetime import datetime
 import msgspec
 
 from callrouter.config import Loaded
+from callrouter.core.callback import number_to_call
 from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.decision import Decision
 from callrouter.core.ids import RuleId
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, Dial, EnterQueue, HandOver, HangUp, If, Menu, Plan, Step, Voicemail
+from callrouter.core.plan import (
+    Announce,
+    Callback,
+    Choice,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    Step,
+    Voicemail,
+)
 from callrouter.core.rulebook import Rulebook
 
 
@@ -54,6 +68,12 @@ class Ways:
                 if branch is not None:
                     yield from self._answered(branch.steps, facts, at)
                     return
+            elif isinstance(step, Callback):
+                if number_to_call(facts.caller, step.allowed) is not None:
+                    yield Callback(step.queue, ())  # what becomes of others is nothing to this caller
+                elif step.otherwise is not None:
+                    yield from self._answered(step.otherwise.steps, facts, at)
+                    return
             elif isinstance(step, Menu):
                 choices = tuple(self._choice(choice, facts, at) for choice in step.choices)
                 yield msgspec.structs.replace(step, choices=choices, default=self._choice(step.default, facts, at))
@@ -90,6 +110,8 @@ def what_happens(steps: tuple[Step, ...]) -> str:
             return f"dial {', '.join(destination.name for destination in destinations)}"
         case Voicemail(box=box):
             return f"voicemail {box}"
+        case Callback(queue=queue):
+            return f"callback {queue}"
         case HandOver(context=context, extension=extension):
             return f"dialplan {context},{extension}"
         case HangUp():
