@@ -35,7 +35,7 @@ class CallbackKeeper:
         self._url = url
         self._rulebook = rulebook
         self._now = now
-        self._passes = Passes("callback.not_looked_after", poll_s)
+        self._passes = Passes(_tell_trouble, poll_s)
 
     async def run(self) -> NoReturn:
         """Pass after pass, through every failure of the database."""
@@ -84,6 +84,10 @@ def callback_now(request: CallbackRequest) -> CallbackNow:
         done_by=request.done_by,
         result=request.result.value if request.result is not None else None,
     )
+
+
+def _tell_trouble(why: str) -> None:
+    log.warning("callback.not_looked_after", why=why)
 
 
 def _title(configured: Mapping[QueueName, QueueSpec], name: QueueName) -> str:

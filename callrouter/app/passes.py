@@ -5,20 +5,16 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import NoReturn, TypeVar
 
-import structlog
-
 from callrouter.errors import CallrouterError
-
-log = structlog.get_logger(__name__)
 
 _Archive = TypeVar("_Archive")
 
 
 class Passes:
-    """The passes of one task. ``event`` is what is logged, once, when something keeps it from its work."""
+    """The passes of one task. ``tell`` is told why, once, when something keeps it from its work."""
 
-    def __init__(self, event: str, poll_s: float) -> None:
-        self._event = event
+    def __init__(self, tell: Callable[[str], None], poll_s: float) -> None:
+        self._tell = tell
         self._poll_s = poll_s
         self._last_error = ""
         self._is_troubled = False
@@ -51,5 +47,5 @@ class Passes:
         """Tell of it once, not at every pass."""
         self._is_troubled = True
         if error != self._last_error:
-            log.warning(self._event, why=error)
+            self._tell(error)
             self._last_error = error

@@ -62,7 +62,7 @@ class MessageKeeper:
         self._boxes = boxes
         self._recordings = recordings
         self._now = now
-        self._passes = Passes("voicemail.not_looked_after", poll_s)
+        self._passes = Passes(_tell_trouble, poll_s)
 
     async def run(self) -> NoReturn:
         """Pass after pass, through every failure of the database and of Asterisk."""
@@ -120,6 +120,10 @@ class MessageKeeper:
             return
         await archive.delete(message.id, self._now(), RETENTION)
         log.info("voicemail.expired", message=message.id, box=message.box, heard=message.heard_at is not None)
+
+
+def _tell_trouble(why: str) -> None:
+    log.warning("voicemail.not_looked_after", why=why)
 
 
 def _measure(body: bytes) -> tuple[float, str]:

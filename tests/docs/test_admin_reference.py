@@ -37,6 +37,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`destinations:`": model.Destination,
     "`prompts:`": model.Prompt,
     "`voicemail:`": model.Box,
+    "`callbacks:`": model.Callbacks,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,
