@@ -320,7 +320,7 @@ def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
         case Voicemail():
             return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
         case Callback(queue, allowed, _):
-            return f"take down that {queue} is to call back, if the number is {' or '.join(allowed)}"
+            return f"take down that {queue} is to call back, {', '.join(allowed)} numbers only"
         case HangUp(cause):
             return f"hang up ({cause.name.lower().replace('_', ' ')})"
         case _:

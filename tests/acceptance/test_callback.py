@@ -1,4 +1,4 @@
-"""Residents who have waited long enough ask to be called back, on a real Asterisk: taken down once, listed, and done."""
+"""Residents who have waited for long ask to be called back, on a real Asterisk: taken down once, listed, done."""
 
 import asyncio
 import json
