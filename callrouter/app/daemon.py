@@ -18,6 +18,7 @@ import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.callback import CallbackKeeper
 from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
@@ -136,7 +137,8 @@ async def _daemon(
         )
         reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
-        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper)
+        callbacks = _callbacks(settings.database_url, dispatcher, clock)
+        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks)
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk)
         async with agi, web, _background() as start:
@@ -151,8 +153,9 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            if keeper is not None:
-                start(keeper.run())
+            for looking in (keeper, callbacks):
+                if looking is not None:
+                    start(looking.run())
             yield dispatcher, status, writer
 
 
@@ -223,6 +226,11 @@ def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: Steady
         return None if dispatcher.stood_down else fleet.recordings(site)
 
     return MessageKeeper(url, lambda: dispatcher.exchange.rulebook.boxes, recordings, clock.now) if url else None
+
+
+def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> CallbackKeeper | None:
+    """Who looks after requests to be called back, where there is a database that has them."""
+    return CallbackKeeper(url, lambda: dispatcher.exchange.rulebook, clock.now) if url else None
 
 
 def _peer(site: SiteSettings) -> Peer:

@@ -6,6 +6,7 @@ from datetime import datetime
 import callrouter
 from callrouter.agi.server import AgiServer
 from callrouter.agi.server import Outcome as AgiOutcome
+from callrouter.app.callback import CallbackKeeper, callback_now, callback_queues
 from callrouter.app.reload import ConfigReloader, ReloadOutcome
 from callrouter.app.voicemail import MessageKeeper
 from callrouter.ari.fleet import Fleet
@@ -23,6 +24,7 @@ from callrouter.store.voicemail import BoxCount, Message
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import (
     BoxNow,
+    CallbacksNow,
     DatabaseHealth,
     Health,
     InboxHealth,
@@ -74,6 +76,7 @@ class DaemonStatus:
         agi: AgiServer,
         remembered: Remembered,
         keeper: MessageKeeper | None = None,
+        callbacks: CallbackKeeper | None = None,
     ) -> None:
         self._reloader = reloader
         self._clock = clock
@@ -83,6 +86,7 @@ class DaemonStatus:
         self._writer = writer
         self._agi = agi
         self._keeper = keeper
+        self._callbacks = callbacks
         self._remembered = remembered
         self._started_at = clock.now()
         self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
@@ -130,6 +134,14 @@ class DaemonStatus:
             return VoicemailNow()
         boxes = boxes_now(self._dispatcher.exchange.rulebook.boxes, self._keeper.counts)
         return VoicemailNow(boxes, tuple(map(_message, self._keeper.messages)))
+
+    def callbacks(self) -> CallbacksNow:
+        """Requests to be called back, as the keeper has found them."""
+        if self._callbacks is None:
+            return CallbacksNow()
+        rulebook = self._dispatcher.exchange.rulebook
+        queues = callback_queues(rulebook.queues, rulebook.callback_queues, self._callbacks.counts)
+        return CallbacksNow(queues, tuple(map(callback_now, self._callbacks.requests)))
 
     def line(self) -> str:
         """One line for the service manager, which asks often: no picture is drawn for it."""

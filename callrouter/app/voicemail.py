@@ -13,9 +13,10 @@ from typing import Final, NoReturn, Protocol
 
 import structlog
 
+from callrouter.app.passes import Passes
 from callrouter.core.ids import BoxName, RecordingId, SiteName
 from callrouter.core.rulebook import BoxSpec
-from callrouter.errors import CallrouterError, UnreachableError
+from callrouter.errors import UnreachableError
 from callrouter.store.voicemail import BoxCount, Message, MessageArchive, open_messages
 
 log = structlog.get_logger(__name__)
@@ -61,21 +62,11 @@ class MessageKeeper:
         self._boxes = boxes
         self._recordings = recordings
         self._now = now
-        self._poll_s = poll_s
-        self._last_error = ""
-        self._is_troubled = False
+        self._passes = Passes(_tell_trouble, poll_s)
 
     async def run(self) -> NoReturn:
         """Pass after pass, through every failure of the database and of Asterisk."""
-        while True:
-            try:
-                async with open_messages(self._url) as archive:
-                    while True:
-                        await self.look_after(archive)
-                        await asyncio.sleep(self._poll_s)
-            except CallrouterError as exc:
-                self._note(str(exc))
-            await asyncio.sleep(self._poll_s)
+        await self._passes.run(lambda: open_messages(self._url), self.look_after)
 
     async def look_after(self, archive: MessageArchive) -> None:
         """One pass.
@@ -84,16 +75,14 @@ class MessageKeeper:
             DatabaseError: PostgreSQL said no.
             UnreachableError: it is away.
         """
-        self._is_troubled = False
-        for message in await archive.unseen():
-            await self._see(archive, message)
-        for box in self._boxes().values():
-            for message in await archive.expired(box.name, self._now() - timedelta(seconds=box.retention_s)):
-                await self._delete(archive, message)
-        self.counts = tuple(await archive.counts())
-        self.messages = tuple(await archive.find(limit=SHOWN))
-        if not self._is_troubled:
-            self._last_error = ""
+        with self._passes.one():
+            for message in await archive.unseen():
+                await self._see(archive, message)
+            for box in self._boxes().values():
+                for message in await archive.expired(box.name, self._now() - timedelta(seconds=box.retention_s)):
+                    await self._delete(archive, message)
+            self.counts = tuple(await archive.counts())
+            self.messages = tuple(await archive.find(limit=SHOWN))
 
     async def _see(self, archive: MessageArchive, message: Message) -> None:
         """Note what the file holds, or why that is not known."""
@@ -103,7 +92,7 @@ class MessageKeeper:
         try:
             body = await store.read(message.recording)
         except UnreachableError as exc:
-            self._note(str(exc))
+            self._passes.note(str(exc))
             return
         fault = "Asterisk has no file of it"
         if body is not None:
@@ -127,17 +116,14 @@ class MessageKeeper:
         try:
             await store.delete(message.recording)
         except UnreachableError as exc:
-            self._note(str(exc))
+            self._passes.note(str(exc))
             return
         await archive.delete(message.id, self._now(), RETENTION)
         log.info("voicemail.expired", message=message.id, box=message.box, heard=message.heard_at is not None)
 
-    def _note(self, error: str) -> None:
-        """Once, not at every pass."""
-        self._is_troubled = True
-        if error != self._last_error:
-            log.warning("voicemail.not_looked_after", why=error)
-            self._last_error = error
+
+def _tell_trouble(why: str) -> None:
+    log.warning("voicemail.not_looked_after", why=why)
 
 
 def _measure(body: bytes) -> tuple[float, str]:

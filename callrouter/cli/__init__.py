@@ -20,6 +20,7 @@ COMMANDS = {
     "agent": "callrouter.cli.agent:agent",
     "audit": "callrouter.cli.audit:audit",
     "calendar": "callrouter.cli.calendar:calendar",
+    "callback": "callrouter.cli.callback:callback",
     "cdr": "callrouter.cli.cdr:cdr",
     "check": "callrouter.cli.check:check",
     "coverage": "callrouter.cli.coverage:coverage",

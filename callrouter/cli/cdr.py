@@ -146,4 +146,5 @@ def _without_number(call: Cdr) -> Cdr:
     # The trace of the decision may quote the number too, in any of its forms; the longest first: one may hold another.
     for form in sorted({call.caller, number.e164 or "", number.national, number.display}, key=len, reverse=True):
         explanation = explanation.replace(form, hidden) if form else explanation
-    return replace(call, caller=hidden, explanation=explanation)
+    callback = replace(call.callback, number=masked(call.callback.number)) if call.callback is not None else None
+    return replace(call, caller=hidden, explanation=explanation, callback=callback)

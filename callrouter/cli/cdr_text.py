@@ -29,7 +29,7 @@ _RIGHT = frozenset({"wait", "talk"})
 _SHORT_ID = 18
 """UUID version 7: the time to the millisecond, and twelve random bits."""
 
-_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in ("legs", "messages"))
+_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in ("legs", "messages", "callback"))
 
 
 def table(calls: Sequence[Cdr], zone: tzinfo | None) -> str:
@@ -64,6 +64,9 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
     for message in call.messages:
         left = _local(message.left_at, zone).isoformat(timespec="milliseconds")
         lines += ["", f"message: {_clock(message.length_s)} in box {message.box}, left {left}, {message.recording}"]
+    if call.callback is not None:
+        asked = _local(call.callback.asked_at, zone).isoformat(timespec="milliseconds")
+        lines += ["", f"call back: {call.callback.number} by {call.callback.queue}, asked {asked}"]
     lines += ["", "explanation:", *(f"  {line}" for line in call.explanation.splitlines())]
     return "\n".join(lines)
 

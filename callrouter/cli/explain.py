@@ -20,6 +20,7 @@ from callrouter.core.ids import QueueName, RegionName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import (
     Announce,
+    Callback,
     Choice,
     Dial,
     EnterQueue,
@@ -182,7 +183,7 @@ def _choice_data(choice: Choice) -> Mapping[str, object]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _step_data(step: Step) -> Mapping[str, object]:
+def _step_data(step: Step) -> Mapping[str, object]:  # noqa: C901 - an arm for each kind of step
     """A step as it would be written in YAML; durations in seconds."""
     match step:
         case Menu():
@@ -204,6 +205,8 @@ def _step_data(step: Step) -> Mapping[str, object]:
         case Voicemail():
             fields: dict[str, object] = msgspec.to_builtins(step)
             return {"voicemail": fields.pop("box"), **{name: fields[name] for name in fields if name != "type"}}
+        case Callback(queue, allowed, otherwise):
+            return {"callback": queue, "allowed": [kind.value for kind in allowed], "else": _plan_data(otherwise)}
         case HangUp(cause):
             return {"hangup": int(cause)}
         case _:
@@ -280,6 +283,8 @@ def _plan_lines(plan: Plan, indent: str) -> Iterator[str]:
                 branches = [(_choice_text(choice), choice.plan) for choice in (*choices, default)]
             case If(then=then, otherwise=otherwise):
                 branches = [("then", then), ("else", otherwise)]
+            case Callback(otherwise=otherwise):
+                branches = [("else", otherwise)]
             case _:
                 continue
         for head, branch in branches:
@@ -319,6 +324,8 @@ def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
             return f"go on in the dialplan at {context},{extension}"
         case Voicemail():
             return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
+        case Callback(queue, allowed, _):
+            return f"take down that {queue} is to call back, {', '.join(allowed)} numbers only"
         case HangUp(cause):
             return f"hang up ({cause.name.lower().replace('_', ' ')})"
         case _:

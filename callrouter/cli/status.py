@@ -68,6 +68,12 @@ _BOXES = (
     Column("waiting", 10, right=True),
     Column("kept", 7, right=True),
 )
+_CALLBACKS = (
+    Column("to call back", 20),
+    Column("title", 28),
+    Column("open", 7, right=True),
+    Column("waiting", 10, right=True),
+)
 
 
 @click.command(epilog=_EPILOG)
@@ -113,6 +119,8 @@ def _parts(found: StatusDocument) -> Iterator[str]:
     if found.boxes:
         rows = [(b.box, b.title, str(b.unheard), elapsed(b.oldest, at), str(b.kept)) for b in found.boxes]
         yield table(_BOXES, rows)
+    if found.callbacks:
+        yield table(_CALLBACKS, [(q.queue, q.title, str(q.waiting), elapsed(q.oldest, at)) for q in found.callbacks])
     yield table(_CALLS, [_call(call, at) for call in found.calls]) if found.calls else "no calls"
 
 

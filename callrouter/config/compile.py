@@ -17,7 +17,7 @@ from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
-from callrouter.core.plan import EnterQueue, Voicemail, walk
+from callrouter.core.plan import Callback, EnterQueue, Voicemail, walk
 from callrouter.core.routing import Route, Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
 
@@ -38,6 +38,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     agents = _agents(context)
     _check_staff(context, routes)
     boxes = _boxes(context, routes)
+    callback_queues = _check_callbacks(context, routes)
     check_sites(context, routes)
     switches = compile_switches(context)
     check_switches_used(context)
@@ -60,6 +61,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         boxes=boxes,
+        callback_queues=callback_queues,
+        callback_retention_s=context.model.callbacks.retention,
         fallback_context=context.model.service.fallback_context,
         switches=switches,
         timezone=ZoneInfo(context.model.timezone),
@@ -118,9 +121,21 @@ def _boxes(context: Context, routes: Sequence[Route]) -> dict[BoxName, BoxSpec]:
     return {BoxName(name): BoxSpec(BoxName(name), b.title, b.retention) for name, b in context.model.voicemail.items()}
 
 
+def _check_callbacks(context: Context, routes: Sequence[Route]) -> tuple[QueueName, ...]:
+    """The queues that are to call back, in the order of ``queues:``."""
+    if context.model.callbacks.retention < SHORTEST_RETENTION_S:
+        message = "requests to be called back are deleted before anybody calls"
+        context.error(("callbacks", "retention"), message, "write 1d or more")
+    used = {step.queue for route in routes for step in walk(route.plan) if isinstance(step, Callback)}
+    return tuple(QueueName(name) for name in context.model.queues if name in used)
+
+
 def _check_staff(context: Context, routes: Sequence[Route]) -> None:
-    """A queue that callers are sent to needs someone to answer; what nobody is sent to is probably a slip."""
-    used = {step.queue for route in routes for step in walk(route.plan) if isinstance(step, EnterQueue)}
+    """A queue that callers are sent to needs someone to answer; what nobody is sent to is probably a slip.
+
+    One that is to call back needs someone who does.
+    """
+    used = {step.queue for route in routes for step in walk(route.plan) if isinstance(step, EnterQueue | Callback)}
     served = {queue for agent in context.model.agents.values() for queue in agent.queues}
     is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
     for name in context.model.queues:

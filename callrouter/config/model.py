@@ -496,6 +496,13 @@ class Box(Section):
     """How long a message is kept, heard or not."""
 
 
+class Callbacks(Section):
+    """``callbacks:``: requests to be called back, which the step ``callback`` takes down."""
+
+    retention: Seconds = 90 * 86400.0
+    """How long a request is kept, done or not."""
+
+
 class Prompt(Section):
     """An announcement, under ``prompts:``; a plain text stands for ``text:``."""
 
@@ -642,7 +649,7 @@ Answer = Annotated[Choice, BeforeValidator(_choice)]
 LONGEST_MESSAGE_S = 15 * 60
 LEAST_SILENCE_S = 3.0
 """Longer than the 2 s after which Asterisk finds out that a disk is full: so the two ends are told apart."""
-_VERBS = ("announce", "menu", "queue", "dial", "voicemail", "if", "plan", "route", "dialplan", "hangup")
+_VERBS = ("announce", "menu", "queue", "dial", "voicemail", "callback", "if", "plan", "route", "dialplan", "hangup")
 _BELONGS = {
     "keys": "menu",
     "default": "menu",
@@ -661,12 +668,19 @@ _BELONGS = {
     "silence": "voicemail",
     "end_key": "voicemail",
     "then": "if",
-    "otherwise": "if",
+    "otherwise": "if or callback",
     "arguments": "plan",
 }
-"""Keys of a step that mean something with one verb only."""
+"""Keys of a step that mean something with some verbs only."""
 
-_A_STEP = {"menu": "a menu", "queue": "a queue", "voicemail": "voicemail:", "if": "if:", "plan": "plan:"}
+_A_STEP = {
+    "menu": "a menu",
+    "queue": "a queue",
+    "voicemail": "voicemail:",
+    "if": "if:",
+    "if or callback": "if: or callback:",
+    "plan": "plan:",
+}
 
 
 class Step(Section):
@@ -691,6 +705,7 @@ class Step(Section):
     then: Branch | None = None
     """For ``if``: how it goes on when all conditions hold. Left out: with the next step"""
     otherwise: Branch | None = Field(default=None, alias="else")
+    """For ``if``: when one does not hold; for ``callback``: for who cannot be called. Left out: with the next step"""
     plan: Reference | None = None
     """Go on with a plan of ``plans:``."""
     arguments: dict[Name, Reference] = Field(default={}, alias="with")
@@ -725,6 +740,8 @@ class Step(Section):
     """For ``voicemail``: so much silence ends the message. Default: 5 s"""
     end_key: Literal["#", "*", "any", "none"] | None = None
     """For ``voicemail``: the key that ends the message. Default: #"""
+    callback: Reference | None = None
+    """Take down that this queue is to call the caller back, at the number of the call."""
     dialplan: Text | None = None
     """Go on in the dialplan: ``context,extension``."""
     hangup: Literal["normal", "busy", "congestion", "rejected"] | None = None
@@ -737,7 +754,7 @@ class Step(Section):
             known = f"{', '.join(_VERBS[:-1])} or {_VERBS[-1]}"
             raise ValueError(f"a step does one thing, this one {count}; write {known}")
         for name, verb in _BELONGS.items():
-            if verb not in verbs and getattr(self, name) not in (None, {}):
+            if verbs[0] not in verb.split(" or ") and getattr(self, name) not in (None, {}):
                 key = type(self).model_fields[name].alias or name
                 raise ValueError(f"{key} belongs to {_A_STEP.get(verb, verb)}; take it out")
         if self.menu is not None:
@@ -878,6 +895,8 @@ class Model(Section):
     """Boxes for messages of callers, by name."""
     switches: dict[Name, Switch] = Field(default={})
     """What people switch on and off at once, by name."""
+    callbacks: Callbacks = Callbacks()
+    """Requests to be called back."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(_plan)]] = Field(default={})

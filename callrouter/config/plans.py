@@ -8,11 +8,13 @@ from callrouter.config.conditions import compile_when
 from callrouter.config.destinations import destination
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
+from callrouter.core.callback import LINES
 from callrouter.core.causes import Cause
 from callrouter.core.geography import Region
 from callrouter.core.ids import BoxName, PromptName, QueueName, RegionName, TenantName, TopicName
 from callrouter.core.plan import (
     Announce,
+    Callback,
     Choice,
     Confirm,
     Dial,
@@ -109,7 +111,7 @@ class PlanCompiler:
             if done is None:
                 return None
             compiled += done
-        if compiled and isinstance(compiled[-1], Voicemail):
+        if compiled and isinstance(compiled[-1], Voicemail | Callback):
             compiled.append(HangUp())
         if not compiled or not is_final(compiled[-1]):
             place: Path = (*path, len(written) - 1) if written else path
@@ -139,6 +141,8 @@ class PlanCompiler:
             return [self._dial(step, step.dial, path, scope)]
         if step.voicemail is not None:
             return [self._voicemail(step, path, scope)]
+        if step.callback is not None:
+            return [self._callback(step, step.callback, path, scope)]
         return [_simple(step)]
 
     def _dial(self, step: model.Step, names: list[str], path: Path, scope: Scope) -> Dial:
@@ -169,6 +173,14 @@ class PlanCompiler:
             step.silence if step.silence is not None else usual.silence_s,
             step.end_key if step.end_key is not None else usual.end_key,
         )
+
+    def _callback(self, step: model.Step, queue: str, path: Path, scope: Scope) -> Callback:
+        allowed = tuple(sorted(LINES.intersection(self.context.model.outbound.allow)))
+        if not allowed:
+            message = "nobody can be called back: calls must not go to anything that residents call from"
+            self.context.error((*path, "callback"), message, "write outbound: {allow: [landline, mobile]}, or more")
+        name = QueueName(self._known("queues", queue, (*path, "callback"), scope))
+        return Callback(name, allowed, self._use(step.otherwise, (*path, "else"), scope))
 
     def _menu(self, step: model.Step, path: Path, scope: Scope) -> Menu:
         keys = step.keys or {}

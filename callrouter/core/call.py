@@ -37,6 +37,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.RecordingBegun: frozenset({_S.RECORDING}),
     facts.RecordingEnded: frozenset({_S.RECORDING, _S.CLEARING}),
     facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}),
+    facts.CallbackWanted: frozenset({_S.ROUTING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
@@ -106,6 +107,7 @@ class Call:
     """Since when."""
     recordings: int = 0
     queued_at: datetime | None = None
+    callback: facts.CallbackWanted | None = None
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
@@ -155,6 +157,8 @@ class Call:
                 self._take_of_message(fact)
             case facts.Answered():
                 self.answered = True
+            case facts.CallbackWanted():
+                self.callback = fact
             case facts.Queued(queue=queue, place=place, at=at):
                 self._wait_in(queue, place, at)
             case facts.LeftQueue():

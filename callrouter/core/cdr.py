@@ -93,6 +93,19 @@ class CdrMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class CdrCallback:
+    """The caller is to be called back by a queue. ``number`` is E.164, ``asked_at`` aware UTC.
+
+    ``place`` is where he stood in that queue's line, if he did; it orders callers among themselves and is no count.
+    """
+
+    queue: QueueName
+    number: str
+    asked_at: datetime
+    place: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CdrLeg:
     """One offer: a leg to a counselor's phone or to a destination. Times are aware UTC."""
 
@@ -155,3 +168,5 @@ class Cdr:
     """Those that are kept."""
     switches: tuple[SwitchName, ...] = ()
     """Those that were on when it was routed, whether or not its rule asked."""
+    callback: CdrCallback | None = None
+    """Asked for, and not made needless by a counselor in the same call."""

@@ -12,6 +12,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import facts
 from callrouter.core.asking import Asking
 from callrouter.core.call import Call
+from callrouter.core.callback import Callbacks
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
@@ -53,6 +54,7 @@ class Conduct:
         self.following = Following(self)
         self.asking = Asking(self)
         self.recording = Recording(self)
+        self.callbacks = Callbacks(self)
         self.waiting = Waiting(self, rulebook)
         self.offering = Offering(self)
         self.dialing = Dialing(self)

@@ -7,7 +7,19 @@ from typing import overload
 
 from callrouter.core.ids import CalendarName, RegionName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, RegionSource
-from callrouter.core.plan import Announce, Dial, EnterQueue, HandOver, HangUp, If, Menu, Plan, RouteAgain, Voicemail
+from callrouter.core.plan import (
+    Announce,
+    Callback,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    RouteAgain,
+    Voicemail,
+)
 
 
 class Action(StrEnum):
@@ -118,7 +130,7 @@ class Decision:
     def action(self) -> Action:
         """The decision in one word: what happens first but for announcements."""
         first = next((step for step in self.plan.steps if not isinstance(step, Announce)), None)
-        if isinstance(first, Menu | If | RouteAgain | Dial | Voicemail):
+        if isinstance(first, Menu | If | RouteAgain | Dial | Voicemail | Callback):
             return Action.DAEMON
         if self.queue is not None:
             return Action.QUEUE

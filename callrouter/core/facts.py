@@ -145,6 +145,15 @@ class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
     place: int
 
 
+class CallbackWanted(msgspec.Struct, frozen=True, tag="callback-wanted", gc=False):
+    """The caller is to be called back by ``queue`` at ``number`` (E.164); ``place`` is where he stood in its line."""
+
+    at: datetime
+    queue: QueueName
+    number: str
+    place: int | None = None
+
+
 class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
     """A counselor's phone, or a destination of the plan, was called for this caller: one of the two is named."""
 
@@ -214,6 +223,7 @@ Fact = (
     | RecordingBegun
     | RecordingEnded
     | Answered
+    | CallbackWanted
     | Queued
     | Offered
     | Rang

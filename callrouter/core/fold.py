@@ -11,6 +11,7 @@ from callrouter.core import facts
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import (
     Cdr,
+    CdrCallback,
     CdrLeg,
     CdrMessage,
     Disposition,
@@ -23,7 +24,7 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
-from callrouter.core.plan import Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
+from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class _Summary:
     recording_failed: bool = False
     """The last message that was asked for could not be recorded."""
     messages: tuple[CdrMessage, ...] = ()
+    wanted: facts.CallbackWanted | None = None
 
     def take(self, fact: facts.Fact) -> None:
         match fact:
@@ -104,6 +106,9 @@ class _Summary:
                 self.picked_up_at = fact.at
             case facts.Connected():
                 self.connected, self.connected_at = self.offered, self.picked_up_at
+            case facts.CallbackWanted():
+                self.wanted = fact
+                self._tell(f"call back: wanted of {fact.queue}")
             case facts.RecordingBegun():
                 self.recording = fact
             case facts.RecordingEnded():
@@ -208,6 +213,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         legs=s.legs,
         messages=s.messages,
         switches=s.switches,
+        callback=_callback(s),
     )
 
 
@@ -223,9 +229,18 @@ def _queue(s: _Summary) -> QueueName | None:
     return s.queued.queue if s.queued else None
 
 
+def _callback(s: _Summary) -> CdrCallback | None:
+    """What is still owed to the caller: nothing, where somebody was reached after all."""
+    if s.wanted is None or s.connected:
+        return None
+    return CdrCallback(s.wanted.queue, s.wanted.number, _ms(s.wanted.at), s.wanted.place)
+
+
 def _outcome(s: _Summary, released: facts.Released) -> Outcome:
     if s.connected:
         return Outcome.HANDLED
+    if s.wanted:
+        return Outcome.CALLBACK
     if s.messages:
         return Outcome.VOICEMAIL
     match released.reason:
@@ -247,6 +262,8 @@ def _outcome_without_counselor(s: _Summary, released: facts.Released) -> Outcome
     if s.left_queue or dialed_in_vain:
         return Outcome.OVERFLOWED
     seeks_somebody = EnterQueue | Dial | HandOver | Menu | Voicemail
+    if released.reason is not ReleaseReason.PLAN_ENDED:
+        seeks_somebody |= Callback  # who cannot be called back, and hears the plan to its end, has abandoned nothing
     if s.plan is None or any(isinstance(step, seeks_somebody) for step in s.plan.steps):
         return Outcome.ABANDONED
     is_heard = s.is_chosen and released.reason is ReleaseReason.PLAN_ENDED
@@ -284,6 +301,8 @@ def _explanation(s: _Summary, released: facts.Released) -> str:
         ReleaseReason.PLAN_ENDED,
     ):
         lines.append(f"released: {released.reason}")
+    if s.wanted and s.connected:
+        lines.append("call back: needless, somebody was reached")
     if released.estimated:
         lines.append("ended_at is an estimate: the end of the call was not seen")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import ChannelId, PromptName
 from callrouter.core.output import Output
-from callrouter.core.plan import Announce, Dial, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain, Voicemail
+from callrouter.core.plan import Announce, Callback, Dial, EnterQueue, HandOver, HangUp, If, Menu, RouteAgain, Voicemail
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -68,7 +68,7 @@ class Following:
         self._conduct.record(call, facts.StepBegun(at, call.step + 1), out)
         self.carry_out_step(call, at, out)
 
-    def carry_out_step(self, call: Call, at: datetime, out: Output) -> None:
+    def carry_out_step(self, call: Call, at: datetime, out: Output) -> None:  # noqa: C901 - an arm for each kind of step
         """Do what the plan's present step says."""
         step = call.steps[call.step]
         match step:
@@ -80,6 +80,8 @@ class Following:
                 self._conduct.recording.greet(call, step, at, out)
             case If():
                 self._branch(call, step, at, out)
+            case Callback():
+                self._conduct.callbacks.take_down(call, step, at, out)
             case RouteAgain():
                 self.route(call, at, out)
             case EnterQueue():

@@ -25,6 +25,8 @@ class NoticeKind(StrEnum):
     """A caller left a message, or said nothing."""
     RECORDING_FAILED = "recording-failed"
     """A caller could leave no message, for Asterisk did not record."""
+    CALLBACK = "callback"
+    """A caller asked to be called back."""
     NOT_TAKEN = "not-taken"
     """A caller who went to the dialplan's fallback because we take no more calls."""
     SWITCH_SET = "switch-set"

@@ -15,6 +15,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.conditions import Condition
 from callrouter.core.geography import Region
 from callrouter.core.ids import BoxName, DestinationName, PromptName, QueueName, TopicName, TrunkName
+from callrouter.core.outbound import NumberClass
 
 
 class Announce(msgspec.Struct, frozen=True, tag="announce"):
@@ -150,7 +151,20 @@ class Voicemail(msgspec.Struct, frozen=True, tag="voicemail"):
     """``#``, ``*``, ``any`` or ``none``."""
 
 
-Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain | Voicemail
+class Callback(msgspec.Struct, frozen=True, tag="callback"):
+    """Take down that a queue is to call the caller back, at his number; who cannot be called goes another way.
+
+    Whether the caller wants that is for a menu before it to ask.
+    """
+
+    queue: QueueName
+    allowed: tuple[NumberClass, ...]
+    """The kinds of numbers that may be called."""
+    otherwise: "Plan | None" = None
+    """For who has no such number; None: the next step."""
+
+
+Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain | Voicemail | Callback
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -178,7 +192,7 @@ def is_final(step: Step) -> bool:
             return then is not None and otherwise is not None
         case EnterQueue(max_wait_s=limit):
             return limit is None
-        case Announce() | Dial() | Voicemail():
+        case Announce() | Dial() | Voicemail() | Callback():
             return False
         case _:
             assert_never(step)
@@ -199,6 +213,8 @@ def branches(step: Step) -> tuple[Plan, ...]:
             found = [choice.plan for choice in (*choices, default)]
         case If(then=then, otherwise=otherwise):
             found = [then, otherwise]
+        case Callback(otherwise=otherwise):
+            found = [otherwise]
         case _:
             found = []
     return tuple(plan for plan in found if plan is not None)

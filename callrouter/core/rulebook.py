@@ -130,6 +130,10 @@ class Rulebook:
     prompts: Mapping[PromptName, str] = field(default_factory=dict)
     """Prompt to Asterisk media URI; a prompt that is not here is ``sound:callrouter/<name>``."""
     boxes: Mapping[BoxName, BoxSpec] = field(default_factory=dict)
+    callback_queues: Sequence[QueueName] = ()
+    """Those that plans have call back."""
+    callback_retention_s: float = 90 * 86_400.0
+    """How long a request to be called back is kept, done or not."""
     fallback_context: str = "callrouter-fallback"
     """Where a caller goes in the dialplan when we cannot take him."""
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)

@@ -7,11 +7,25 @@ from datetime import datetime
 import msgspec
 
 from callrouter.config import Loaded
+from callrouter.core.callback import number_to_call
 from callrouter.core.conditions import Condition, QueueState, QueueStates
 from callrouter.core.decision import Decision
 from callrouter.core.ids import RuleId
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import Announce, Choice, Dial, EnterQueue, HandOver, HangUp, If, Menu, Plan, Step, Voicemail
+from callrouter.core.plan import (
+    Announce,
+    Callback,
+    Choice,
+    Dial,
+    EnterQueue,
+    HandOver,
+    HangUp,
+    If,
+    Menu,
+    Plan,
+    Step,
+    Voicemail,
+)
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import ALL_OFF, SwitchesOn
 
@@ -49,33 +63,54 @@ class Ways:
         def holds(conditions: Sequence[Condition]) -> bool:
             return self._router.ask(conditions, facts, at, self._queues, switches).holds
 
-        return Way(decision.rule, tuple(_answered(decision.plan.steps, holds)))
+        return Way(decision.rule, tuple(_Answers(facts.caller, holds).to(decision.plan.steps)))
 
     def decide(self, facts: CallFacts, at: datetime, switches: SwitchesOn = ALL_OFF) -> Decision:
         """The router's decision itself."""
         return self._router.decide(facts, at, self._queues, switches)
 
 
-def _answered(steps: tuple[Step, ...], holds: _Holds) -> Iterator[Step]:
-    """The steps with every question replaced by what its answer leads to; what follows an end is left out."""
-    for step in steps:
-        if isinstance(step, If):
-            branch = step.then if holds(step.conditions) else step.otherwise
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the questions of a plan come to for one caller at one moment."""
+
+    caller: str
+    holds: _Holds
+
+    def to(self, steps: tuple[Step, ...]) -> Iterator[Step]:
+        """The steps with every question replaced by what its answer leads to; what follows an end is left out."""
+        for step in steps:
+            branch = self._branch(step)
             if branch is not None:
-                yield from _answered(branch.steps, holds)
+                yield from self.to(branch.steps)
                 return
-        elif isinstance(step, Menu):
-            choices = tuple(_choice(choice, holds) for choice in step.choices)
-            yield msgspec.structs.replace(step, choices=choices, default=_choice(step.default, holds))
-        else:
-            yield step
+            match step:
+                case If():
+                    pass
+                case Callback(queue=queue):
+                    if number_to_call(self.caller, step.allowed) is not None:
+                        yield Callback(queue, ())  # what becomes of others is nothing to this caller
+                case Menu():
+                    choices = tuple(map(self._choice, step.choices))
+                    yield msgspec.structs.replace(step, choices=choices, default=self._choice(step.default))
+                case _:
+                    yield step
 
+    def _branch(self, step: Step) -> Plan | None:
+        """The plan that the call goes on with instead of the next step."""
+        match step:
+            case If(conditions=conditions, then=then, otherwise=otherwise):
+                return then if self.holds(conditions) else otherwise
+            case Callback(allowed=allowed, otherwise=otherwise):
+                return otherwise if number_to_call(self.caller, allowed) is None else None
+            case _:
+                return None
 
-def _choice(choice: Choice, holds: _Holds) -> Choice:
-    if choice.plan is None:
-        return choice
-    # The name of a plan is nothing to a caller.
-    return msgspec.structs.replace(choice, plan=Plan("", tuple(_answered(choice.plan.steps, holds))))
+    def _choice(self, choice: Choice) -> Choice:
+        if choice.plan is None:
+            return choice
+        # The name of a plan is nothing to a caller.
+        return msgspec.structs.replace(choice, plan=Plan("", tuple(self.to(choice.plan.steps))))
 
 
 def usual_queues(rulebook: Rulebook) -> QueueStates:
@@ -100,6 +135,8 @@ def what_happens(steps: tuple[Step, ...]) -> str:
             return f"dial {', '.join(destination.name for destination in destinations)}"
         case Voicemail(box=box):
             return f"voicemail {box}"
+        case Callback(queue=queue):
+            return f"callback {queue}"
         case HandOver(context=context, extension=extension):
             return f"dialplan {context},{extension}"
         case HangUp():

@@ -6,12 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from callrouter.core.callback import number_to_call
 from callrouter.core.conditions import QueueStates
 from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, RuleId
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import (
     Announce,
+    Callback,
     Choice,
     Dial,
     EnterQueue,
@@ -43,6 +45,8 @@ class EndKind(StrEnum):
     """Somebody outside the queues is called."""
     VOICEMAIL = "voicemail"
     """A message is recorded."""
+    CALLBACK = "callback"
+    """A request to be called back is taken down."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +55,7 @@ class End:
 
     kind: EndKind
     target: str
-    """A queue, a place in the dialplan, the last prompt, the rule that takes it again, who is called, a box."""
+    """A queue (also one that calls back), a place in the dialplan, a prompt, a rule, who is called, a box."""
     rule: RuleId
 
     @property
@@ -78,8 +82,9 @@ class Answer:
 
     @property
     def closed(self) -> bool:
-        """Whether no one will come, whatever the caller does."""
-        return all(end.kind in (EndKind.ANNOUNCEMENT, EndKind.HANG_UP, EndKind.VOICEMAIL) for end in self.ends)
+        """Whether no one will come during the call, whatever the caller does."""
+        nobody = (EndKind.ANNOUNCEMENT, EndKind.HANG_UP, EndKind.VOICEMAIL, EndKind.CALLBACK)
+        return all(end.kind in nobody for end in self.ends)
 
     @property
     def queues(self) -> frozenset[QueueName]:
@@ -161,6 +166,11 @@ class Following:
                 yield place.end(EndKind.DIAL, ", ".join(destination.name for destination in destinations))
             case Voicemail(box=box):
                 yield place.end(EndKind.VOICEMAIL, box)
+            case Callback(queue=queue, allowed=allowed, otherwise=otherwise):
+                if number_to_call(place.facts.caller, allowed) is not None:
+                    yield place.end(EndKind.CALLBACK, queue)
+                else:
+                    yield from self._follow(place.next(otherwise))
             case step:
                 assert_never(step)
 

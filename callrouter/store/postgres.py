@@ -5,14 +5,14 @@ import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from callrouter.core.cdr import Cdr, CdrLeg, CdrMessage, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import Cdr, CdrCallback, CdrLeg, CdrMessage, Disposition, OfferResult, Outcome, ReleasedBy
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -101,7 +101,7 @@ def describe(exc: BaseException) -> str:
 
 
 async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
-    """Insert CDRs with their legs and messages in one transaction. Those that are there already stay as they are.
+    """Insert CDRs with all that belongs to them in one transaction. Those that are there already stay as they are.
 
     Raises:
         asyncpg.PostgresError: nothing was inserted.
@@ -109,11 +109,32 @@ async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
     legs = [leg_row(cdr, leg) for cdr in cdrs for leg in cdr.legs]
     messages = [message_row(cdr, message) for cdr in cdrs for message in cdr.messages]
     async with connection.transaction():
+        cdrs = await _insert_callbacks(connection, cdrs)
         await connection.executemany(query("insert_cdr"), [cdr_row(cdr) for cdr in cdrs])
         if legs:
             await connection.executemany(query("insert_leg"), legs)
         if messages:
             await connection.executemany(query("insert_message"), messages)
+
+
+async def _insert_callbacks(connection: "Connection", cdrs: Sequence[Cdr]) -> Sequence[Cdr]:
+    """Insert the requests to be called back; the CDRs of callers who wait for that already come back saying so.
+
+    A call that has its CDR has had its request, which may be gone by now: so this comes before the CDRs.
+    """
+    if all(cdr.callback is None for cdr in cdrs):
+        return cdrs
+    asking = [uuid.UUID(cdr.call_id) for cdr in cdrs if cdr.callback is not None]
+    known = {str(row["call_id"]) for row in await connection.fetch(query("known_calls"), asking)}
+    told = []
+    for cdr in cdrs:
+        if cdr.callback is not None and cdr.call_id not in known:
+            number = await connection.fetchval(query("insert_callback"), *callback_row(cdr, cdr.callback))
+            if number is None:
+                why = f"call back: {cdr.callback.queue} has an earlier request of this number, which is open still"
+                cdr = replace(cdr, explanation=f"{cdr.explanation}\n{why}")
+        told.append(cdr)
+    return told
 
 
 def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
@@ -181,6 +202,21 @@ def message_row(cdr: Cdr, message: CdrMessage) -> tuple[Any, ...]:
         storable(cdr.topic),
         message.left_at,
         _seconds(message.length_s),
+    )
+
+
+def callback_row(cdr: Cdr, callback: CdrCallback) -> tuple[Any, ...]:
+    """The parameters of ``insert_callback``."""
+    return (
+        uuid.UUID(cdr.call_id),
+        storable(cdr.site),
+        callback.queue,
+        storable(cdr.tenant),
+        callback.number,
+        storable(cdr.region),
+        storable(cdr.topic),
+        callback.asked_at,
+        callback.place,
     )
 
 
@@ -258,7 +294,8 @@ class CdrArchive:
             calls = [row["call_id"] for row in rows]
             legs = await self._connection.fetch(query("get_legs"), calls)
             messages = await self._connection.fetch(query("get_messages_of_calls"), calls)
-        return _cdrs(rows, legs, messages)
+            callbacks = await self._connection.fetch(query("get_callbacks_of_calls"), calls)
+        return _cdrs(rows, legs, messages, callbacks)
 
 
 @asynccontextmanager
@@ -294,7 +331,10 @@ async def open_archive(url: str) -> AsyncIterator[CdrArchive]:
 
 
 def _cdrs(
-    rows: Iterable[asyncpg.Record], leg_rows: Iterable[asyncpg.Record], message_rows: Iterable[asyncpg.Record]
+    rows: Iterable[asyncpg.Record],
+    leg_rows: Iterable[asyncpg.Record],
+    message_rows: Iterable[asyncpg.Record],
+    callback_rows: Iterable[asyncpg.Record],
 ) -> list[Cdr]:
     legs: defaultdict[uuid.UUID, list[CdrLeg]] = defaultdict(list)
     for row in leg_rows:
@@ -305,7 +345,15 @@ def _cdrs(
             RecordingId(row["recording"]), BoxName(row["box"]), row["left_at"], float(row["duration_s"])
         )
         messages[row["call_id"]].append(message)
-    return [_cdr_of(row, tuple(legs[row["call_id"]]), tuple(messages[row["call_id"]])) for row in rows]
+    callbacks = {
+        row["call_id"]: CdrCallback(QueueName(row["queue"]), row["number"], row["asked_at"], row["place"])
+        for row in callback_rows
+    }
+    return [
+        _cdr_of(row, tuple(legs[call]), tuple(messages[call]), callbacks.get(call))
+        for row in rows
+        for call in (row["call_id"],)
+    ]
 
 
 def _leg_of(row: asyncpg.Record) -> CdrLeg:
@@ -324,7 +372,9 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
     )
 
 
-def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...], messages: tuple[CdrMessage, ...]) -> Cdr:
+def _cdr_of(
+    row: asyncpg.Record, legs: tuple[CdrLeg, ...], messages: tuple[CdrMessage, ...], callback: CdrCallback | None
+) -> Cdr:
     return Cdr(
         call_id=CallId(str(row["call_id"])),
         site=SiteName(row["site"]),
@@ -354,6 +404,7 @@ def _cdr_of(row: asyncpg.Record, legs: tuple[CdrLeg, ...], messages: tuple[CdrMe
         queued_at=row["queued_at"],
         legs=legs,
         messages=messages,
+        callback=callback,
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         switches=tuple(map(SwitchName, row["switches"])),
     )

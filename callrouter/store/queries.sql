@@ -96,6 +96,41 @@ SELECT box, count(*) AS kept, count(*) FILTER (WHERE heard_at IS NULL) AS unhear
     min(left_at) FILTER (WHERE heard_at IS NULL) AS oldest
 FROM callrouter.voicemail WHERE deleted_at IS NULL GROUP BY box
 
+-- name: known_calls
+SELECT call_id FROM callrouter.cdr WHERE call_id = ANY($1::uuid[])
+
+-- name: insert_callback
+-- A number that waits to be called back by the queue waits once.
+INSERT INTO callrouter.callback (call_id, site, queue, tenant, number, region, topic, asked_at, place)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT DO NOTHING RETURNING id
+
+-- name: get_callbacks_of_calls
+SELECT call_id, queue, number, asked_at, place FROM callrouter.callback WHERE call_id = ANY($1::uuid[])
+
+-- name: find_callbacks
+-- The open ones first, and of them the one that has waited longest; then those done last.
+SELECT * FROM callrouter.callback
+WHERE ($1::text IS NULL OR queue = $1) AND (NOT $2::boolean OR done_at IS NULL)
+ORDER BY done_at IS NOT NULL, CASE WHEN done_at IS NULL THEN asked_at END, done_at DESC, id
+LIMIT $3
+
+-- name: get_callback
+SELECT * FROM callrouter.callback WHERE id = $1
+
+-- name: finish_callback
+UPDATE callrouter.callback SET done_at = $2, done_by = $3, result = $4, note = $5 WHERE id = $1 AND done_at IS NULL
+
+-- name: try_callback
+UPDATE callrouter.callback SET tries = tries + 1, tried_at = $2 WHERE id = $1 AND done_at IS NULL
+
+-- name: count_callbacks
+SELECT queue, count(*) AS waiting, min(asked_at) AS oldest
+FROM callrouter.callback WHERE done_at IS NULL GROUP BY queue
+
+-- name: expire_callbacks
+DELETE FROM callrouter.callback WHERE asked_at < $1 RETURNING id, queue, done_at IS NULL AS is_open
+
 -- name: lock_rules
 -- Versions are counted without gaps; held until the transaction ends, and the number is ours alone.
 SELECT pg_advisory_xact_lock(7202120056)

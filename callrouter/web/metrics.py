@@ -19,7 +19,7 @@ from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.web.readiness import hindrances
-from callrouter.web.sources import Health, StatusSource, VoicemailNow
+from callrouter.web.sources import CallbacksNow, Health, StatusSource, VoicemailNow
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 _Labels = TypeVar("_Labels", bound=tuple[str, ...])
@@ -55,6 +55,7 @@ class _Collector(Collector):
         yield from _of_calls(now, counters)
         yield from _of_queues(now)
         yield from _of_voicemail(counters, self._source.voicemail(), now.at)
+        yield from _of_callbacks(self._source.callbacks(), now.at)
         yield from _of_resources(now)
         yield from _of_events(counters, health)
         yield from _of_daemon(health)
@@ -113,6 +114,14 @@ def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> 
     yield _gauge("voicemail_oldest_unheard_seconds", text, ("box",), oldest)
     kept = {(box.box,): box.kept for box in voicemail.boxes}
     yield _gauge("voicemail_kept", "Messages that are kept, heard or not.", ("box",), kept)
+
+
+def _of_callbacks(callbacks: CallbacksNow, at: datetime) -> Iterator[Metric]:
+    waiting = {(queue.queue,): queue.waiting for queue in callbacks.queues}
+    yield _gauge("callbacks_open", "Callers who wait to be called back.", ("queue",), waiting)
+    oldest = {(queue.queue,): _seconds(queue.oldest, at) for queue in callbacks.queues}
+    text = "How long the first of those has waited to be called back."
+    yield _gauge("callbacks_oldest_open_seconds", text, ("queue",), oldest)
 
 
 def _of_resources(now: ExchangeNow) -> Iterator[Metric]:

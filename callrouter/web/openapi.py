@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 import callrouter
+from callrouter.web.callback import CallbacksDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
@@ -41,6 +42,7 @@ _KINDS: Final = (
     ReloadReport,
     ReloadRequest,
     VoicemailDocument,
+    CallbacksDocument,
     RememberedReport,
     ForgetReport,
     ForgetRequest,
@@ -66,6 +68,9 @@ def openapi() -> bytes:
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", of[StatusDocument])}),
             "/api/v1/voicemail": _get(
                 "Messages that callers left", {"200": ("As of a few seconds ago", of[VoicemailDocument])}
+            ),
+            "/api/v1/callbacks": _get(
+                "Requests to be called back", {"200": ("As of a few seconds ago", of[CallbacksDocument])}
             ),
             "/api/v1/reload": _post(
                 "Take the configuration of the daemon's directory anew: all of it, or nothing",

@@ -11,6 +11,7 @@ from html import escape
 from callrouter.core.cdr import Outcome
 from callrouter.core.stats import SwitchNow
 from callrouter.web import words
+from callrouter.web.callback import CallbackQueue
 from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument, Trunk
 from callrouter.web.voicemail import Box
 
@@ -67,6 +68,9 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
     if status.boxes:
         columns = ("음성 사서함", "새 메시지", "가장 오래된 것", "보관")
         parts.append(_table("음성 사서함", columns, (_box(box, status.at) for box in status.boxes)))
+    if status.callbacks:
+        heads = ("회신 예약", "대기", "가장 오래된 것")
+        parts.append(_table("회신 예약", heads, (_callbacks(queue, status.at) for queue in status.callbacks)))
     if status.trunks:
         parts.append(_table("국선", ("국선", "사용", "전체"), map(_trunk, status.trunks)))
     parts.append(_table("교환기", ("교환기", "상태", "경과", "Asterisk"), (_site(s, status.at) for s in status.sites)))
@@ -136,6 +140,11 @@ def _call(call: Call, at: datetime, titles: Mapping[str, str], names: Mapping[st
 def _box(box: Box, at: datetime) -> str:
     cells = (box.unheard, words.duration(box.oldest, at), box.kept)
     return _row(box.title, cells, kind="warn" if box.unheard else "")
+
+
+def _callbacks(queue: CallbackQueue, at: datetime) -> str:
+    cells = (queue.waiting, words.duration(queue.oldest, at))
+    return _row(queue.title, cells, kind="warn" if queue.waiting else "")
 
 
 def _trunk(trunk: Trunk) -> str:

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from callrouter.errors import UnreachableError
+from callrouter.web.callback import callbacks_document
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.page import page
@@ -129,6 +130,7 @@ class WebServer:
         application.router.add_get("/metrics", self._metrics_text)
         application.router.add_get("/api/v1/status", self._status)
         application.router.add_get("/api/v1/voicemail", self._voicemail)
+        application.router.add_get("/api/v1/callbacks", self._callbacks)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
         application.router.add_get("/api/v1/remembered", self._remembered)
@@ -141,7 +143,8 @@ class WebServer:
 
     def _document(self) -> StatusDocument:
         source = self._source
-        return status_document(source.now(), source.counters(), source.health(), source.voicemail().boxes)
+        boxes, queues = source.voicemail().boxes, source.callbacks().queues
+        return status_document(source.now(), source.counters(), source.health(), boxes, queues)
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page(self._document(), self._source.health().timezone)
@@ -152,6 +155,9 @@ class WebServer:
 
     async def _voicemail(self, _: web.Request) -> web.Response:
         return _json(voicemail_document(self._source.voicemail()))
+
+    async def _callbacks(self, _: web.Request) -> web.Response:
+        return _json(callbacks_document(self._source.callbacks()))
 
     async def _reload(self, request: web.Request) -> web.Response:
         asked = await _asked(request, ReloadRequest, '{"who": "your name"}')

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from callrouter.core.ids import BoxName, CalendarName, CallId, SiteName, TenantName
+from callrouter.core.ids import BoxName, CalendarName, CallId, QueueName, SiteName, TenantName
 from callrouter.core.stats import Counters, ExchangeNow
 
 
@@ -153,6 +153,42 @@ class VoicemailNow:
     messages: tuple[MessageNow, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CallbackQueueNow:
+    """A queue that is to call back: how many callers, and since when the first of them waits for it."""
+
+    queue: QueueName
+    title: str
+    waiting: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackNow:
+    """A request to be called back; ``number`` is the whole number, ``done_at`` None while it is open."""
+
+    id: int
+    call: CallId
+    queue: QueueName
+    tenant: TenantName
+    number: str
+    region: str
+    topic: str | None
+    asked_at: datetime
+    tries: int
+    done_at: datetime | None
+    done_by: str | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbacksNow:
+    """The queues that are to call back, and the requests, open ones first."""
+
+    queues: tuple[CallbackQueueNow, ...] = ()
+    requests: tuple[CallbackNow, ...] = ()
+
+
 class StatusSource(Protocol):
     """Asked at every request, from the event loop: answers at once, from memory, and does not wait."""
 
@@ -170,4 +206,8 @@ class StatusSource(Protocol):
 
     def voicemail(self) -> VoicemailNow:
         """Messages of callers, as they were a few seconds ago."""
+        ...
+
+    def callbacks(self) -> CallbacksNow:
+        """Requests to be called back, as they were a few seconds ago."""
         ...

@@ -9,8 +9,9 @@ from callrouter.core.ids import CallId, SiteName, TenantName
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.web.callback import CallbackQueue, callback_queue
 from callrouter.web.readiness import hindrances, remarks
-from callrouter.web.sources import BoxNow, Health
+from callrouter.web.sources import BoxNow, CallbackQueueNow, Health
 from callrouter.web.voicemail import Box, box
 
 
@@ -132,10 +133,15 @@ class StatusDocument(msgspec.Struct, frozen=True):
     clock_drift_s: float = 0.0
     boxes: tuple[Box, ...] = ()
     switches: tuple[SwitchNow, ...] = ()
+    callbacks: tuple[CallbackQueue, ...] = ()
 
 
 def status_document(
-    now: ExchangeNow, counters: Counters, health: Health, boxes: tuple[BoxNow, ...] = ()
+    now: ExchangeNow,
+    counters: Counters,
+    health: Health,
+    boxes: tuple[BoxNow, ...] = (),
+    callbacks: tuple[CallbackQueueNow, ...] = (),
 ) -> StatusDocument:
     """The document for this moment."""
     against = hindrances(health)
@@ -161,6 +167,7 @@ def status_document(
         clock_drift_s=round(health.clock_drift_s, 3),
         boxes=tuple(map(box, boxes)),
         switches=now.switches,
+        callbacks=tuple(map(callback_queue, callbacks)),
     )
 
 

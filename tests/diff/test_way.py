@@ -2,8 +2,8 @@
 
 import pytest
 
-from callrouter.core.ids import BoxName, PromptName
-from callrouter.core.plan import Announce, Dial, HandOver, HangUp, Step, Voicemail
+from callrouter.core.ids import BoxName, PromptName, QueueName
+from callrouter.core.plan import Announce, Callback, Dial, HandOver, HangUp, Step, Voicemail
 from callrouter.diff.way import what_happens
 from tests.core.driver import DUTY_DESK, DUTY_MOBILE
 
@@ -18,6 +18,7 @@ GREETING = PromptName("greeting")
         ((HandOver("office", "200"),), "dialplan office,200"),
         ((Announce(GREETING), Dial((DUTY_DESK, DUTY_MOBILE)), HangUp()), "dial duty-desk, duty-mobile"),
         ((Voicemail(BoxName("night"), GREETING, GREETING, GREETING), HangUp()), "voicemail night"),
+        ((Announce(GREETING), Callback(QueueName("desk"), ()), HangUp()), "callback desk"),
         ((Announce(GREETING),), "nothing"),
     ],
 )

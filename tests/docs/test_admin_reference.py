@@ -38,6 +38,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`prompts:`": model.Prompt,
     "`switches:`": model.Switch,
     "`voicemail:`": model.Box,
+    "`callbacks:`": model.Callbacks,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,

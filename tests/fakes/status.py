@@ -22,6 +22,9 @@ from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.web.sources import (
     BoxNow,
+    CallbackNow,
+    CallbackQueueNow,
+    CallbacksNow,
     DatabaseHealth,
     Health,
     InboxHealth,
@@ -173,6 +176,27 @@ def voicemail() -> VoicemailNow:
     return VoicemailNow((BoxNow(box, "야간 <민원>", 2, 1, new.left_at),), (new, old))
 
 
+def callbacks() -> CallbacksNow:
+    """One caller waits to be called back, for twenty minutes; another was reached."""
+    queue = QueueName("changwon")
+    waiting = CallbackNow(
+        id=8,
+        call=CallId("019ab3c4-0000-7000-8000-000000000005"),
+        queue=queue,
+        tenant=TenantName("changwon"),
+        number="+82552251234",
+        region="changwon",
+        topic="passport",
+        asked_at=AT - timedelta(minutes=20),
+        tries=1,
+        done_at=None,
+        done_by=None,
+        result=None,
+    )
+    done = replace(waiting, id=7, done_at=AT - timedelta(hours=1), done_by="201", result="reached")
+    return CallbacksNow((CallbackQueueNow(queue, "창원 <상담>", 1, waiting.asked_at),), (waiting, done))
+
+
 @dataclass
 class FakeStatus:
     """A source that says what it is told to."""
@@ -181,6 +205,7 @@ class FakeStatus:
     counted: Counters = field(default_factory=counters)
     condition: Health = field(default_factory=health)
     left: VoicemailNow = field(default_factory=voicemail)
+    asked: CallbacksNow = field(default_factory=callbacks)
     error: Exception | None = None
 
     def now(self) -> ExchangeNow:
@@ -196,3 +221,6 @@ class FakeStatus:
 
     def voicemail(self) -> VoicemailNow:
         return self.left
+
+    def callbacks(self) -> CallbacksNow:
+        return self.asked

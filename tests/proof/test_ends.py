@@ -7,8 +7,10 @@ import msgspec
 from callrouter.core.conditions import CallerIs, no_queues
 from callrouter.core.ids import BoxName, DestinationName, PromptName, QueueName, SiteName, TopicName
 from callrouter.core.inbound import CallerKind, CallFacts
+from callrouter.core.outbound import NumberClass
 from callrouter.core.plan import (
     Announce,
+    Callback,
     Choice,
     Destination,
     Dial,
@@ -85,3 +87,15 @@ def test_who_is_called_and_where_a_message_goes_are_ends_too() -> None:
     ]
     assert ends(message, HangUp()) == ["voicemail night"]
     assert answer(route("r", plan=Plan("p", (message, HangUp())))).closed
+
+
+def test_who_can_be_called_back_is_and_others_go_another_way() -> None:
+    busy = Plan("busy", (Announce(PromptName("busy")), HangUp()))
+    for allowed, otherwise, end in (
+        ((NumberClass.MOBILE,), busy, "callback main"),
+        ((NumberClass.LANDLINE,), busy, "announcement busy"),
+        ((NumberClass.LANDLINE,), None, "hangup"),
+    ):
+        steps = (Callback(QueueName("main"), allowed, otherwise), HangUp())
+        assert ends(*steps) == [end]
+        assert answer(route("r", plan=Plan("p", steps))).closed

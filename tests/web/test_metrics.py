@@ -44,6 +44,8 @@ def samples(source: FakeStatus) -> Samples:
         ("voicemail_kept", {"box": "night"}, 2),
         ("voicemail_recordings_total", {"result": "kept"}, 2),
         ("voicemail_recordings_total", {"result": "failed"}, 0),
+        ("callbacks_open", {"queue": "changwon"}, 1),
+        ("callbacks_oldest_open_seconds", {"queue": "changwon"}, 1200),
         ("trunk_channels_in_use", {"trunk": "city"}, 1),
         ("events_stale_total", {"state": "queued", "signal": "ring-over"}, 4),
         ("events_impossible_total", {"state": "queued", "signal": "leg-answered"}, 1),

@@ -23,6 +23,7 @@ PATHS = (
     "/metrics",
     "/api/v1/status",
     "/api/v1/voicemail",
+    "/api/v1/callbacks",
     "/api/v1/openapi.json",
     "/static/status.css",
 )

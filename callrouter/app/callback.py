@@ -1,0 +1,94 @@
+"""Looking after requests to be called back: who waits, and how long requests are kept."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, NoReturn
+
+import structlog
+
+from callrouter.app.passes import Passes
+from callrouter.core.ids import QueueName
+from callrouter.core.rulebook import QueueSpec, Rulebook
+from callrouter.store.callback import CallbackArchive, CallbackCount, CallbackRequest, open_callbacks
+from callrouter.web.sources import CallbackNow, CallbackQueueNow
+
+log = structlog.get_logger(__name__)
+
+POLL_S: Final = 3.0
+SHOWN: Final = 500
+"""Requests that the API lists, the open ones first."""
+
+
+class CallbackKeeper:
+    """Looks after requests as a task: ``run()`` until cancelled.
+
+    ``rulebook`` gives the rules in force, ``now`` is the daemon's clock.
+    """
+
+    def __init__(
+        self, url: str, rulebook: Callable[[], Rulebook], now: Callable[[], datetime], *, poll_s: float = POLL_S
+    ) -> None:
+        self.counts: tuple[CallbackCount, ...] = ()
+        """Of every queue that has open requests, as of the latest pass."""
+        self.requests: tuple[CallbackRequest, ...] = ()
+        """The open ones first."""
+        self._url = url
+        self._rulebook = rulebook
+        self._now = now
+        self._passes = Passes(_tell_trouble, poll_s)
+
+    async def run(self) -> NoReturn:
+        """Pass after pass, through every failure of the database."""
+        await self._passes.run(lambda: open_callbacks(self._url), self.look_after)
+
+    async def look_after(self, archive: CallbackArchive) -> None:
+        """One pass.
+
+        Raises:
+            DatabaseError: PostgreSQL said no.
+            UnreachableError: it is away.
+        """
+        with self._passes.one():
+            gone = await archive.expire(self._now() - timedelta(seconds=self._rulebook().callback_retention_s))
+            if gone.open:
+                log.warning("callback.expired", deleted=gone.deleted, never_done=gone.open)
+            elif gone.deleted:
+                log.info("callback.expired", deleted=gone.deleted, never_done=0)
+            self.counts = tuple(await archive.counts())
+            self.requests = tuple(await archive.find(limit=SHOWN))
+
+
+def callback_queues(
+    configured: Mapping[QueueName, QueueSpec], asked: Iterable[QueueName], counts: Iterable[CallbackCount]
+) -> tuple[CallbackQueueNow, ...]:
+    """Every queue that plans have call back (``asked``), and those that do no more but have open requests still."""
+    found = {name: CallbackQueueNow(name, _title(configured, name), 0, None) for name in asked}
+    for count in counts:
+        found[count.queue] = CallbackQueueNow(count.queue, _title(configured, count.queue), count.waiting, count.oldest)
+    return tuple(found.values())
+
+
+def callback_now(request: CallbackRequest) -> CallbackNow:
+    """A request for whoever looks."""
+    return CallbackNow(
+        id=request.id,
+        call=request.call_id,
+        queue=request.queue,
+        tenant=request.tenant,
+        number=request.number,
+        region=request.region,
+        topic=request.topic,
+        asked_at=request.asked_at,
+        tries=request.tries,
+        done_at=request.done_at,
+        done_by=request.done_by,
+        result=request.result.value if request.result is not None else None,
+    )
+
+
+def _tell_trouble(why: str) -> None:
+    log.warning("callback.not_looked_after", why=why)
+
+
+def _title(configured: Mapping[QueueName, QueueSpec], name: QueueName) -> str:
+    return configured[name].title if name in configured else name
