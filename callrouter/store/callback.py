@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
-from callrouter.store.postgres import connect, reading
+from callrouter.store.postgres import connected, reading
 from callrouter.store.queries import query
 from callrouter.store.voicemail import LARGEST_ID
 
@@ -132,11 +132,8 @@ async def open_callbacks(url: str) -> AsyncIterator[CallbackArchive]:
     Raises:
         UnreachableError: the database cannot be reached.
     """
-    connection = await connect(url)
-    try:
+    async with connected(url) as connection:
         yield CallbackArchive(connection)
-    finally:
-        connection.terminate()  # closing politely could wait on a server that does not answer
 
 
 def _request(row: asyncpg.Record) -> CallbackRequest:

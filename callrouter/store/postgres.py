@@ -91,6 +91,20 @@ async def connect(url: str, *, timeout_s: float = 5.0, statement_timeout_s: floa
         raise UnreachableError(message) from exc
 
 
+@asynccontextmanager
+async def connected(url: str) -> "AsyncIterator[Connection]":
+    """A connection for the block.
+
+    Raises:
+        UnreachableError: see :func:`connect`.
+    """
+    connection = await connect(url)
+    try:
+        yield connection
+    finally:
+        connection.terminate()  # closing politely could wait on a server that does not answer
+
+
 def describe(exc: BaseException) -> str:
     """A foreign error in one line; some have no text of their own."""
     if isinstance(exc, asyncpg.InterfaceError) and isinstance(exc.__context__, FOREIGN_ERRORS):

@@ -15,7 +15,7 @@ import asyncpg
 
 from callrouter.core.ids import BoxName, CallId, RecordingId, SiteName, TenantName
 from callrouter.errors import DatabaseError, UnreachableError
-from callrouter.store.postgres import CANNOT_CONNECT, FOREIGN_ERRORS, connect, describe
+from callrouter.store.postgres import CANNOT_CONNECT, FOREIGN_ERRORS, connected, describe
 from callrouter.store.queries import query
 
 if TYPE_CHECKING:
@@ -136,11 +136,8 @@ async def open_messages(url: str) -> AsyncIterator[MessageArchive]:
     Raises:
         UnreachableError: the database cannot be reached.
     """
-    connection = await connect(url)
-    try:
+    async with connected(url) as connection:
         yield MessageArchive(connection)
-    finally:
-        connection.terminate()  # closing politely could wait on a server that does not answer
 
 
 def _message(row: asyncpg.Record) -> Message:

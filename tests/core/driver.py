@@ -55,9 +55,11 @@ from callrouter.core.ids import (
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
+from callrouter.core.outbound import NumberClass
 from callrouter.core.output import Notice, Output
 from callrouter.core.plan import (
     Announce,
+    Callback,
     Choice,
     Confirm,
     Destination,
@@ -83,6 +85,7 @@ CITY = TrunkName("city")
 WELCOME, SORRY, ASK, MAY = PromptName("welcome"), PromptName("sorry"), PromptName("ask"), PromptName("may")
 GREETING, THANKS = PromptName("greeting"), PromptName("thanks")
 BOX = BoxName("letters")
+CALL_BACK = Callback(DESK, (NumberClass.LANDLINE,))
 MESSAGE = Voicemail(BOX, GREETING, THANKS, SORRY)
 PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
@@ -123,6 +126,7 @@ PLANS: Mapping[str, Plan] = {
     "127-passport": Plan("menu", (HangUp(),)),
     "140": Plan("message", (MESSAGE, HangUp())),
     "141": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
+    "142": Plan("call-back", (EnterQueue(DESK, 30.0), CALL_BACK, CALL_BACK, Announce(THANKS), HangUp())),
     "132": Plan(
         "remember",
         (
