@@ -200,5 +200,5 @@ def branches(step: Step) -> tuple[Plan, ...]:
         case If(then=then, otherwise=otherwise):
             found = [then, otherwise]
         case _:
-            found = []
+            return ()
     return tuple(plan for plan in found if plan is not None)
