@@ -127,7 +127,8 @@ class _Builder:
         if depth > MAX_DEPTH:
             raise _too_deep(place_of(self.file, mark))
         if isinstance(event, yaml.ScalarEvent):
-            self.refuse_tag(event.tag, mark)
+            if event.tag:
+                self.refuse_tag(event.tag, mark)
             is_null = not event.style and event.value in _NULLS  # the style: None or "", depending on the loader
             return None if is_null else event.value, mark
         if isinstance(event, yaml.AliasEvent):
@@ -135,7 +136,8 @@ class _Builder:
             return None, mark
         if not isinstance(event, yaml.CollectionStartEvent):
             raise TypeError(f"{event} begins no value")
-        self.refuse_tag(event.tag, mark)
+        if event.tag:
+            self.refuse_tag(event.tag, mark)
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(mark, depth + 1)
         return self.sequence(mark, depth + 1)
@@ -166,6 +168,8 @@ class _Builder:
 
     def key(self, event: yaml.Event, depth: int) -> str | None:
         """The key's text; None if it is none, which is a fault."""
+        if isinstance(event, yaml.ScalarEvent) and not event.tag and depth <= MAX_DEPTH:
+            return event.value  # as nearly all are
         self.value(event, depth)
         if isinstance(event, yaml.ScalarEvent):
             return event.value
@@ -174,10 +178,9 @@ class _Builder:
         self.fault(event.start_mark, "a key must be text", "put quotes around it")
         return None
 
-    def refuse_tag(self, tag: str | None, mark: Mark) -> None:
+    def refuse_tag(self, tag: str, mark: Mark) -> None:
         """A tag would say how to convert a value, and that is not left to YAML."""
-        if tag:
-            self.fault(mark, f"the tag {tag} means nothing here", "take it out")
+        self.fault(mark, f"the tag {tag} means nothing here", "take it out")
 
     def fault(self, mark: Mark, message: str, remedy: str) -> None:
         """Note what is wrong."""

@@ -60,8 +60,8 @@ class Document:
 
         Where steps are written as a list that stands for ``do:``, that word of the path is left out.
         """
-        found = Place(self.home)
-        file = self.home
+        place: Place | None = None
+        file, found = self.home, None
         way: Path = ()
         mark: Mark = None
         marks: Marks = MappingMarks(None, self.marks)
@@ -69,10 +69,13 @@ class Document:
             if part == "do" and isinstance(marks, ListMarks) and marks.items:
                 continue
             way = (*way, part)
-            file = self.files.get(way, file)
             mark, marks = _inside(marks, part)
-            found = self.places.get(way) or (found if marks is None else place_of(file, marks))
-        return place_of(file, mark) if key and mark is not None else found
+            if marks is not None:
+                file, found, place = self.files.get(way, file), marks, None
+            place = self.places.get(way, place)
+        if key and mark is not None:
+            return place_of(file, mark)
+        return place or place_of(file, found)
 
     def at(self, path: Path) -> Tree:
         """What is written at ``path``; None if nothing is."""
