@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from callrouter.config.case_model import CaseFile, CaseSpec, Expectation
 from callrouter.config.geography import endpoints_of
 from callrouter.config.load import Loaded
+from callrouter.config.nodes import Tree
 from callrouter.config.plans import PlanCompiler
 from callrouter.config.problems import Path, Place, Problems, nearest
 from callrouter.config.references import Context
-from callrouter.config.source import CASE_FILES, Document, Tree, read_files
+from callrouter.config.source import CASE_FILES, Document, read_files
 from callrouter.config.validate import Checked, report
 from callrouter.core.conditions import QueueState
 from callrouter.core.decision import Decision

@@ -17,8 +17,8 @@ from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
-from callrouter.core.plan import Callback, EnterQueue, Voicemail, walk
-from callrouter.core.routing import Route, Ruleset
+from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
+from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
 
 SHORTEST_RETENTION_S = 86_400.0
@@ -36,10 +36,12 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     check_conditions(context)
     queues = _queues(context)
     agents = _agents(context)
-    _check_staff(context, routes)
-    boxes = _boxes(context, routes)
-    callback_queues = _check_callbacks(context, routes)
-    check_sites(context, routes)
+    steps = [step for route in routes for step in walk(route.plan)]
+    is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
+    _check_staff(context, steps, is_whole=is_whole)
+    boxes = _boxes(context, steps, is_whole=is_whole)
+    callback_queues = _check_callbacks(context, steps)
+    check_sites(context, steps)
     switches = compile_switches(context)
     check_switches_used(context)
     if not context.model.sites and context.whole("sites"):
@@ -106,9 +108,8 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
     return agents
 
 
-def _boxes(context: Context, routes: Sequence[Route]) -> dict[BoxName, BoxSpec]:
-    used = {step.box for route in routes for step in walk(route.plan) if isinstance(step, Voicemail)}
-    is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
+def _boxes(context: Context, steps: Sequence[Step], *, is_whole: bool) -> dict[BoxName, BoxSpec]:
+    used = {step.box for step in steps if isinstance(step, Voicemail)}
     for name, spec in context.model.voicemail.items():
         for key in ("thanks", "failed"):
             context.refer("prompts", getattr(spec, key), ("voicemail", name, key))
@@ -121,23 +122,22 @@ def _boxes(context: Context, routes: Sequence[Route]) -> dict[BoxName, BoxSpec]:
     return {BoxName(name): BoxSpec(BoxName(name), b.title, b.retention) for name, b in context.model.voicemail.items()}
 
 
-def _check_callbacks(context: Context, routes: Sequence[Route]) -> tuple[QueueName, ...]:
+def _check_callbacks(context: Context, steps: Sequence[Step]) -> tuple[QueueName, ...]:
     """The queues that are to call back, in the order of ``queues:``."""
     if context.model.callbacks.retention < SHORTEST_RETENTION_S:
         message = "requests to be called back are deleted before anybody calls"
         context.error(("callbacks", "retention"), message, "write 1d or more")
-    used = {step.queue for route in routes for step in walk(route.plan) if isinstance(step, Callback)}
+    used = {step.queue for step in steps if isinstance(step, Callback)}
     return tuple(QueueName(name) for name in context.model.queues if name in used)
 
 
-def _check_staff(context: Context, routes: Sequence[Route]) -> None:
+def _check_staff(context: Context, steps: Sequence[Step], *, is_whole: bool) -> None:
     """A queue that callers are sent to needs someone to answer; what nobody is sent to is probably a slip.
 
     One that is to call back needs someone who does.
     """
-    used = {step.queue for route in routes for step in walk(route.plan) if isinstance(step, EnterQueue | Callback)}
+    used = {step.queue for step in steps if isinstance(step, EnterQueue | Callback)}
     served = {queue for agent in context.model.agents.values() for queue in agent.queues}
-    is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
     for name in context.model.queues:
         if name in used and name not in served and context.whole("agents"):
             remedy = "name it in an agent's queues"

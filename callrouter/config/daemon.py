@@ -6,6 +6,7 @@ from ipaddress import ip_network
 from pathlib import Path as FilePath
 
 from callrouter.config import model
+from callrouter.config.nodes import Tree
 from callrouter.config.problems import Place
 from callrouter.config.references import Context
 from callrouter.config.settings import (
@@ -16,7 +17,7 @@ from callrouter.config.settings import (
     SiteSettings,
     WebSettings,
 )
-from callrouter.config.source import Document, Tree
+from callrouter.config.source import Document
 from callrouter.core.ids import SiteName
 
 _SECTIONS: dict[str, type[model.Section]] = {

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from callrouter.config.compile import compile_rulebook
 from callrouter.config.daemon import apply_environment, compile_settings
 from callrouter.config.model import Model
+from callrouter.config.nodes import Tree
 from callrouter.config.problems import Problem, Problems
 from callrouter.config.references import Context
 from callrouter.config.settings import DaemonSettings
-from callrouter.config.source import Tree, read
+from callrouter.config.source import read
 from callrouter.config.today import today
 from callrouter.config.uncollected import uncollected
 from callrouter.config.validate import validate

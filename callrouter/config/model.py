@@ -561,12 +561,12 @@ class When(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> "When":
-        values = list(self.__dict__.values())
+        values = [value for value in self.__dict__.values() if value is not None]
         if [] in values:
             raise ValueError(
                 "a condition with an empty list would hold for nothing; write a value, or take the key out"
             )
-        if all(value is None for value in values):
+        if not values:
             raise ValueError("there is no condition here; write one, or take the key out")
         return self
 
@@ -584,7 +584,7 @@ class Use(Section):
 
     do: "Steps | None" = None
     plan: Reference | None = None
-    arguments: dict[Name, Reference] = Field(default={}, alias="with")
+    arguments: dict[Name, Reference] = Field(default_factory=dict, alias="with")
 
     @model_validator(mode="after")
     def _one_plan(self) -> "Use":
@@ -708,7 +708,7 @@ class Step(Section):
     """For ``if``: when one does not hold; for ``callback``: for who cannot be called. Left out: with the next step"""
     plan: Reference | None = None
     """Go on with a plan of ``plans:``."""
-    arguments: dict[Name, Reference] = Field(default={}, alias="with")
+    arguments: dict[Name, Reference] = Field(default_factory=dict, alias="with")
     """For ``plan``: its parameters."""
     route: Literal["again"] | None = None
     """Decide anew by the routes, with what menus have found out."""
@@ -748,13 +748,15 @@ class Step(Section):
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
-        verbs = [verb for verb in _VERBS if getattr(self, "condition" if verb == "if" else verb) is not None]
+        # Of some thirty keys one or two are there, and there are four steps to a route: these alone are looked at.
+        given = {name for name in self.model_fields_set if getattr(self, name) not in (None, {})}
+        verbs = [verb for verb in _VERBS if ("condition" if verb == "if" else verb) in given]
         if len(verbs) != 1:
             count = " and ".join(verbs) if verbs else "nothing"
             known = f"{', '.join(_VERBS[:-1])} or {_VERBS[-1]}"
             raise ValueError(f"a step does one thing, this one {count}; write {known}")
-        for name, verb in _BELONGS.items():
-            if verbs[0] not in verb.split(" or ") and getattr(self, name) not in (None, {}):
+        for name, verb in _BELONGS.items() if len(given) > 1 else ():
+            if name in given and verbs[0] not in verb.split(" or "):
                 key = type(self).model_fields[name].alias or name
                 raise ValueError(f"{key} belongs to {_A_STEP.get(verb, verb)}; take it out")
         if self.menu is not None:
@@ -826,7 +828,7 @@ class Route(Section):
     do: Steps | None = None
     plan: Name | None = None
     """A plan of ``plans:`` instead of ``do:``."""
-    arguments: dict[Name, Name] = Field(default={}, alias="with")
+    arguments: dict[Name, Name] = Field(default_factory=dict, alias="with")
     """For ``plan``: its parameters."""
 
     @model_validator(mode="after")

@@ -3,12 +3,12 @@
 from callrouter.config import model
 from callrouter.config.conditions import check_lists, compile_when
 from callrouter.config.plans import PlanCompiler
-from callrouter.config.problems import Path
+from callrouter.config.problems import Path, Place
 from callrouter.config.references import Context
 from callrouter.config.remembering import check_consents
 from callrouter.config.shadows import Shadows
 from callrouter.core.ids import RuleId
-from callrouter.core.plan import Menu, Plan, RouteAgain, walk
+from callrouter.core.plan import Menu, Plan, RouteAgain, Step, walk
 from callrouter.core.routing import Route
 
 
@@ -18,18 +18,18 @@ def compile_routes(context: Context) -> tuple[Route, ...]:
     plans = PlanCompiler(context)
     plans.check_named()
     routes: list[Route] = []
-    placed: list[tuple[Plan, Path]] = []
-    first_at: dict[str, str] = {}
+    placed: list[tuple[list[Step], Path]] = []
+    first_at: dict[str, Place] = {}
     for index, spec in zip(context.checked.route_indexes, context.model.routes, strict=True):
         path: Path = ("routes", index)
         place = context.document.place((*path, "id"))
         if spec.id in first_at:
             context.error((*path, "id"), f'the id "{spec.id}" is taken, first at {first_at[spec.id]}', "choose another")
-        first_at.setdefault(spec.id, str(place))
+        first_at.setdefault(spec.id, place)
         conditions = compile_when(context, spec.when, (*path, "when")) if spec.when is not None else ()
         plan = _plan_of(plans, spec, path)
         if plan is not None:
-            placed.append((plan, (*path, "plan" if spec.plan else "do")))
+            placed.append((list(walk(plan)), (*path, "plan" if spec.plan else "do")))
             _check_route_again(context, *placed[-1])
             routes.append(Route(RuleId(spec.id), f"{place.file}:{place.line}", plan, conditions))
     check_consents(context, placed)
@@ -44,9 +44,8 @@ def _plan_of(plans: PlanCompiler, spec: model.Route, path: Path) -> Plan | None:
     return plans.named(spec.plan or "", spec.arguments, path)
 
 
-def _check_route_again(context: Context, plan: Plan, path: Path) -> None:
+def _check_route_again(context: Context, steps: list[Step], path: Path) -> None:
     """A call that comes back to the routes as it was would meet the same route."""
-    steps = list(walk(plan))
     if not any(isinstance(step, RouteAgain) for step in steps):
         return
     answers = [answer for step in steps if isinstance(step, Menu) for answer in (*step.choices, step.default)]

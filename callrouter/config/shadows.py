@@ -1,5 +1,7 @@
 """Routes that can never be reached, as far as can be seen from the words of their conditions."""
 
+from collections.abc import Iterator
+
 from callrouter.config.model import Model, When
 
 _CONDITIONS = (
@@ -28,27 +30,35 @@ class Shadows:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._routes: list[When | None] = []
-        self._asking: dict[str, int] = dict.fromkeys(_CONDITIONS, 0)
-        self._filed: dict[tuple[str, str], int] = {}
+        self._asking: dict[str, int] = {}
+        self._filed: dict[str, dict[str, int]] = {}
+        self._stems: set[int] = set()
+        """How long the beginnings of dialled numbers are."""
 
     def add(self, when: When | None) -> None:
         """Note the next route."""
         bit = 1 << len(self._routes)
         self._routes.append(when)
-        for name in _CONDITIONS if when is not None else ():
-            values: list[str] = getattr(when, name) or []
-            if values:
-                self._asking[name] |= bit
+        for name, values in _asked(when):
+            self._asking[name] = self._asking.get(name, 0) | bit
+            filed = self._filed.setdefault(name, {})
             for value in values:
-                self._filed[name, value] = self._filed.get((name, value), 0) | bit
+                filed[value] = filed.get(value, 0) | bit
+                if name == "dialed" and value.endswith("*"):
+                    self._stems.add(len(value) - 1)
 
     def of(self, when: When | None) -> int | None:
         """The first noted route that takes all calls that ``when`` takes, or None."""
-        fitting = (1 << len(self._routes)) - 1
-        for name in _CONDITIONS:
-            # One value is enough: who takes all calls takes those with this one.
-            taking = self._taking(name, when)
-            fitting ^= fitting & (self._asking[name] ^ taking)
+        # One value is enough: who takes all calls takes those with this one.
+        wanted = {name: values[0] for name, values in _asked(when)}
+        if when is not None and "tenant" not in wanted:
+            known = [name for name in when.region or () if name in self._model.regions]
+            wanted |= {"tenant": self._model.regions[known[0]].tenant} if known else {}
+        unfit = 0
+        for name, asking in self._asking.items():
+            unfit |= asking ^ self._taking(name, wanted[name]) if name in wanted else asking
+        everything = (1 << len(self._routes)) - 1
+        fitting = everything ^ (everything & unfit)
         while fitting:
             position = (fitting & -fitting).bit_length() - 1
             if self._takes_all_of(self._routes[position], when):
@@ -56,20 +66,15 @@ class Shadows:
             fitting ^= 1 << position
         return None
 
-    def _taking(self, name: str, when: When | None) -> int:
-        """The noted routes that ask for this and take the first value that ``when`` asks for."""
-        values: list[str] = (getattr(when, name) or []) if when is not None else []
-        if name == "tenant" and not values and when is not None:
-            values = [
-                self._model.regions[region].tenant for region in when.region or () if region in self._model.regions
-            ]
-        if not values:
-            return 0
-        taking = self._filed.get((name, values[0]), 0)
+    def _taking(self, name: str, value: str) -> int:
+        """The noted routes that ask for this and take that value."""
+        filed = self._filed[name]
+        taking = filed.get(value, 0)
         if name == "dialed":
-            stem = values[0].removesuffix("*")
-            for length in range(len(stem) + 1):
-                taking |= self._filed.get((name, f"{stem[:length]}*"), 0)
+            stem = value.removesuffix("*")
+            for length in self._stems:
+                if length <= len(stem):
+                    taking |= filed.get(f"{stem[:length]}*", 0)
         return taking
 
     def _takes_all_of(self, wide: When | None, narrow: When | None) -> bool:
@@ -97,3 +102,11 @@ class Shadows:
             prefixes = tuple(number[:-1] for number in some if number.endswith("*"))
             return all(number in some or number.startswith(prefixes) for number in few)
         return set(few) <= set(some)
+
+
+def _asked(when: When | None) -> Iterator[tuple[str, list[str]]]:
+    """The conditions that are there, each with the values it asks for."""
+    for name in _CONDITIONS if when is not None else ():
+        values: list[str] | None = getattr(when, name)
+        if values:
+            yield name, values

@@ -9,7 +9,17 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
-from callrouter.config.nodes import Mapping, Node, Scalar, UnreadableError, parse
+from callrouter.config.nodes import (
+    ListMarks,
+    MappingMarks,
+    Mark,
+    Marks,
+    Tree,
+    UnreadableError,
+    parse,
+    place_of,
+    written_twice,
+)
 from callrouter.config.problems import Path, Place, Problems
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -19,17 +29,18 @@ HASH_DIGITS = 12
 CASE_FILES = frozenset({"routes-test.yaml", "routes-test.yml"})
 """What stands in the directory beside the configuration and is no part of it; see :mod:`callrouter.config.cases`."""
 
-Tree = str | None | list["Tree"] | dict[str, "Tree"]
-"""A value as written: text, nothing, a list, or a mapping."""
-
 
 @dataclass(slots=True)
 class Document:
     """All files merged into one tree of sections, with the place of every value."""
 
     sections: dict[str, Tree] = field(default_factory=dict)
+    marks: dict[str, tuple[Mark, Marks]] = field(default_factory=dict)
+    """Where sections, and all that is in them, stand in their files."""
+    files: dict[Path, str] = field(default_factory=dict)
+    """The file of a section, and of each of its entries that another file brought."""
     places: dict[Path, Place] = field(default_factory=dict)
-    key_places: dict[Path, Place] = field(default_factory=dict)
+    """Where values stand that are in no file."""
     texts: dict[str, str] = field(default_factory=dict)
     """Every file as it was read, with unix line ends, by its name."""
     incomplete: bool = False
@@ -49,22 +60,22 @@ class Document:
 
         Where steps are written as a list that stands for ``do:``, that word of the path is left out.
         """
-        path = self._as_written(path)
-        if key and path in self.key_places:
-            return self.key_places[path]
-        for length in range(len(path), 0, -1):
-            found = self.places.get(path[:length])
-            if found is not None:
-                return found
-        return Place(self.home)
-
-    def _as_written(self, path: Path) -> Path:
-        written: Path = ()
+        place: Place | None = None
+        file, found = self.home, None
+        way: Path = ()
+        mark: Mark = None
+        marks: Marks = MappingMarks(None, self.marks)
         for part in path:
-            if part == "do" and (*written, part) not in self.places and (*written, 0) in self.places:
+            if part == "do" and isinstance(marks, ListMarks) and marks.items:
                 continue
-            written = (*written, part)
-        return written
+            way = (*way, part)
+            mark, marks = _inside(marks, part)
+            if marks is not None:
+                file, found, place = self.files.get(way, file), marks, None
+            place = self.places.get(way, place)
+        if key and mark is not None:
+            return place_of(file, mark)
+        return place or place_of(file, found)
 
     def at(self, path: Path) -> Tree:
         """What is written at ``path``; None if nothing is."""
@@ -104,13 +115,13 @@ def read_files(files: Table[str, FilePath], problems: Problems, document: Docume
             continue
         document.texts[name] = text
         try:
-            node = parse(name, text, problems)
+            written = parse(name, text, problems)
         except UnreadableError as error:
             problems.error(error.place, error.message, error.remedy)
             document.incomplete = True
             continue
-        if node is not None:
-            _Merger(document, problems).take(node)
+        if written is not None:
+            _Merger(document, problems).take(name, *written)
     return document
 
 
@@ -141,6 +152,15 @@ def _text(name: str, path: FilePath, problems: Problems) -> str | None:
     return text.replace("\r\n", "\n")
 
 
+def _inside(marks: Marks, part: str | int) -> tuple[Mark, Marks]:
+    """The place of a key and of what it leads to, or of an entry of a list; None for what is not there."""
+    if isinstance(marks, MappingMarks) and isinstance(part, str):
+        return marks.entries.get(part, (None, None))
+    if isinstance(marks, ListMarks) and isinstance(part, int) and part < len(marks.items):
+        return None, marks.items[part]
+    return None, None
+
+
 @dataclass(frozen=True, slots=True)
 class _Merger:
     """Takes the sections of files into the document. A section with nothing in it leaves it to other files."""
@@ -148,50 +168,38 @@ class _Merger:
     document: Document
     problems: Problems
 
-    def take(self, node: Node) -> None:
+    def take(self, file: str, tree: Tree, marks: Marks) -> None:
         """Merge a file's sections: mappings by key, anything else whole; whatever is there twice is a fault."""
-        if not isinstance(node, Mapping):
-            if not (isinstance(node, Scalar) and node.is_null):
-                self.problems.error(
-                    node.place, "is no mapping", f"begin the file with a section such as {self.document.example}:"
-                )
+        if not isinstance(tree, dict) or not isinstance(marks, MappingMarks):
+            if tree is not None:
+                remedy = f"begin the file with a section such as {self.document.example}:"
+                self.problems.error(place_of(file, marks), "is no mapping", remedy)
             return
-        here: set[str] = set()
-        for section, place, value in node.entries:
-            path: Path = (section,)
+        for section, value in tree.items():
             there = self.document.sections.get(section)
-            is_empty = isinstance(value, Scalar) and value.is_null
-            if section not in self.document.sections or (there is None and section not in here):
-                self.document.key_places[path] = place
-                self.document.sections[section] = self._tree(value, path)
-            elif is_empty and section not in here:
+            mark, its_marks = marks.entries[section]
+            if there is None:
+                self.document.sections[section] = value
+                self.document.marks[section] = mark, its_marks
+                self.document.files[section,] = file
+            elif value is None:
                 pass  # it says nothing, and another file says something
-            elif section not in here and isinstance(value, Mapping) and isinstance(there, dict):
-                self._merge(there, value, path)
+            elif isinstance(there, dict) and isinstance(value, dict) and isinstance(its_marks, MappingMarks):
+                self._merge(section, file, value, its_marks)
             else:
-                self._twice(section, place, path)
-            here.add(section)
+                self._twice((section,), place_of(file, mark))
 
-    def _merge(self, into: dict[str, Tree], node: Mapping, path: Path) -> None:
-        for key, place, value in node.entries:
-            inner = (*path, key)
-            if key in into:
-                self._twice(key, place, inner)
-                continue
-            self.document.key_places[inner] = place
-            into[key] = self._tree(value, inner)
+    def _merge(self, section: str, file: str, tree: dict[str, Tree], marks: MappingMarks) -> None:
+        """Take the entries of a section that another file has begun."""
+        into, (_, known) = self.document.sections[section], self.document.marks[section]
+        for key, value in tree.items():
+            if isinstance(into, dict) and isinstance(known, MappingMarks) and key not in into:
+                into[key] = value
+                known.entries[key] = marks.entries[key]
+                self.document.files[section, key] = file
+            else:
+                self._twice((section, key), place_of(file, marks.entries[key][0]))
 
-    def _twice(self, key: str, place: Place, path: Path) -> None:
-        first = self.document.key_places[path]
-        self.problems.error(place, f'"{key}" is written twice, first at {first}', "keep one of them")
-
-    def _tree(self, node: Node, path: Path) -> Tree:
-        """The node as a tree; its places are noted on the way."""
-        self.document.places[path] = node.place
-        if isinstance(node, Scalar):
-            return None if node.is_null else node.text
-        if isinstance(node, Mapping):
-            mapping: dict[str, Tree] = {}
-            self._merge(mapping, node, path)
-            return mapping
-        return [self._tree(item, (*path, index)) for index, item in enumerate(node.items)]
+    def _twice(self, path: Path, place: Place) -> None:
+        first = self.document.place(path, key=True)
+        self.problems.error(place, *written_twice(str(path[-1]), first))

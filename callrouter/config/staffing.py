@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from callrouter.config.references import Context
-from callrouter.core.plan import EnterQueue, walk
-from callrouter.core.routing import Route
+from callrouter.core.plan import EnterQueue, Step
 
 
-def check_sites(context: Context, routes: Sequence[Route]) -> None:
+def check_sites(context: Context, steps: Sequence[Step]) -> None:
     """Note every queue that callers are sent to and that nobody serves at one of the sites.
 
-    A caller is only ever connected within a site, and a route takes the calls of all of them.
+    ``steps`` are those of all routes. A caller is only ever connected within a site, and a route takes the calls of all
+    of them.
     """
-    used = dict.fromkeys(step.queue for route in routes for step in walk(route.plan) if isinstance(step, EnterQueue))
+    used = dict.fromkeys(step.queue for step in steps if isinstance(step, EnterQueue))
     if not context.whole("sites", "agents") or len(context.model.sites) < 2:
         return
     for queue in used:

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from callrouter.config.model import DATES, Model
+from callrouter.config.nodes import Tree
 from callrouter.config.problems import Path, Place, Problems, nearest
-from callrouter.config.source import Document, Tree
+from callrouter.config.source import Document
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
 """What comes out of a routing decision."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import overload
+
+import msgspec
 
 from callrouter.core.ids import CalendarName, RegionName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, RegionSource
@@ -34,8 +35,7 @@ class Action(StrEnum):
     HANGUP = "hangup"
 
 
-@dataclass(frozen=True, slots=True)
-class TraceEntry:
+class TraceEntry(msgspec.Struct, frozen=True):
     """One rule that was looked at: where it stands, whether it matched, and why."""
 
     rule: RuleId
@@ -105,8 +105,7 @@ class Trace(Sequence[TraceEntry]):
         return self._entries
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """Which rule takes the call, what will be done, and the trace of how that was found."""
 
     rule: RuleId
@@ -122,7 +121,7 @@ class Decision:
     """Those that were open."""
     trace: Trace
     config_hash: str
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = msgspec.field(default_factory=dict)
     switches: tuple[SwitchName, ...] = ()
     """Those that were on."""
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from callrouter.core.ids import RegionName, TenantName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence, NumberingPlan
@@ -88,8 +90,7 @@ _CALLER_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """A call's region, where that was taken from, and how far it can be trusted."""
 
     region: Region

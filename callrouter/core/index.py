@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from callrouter.core.accepted import Accepted, Asked
-from callrouter.core.conditions import Case, Condition, Filed
+from callrouter.core.conditions import Case, Condition, Filed, QueueIs
 from callrouter.core.ids import CalendarName
 
 FEW = 8
@@ -117,7 +117,7 @@ class RouteIndex:
     def _refused(self, position: int, case: Case) -> int | None:
         """None if the route takes the call; else all routes that ask what it was refused for, none if it alone does."""
         for condition, shared in self._asked[position]:
-            if not condition.check(case).holds:
+            if not (condition.holds(case) if isinstance(condition, QueueIs) else condition.check(case).holds):
                 return shared
         return None
 

@@ -7,9 +7,9 @@ that libphonenumber calls invalid); foreign ones by libphonenumber. Sources: the
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 import phonenumbers
 
 from callrouter.core.inbound import CallerKind
@@ -56,8 +56,7 @@ def _groups_of_forms() -> Mapping[int, tuple[CallerKind, slice]]:
 _GROUPS = _groups_of_forms()
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(msgspec.Struct, frozen=True):
     """A number and what it says of the line behind it."""
 
     raw: str

@@ -216,5 +216,5 @@ def branches(step: Step) -> tuple[Plan, ...]:
         case Callback(otherwise=otherwise):
             found = [otherwise]
         case _:
-            found = []
+            return ()
     return tuple(plan for plan in found if plan is not None)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from callrouter.core.calendars import Calendar
 from callrouter.core.conditions import (
     CalendarState,
@@ -192,7 +194,7 @@ class _Account:
     def visit(self, position: int) -> TraceEntry:
         """What the route at that position says."""
         if self._explained is None:
-            self._explained = replace(self._case, calendar=self._minute.explained)
+            self._explained = msgspec.structs.replace(self._case, calendar=self._minute.explained)
         return self._rules.routes[position].visit(self._explained)
 
     def nearest(self, limit: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from callrouter.config import Loaded
 from callrouter.config.model import Route, Section
-from callrouter.config.source import Tree
+from callrouter.config.nodes import Tree
 
 _ONE: Final = {"holidays": "holidays", "caller_lists": "caller list"}
 """What one entry of a section is called, where that is not the section's name without its s."""

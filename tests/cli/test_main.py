@@ -1,5 +1,6 @@
 """The command line's frame: lazy commands, exit statuses."""
 
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -77,3 +78,14 @@ def test_the_config_directory_is_looked_for_in_the_stated_order(
     assert default_config() == Path("config")
     monkeypatch.setenv("CALLROUTER_CONFIG", "/srv/rules")
     assert default_config() == Path("/srv/rules")
+
+
+def test_a_command_that_ends_looks_for_no_garbage() -> None:
+    script = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print('frozen:', gc.get_freeze_count() > 0))\n"  # the last to be called
+        "from callrouter.cli import main\n"
+        "main(['check', '--help'])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout.endswith("frozen: True\n")

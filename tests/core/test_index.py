@@ -1,10 +1,10 @@
 """The index finds what a walk from route to route finds, and explanations stay short however many routes there are."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -271,4 +271,4 @@ def test_traces_are_equal_when_they_tell_the_same() -> None:
     assert one.trace != ()
     assert one.trace[:1] == (one.trace[0],)
     assert repr(one.trace) == "Trace(* routes.yaml:1: r1: takes every call, after 1)"
-    assert replace(one, topic=TopicName("a")) != other
+    assert msgspec.structs.replace(one, topic=TopicName("a")) != other
