@@ -144,20 +144,20 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     case_model.parse_moment: _kind("moment"),
     scalars.parse_window: _kind("window"),
     scalars.parse_closed_on: _kind("closed-on"),
-    model._holiday: _kind("text"),
+    model.parse_holiday: _kind("text"),
     scalars.parse_count: _kind("comparison"),
     scalars.parse_wait: _kind("comparison"),
-    model._name: _kind("name"),
-    model._reference: _kind("reference"),
-    model._key: _kind("key"),
-    model._port: _kind("port"),
-    model._switch: _kind("switch"),
-    model._network: _kind("network"),
-    model._url: _kind("address"),
-    model._media: _kind("media"),
-    model._endpoint: _kind("endpoint"),
-    model._code: _kind("code"),
-    model._exception: {
+    model.parse_name: _kind("name"),
+    model.parse_reference: _kind("reference"),
+    model.parse_key: _kind("key"),
+    model.parse_port: _kind("port"),
+    model.parse_yes_no: _kind("switch"),
+    model.parse_network: _kind("network"),
+    model.parse_url: _kind("address"),
+    model.parse_media: _kind("media"),
+    model.parse_endpoint: _kind("endpoint"),
+    model.parse_code: _kind("code"),
+    model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
     },
 }
@@ -165,12 +165,12 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
 
 SHORT_FORMS: Mapping[Callable[..., Any], Callable[[Schema], Schema]] = {
     scalars.one_or_many: lambda many: {"anyOf": [many["items"], many]},
-    model._plan: lambda plan: {"anyOf": [_kind("steps"), plan]},
-    model._use: lambda use: {"anyOf": [_kind("steps"), _kind("reference"), use]},
-    model._choice: lambda choice: {"anyOf": [{"const": "next"}, _kind("steps"), _kind("reference"), choice]},
-    model._prompt: lambda prompt: {"anyOf": [_kind("text"), prompt]},
-    model._dates_apart: lambda holidays: holidays,
-    model._step: lambda step: {"anyOf": [{"const": "hangup"}, step]},
+    model.as_plan: lambda plan: {"anyOf": [_kind("steps"), plan]},
+    model.as_use: lambda use: {"anyOf": [_kind("steps"), _kind("reference"), use]},
+    model.as_choice: lambda choice: {"anyOf": [{"const": "next"}, _kind("steps"), _kind("reference"), choice]},
+    model.as_prompt: lambda prompt: {"anyOf": [_kind("text"), prompt]},
+    model.dates_apart: lambda holidays: holidays,
+    model.as_step: lambda step: {"anyOf": [{"const": "hangup"}, step]},
 }
 """What may be written instead of the full form, which is given."""
 

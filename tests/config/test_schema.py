@@ -212,12 +212,12 @@ PARSED: dict[str, Callable[[str], object]] = {
     "moment": case_model.parse_moment,
     "window": scalars.parse_window,
     "other-hours": scalars.parse_hours,
-    "name": model._name,
-    "port": model._port,
-    "network": model._network,
-    "address": model._url,
-    "endpoint": model._endpoint,
-    "media": model._media,
+    "name": model.parse_name,
+    "port": model.parse_port,
+    "network": model.parse_network,
+    "address": model.parse_url,
+    "endpoint": model.parse_endpoint,
+    "media": model.parse_media,
     "text": scalars._written,
 }
 PIECES = [

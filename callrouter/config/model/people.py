@@ -1,0 +1,164 @@
+"""Who takes calls, and by what way: queues, counselors, trunk groups, destinations, and what callers hear."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from callrouter.config.model.section import Name, Section, parse_endpoint, parse_media, parse_member
+from callrouter.config.scalars import (
+    Names,
+    Seconds,
+    Text,
+    Whole,
+    one_or_many,
+)
+from callrouter.core.outbound import USUAL, NumberClass
+from callrouter.core.rulebook import WaitingSound
+
+
+def parse_code(value: object) -> object:
+    digits = value.removeprefix("*") if isinstance(value, str) else ""
+    if digits != value and len(digits) in (2, 3) and digits.isascii() and digits.isdigit():
+        return value
+    raise ValueError(f'"{value}" is not a code that phones dial; write a star and two or three digits, as "*21"')
+
+
+class Switch(Section):
+    """A named override, under ``switches:``, that a person sets at once. It is off until somebody switches it on."""
+
+    title: Text
+    """Name for people."""
+    max: Seconds = 86400.0
+    """How long it stays on, at most, unless it is renewed; then it goes off by itself."""
+    code: Annotated[str, BeforeValidator(parse_code)] | None = None
+    """What a phone dials to turn it over, and watches with a lamp: a star and two or three digits."""
+    phones: Names = Field(default=[])
+    """Whose phones may dial the code: agents, or endpoints such as PJSIP/299."""
+
+    @model_validator(mode="after")
+    def _code_and_phones(self) -> "Switch":
+        if self.code is not None and not self.phones:
+            raise ValueError("no phone may dial the code; write phones: with agents, or take code: out")
+        if self.phones and self.code is None:
+            raise ValueError("these phones have nothing to dial; write code:, or take phones: out")
+        return self
+
+
+Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value, WaitingSound))]
+
+
+class Queue(Section):
+    """Where callers wait, under ``queues:``."""
+
+    title: Text
+    """Name for people."""
+    sound: Sound = WaitingSound.MUSIC
+    """``music``: answered, then music on hold; ``ringback``: not answered before a counselor answers."""
+    music_class: Text = "default"
+    """Class of Asterisk's ``musiconhold.conf``."""
+    ring_timeout: Seconds = 20.0
+    """How long one counselor's phone rings before the next is tried."""
+    wrap_up: Seconds = 10.0
+    """How long a counselor is left in peace after a call."""
+
+
+class Agent(Section):
+    """A counselor, under ``agents:``."""
+
+    name: Text
+    """Shown on the wall board and in reports."""
+    site: Name
+    """The site that their phone is registered at."""
+    endpoint: Annotated[str, BeforeValidator(parse_endpoint)]
+    """What Asterisk dials; over a trunk such as PJSIP/401@gimhae-hall."""
+    queues: Names
+    """Whose callers they answer."""
+    tenant: Name
+    """Who employs them."""
+    trunk: Name | None = None
+    """The trunk group that a call to them occupies; left out: none."""
+    wrap_up: Seconds | None = None
+    """Instead of the queue's."""
+
+
+class Trunk(Section):
+    """A trunk group, under ``trunks:``."""
+
+    title: Text | None = None
+    """Name for people."""
+    channels: Whole
+    """How many calls it carries at once."""
+    endpoints: Names = Field(default=[])
+    """PJSIP endpoints that calls of this group come in by; they go out by the first. Default: the group's own name."""
+    caller_id: Text | None = None
+    """The number that is shown when a destination is called over it; left out: the caller's."""
+    format: Literal["national", "e164"] = "national"
+    """How it wants numbers: ``national`` (0552110000) or ``e164`` (+82552110000)."""
+
+
+NumberKind = Annotated[NumberClass, BeforeValidator(lambda value: parse_member(value, NumberClass))]
+
+
+class Outbound(Section):
+    """What calls may go out to, under ``outbound:``."""
+
+    allow: Annotated[list[NumberKind], BeforeValidator(one_or_many)] = Field(default=sorted(USUAL))
+    """Kinds of numbers that destinations may have. Not among the default: premium-rate, foreign and personal ones."""
+
+
+class Destination(Section):
+    """Somebody outside the queues who can be called, under ``destinations:``."""
+
+    title: Text
+    """Name for people."""
+    number: Text | None = None
+    """The number to dial, over ``trunk``."""
+    endpoint: Annotated[str, BeforeValidator(parse_endpoint)] | None = None
+    """Instead of a number: what Asterisk dials, such as PJSIP/duty."""
+    trunk: Name | None = None
+    """The trunk group that the call goes out by; for an endpoint: that it occupies."""
+    ring_timeout: Seconds = 25.0
+    """How long it rings before the next is tried."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Destination":
+        if (self.number is None) == (self.endpoint is None):
+            raise ValueError("a destination is reached in one way; write either number: or endpoint:")
+        if self.number is not None and self.trunk is None:
+            raise ValueError("a number is dialled over a trunk group; write trunk: with its name")
+        return self
+
+
+class Box(Section):
+    """Where messages of callers are kept, under ``voicemail:``."""
+
+    title: Text
+    """Name for people."""
+    thanks: Name
+    """The prompt after a message that is kept."""
+    failed: Name
+    """The prompt when there is none: nothing was said, or Asterisk could not record."""
+    retention: Seconds = 90 * 86400.0
+    """How long a message is kept, heard or not."""
+
+
+class Callbacks(Section):
+    """``callbacks:``: requests to be called back, which the step ``callback`` takes down."""
+
+    retention: Seconds = 90 * 86400.0
+    """How long a request is kept, done or not."""
+
+
+class Prompt(Section):
+    """An announcement, under ``prompts:``; a plain text stands for ``text:``."""
+
+    text: Text
+    """What is spoken."""
+    media: Annotated[str, BeforeValidator(parse_media)] | None = None
+    """What Asterisk plays instead of ``sound:callrouter/<name>``."""
+
+
+def as_prompt(value: object) -> object:
+    if value is None:
+        raise ValueError("nothing is written here; write what is to be said")
+    return {"text": value} if isinstance(value, str) else value

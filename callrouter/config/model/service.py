@@ -1,0 +1,123 @@
+"""The daemon itself: sites, ports, state, database, log, limits."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from callrouter.config.model.section import Name, Port, Section, parse_network, parse_url, parse_yes_no
+from callrouter.config.scalars import (
+    Seconds,
+    Text,
+    Whole,
+)
+
+
+class Service(Section):
+    """``service:``: the whole of it."""
+
+    title: Text = "120"
+    """Name of the service, on the wall board and in ``callrouter status``."""
+    fallback_context: Name = "callrouter-fallback"
+    """Dialplan context that a caller goes to when the daemon cannot take him."""
+    drain: Seconds = 600.0
+    """How long a stopping daemon waits for calls in progress."""
+
+
+class Site(Section):
+    """One Asterisk server, under ``sites:``."""
+
+    title: Text
+    """Name for people."""
+    ari_url: Annotated[str, BeforeValidator(parse_url)] = "http://127.0.0.1:8088"
+    """Asterisk's HTTP server, without ``/ari``."""
+    user: Text = "callrouter"
+    """User of Asterisk's ``ari.conf``."""
+    password_env: Text | None = None
+    """The environment variable that holds the ARI password."""
+    password_file: Text | None = None
+    """A file that holds nothing but the ARI password; relative to the configuration."""
+    application: Name = "callrouter"
+    """The name in the dialplan's ``Stasis()``."""
+    sounds_dir: Text | None = None
+    """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
+
+    @model_validator(mode="after")
+    def _one_password(self) -> "Site":
+        if (self.password_env is None) == (self.password_file is None):
+            raise ValueError("a site needs one source of its password; write either password_env or password_file")
+        return self
+
+
+class Web(Section):
+    """``web:``: pages, API and metrics."""
+
+    host: Text = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8080
+    """Port to listen on."""
+
+
+class Agi(Section):
+    """``agi:``: the FastAGI server."""
+
+    host: Text = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 4573
+    """Port to listen on."""
+    allow: list[Annotated[str, BeforeValidator(parse_network)]] = Field(default=["127.0.0.0/8", "::1/128"])
+    """Networks that may ask; FastAGI knows no password."""
+
+
+class State(Section):
+    """``state:``: what must survive a restart."""
+
+    dir: Text = "/var/lib/callrouter"
+    """Folder of the journal of calls and CDRs."""
+
+
+class Database(Section):
+    """``database:``: PostgreSQL for the CDRs."""
+
+    url_env: Text = "CALLROUTER_DATABASE_URL"
+    """The environment variable that holds the URL; not set: CDRs stay in the journal."""
+
+
+class Logging(Section):
+    """``logging:``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged: this and worse."""
+    format: Literal["console", "json"] = "json"
+    """``json`` for machines, ``console`` for people."""
+
+
+class Reload(Section):
+    """``reload:``: what makes the daemon take new rules, besides being asked to."""
+
+    on_save: Annotated[bool, BeforeValidator(parse_yes_no)] = False
+    """Whether saving a file of the configuration does."""
+
+
+class LimitsSection(Section):
+    """``limits:``: what is not written keeps the default of :class:`callrouter.core.rulebook.Limits`."""
+
+    max_calls: Whole | None = None
+    """More calls at once go to the dialplan's fallback."""
+    announcement: Seconds | None = None
+    """An announcement that has not ended by then is taken as ended."""
+    dead_man: Seconds | None = None
+    """A waiting caller goes to the dialplan's fallback this long after the daemon died."""
+    connect: Seconds | None = None
+    """An answered phone that is not connected to the caller by then is given up."""
+    clearing: Seconds | None = None
+    """A channel that has not ended this long after it was hung up is hung up again, then written off."""
+    rest_after_no_answer: Seconds | None = None
+    """How long a counselor who did not answer is not rung again."""
+    rest_after_busy: Seconds | None = None
+    """How long a counselor whose phone was busy is not rung again."""
+    rest_after_rejected: Seconds | None = None
+    """How long a counselor who rejected a call is not rung again."""
+    rest_after_unreachable: Seconds | None = None
+    """How long a counselor whose phone could not be reached is not rung again."""
+    retry_after_congestion: Seconds | None = None
+    """How long nobody is rung over a trunk group that had no free line."""
