@@ -2,37 +2,22 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
 
 import click
-import msgspec
 
 from callrouter.cli.options import config_option, instant, json_option, switch_option, switches_on
+from callrouter.cli.plan_data import step_data
+from callrouter.cli.plan_words import plan_lines
 from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
-from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, QueueStates
+from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, RegionName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
-from callrouter.core.plan import (
-    Announce,
-    Callback,
-    Choice,
-    Dial,
-    EnterQueue,
-    HandOver,
-    HangUp,
-    If,
-    Menu,
-    Plan,
-    RouteAgain,
-    Step,
-    Voicemail,
-)
 from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import Rulebook
 
@@ -156,7 +141,7 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
         "rule": decision.rule,
         "action": decision.action.value,
         "target": decision.target,
-        "steps": [_step_data(step) for step in decision.plan.steps],
+        "steps": [step_data(step) for step in decision.plan.steps],
         "agents": _agents(decision, rulebook),
         "trace": [
             {"rule": entry.rule, "where": entry.where, "matched": entry.matched, "why": entry.why}
@@ -164,73 +149,6 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
         ],
         "config_hash": decision.config_hash,
     }
-
-
-def _plan_data(plan: Plan | None) -> object:
-    return None if plan is None else [_step_data(step) for step in plan.steps]
-
-
-def _choice_data(choice: Choice) -> Mapping[str, object]:
-    region = choice.region.name if choice.region is not None else None
-    found = {
-        "topic": choice.topic,
-        "language": choice.language,
-        "region": region,
-        "remember_s": choice.remember_s,
-        "forget": choice.forget or None,
-        "do": _plan_data(choice.plan),
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _step_data(step: Step) -> Mapping[str, object]:  # noqa: C901 - an arm for each kind of step
-    """A step as it would be written in YAML; durations in seconds."""
-    match step:
-        case Menu():
-            keys = {choice.key: _choice_data(choice) for choice in step.choices}
-            return {"menu": step.prompt, "keys": keys, "default": _choice_data(step.default)}
-        case If(conditions, then, otherwise):
-            asked = [msgspec.to_builtins(condition, order="sorted") for condition in conditions]
-            return {"if": asked, "then": _plan_data(then), "else": _plan_data(otherwise)}
-        case RouteAgain():
-            return {"route": "again"}
-        case Announce(prompt):
-            return {"announce": prompt}
-        case EnterQueue(queue, max_wait_s):
-            return {"queue": queue, "max_wait_s": max_wait_s}
-        case Dial():
-            return _dial_data(step)
-        case HandOver(context, extension):
-            return {"dialplan": f"{context},{extension}"}
-        case Voicemail():
-            fields: dict[str, object] = msgspec.to_builtins(step)
-            return {"voicemail": fields.pop("box"), **{name: fields[name] for name in fields if name != "type"}}
-        case Callback(queue, allowed, otherwise):
-            return {"callback": queue, "allowed": [kind.value for kind in allowed], "else": _plan_data(otherwise)}
-        case HangUp(cause):
-            return {"hangup": int(cause)}
-        case _:
-            assert_never(step)
-
-
-def _dial_data(step: Dial) -> Mapping[str, object]:
-    destinations = [
-        {"name": it.name, "endpoint": it.endpoint, "trunk": it.trunk, "ring_timeout_s": it.ring_timeout_s}
-        for it in step.destinations
-    ]
-    confirm = step.confirm
-    asked = {"confirm": confirm.prompt, "key": confirm.key, "confirm_timeout_s": confirm.timeout_s} if confirm else {}
-    return {"dial": destinations, "rounds": step.rounds, "music": step.music_class, **asked}
-
-
-def _dial_words(step: Dial) -> str:
-    whom = ", then ".join(
-        f"{it.name} at {it.endpoint}{f' over {it.trunk}' if it.trunk else ''} ({it.ring_timeout_s:g} s)"
-        for it in step.destinations
-    )
-    again = f", {step.rounds} times over" if step.rounds > 1 else ""
-    confirm = f"; who answers presses {step.confirm.key} to take the call" if step.confirm else ""
-    return f"call {whom}{again}{confirm}"
 
 
 def _agents(decision: Decision, rulebook: Rulebook) -> list[str]:
@@ -254,79 +172,8 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
     for entry in decision.trace:
         lines.append(f"  {entry.line}")
     lines.append(f"plan      {decision.plan.name}")
-    lines += _plan_lines(decision.plan, "  ")
+    lines += plan_lines(decision.plan, "  ")
     agents = _agents(decision, loaded.rulebook)
     if agents:
         lines.append(f"agents    {', '.join(agents)}")
     return lines
-
-
-def _condition_text(condition: Condition) -> str:
-    """A condition as it would be written in YAML."""
-    match condition:
-        case QueueIs():
-            return f"queue {condition.queue}: {condition.measure} {condition.comparison} {condition.limit:g}"
-        case Not(conditions):
-            return f"not ({' and '.join(map(_condition_text, conditions))})"
-        case _:
-            fields = msgspec.to_builtins(condition, order="sorted")
-            kind = fields.pop("type")
-            return f"{kind} {' or '.join(value for values in fields.values() for value in values)}"
-
-
-def _plan_lines(plan: Plan, indent: str) -> Iterator[str]:
-    """The steps, each in a line; what a menu or a question leads to is indented below it."""
-    for number, step in enumerate(plan.steps, 1):
-        yield f"{indent}{number}. {_step_text(step)}"
-        match step:
-            case Menu(choices=choices, default=default):
-                branches = [(_choice_text(choice), choice.plan) for choice in (*choices, default)]
-            case If(then=then, otherwise=otherwise):
-                branches = [("then", then), ("else", otherwise)]
-            case Callback(otherwise=otherwise):
-                branches = [("else", otherwise)]
-            case _:
-                continue
-        for head, branch in branches:
-            yield f"{indent}   {head}{':' if branch else ': next step'}"
-            if branch is not None:
-                yield from _plan_lines(branch, f"{indent}     ")
-
-
-def _choice_text(choice: Choice) -> str:
-    found = {"topic": choice.topic, "region": choice.region and choice.region.name, "language": choice.language}
-    words = [f"{what} {value}" for what, value in found.items() if value]
-    if choice.remember_s is not None:
-        words.append(f"remember the region for {choice.remember_s / 86_400:g} d")
-    if choice.forget:
-        words.append("forget what is remembered")
-    return ", ".join([choice.key or "default", *words])
-
-
-def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
-    match step:
-        case Menu():
-            return f"menu {step.prompt}, {step.tries} times, {step.timeout_s:g} s for a key"
-        case If():
-            # Data for programs and for the curious: the finding itself depends on the moment.
-            return f"if {' and '.join(_condition_text(condition) for condition in step.conditions)}"
-        case RouteAgain():
-            return "decide again by the routes"
-        case Announce(prompt):
-            return f"announce {prompt}"
-        case EnterQueue(queue, None):
-            return f"wait in queue {queue}"
-        case EnterQueue(queue, max_wait_s):
-            return f"wait in queue {queue}, at most {max_wait_s:g} s"
-        case Dial():
-            return _dial_words(step)
-        case HandOver(context, extension):
-            return f"go on in the dialplan at {context},{extension}"
-        case Voicemail():
-            return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
-        case Callback(queue, allowed, _):
-            return f"take down that {queue} is to call back, {', '.join(allowed)} numbers only"
-        case HangUp(cause):
-            return f"hang up ({cause.name.lower().replace('_', ' ')})"
-        case _:
-            assert_never(step)
