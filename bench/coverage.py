@@ -93,7 +93,7 @@ def write_province(folder: Path) -> None:
         routes.append({"id": f"{city}-sat", "when": {"region": city, "calendar": f"{city}-saturday"}, "do": do})
     (folder / "cities.yaml").write_text(json.dumps({"calendars": calendars}), "utf-8")
     routes += [route for route in read["routes"]["routes"] if not route["id"].startswith("changwon")]
-    (folder / "routes.yaml").write_text(json.dumps({"routes": routes}), "utf-8")
+    (folder / "routes.yaml").write_text(json.dumps({**read["routes"], "routes": routes}), "utf-8")
     (folder / "routes-test.yaml").unlink()
 
 

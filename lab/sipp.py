@@ -21,6 +21,7 @@ from lab.tools import ensure
 POLL_S = 0.02
 GRACE_S = 5.0
 REGISTRATION_S = 3600
+WATCH_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,39 @@ async def registered(asterisk: LabAsterisk, extension: str, phone: Sipp) -> Asyn
     finally:
         if asterisk.is_running():
             await _register(asterisk, extension, phone, 0)
+
+
+class Lamp:
+    """A key of a phone that watches a code: ``async with Lamp(asterisk, "201", "*21", address=…) as lamp``."""
+
+    def __init__(self, asterisk: LabAsterisk, extension: str, code: str, *, address: str) -> None:
+        self._phone = Sipp(
+            "watch",
+            address=address,
+            target=asterisk.sip_address,
+            service=code,
+            timeout_s=WATCH_S,
+            keys={"watcher": extension},
+            options=("-au", extension, "-ap", asterisk.credentials.phone_passwords[extension]),
+        )
+        self._told = 0
+
+    async def __aenter__(self) -> Self:
+        await self._phone.__aenter__()
+        return self
+
+    async def __aexit__(self, *problem: object) -> None:
+        await self._phone.__aexit__(*problem)
+
+    async def next(self, *, timeout_s: float = 10.0) -> bool:
+        """Whether the lamp is lit, as it is told next (RFC 4235).
+
+        Raises:
+            LabError: it is told nothing within ``timeout_s`` seconds.
+        """
+        self._told += 1
+        told = await self._phone.saw("NOTIFY", timeout_s=timeout_s, times=self._told)
+        return "<state>confirmed</state>" in told
 
 
 async def _register(asterisk: LabAsterisk, extension: str, phone: Sipp, expires_s: int) -> None:

@@ -38,6 +38,12 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "night-welcome": 760.0,
         "changwon-welcome": 800.0,
         "changwon-night-welcome": 840.0,
+        "emergency": 880.0,
+        "switch-on": 920.0,
+        "switch-off": 960.0,
+        "switch-refused": 1040.0,
+        "switch-unknown": 360.0,
+        "switch-away": 320.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 Hz and more."""

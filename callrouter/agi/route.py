@@ -27,6 +27,7 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue
 from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 
 Recall = Callable[[str, datetime], RegionName | None]
 
@@ -42,6 +43,7 @@ def route(
     now: Callable[[], datetime],
     site: SiteName,
     queues: QueueStates = no_queues,
+    switches: SwitchesOn = ALL_OFF,
     recall: Recall = nothing_remembered,
 ) -> Mapping[str, str]:
     """The variables for one request. ``recall`` knows what is remembered of a caller, by his number (E.164).
@@ -67,7 +69,7 @@ def route(
         language=request.language,
         remembered=recall(number, at) if number is not None else None,
     )
-    return variables(rulebook.router.decide(facts, at, queues), rulebook)
+    return variables(rulebook.router.decide(facts, at, queues, switches), rulebook)
 
 
 def variables(decision: Decision, rulebook: Rulebook) -> Mapping[str, str]:

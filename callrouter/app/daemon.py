@@ -24,6 +24,7 @@ from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
+from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
@@ -38,6 +39,7 @@ from callrouter.runtime.call_ids import new_call_id
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.runtime.systemd import ServiceManager
+from callrouter.store.audit_delivery import AuditErrand
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.store.journal_file import FILE_NAME
@@ -121,6 +123,7 @@ async def _daemon(
         dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
+        await remember_switches(dispatcher, journal)
         history = RulesHistory(journal, directory, clock.now)
         history.started_with(loaded)
         writer = _writer(journal, settings.database_url, clock)
@@ -136,7 +139,8 @@ async def _daemon(
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, RememberedCallers(remembered))
+        callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())
@@ -201,8 +205,9 @@ async def _prune(journal: Journal, clock: SteadyClock) -> None:
 
 
 def _writer(journal: Journal, url: str | None, clock: SteadyClock) -> CdrWriter | None:
-    """What delivers CDRs and the versions of the rules; None where no database is configured."""
-    return CdrWriter(journal, url, now=clock.now, errands=(RulesErrand(journal),)) if url else None
+    """What delivers CDRs, the versions of the rules and the audit log; None where no database is configured."""
+    errands = (RulesErrand(journal), AuditErrand(journal))
+    return CdrWriter(journal, url, now=clock.now, errands=errands) if url else None
 
 
 def _route(
@@ -210,7 +215,8 @@ def _route(
 ) -> dict[str, str]:
     exchange = dispatcher.exchange
     queues = exchange.conduct.waiting.queue_states(clock.now())
-    return dict(route(request, exchange.rulebook, clock.now, site, queues, remembered.recall))
+    switches = exchange.conduct.switchboard.on(clock.now())
+    return dict(route(request, exchange.rulebook, clock.now, site, queues, switches, remembered.recall))
 
 
 def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: SteadyClock) -> MessageKeeper | None:

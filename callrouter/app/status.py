@@ -164,5 +164,5 @@ class DaemonStatus:
         if self._writer is None:
             return None
         h = self._writer.health
-        refused = h.set_aside, h.errands_refused
-        return DatabaseHealth(h.connected, h.backlog, h.last_error, h.since, h.delivered, *refused)
+        refused = {f"{name}_refused": count for name, count in h.errands_refused.items()}
+        return DatabaseHealth(h.connected, h.backlog, h.last_error, h.since, h.delivered, h.set_aside, **refused)

@@ -23,6 +23,9 @@ from callrouter.core.inbound import CallFacts
 INBOUND = "inbound"
 """The first argument with which the dialplan sends a caller into our application."""
 
+CODE = "switch"
+"""The first argument with which it sends a phone that dialled the code of a switch; the second is the code."""
+
 MOST_LEAVING = 10_000
 """Callers who hung up, kept until their channel leaves; beyond it the oldest are forgotten, and told of twice."""
 
@@ -46,6 +49,8 @@ class EventReader:
         self._new_call = new_call
         self._leaving: dict[str, bool] = {}
         """Channels that are hanging up; whether the exchange knows."""
+        self._codes: dict[str, None] = {}
+        """Phones that dialled a code and have not left yet: no callers, and their leaving means nothing."""
 
     def read(self, event: wire.Event) -> ev.Event | None:
         """The exchange's event, or None for a message that means nothing to it."""
@@ -89,6 +94,12 @@ class EventReader:
         channel = ChannelId(event.channel.id)
         if naming.parse_leg_channel(channel) is not None:
             return ev.LegAnswered(channel)
+        if len(event.args) > 1 and event.args[0] == CODE:
+            self._codes[channel] = None
+            if len(self._codes) > MOST_LEAVING:
+                del self._codes[next(iter(self._codes))]
+            endpoint = event.channel.name.rpartition("-")[0]
+            return ev.CodeDialed(self._site, channel, endpoint, event.args[1])
         facts = self._arrival(event.channel, event.args)
         return ev.CallArrived(self._new_call(), channel, facts) if facts is not None else None
 
@@ -99,7 +110,7 @@ class EventReader:
         gone: taken for an end of its own, that would ring a counselor's phone for nobody.
         """
         channel = ChannelId(event.channel.id)
-        if naming.parse_leg_channel(channel) is not None:
+        if naming.parse_leg_channel(channel) is not None or channel in self._codes:
             return None
         is_told = self._leaving.get(channel, False)
         self._leaving[channel] = is_told or not event.soft
@@ -113,6 +124,9 @@ class EventReader:
     def _left(self, channel: Channel) -> ev.Event | None:
         if naming.parse_leg_channel(channel.id) is not None:
             return None  # its end, with the cause, follows
+        if channel.id in self._codes:
+            del self._codes[channel.id]
+            return None
         is_told = self._leaving.pop(channel.id, None)
         if is_told:
             return None
@@ -193,6 +207,9 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
             return (Order(operations.create_bridge(bridge)), Order(add, _bridged(call, bridge)))
         case cmd.DestroyBridge(bridge=bridge):
             return (Order(operations.destroy_bridge(bridge)),)
+        case cmd.SetLamp(device=device, lit=lit):
+            state = operations.DeviceState.IN_USE if lit else operations.DeviceState.NOT_IN_USE
+            return (Order(operations.set_device_state(device, state)),)
         case _:
             assert_never(command)
 

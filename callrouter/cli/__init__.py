@@ -18,6 +18,7 @@ EXIT_UNREACHABLE = 3
 
 COMMANDS = {
     "agent": "callrouter.cli.agent:agent",
+    "audit": "callrouter.cli.audit:audit",
     "calendar": "callrouter.cli.calendar:calendar",
     "callback": "callrouter.cli.callback:callback",
     "cdr": "callrouter.cli.cdr:cdr",
@@ -35,6 +36,7 @@ COMMANDS = {
     "run": "callrouter.cli.run:run",
     "schema": "callrouter.cli.schema:schema",
     "status": "callrouter.cli.status:status",
+    "switch": "callrouter.cli.switch:switch",
     "test": "callrouter.cli.test:test",
     "top": "callrouter.cli.top:top",
     "trunk": "callrouter.cli.trunk:trunk",

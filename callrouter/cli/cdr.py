@@ -4,14 +4,14 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
 import click
 
 from callrouter.cli import cdr_text
-from callrouter.cli.database import database_option, database_place
+from callrouter.cli.database import database_option, database_place, moment
 from callrouter.cli.options import default_config, json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
@@ -45,6 +45,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--agent"),
         click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome])),
         click.option("--rule", help="The rule that decided."),
+        click.option("--switch", help="A switch that was on when the call was routed."),
         click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Newest first."),
     ]
     for option in reversed(options):
@@ -123,24 +124,11 @@ def _show_set_aside(config: Path, *, as_json: bool, mask: bool) -> None:
 def _search(filters: dict[str, Any], zone: tzinfo | None) -> CdrSearch:
     outcome = filters.pop("outcome")
     return CdrSearch(
-        since=_moment("--since", filters.pop("since"), zone),
-        until=_moment("--until", filters.pop("until"), zone),
+        since=moment("--since", filters.pop("since"), zone),
+        until=moment("--until", filters.pop("until"), zone),
         outcome=Outcome(outcome) if outcome else None,
         **filters,
     )
-
-
-def _moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        message = f'"{text}" is no time; write 2026-11-24, 2026-11-24T19:30 or 2026-11-24T19:30+09:00'
-        raise click.BadParameter(message, param_hint=option) from exc
-    if moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=zone) if zone else moment.astimezone()
 
 
 async def _find(url: str, call_id: str | None, search: CdrSearch) -> list[Cdr]:

@@ -117,7 +117,7 @@ def _leg_line(leg: CdrLeg, zone: tzinfo | None) -> str:
 
 
 def _shown(value: object, zone: tzinfo | None) -> str:
-    return "-" if value is None else _cell(value, zone)
+    return _cell(value, zone) if value not in (None, ()) else "-"
 
 
 def _cell(value: object, zone: tzinfo | None) -> str:
@@ -125,6 +125,8 @@ def _cell(value: object, zone: tzinfo | None) -> str:
         return ""
     if isinstance(value, datetime):
         return _local(value, zone).isoformat(timespec="milliseconds")
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     if isinstance(value, float):
         return f"{value:.3f}"
     return str(value)

@@ -9,7 +9,7 @@ import click
 
 from callrouter.cli import EXIT_NO
 from callrouter.cli.coverage_text import as_data, lines
-from callrouter.cli.options import config_option, json_option
+from callrouter.cli.options import config_option, json_option, switch_option, switches_on
 from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
 from callrouter.core.conditions import QueueState, QueueStates
@@ -25,6 +25,7 @@ _EPILOG = """\b
 Examples:
   callrouter coverage --year 2027
   callrouter coverage --year 2027 --region changwon --svg changwon.svg
+  callrouter coverage --year 2027 --switch typhoon
   callrouter coverage --year 2027 --json | jq '.rules[] | {rule, minutes}'
 """
 
@@ -35,6 +36,7 @@ Examples:
 @click.option("--year", type=click.IntRange(1971, 9989), help="The year, in the configuration's time zone; this one.")
 @click.option("--region", help="Only calls from this region, a name of regions:.")
 @click.option("--dialed", help="Only calls to this number.")
+@switch_option
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the year, into this file.")
 @click.option("--no-catch-all", is_flag=True, help="Take it for a fault that a call falls to the last route.")
 def coverage(
@@ -43,6 +45,7 @@ def coverage(
     year: int | None,
     region: str | None,
     dialed: str | None,
+    switches: tuple[str, ...],
     svg: Path | None,
     no_catch_all: bool,
 ) -> None:
@@ -58,7 +61,8 @@ def coverage(
     router = loaded.rulebook.router
     assert isinstance(router, Ruleset)  # noqa: S101 - what load() compiles
     number = year if year is not None else datetime.now(loaded.timezone).year
-    proof = prove(router, number, loaded.timezone, _queues(loaded), _chosen(loaded, region, dialed))
+    on = switches_on(switches, loaded.rulebook)
+    proof = prove(router, number, loaded.timezone, _queues(loaded), _chosen(loaded, region, dialed), on)
     if not proof.kinds:
         raise click.BadParameter(f"no call comes from {region}: no number leads there", param_hint="--region")
     found = findings(proof, loaded.rulebook)

@@ -54,7 +54,7 @@ def lines(proof: Proof, book: Rulebook, found: Sequence[Finding]) -> Iterator[st
     yield from _section(
         f"Days on which calls fall to {last}, the last route, unlike on most days of that name", _unlike(proof)
     )
-    yield from _section("Taken to be as it mostly is", proof.normal)
+    yield from _section("Taken to be so all year", proof.normal)
     yield from _section("Take calls only when that is otherwise", _otherwise(proof))
     yield from _section("Regions from which no call comes, unless a menu says so", [", ".join(proof.unheard)])
     yield from _section("To be mended", [str(finding) for finding in found])

@@ -1,9 +1,9 @@
-"""Where PostgreSQL is, for the commands that ask it."""
+"""What commands that read the database need: where it is, and what the times mean that people write."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,3 +51,17 @@ def database_place(config: Path, url: str | None) -> DatabasePlace:
     if not url:
         raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
     return DatabasePlace(url, loaded.timezone)
+
+
+def moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:
+    """A time that a person wrote, in ``zone`` unless it names one; ``option`` is blamed if it is none."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as exc:
+        message = f'"{text}" is no time; write 2026-11-24, 2026-11-24T19:30 or 2026-11-24T19:30+09:00'
+        raise click.BadParameter(message, param_hint=option) from exc
+    if at.tzinfo is not None:
+        return at
+    return at.replace(tzinfo=zone) if zone else at.astimezone()

@@ -64,7 +64,8 @@ def diff(
     for the folder of --config with it in the place of the one of its name. Left out: @live, and the folder itself.
 
     Both are asked about every kind of call that they can tell apart, at every time at which a calendar opens or closes,
-    by the very code that routes. Queues stand as usual: nobody waits, and every counselor of a queue is free.
+    by the very code that routes. Queues stand as usual: nobody waits, and every counselor of a queue is free. Switches
+    are off; for past calls, as they were.
 
     Exit status: 0 nothing changes, 1 something does, 2 wrong usage, 3 PostgreSQL or the daemon cannot be reached.
     """

@@ -11,7 +11,7 @@ from typing import assert_never
 import click
 import msgspec
 
-from callrouter.cli.options import config_option, instant, json_option
+from callrouter.cli.options import config_option, instant, json_option, switch_option, switches_on
 from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
 from callrouter.core.conditions import Condition, Not, QueueIs, QueueState, QueueStates
@@ -53,6 +53,7 @@ from callrouter.core.rulebook import Rulebook
     help="How a queue stands, such as desk:waiting=10,longest_wait=90 (also agents, available; waits in seconds). Not"
     " given: nobody waits, and every counselor of the queue is free.",
 )
+@switch_option
 @click.option("--trunk", default="", help="The PJSIP endpoint that the call comes in by.")
 @click.option("--remembered", default=None, help="The region that is remembered of the caller, a name of regions:.")
 def explain(
@@ -64,6 +65,7 @@ def explain(
     topic: str | None,
     language: str,
     queues: tuple[str, ...],
+    switches: tuple[str, ...],
     trunk: str,
     remembered: str | None,
 ) -> None:
@@ -86,7 +88,8 @@ def explain(
         language=language,
         remembered=RegionName(remembered) if remembered is not None else None,
     )
-    decision = loaded.rulebook.router.decide(facts, at, _queue_states(queues, loaded.rulebook))
+    states, on = _queue_states(queues, loaded.rulebook), switches_on(switches, loaded.rulebook)
+    decision = loaded.rulebook.router.decide(facts, at, states, on)
     if as_json:
         click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
     else:
@@ -149,6 +152,7 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
         "caller_kind": decision.caller_kind.value,
         "topic": decision.topic,
         "calendars": list(decision.calendars),
+        "switches": list(decision.switches),
         "rule": decision.rule,
         "action": decision.action.value,
         "target": decision.target,
@@ -244,6 +248,7 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
         f"region    {decision.region} ({decision.region_title}), from {decision.region_source.value}, "
         f"{extra.get('region_confidence', '')}: {extra.get('region_why', '')}",
         f"tenant    {decision.tenant}",
+        *([f"switches  {', '.join(decision.switches)} on"] if decision.switches else []),
         "rules",
     ]
     for entry in decision.trace:

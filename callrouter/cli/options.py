@@ -2,13 +2,18 @@
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
+
+from callrouter.config.problems import nearest
+from callrouter.core.ids import SwitchName
+from callrouter.core.rulebook import Rulebook
+from callrouter.core.switches import SwitchesOn, SwitchOn
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -72,3 +77,18 @@ def instant(text: str, zone: ZoneInfo, option: str) -> datetime:
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a time; write it as 2026-11-24T19:30", param_hint=option) from error
     return at if at.tzinfo is not None else at.replace(tzinfo=zone)
+
+
+def switch_option(command: _Command) -> _Command:
+    """``--switch NAME``, as often as wanted; passed on as ``switches`` for :func:`switches_on`."""
+    text = "A switch that is on; the others are off."
+    return click.option("--switch", "switches", multiple=True, metavar="NAME", help=text)(command)
+
+
+def switches_on(names: Sequence[str], rulebook: Rulebook) -> SwitchesOn:
+    """What ``--switch`` says."""
+    for name in names:
+        if name not in rulebook.switches:
+            message = f"unknown switch {name!r}; {nearest(name, rulebook.switches)}"
+            raise click.BadParameter(message, param_hint="--switch")
+    return {name: SwitchOn(name) for name in map(SwitchName, names)}

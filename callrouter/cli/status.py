@@ -52,6 +52,13 @@ _CALLS = (
     Column("queue", 16),
     Column("agent", 12),
 )
+_SWITCHES = (
+    Column("switch on", 20),
+    Column("title", 28),
+    Column("by", 16),
+    Column("for", 9, right=True),
+    Column("note", 30),
+)
 _TRUNKS = (Column("trunk", 24), Column("in use", 6, right=True), Column("channels", 8, right=True))
 
 _BOXES = (
@@ -97,6 +104,9 @@ def url_of(config: Path) -> str:
 def _parts(found: StatusDocument) -> Iterator[str]:
     at = found.at
     yield _head(found)
+    on = [one for one in found.switches if one.on]
+    if on:
+        yield table(_SWITCHES, [(one.switch, one.title, one.by, elapsed(one.since, at), one.note) for one in on])
     yield table(
         _SITES, [(s.site, s.title, "yes" if s.up else "no", elapsed(s.since, at), _note(s)) for s in found.sites]
     )

@@ -104,6 +104,8 @@ class CaseSpec(Section):
     """The caller's answer in an earlier call, remembered by consent."""
     queues: dict[Name, QueueNow] = Field(default={})
     """How queues stand at that moment, for conditions that ask for it."""
+    switches: Names = Field(default=[])
+    """Switches that are on at that moment. Others are off."""
     expect: Expectation
 
 

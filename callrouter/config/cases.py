@@ -23,11 +23,12 @@ from callrouter.config.source import CASE_FILES, Document, Tree, read_files
 from callrouter.config.validate import Checked, report
 from callrouter.core.conditions import QueueState
 from callrouter.core.decision import Decision
-from callrouter.core.ids import QueueName, RegionName, SiteName, TopicName
+from callrouter.core.ids import QueueName, RegionName, SiteName, SwitchName, TopicName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Plan, Step
 from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import Router
+from callrouter.core.switches import SwitchesOn, SwitchOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Case:
     expect: Expectation
     queues: Mapping[QueueName, QueueState] = field(default_factory=dict)
     """How queues stand; of others nothing is known."""
+    switches: SwitchesOn = field(default_factory=dict)
     plan: Plan | None = None
     """What ``expect.steps`` means."""
 
@@ -124,7 +126,7 @@ def compile_cases(sheets: Sequence[CaseSheet], loaded: Loaded, problems: Problem
 
 def run_cases(cases: Sequence[Case], router: Router) -> tuple[Outcome, ...]:
     """What the router makes of each case."""
-    return tuple(_outcome(case, router.decide(case.facts, case.at, case.queue)) for case in cases)
+    return tuple(_outcome(case, router.decide(case.facts, case.at, case.queue, case.switches)) for case in cases)
 
 
 @dataclass(slots=True)
@@ -177,7 +179,8 @@ class _Compiler:
         )
         plan = _expected_names(context, spec, (*path, "expect"))
         at = _instant(context, spec.at, self.loaded.timezone, (*path, "at"))
-        return Case(spec.name, place, facts, at, spec.expect, self._queues(context, spec, path), plan)
+        queues, switches = self._queues(context, spec, path), _switches(context, spec, path)
+        return Case(spec.name, place, facts, at, spec.expect, queues, switches, plan)
 
     def _queues(self, context: Context, spec: CaseSpec, path: Path) -> dict[QueueName, QueueState]:
         """How every queue stands in the case."""
@@ -196,6 +199,13 @@ def _check_remembered(context: Context, region: str, caller: str, path: Path) ->
     if context.refer("regions", region, path) and remembered_as(caller) is None:
         remedy = "take it out, or write from: with a number such as 010-1234-5678"
         context.error(path, "nothing is ever remembered of a caller without a number of his own", remedy)
+
+
+def _switches(context: Context, spec: CaseSpec, path: Path) -> SwitchesOn:
+    """The switches that are on in the case."""
+    for index, text in enumerate(spec.switches):
+        context.refer("switches", text, (*path, "switches", index))
+    return {name: SwitchOn(name) for name in map(SwitchName, spec.switches)}
 
 
 def _endpoint(context: Context, trunk: str | None, path: Path) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path as FilePath
+from zoneinfo import ZoneInfo
 
 from callrouter.config.contradictions import check_conditions
 from callrouter.config.destinations import check_destinations, check_endpoint
@@ -14,6 +15,7 @@ from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
+from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Voicemail, walk
 from callrouter.core.routing import Route, Ruleset
@@ -38,6 +40,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     boxes = _boxes(context, routes)
     callback_queues = _check_callbacks(context, routes)
     check_sites(context, routes)
+    switches = compile_switches(context)
+    check_switches_used(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -60,6 +64,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         callback_queues=callback_queues,
         callback_retention_s=context.model.callbacks.retention,
         fallback_context=context.model.service.fallback_context,
+        switches=switches,
+        timezone=ZoneInfo(context.model.timezone),
     )
 
 

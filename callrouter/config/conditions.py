@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from callrouter.config import model
 from callrouter.config.geography import endpoints_of
 from callrouter.config.problems import Path, nearest
-from callrouter.config.references import Context
+from callrouter.config.references import Context, singular
 from callrouter.core.conditions import (
     CalendarOpen,
     CallerIs,
@@ -18,11 +18,12 @@ from callrouter.core.conditions import (
     QueueIs,
     RegionFrom,
     RegionIs,
+    SwitchIs,
     TenantIs,
     TopicIs,
     TrunkIs,
 )
-from callrouter.core.ids import CalendarName, QueueName, RegionName, TenantName, TopicName
+from callrouter.core.ids import CalendarName, QueueName, RegionName, SwitchName, TenantName, TopicName
 from callrouter.core.numbers import parse
 
 _MEASURES = {
@@ -36,6 +37,8 @@ _MEASURES = {
 def compile_when(context: Context, when: model.When, path: Path) -> tuple[Condition, ...]:
     """The conditions, cheapest and most telling first."""
     conditions: list[Condition] = [*_of_the_way(context, when, path), *_of_the_caller(context, when, path)]
+    if when.switch:
+        conditions.append(SwitchIs(tuple(map(SwitchName, _known(context, "switches", when.switch, path)))))
     if when.queue is not None:
         conditions += _queue(context, when.queue, (*path, "queue"))
     if when.calendar:
@@ -113,7 +116,7 @@ def _queue(context: Context, asked: model.QueueWhen, path: Path) -> list[Conditi
 
 
 def _known(context: Context, section: str, names: list[str], path: Path) -> list[str]:
-    key = section.removesuffix("s")
+    key = singular(section)
     for index, name in enumerate(names):
         context.refer(section, name, (*path, key, index))
     return names

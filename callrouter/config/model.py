@@ -102,6 +102,13 @@ def _reference(value: object) -> object:
     return value if isinstance(value, str) and value[:1] == "$" and _name(value[1:]) else _name(value)
 
 
+def _code(value: object) -> object:
+    digits = value.removeprefix("*") if isinstance(value, str) else ""
+    if digits != value and len(digits) in (2, 3) and digits.isascii() and digits.isdigit():
+        return value
+    raise ValueError(f'"{value}" is not a code that phones dial; write a star and two or three digits, as "*21"')
+
+
 Name = Annotated[str, BeforeValidator(_name)]
 Reference = Annotated[str, BeforeValidator(_reference)]
 Port = Annotated[int, BeforeValidator(_port)]
@@ -216,6 +223,27 @@ class LimitsSection(Section):
     """How long a counselor whose phone could not be reached is not rung again."""
     retry_after_congestion: Seconds | None = None
     """How long nobody is rung over a trunk group that had no free line."""
+
+
+class Switch(Section):
+    """A named override, under ``switches:``, that a person sets at once. It is off until somebody switches it on."""
+
+    title: Text
+    """Name for people."""
+    max: Seconds = 86400.0
+    """How long it stays on, at most, unless it is renewed; then it goes off by itself."""
+    code: Annotated[str, BeforeValidator(_code)] | None = None
+    """What a phone dials to turn it over, and watches with a lamp: a star and two or three digits."""
+    phones: Names = Field(default=[])
+    """Whose phones may dial the code: agents, or endpoints such as PJSIP/299."""
+
+    @model_validator(mode="after")
+    def _code_and_phones(self) -> "Switch":
+        if self.code is not None and not self.phones:
+            raise ValueError("no phone may dial the code; write phones: with agents, or take code: out")
+        if self.phones and self.code is None:
+            raise ValueError("these phones have nothing to dial; write code:, or take phones: out")
+        return self
 
 
 class Tenant(Section):
@@ -525,6 +553,8 @@ class When(Section):
     language: Names | None = None
     """As the channel has it (``ko``, ``en``), or as a menu set it."""
     queue: QueueWhen | None = None
+    switch: Names | None = None
+    """Switches of ``switches:`` that are on."""
     trunk: Names | None = None
     """Trunk groups, or PJSIP endpoints."""
     unless: "When | None" = Field(default=None, alias="not")
@@ -865,6 +895,8 @@ class Model(Section):
     """Boxes for messages of callers, by name."""
     callbacks: Callbacks = Callbacks()
     """Requests to be called back."""
+    switches: dict[Name, Switch] = Field(default={})
+    """What people switch on and off at once, by name."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(_plan)]] = Field(default={})

@@ -8,6 +8,11 @@ from callrouter.config.source import Document
 from callrouter.config.validate import Checked
 
 
+def singular(section: str) -> str:
+    """What one entry of a section is called: ``queue`` of ``queues``."""
+    return section.removesuffix("es" if section == "switches" else "s")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What every compiling function needs."""
@@ -41,8 +46,6 @@ class Context:
         if section in self.checked.damaged and section not in self.checked.names:
             return False  # The section as a whole is unusable, and that was reported.
         if name not in self.names(section):
-            self.error(
-                path, f'unknown {section.removesuffix("s")} "{name}"', nearest(name, self.names(section)), key=key
-            )
+            self.error(path, f'unknown {singular(section)} "{name}"', nearest(name, self.names(section)), key=key)
             return False
         return name in getattr(self.model, section)

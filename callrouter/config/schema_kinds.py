@@ -121,6 +121,11 @@ KINDS: Mapping[str, Schema] = {
         "type": "string",
         "pattern": r"^[^/]+/[^\s&,]+$",
     },
+    "code": {
+        "description": "What a phone dials: *21.",
+        "type": "string",
+        "pattern": r"^\*[0-9]{2,3}$",
+    },
 }
 """What scalars may look like. A pattern holds only for what YAML takes for a text."""
 
@@ -151,6 +156,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model._url: _kind("address"),
     model._media: _kind("media"),
     model._endpoint: _kind("endpoint"),
+    model._code: _kind("code"),
     model._exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
     },

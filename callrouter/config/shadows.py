@@ -13,6 +13,7 @@ _CONDITIONS = (
     "language",
     "region_source",
     "calendar",
+    "switch",
 )
 
 

@@ -14,6 +14,7 @@ from callrouter.core.ids import (
     RecordingId,
     RuleId,
     SiteName,
+    SwitchName,
     TenantName,
     TrunkName,
 )
@@ -167,3 +168,5 @@ class Cdr:
     """Those that are kept."""
     callback: CdrCallback | None = None
     """Asked for, and not made needless by a counselor in the same call."""
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on when it was routed, whether or not its rule asked."""

@@ -146,6 +146,13 @@ class ContinueInDialplan(SiteCommand, frozen=True, gc=False):
     extension: str
 
 
+class SetLamp(SiteCommand, frozen=True, gc=False):
+    """Let the lamps of the phones that watch ``device`` be lit, or not."""
+
+    device: str
+    lit: bool
+
+
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
     """Tell us when ``after_s`` seconds have passed; replaces a timer of the same key."""
 
@@ -192,6 +199,7 @@ AriCommand = (
     | SetDeadMan
     | Hangup
     | ContinueInDialplan
+    | SetLamp
 )
 
 Command = AriCommand | SetTimer | CancelTimer | Remember | Forget

@@ -5,7 +5,7 @@ Conditions are recorded with the plans they stand in (:mod:`callrouter.core.plan
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
@@ -13,9 +13,10 @@ import msgspec
 
 from callrouter.core.accepted import Accepted, Asked
 from callrouter.core.geography import Origin
-from callrouter.core.ids import CalendarName, QueueName, RegionName, TenantName, TopicName
+from callrouter.core.ids import CalendarName, QueueName, RegionName, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbers import Number
+from callrouter.core.switches import SwitchesOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Case:
     origin: Origin
     calendar: Callable[[CalendarName], CalendarState]
     queue: QueueStates = no_queues
+    switches: SwitchesOn = field(default_factory=dict)
 
     @property
     def dialed_as(self) -> str:
@@ -297,6 +299,20 @@ class CalendarOpen(msgspec.Struct, frozen=True, tag="calendar"):
         return Finding(False, ", ".join(closed))
 
 
+class SwitchIs(msgspec.Struct, frozen=True, tag="switch"):
+    """One of these switches is on."""
+
+    switches: tuple[SwitchName, ...]
+
+    def check(self, case: Case) -> Finding:
+        """See the class."""
+        for name in self.switches:
+            switch = case.switches.get(name)
+            if switch is not None:
+                return Finding(True, switch.words)
+        return Finding(False, f"switch {_any_of(self.switches)} off")
+
+
 class Not(msgspec.Struct, frozen=True, tag="not"):
     """Holds when not all of these hold together."""
 
@@ -320,6 +336,7 @@ Condition = (
     | TrunkIs
     | QueueIs
     | CalendarOpen
+    | SwitchIs
     | Not
 )
 

@@ -30,6 +30,7 @@ from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
+from callrouter.core.switchboard import Switchboard
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
@@ -49,6 +50,7 @@ class Conduct:
         self.calls: dict[CallId, Call] = {}
         self._by_channel: dict[ChannelId, CallId] = {}
         self._gone: dict[ChannelId, datetime] = {}
+        self.switchboard = Switchboard(self.floor)
         self.following = Following(self)
         self.asking = Asking(self)
         self.recording = Recording(self)
@@ -100,10 +102,11 @@ class Conduct:
         """Forget the channels of callers who left before ``before``."""
         self._gone = {channel: at for channel, at in self._gone.items() if at >= before}
 
-    def replace(self, rulebook: Rulebook, at: datetime) -> None:
+    def replace(self, rulebook: Rulebook, at: datetime, out: Output) -> None:
         """Go on by new rules; calls in progress keep what they have."""
         self.waiting.replace(rulebook)
         self.floor.replace(rulebook, at)
+        self.switchboard.replace(at, out)
 
     def open(self, call_id: CallId, channel: ChannelId, arrival: CallFacts, at: datetime, out: Output) -> Call:
         """A caller has come in."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import overload
 
-from callrouter.core.ids import CalendarName, RegionName, RuleId, TenantName, TopicName
+from callrouter.core.ids import CalendarName, RegionName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, RegionSource
 from callrouter.core.plan import (
     Announce,
@@ -123,6 +123,8 @@ class Decision:
     trace: Trace
     config_hash: str
     extra: Mapping[str, str] = field(default_factory=dict)
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on."""
 
     @property
     def action(self) -> Action:

@@ -6,9 +6,20 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BridgeId,
+    CallId,
+    ChannelId,
+    PlaybackId,
+    RecordingId,
+    SiteName,
+    SwitchName,
+    TrunkName,
+)
 from callrouter.core.inbound import CallFacts
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.switches import SwitchOrder
 
 
 class TimerKind(StrEnum):
@@ -30,9 +41,11 @@ class TimerKind(StrEnum):
     """Wrap-up, or the rest after an offer that failed, is over."""
     TRUNK = "trunk"
     """A trunk group that was congested may be tried again."""
+    SWITCH = "switch"
+    """A switch goes off by itself."""
 
 
-TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName]
+TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
 
 
 class CallArrived(msgspec.Struct, frozen=True, gc=False):
@@ -182,6 +195,23 @@ class RulebookReplaced(msgspec.Struct, frozen=True):
     rulebook: Rulebook
 
 
+class CodeDialed(msgspec.Struct, frozen=True, gc=False):
+    """A phone dialled the code of a switch; its channel waits to be sent on."""
+
+    site: SiteName
+    channel: ChannelId
+    endpoint: str
+    """As Asterisk names it in the channel: ``PJSIP/201``."""
+    code: str
+
+
+class SwitchOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a switch set, and waits for the answer that has the same ``ticket``."""
+
+    order: SwitchOrder
+    ticket: int = 0
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -202,4 +232,6 @@ Event = (
     | SiteDown
     | DrainRequested
     | RulebookReplaced
+    | CodeDialed
+    | SwitchOrdered
 )

@@ -14,6 +14,7 @@ from typing import Any
 from callrouter.core import events as ev
 from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
+from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -22,7 +23,7 @@ from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Leg
-from callrouter.core.ids import AgentId, CallId, ChannelId, TrunkName
+from callrouter.core.ids import AgentId, CallId, ChannelId, SwitchName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import TABLE, CallState, Signal, Unmoved
@@ -69,6 +70,8 @@ class Exchange:
             ev.SiteDown: self._site_down,
             ev.DrainRequested: self._drain,
             ev.RulebookReplaced: self._rulebook_replaced,
+            ev.CodeDialed: self.conduct.switchboard.dialed,
+            ev.SwitchOrdered: self._switch_ordered,
         }
 
     @property
@@ -97,6 +100,12 @@ class Exchange:
         return tuple(
             call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
         )
+
+    def restore_switches(self, entries: Iterable[AuditEntry], at: datetime) -> Output:
+        """Know again how the switches stood, from the newest entry of each; before the first event."""
+        out = Output()
+        self.conduct.switchboard.restore(entries, at, out)
+        return out
 
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
         """Send one call to the dialplan's fallback, whatever state it is in: its handling failed."""
@@ -258,6 +267,8 @@ class Exchange:
             self.floor.agent_rested(AgentId(subject), at)
         elif kind is TimerKind.TRUNK:
             self.floor.trunk_rested(TrunkName(subject))
+        elif kind is TimerKind.SWITCH:
+            self.conduct.switchboard.expire(SwitchName(subject), at, out)
         elif kind is TimerKind.LEG:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
@@ -274,6 +285,8 @@ class Exchange:
         was_away = event.site not in self.floor.sites
         self.floor.sites.add(event.site)
         resync.compare(self, event, at, out)
+        if was_away:  # what we said of lamps meanwhile was not heard
+            self.conduct.switchboard.light_up(event.site, at, out)
         for call in [call for call in self.calls.values() if call.site == event.site]:
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
@@ -286,7 +299,10 @@ class Exchange:
         self.draining = True
 
     def _rulebook_replaced(self, event: ev.RulebookReplaced, at: datetime, out: Output) -> None:
-        self.conduct.replace(event.rulebook, at)
+        self.conduct.replace(event.rulebook, at, out)
+
+    def _switch_ordered(self, event: ev.SwitchOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
 
     def _of_channel(self, channel: ChannelId) -> Call | None:
         call = self.conduct.call_of(channel)

@@ -23,6 +23,7 @@ from callrouter.core.ids import (
     RegionName,
     RuleId,
     SiteName,
+    SwitchName,
     TenantName,
     TopicName,
     TrunkName,
@@ -74,6 +75,8 @@ class Routed(msgspec.Struct, frozen=True, tag="routed", gc=False):
     calendars: tuple[CalendarName, ...]
     config_hash: str
     explanation: str
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on."""
 
 
 class StepBegun(msgspec.Struct, frozen=True, tag="step", gc=False):

@@ -22,7 +22,7 @@ from callrouter.core.cdr import (
 )
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
-from callrouter.core.ids import QueueName, RuleId, TenantName, TopicName
+from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 
@@ -49,6 +49,8 @@ class _Summary:
     connected: facts.Offered | None = None
     connected_at: datetime | None = None
     left_queue: bool = False
+    switches: tuple[SwitchName, ...] = ()
+    """Those that were on at one of its decisions."""
     released: facts.Released | None = None
     legs: tuple[CdrLeg, ...] = ()
     recording: facts.RecordingBegun | None = None
@@ -81,6 +83,7 @@ class _Summary:
             case facts.Routed():
                 self.routed, self.plan, self.is_chosen = fact, fact.plan, False
                 self.topic = fact.topic or self.topic
+                self.switches = tuple(dict.fromkeys((*self.switches, *fact.switches)))
                 self._tell(fact.explanation)
             case facts.Branched(why=why, plan=plan):
                 self.plan, self.is_chosen = plan or self.plan, self.is_chosen and plan is None
@@ -210,6 +213,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         legs=s.legs,
         messages=s.messages,
         callback=_callback(s),
+        switches=s.switches,
     )
 
 

@@ -39,7 +39,9 @@ class Following:
 
     def route(self, call: Call, at: datetime, out: Output) -> None:
         """Decide, and begin the plan."""
-        decision = self._conduct.floor.rulebook.router.decide(call.known, at, self._conduct.waiting.queue_states(at))
+        decision = self._conduct.floor.rulebook.router.decide(
+            call.known, at, self._conduct.waiting.queue_states(at), self._conduct.switchboard.on(at)
+        )
         if decision.rule in call.rules:
             self._conduct.give_up(call, f"the rule {decision.rule} takes the call a second time", at, out)
             return
@@ -56,6 +58,7 @@ class Following:
             decision.calendars,
             decision.config_hash,
             decision.explanation,
+            decision.switches,
         )
         self._conduct.record(call, routed, out)
         self.next_step(call, at, out)
@@ -122,6 +125,7 @@ class Following:
 
     def _branch(self, call: Call, step: If, at: datetime, out: Output) -> None:
         router = self._conduct.floor.rulebook.router
-        finding = router.ask(step.conditions, call.known, at, self._conduct.waiting.queue_states(at))
+        queues, switches = self._conduct.waiting.queue_states(at), self._conduct.switchboard.on(at)
+        finding = router.ask(step.conditions, call.known, at, queues, switches)
         self._conduct.record(call, facts.Branched(at, finding.why, step.then if finding.holds else step.otherwise), out)
         self.next_step(call, at, out)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.commands import Command
 from callrouter.core.facts import Fact
 from callrouter.core.ids import CallId
+from callrouter.core.switches import SwitchAnswer
 
 
 class NoticeKind(StrEnum):
@@ -27,6 +29,9 @@ class NoticeKind(StrEnum):
     """A caller asked to be called back."""
     NOT_TAKEN = "not-taken"
     """A caller who went to the dialplan's fallback because we take no more calls."""
+    SWITCH_SET = "switch-set"
+    SWITCH_REFUSED = "switch-refused"
+    """A phone dialled the code of a switch that it may not set, or of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,14 @@ class Notice:
 
 @dataclass(slots=True)
 class Output:
-    """Commands to carry out, facts to keep, CDRs of calls that ended, and notices."""
+    """Commands to carry out, facts to keep, CDRs of calls that ended, and notices.
+
+    ``audit`` is what somebody changed, ``answers`` what to say to those who asked for it, by their tickets.
+    """
 
     commands: list[Command] = field(default_factory=list)
     facts: list[tuple[CallId, Fact]] = field(default_factory=list)
     cdrs: list[Cdr] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
+    answers: list[tuple[int, SwitchAnswer]] = field(default_factory=list)

@@ -7,7 +7,8 @@ from callrouter.core.call import Call
 from callrouter.core.exchange import Exchange
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
-from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, TrunkNow
+from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.core.switches import SwitchOn, SwitchSpec
 
 _RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.CONNECTING})
 
@@ -29,7 +30,21 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         trunks=tuple(
             TrunkNow(name, spec.channels, floor.trunks.in_use(name)) for name, spec in exchange.rulebook.trunks.items()
         ),
+        switches=switches(exchange, at),
     )
+
+
+def switches(exchange: Exchange, at: datetime) -> tuple[SwitchNow, ...]:
+    """Every switch of the rules."""
+    on = exchange.conduct.switchboard.on(at)
+    return tuple(switch_now(spec, on.get(spec.name)) for spec in exchange.rulebook.switches.values())
+
+
+def switch_now(spec: SwitchSpec, on: SwitchOn | None) -> SwitchNow:
+    """How a switch stands; ``on`` is None if it is off."""
+    if on is None:
+        return SwitchNow(spec.name, spec.title, False, code=spec.code, max_s=spec.max_s)
+    return SwitchNow(spec.name, spec.title, True, on.by, on.since, on.until, on.note, spec.code, spec.max_s)
 
 
 def _call(call: Call) -> CallNow:

@@ -26,6 +26,7 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.index import RouteIndex
 from callrouter.core.numbers import parse
 from callrouter.core.plan import Plan
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,9 @@ class Ruleset:
         self.index = RouteIndex(self.routes)
         self._minute: _Minute | None = None
 
-    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+    def decide(
+        self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues, switches: SwitchesOn = ALL_OFF
+    ) -> Decision:
         """The first route that matches, its plan, and the trace of all that stand before it.
 
         ``at`` is aware. Total: the last route takes every call, and no input raises. ``queues`` may be asked again
@@ -109,7 +112,7 @@ class Ruleset:
         minute = self._minute_of(at)
         if queues is not no_queues:
             queues = _Remembered(queues)
-        case = self._case(facts, minute.state, queues)
+        case = self._case(facts, minute.state, queues, switches)
         position = self.index.first(case, minute.accepting)
         route, origin, account = self.routes[position], case.origin, _Account(self, case, minute, position)
         region = origin.region
@@ -126,17 +129,29 @@ class Ruleset:
             Trace(account.visit, position, account.nearest),
             self.config_hash,
             {"region_confidence": origin.confidence.value, "region_why": origin.why},
+            tuple(sorted(switches)),
         )
 
     def ask(
-        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+        self,
+        conditions: Sequence[Condition],
+        facts: CallFacts,
+        at: datetime,
+        queues: QueueStates = no_queues,
+        switches: SwitchesOn = ALL_OFF,
     ) -> Finding:
         """Whether all conditions hold for a call at this moment; a calendar that is no more is closed."""
-        return all_hold(conditions, self._case(facts, self._minute_of(at).explained, queues))
+        return all_hold(conditions, self._case(facts, self._minute_of(at).explained, queues, switches))
 
-    def _case(self, facts: CallFacts, calendar: Callable[[CalendarName], CalendarState], queues: QueueStates) -> Case:
+    def _case(
+        self,
+        facts: CallFacts,
+        calendar: Callable[[CalendarName], CalendarState],
+        queues: QueueStates,
+        switches: SwitchesOn,
+    ) -> Case:
         caller, dialed = parse(facts.caller), parse(facts.dialed)
-        return Case(facts, caller, dialed, self.geography.locate(facts, caller, dialed), calendar, queues)
+        return Case(facts, caller, dialed, self.geography.locate(facts, caller, dialed), calendar, queues, switches)
 
     def _minute_of(self, at: datetime) -> _Minute:
         """The minute in which ``at`` is; the last is kept, as calls come one after another."""

@@ -5,14 +5,15 @@ A rulebook never changes; a reload brings another. Its ``hash`` names the versio
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
 from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
 from callrouter.core.decision import Decision
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
 
 class WaitingSound(StrEnum):
@@ -98,12 +99,19 @@ class BoxSpec:
 class Router(Protocol):
     """Whatever decides where a call goes."""
 
-    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+    def decide(
+        self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues, switches: SwitchesOn = ALL_OFF
+    ) -> Decision:
         """The one decision for these facts at this instant (aware). Total: it always finds a rule."""
         ...
 
     def ask(
-        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+        self,
+        conditions: Sequence[Condition],
+        facts: CallFacts,
+        at: datetime,
+        queues: QueueStates = no_queues,
+        switches: SwitchesOn = ALL_OFF,
     ) -> Finding:
         """Whether all conditions hold for a call at this instant (aware), and why."""
         ...
@@ -128,6 +136,9 @@ class Rulebook:
     """How long a request to be called back is kept, done or not."""
     fallback_context: str = "callrouter-fallback"
     """Where a caller goes in the dialplan when we cannot take him."""
+    switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
+    timezone: tzinfo = UTC
+    """In which people here read times."""
 
     def media(self, prompt: PromptName) -> str:
         """The media URI under which Asterisk plays ``prompt``."""

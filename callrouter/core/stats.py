@@ -8,7 +8,7 @@ import msgspec
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
-from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
 
 
@@ -79,6 +79,22 @@ class TrunkNow(msgspec.Struct, frozen=True):
     in_use: int
 
 
+class SwitchNow(msgspec.Struct, frozen=True):
+    """One switch. Who set it, since when and until when it is on, and why: None and empty while it is off."""
+
+    switch: SwitchName
+    title: str
+    on: bool
+    by: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    note: str = ""
+    code: str = ""
+    """What phones dial for it."""
+    max_s: float = 0.0
+    """How long it stays on unless it is renewed."""
+
+
 class ExchangeNow(msgspec.Struct, frozen=True):
     """Everything in progress."""
 
@@ -90,3 +106,4 @@ class ExchangeNow(msgspec.Struct, frozen=True):
     queues: tuple[QueueNow, ...]
     agents: tuple[AgentNow, ...]
     trunks: tuple[TrunkNow, ...]
+    switches: tuple[SwitchNow, ...] = ()

@@ -2,15 +2,16 @@
 
 Not everything that decided them is in their records. Queues are taken to stand as usual; the trunk that a call came in
 by, its diversion and its language are not known. Where the region came from one of those, or from the caller's own
-answer, it is taken from the record; the topic that the caller chose is.
+answer, it is taken from the record; the topic that the caller chose is. So are the switches that were on.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from callrouter.core.ids import RegionName, SiteName, TopicName
+from callrouter.core.ids import RegionName, SiteName, SwitchName, TopicName
 from callrouter.core.inbound import CallFacts, RegionSource
+from callrouter.core.switches import SwitchesOn, SwitchOn
 from callrouter.diff.way import Way, Ways
 from callrouter.store.past_calls import PastCall
 
@@ -48,7 +49,8 @@ class Replay:
         """Decide it twice."""
         self.calls += 1
         facts = facts_of(call)
-        before, after = self.old.of(facts, call.started_at), self.new.of(facts, call.started_at)
+        on = switches_of(call)
+        before, after = self.old.of(facts, call.started_at, on), self.new.of(facts, call.started_at, on)
         if call.config_hash == self.old.loaded.rulebook.hash:
             self.recorded += 1
             if call.rule != before.rule:
@@ -78,3 +80,8 @@ def facts_of(call: PastCall) -> CallFacts:
         topic=TopicName(call.topic) if call.topic else None,
         region=RegionName(call.region) if call.region_source in _RECORDED else None,
     )
+
+
+def switches_of(call: PastCall) -> SwitchesOn:
+    """The switches that were on when it was decided; a version that does not know one does not ask for it."""
+    return {name: SwitchOn(name) for name in map(SwitchName, call.switches)}

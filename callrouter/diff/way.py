@@ -1,6 +1,6 @@
 """The way that a call goes by one set of rules at one moment: asked of the router, the plan's questions answered."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ import msgspec
 
 from callrouter.config import Loaded
 from callrouter.core.callback import number_to_call
-from callrouter.core.conditions import QueueState, QueueStates
+from callrouter.core.conditions import Condition, QueueState, QueueStates
 from callrouter.core.decision import Decision
 from callrouter.core.ids import RuleId
 from callrouter.core.inbound import CallFacts
@@ -27,6 +27,9 @@ from callrouter.core.plan import (
     Voicemail,
 )
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.switches import ALL_OFF, SwitchesOn
+
+_Holds = Callable[[Sequence[Condition]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +46,56 @@ class Way:
 
 
 class Ways:
-    """Ways by one set of rules. Queues stand as usual: nobody waits, and all who serve them are free."""
+    """Ways by one set of rules. Queues stand as usual: nobody waits, and all who serve them are free.
+
+    Switches are off unless it is said which are on.
+    """
 
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self._router = loaded.rulebook.router
         self._queues = usual_queues(loaded.rulebook)
 
-    def of(self, facts: CallFacts, at: datetime) -> Way:
+    def of(self, facts: CallFacts, at: datetime, switches: SwitchesOn = ALL_OFF) -> Way:
         """The way of a call at this instant (aware)."""
-        decision = self.decide(facts, at)
-        return Way(decision.rule, tuple(self._answered(decision.plan.steps, facts, at)))
+        decision = self.decide(facts, at, switches)
 
-    def decide(self, facts: CallFacts, at: datetime) -> Decision:
+        def holds(conditions: Sequence[Condition]) -> bool:
+            return self._router.ask(conditions, facts, at, self._queues, switches).holds
+
+        return Way(decision.rule, tuple(_answered(decision.plan.steps, facts.caller, holds)))
+
+    def decide(self, facts: CallFacts, at: datetime, switches: SwitchesOn = ALL_OFF) -> Decision:
         """The router's decision itself."""
-        return self._router.decide(facts, at, self._queues)
+        return self._router.decide(facts, at, self._queues, switches)
 
-    def _answered(self, steps: tuple[Step, ...], facts: CallFacts, at: datetime) -> Iterator[Step]:
-        """The steps with every question replaced by what its answer leads to; what follows an end is left out."""
-        for step in steps:
-            if isinstance(step, If):
-                holds = self._router.ask(step.conditions, facts, at, self._queues).holds
-                branch = step.then if holds else step.otherwise
-                if branch is not None:
-                    yield from self._answered(branch.steps, facts, at)
-                    return
-            elif isinstance(step, Callback):
-                if number_to_call(facts.caller, step.allowed) is not None:
-                    yield Callback(step.queue, ())  # what becomes of others is nothing to this caller
-                elif step.otherwise is not None:
-                    yield from self._answered(step.otherwise.steps, facts, at)
-                    return
-            elif isinstance(step, Menu):
-                choices = tuple(self._choice(choice, facts, at) for choice in step.choices)
-                yield msgspec.structs.replace(step, choices=choices, default=self._choice(step.default, facts, at))
-            else:
-                yield step
 
-    def _choice(self, choice: Choice, facts: CallFacts, at: datetime) -> Choice:
-        if choice.plan is None:
-            return choice
-        steps = tuple(self._answered(choice.plan.steps, facts, at))
-        # The name of a plan is nothing to a caller.
-        return msgspec.structs.replace(choice, plan=Plan("", steps))
+def _answered(steps: tuple[Step, ...], caller: str, holds: _Holds) -> Iterator[Step]:
+    """The steps with every question replaced by what its answer leads to; what follows an end is left out."""
+    for step in steps:
+        if isinstance(step, If):
+            branch = step.then if holds(step.conditions) else step.otherwise
+            if branch is not None:
+                yield from _answered(branch.steps, caller, holds)
+                return
+        elif isinstance(step, Callback):
+            if number_to_call(caller, step.allowed) is not None:
+                yield Callback(step.queue, ())  # what becomes of others is nothing to this caller
+            elif step.otherwise is not None:
+                yield from _answered(step.otherwise.steps, caller, holds)
+                return
+        elif isinstance(step, Menu):
+            choices = tuple(_choice(choice, caller, holds) for choice in step.choices)
+            yield msgspec.structs.replace(step, choices=choices, default=_choice(step.default, caller, holds))
+        else:
+            yield step
+
+
+def _choice(choice: Choice, caller: str, holds: _Holds) -> Choice:
+    if choice.plan is None:
+        return choice
+    # The name of a plan is nothing to a caller.
+    return msgspec.structs.replace(choice, plan=Plan("", tuple(_answered(choice.plan.steps, caller, holds))))
 
 
 def usual_queues(rulebook: Rulebook) -> QueueStates:

@@ -23,6 +23,9 @@ How an Asterisk that you have takes callrouter in
    FreePBX: Admin > Custom Destinations, Target  callrouter-inbound,120,1;  then Connectivity > Inbound Routes, DID 120,
    with this destination.
 
+   The phones that may set switches (switches:) need the codes in the context that they have:
+       include => callrouter-switches
+
 3. The REST interface. In http.conf, [general]:
        enabled=yes
        bindaddr=127.0.0.1

@@ -33,6 +33,8 @@ USEFUL: Final[Mapping[str, str]] = {
     "bridge_native_rtp": "every packet of speech goes through Asterisk's mixing, which costs processor time",
     "res_agi": "the dialplan cannot ask over FastAGI",
     "func_global": "the dialplan's settings in [globals] cannot be changed while it runs",
+    "res_ari_device_states": "the lamps of phones that watch a switch stay as they are",
+    "res_pjsip_exten_state": "no phone can watch a switch",
     "format_wav": "announcements in WAV files cannot be played",
     "res_stasis_recording": "callers can leave no messages",
     "res_ari_recordings": "messages of callers can be neither saved nor deleted",

@@ -21,7 +21,8 @@ from callrouter.core.plan import If, walk
 from callrouter.core.routing import Route, Ruleset
 
 OF_THE_CALL = DialedIs | RegionIs | TenantIs | CallerIs | CallerListed | TopicIs | LanguageIs | TrunkIs
-"""Conditions on what is known of a call. What is neither of these nor a calendar is of the moment: a queue's state."""
+"""Conditions on what is known of a call. What is neither of these nor a calendar is of the moment: a queue's state, a
+switch."""
 
 NEVER = TopicIs(frozenset())
 """Holds for no call."""

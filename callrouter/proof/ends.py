@@ -1,7 +1,7 @@
 """What a call comes to: the plan of the rule that takes it, followed through questions, menus and further rules."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -27,6 +27,7 @@ from callrouter.core.plan import (
     Voicemail,
 )
 from callrouter.core.routing import Ruleset
+from callrouter.core.switches import SwitchesOn
 
 
 class EndKind(StrEnum):
@@ -126,10 +127,11 @@ class Following:
     rules: Ruleset
     at: datetime
     queues: QueueStates
+    switches: SwitchesOn = field(default_factory=dict)
 
     def answer(self, facts: CallFacts) -> Answer:
         """What becomes of a call with these facts."""
-        decision = self.rules.decide(facts, self.at, self.queues)
+        decision = self.rules.decide(facts, self.at, self.queues, self.switches)
         ends = tuple(dict.fromkeys(self._ends(decision, facts, ())))
         return Answer(decision.rule, tuple(dict.fromkeys([decision.rule, *(end.rule for end in ends)])), ends)
 
@@ -151,10 +153,10 @@ class Following:
             case HangUp():
                 yield place.end(EndKind.ANNOUNCEMENT if place.said else EndKind.HANG_UP, place.said)
             case RouteAgain():
-                decision = self.rules.decide(place.facts, self.at, self.queues)
+                decision = self.rules.decide(place.facts, self.at, self.queues, self.switches)
                 yield from self._ends(decision, place.facts, place.rules)
             case If(conditions=conditions, then=then, otherwise=otherwise):
-                holds = self.rules.ask(conditions, place.facts, self.at, self.queues).holds
+                holds = self.rules.ask(conditions, place.facts, self.at, self.queues, self.switches).holds
                 yield from self._follow(place.next(then if holds else otherwise))
             case Menu(prompt=prompt, choices=choices, default=default):
                 for choice in (*choices, default):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from callrouter.core.conditions import Condition, QueueStates, no_queues
 from callrouter.core.ids import QueueName, RegionName, RuleId
 from callrouter.core.routing import Route, Ruleset
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 from callrouter.errors import CallrouterError
 from callrouter.proof.asked import calendars_asked, conditions_of, of_the_moment, supposing
 from callrouter.proof.ends import Answer, Following
@@ -76,7 +77,7 @@ class Proof:
     answers: tuple[tuple[Answer, ...], ...]
     """For each kind of call, for each moment."""
     normal: tuple[str, ...]
-    """What the conditions on the state of the centre found: it was taken to be as it mostly is."""
+    """What the conditions on the state of the centre found: it was taken to be so all year."""
     taking: frozenset[RuleId]
     """The rules that take a call, be it after a menu."""
     supposed: frozenset[RuleId]
@@ -161,10 +162,14 @@ def prove(
     zone: ZoneInfo,
     queues: QueueStates = no_queues,
     chosen: Chosen | None = None,
+    switches: SwitchesOn = ALL_OFF,
 ) -> Proof:
     """Decide every kind of call (or those that were ``chosen``) at every moment of the year ``number``.
 
-    ``queues`` says how queues normally stand. Raises TooManyKindsError if it would take too long.
+    ``queues`` says how queues normally stand; ``switches`` are on all year.
+
+    Raises:
+        TooManyKindsError: it would take too long.
     """
     year = year_of(number, zone)
     found = moments(calendars_asked(rules), year)
@@ -174,10 +179,10 @@ def prove(
             f"to prove {len(of_call)} kinds of call at {len(found)} moments takes more than {MOST_DECISIONS} decisions;"
             " choose some of them with --region or --dialed"
         )
-    by_moment = [_answers(Following(rules, moment.at, queues), of_call) for moment in found]
+    by_moment = [_answers(Following(rules, moment.at, queues, switches), of_call) for moment in found]
     answers = tuple(zip(*by_moment, strict=True))
     asked = of_the_moment(conditions_of(rules.routes))
-    normal = tuple(rules.ask((one,), of_call[0].facts, year.start, queues).why for one in asked if of_call)
+    normal = tuple(rules.ask((one,), of_call[0].facts, year.start, queues, switches).why for one in asked if of_call)
     taking = frozenset(rule for of_kind in answers for answer in of_kind for rule in answer.rules)
     supposed = _supposed(rules, found, of_call, taking)
     return Proof(rules, year, number, zone, found, of_call, answers, normal, taking, supposed, chosen is None)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Final, Protocol
 
 import msgspec
@@ -17,11 +18,13 @@ import structlog
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts
+from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.events import TimerKey
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, ChannelId, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.switches import SwitchAnswer, SwitchOrder
 from callrouter.runtime.recall import Memory, NoMemory, event_with_memory
 from callrouter.runtime.timers import Timers
 
@@ -33,7 +36,12 @@ INBOX_CAPACITY: Final = 20_000
 _UNIMPORTANT = (ev.LegRang,)
 """What is dropped first when the inbox is nearly full: the call goes on without it."""
 
-_WARNINGS = frozenset({NoticeKind.IMPOSSIBLE_EVENT, NoticeKind.WRITTEN_OFF, NoticeKind.ORPHAN_LEG})
+_WARNINGS = frozenset(
+    {NoticeKind.IMPOSSIBLE_EVENT, NoticeKind.WRITTEN_OFF, NoticeKind.ORPHAN_LEG, NoticeKind.SWITCH_REFUSED}
+)
+
+ANSWERED_WITHIN_S: Final = 5.0
+"""How long an order may wait for the dispatcher to come to it."""
 
 
 class Commander(Protocol):
@@ -54,6 +62,9 @@ class Ledger(Protocol):
 
     def finish(self, cdr: Cdr) -> None:
         """Keep the CDR of a call that has ended."""
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Keep what somebody changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,8 @@ class Dispatcher:
         self._idle = asyncio.Event()
         self._dropped = self._handled = self._failures = 0
         self._stood_down = self._running = False
+        self._tickets = count(1)
+        self._awaited: dict[int, asyncio.Future[SwitchAnswer]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
     @property
@@ -177,6 +190,27 @@ class Dispatcher:
         """Let the exchange remember the calls of an earlier daemon; before :meth:`run`."""
         return self.exchange.restore(histories)
 
+    def restore_switches(self, entries: Iterable[AuditEntry]) -> None:
+        """Let the exchange remember how the switches stood, from the newest entry of each; before :meth:`run`."""
+        self._carry_out(self.exchange.restore_switches(entries, self._now()))
+
+    async def order(self, order: SwitchOrder, timeout_s: float = ANSWERED_WITHIN_S) -> SwitchAnswer:
+        """Have a switch set between two events, and wait for the answer."""
+        if self._stood_down:
+            return SwitchAnswer(False, False, "another daemon is in charge; ask that one")
+        ticket = next(self._tickets)
+        answer: asyncio.Future[SwitchAnswer] = asyncio.get_running_loop().create_future()
+        self._awaited[ticket] = answer
+        self.post(ev.SwitchOrdered(order, ticket))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        except TimeoutError:
+            message = f"the daemon did not come to it within {timeout_s:g} s; see how the switch stands, and ask again"
+            return SwitchAnswer(False, False, message)
+        finally:
+            del self._awaited[ticket]
+
     def _handle(self, event: ev.Event, at: datetime) -> None:
         if self._stood_down:
             return
@@ -207,25 +241,38 @@ class Dispatcher:
         for call_id, fact in out.facts:
             self._ledger.append_facts(call_id, type(fact).__name__, self._encoder.encode(fact))
         for command in out.commands:
-            match command:
-                case cmd.SetTimer(key=key, after_s=after_s):
-                    self._timers.set(key, self._now() + timedelta(seconds=after_s))
-                case cmd.CancelTimer(key=key):
-                    self._timers.cancel(key)
-                case cmd.Remember(number=number, region=region, until=until):
-                    self._memory.remember(number, region, until)
-                case cmd.Forget(number=number):
-                    self._memory.forget(number)
-                case _:
-                    self._commander.carry_out(command)
+            self._obey(command)
+        for entry in out.audit:
+            self._ledger.audit(entry)
         for cdr in out.cdrs:
             self._ledger.finish(cdr)
             _log_cdr(cdr)
         for notice in out.notices:
             _log_notice(notice)
+        self._answer(out)
         if out.cdrs and not self.exchange.calls:
             self._idle.set()
         self._set_alarm()
+
+    def _obey(self, command: cmd.Command) -> None:
+        match command:
+            case cmd.SetTimer(key=key, after_s=after_s):
+                self._timers.set(key, self._now() + timedelta(seconds=after_s))
+            case cmd.CancelTimer(key=key):
+                self._timers.cancel(key)
+            case cmd.Remember(number=number, region=region, until=until):
+                self._memory.remember(number, region, until)
+            case cmd.Forget(number=number):
+                self._memory.forget(number)
+            case _:
+                self._commander.carry_out(command)
+
+    def _answer(self, out: Output) -> None:
+        """Tell those who asked for something what has become of it."""
+        for ticket, answer in out.answers:
+            awaited = self._awaited.get(ticket)
+            if awaited is not None and not awaited.done():
+                awaited.set_result(answer)
 
     def _set_alarm(self) -> None:
         """Wake up for the next timer. An alarm for one that has been cancelled is left to ring: that costs less."""

@@ -7,8 +7,8 @@ ignores because the call's id is there already.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -18,7 +18,7 @@ import structlog
 
 from callrouter.core.cdr import Cdr
 from callrouter.errors import JournalError, UnreachableError
-from callrouter.store.postgres import FOREIGN_ERRORS, connect, describe, insert_cdrs
+from callrouter.store.postgres import DATA_ERRORS, FOREIGN_ERRORS, connect, describe, insert_cdrs
 from callrouter.store.schema import migrate
 
 if TYPE_CHECKING:
@@ -26,23 +26,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-DATA_ERRORS = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.ProgramLimitExceededError,
-    ValueError,
-    OverflowError,
-    ArithmeticError,
-)
-"""The record is to blame, not the server: trying again gives the same answer."""
-
 
 class Outbox(Protocol):
     """Where the CDRs wait: :class:`callrouter.store.journal.Journal`."""
 
     @property
     def cdr_waiting(self) -> asyncio.Event:
-        """Set when a CDR has come."""
+        """Set when something has come."""
 
     async def undelivered(self, limit: int) -> list[tuple[int, Cdr]]:
         """The oldest that wait."""
@@ -59,6 +49,10 @@ class Outbox(Protocol):
 
 class Errand(Protocol):
     """Something else that is to be brought to PostgreSQL over the same connection."""
+
+    @property
+    def name(self) -> str:
+        """What is brought, in a word."""
 
     @property
     def refused(self) -> int:
@@ -96,8 +90,8 @@ class DatabaseHealth:
     """Why it is not connected; None while it is."""
     since: datetime
     """When ``connected`` last changed, by the daemon's clock."""
-    errands_refused: int = 0
-    """What PostgreSQL would not take besides CDRs."""
+    errands_refused: Mapping[str, int] = field(default_factory=dict)
+    """What PostgreSQL would not take besides CDRs, by the errand's name."""
 
 
 class CdrWriter:
@@ -138,7 +132,7 @@ class CdrWriter:
             set_aside=self._set_aside,
             last_error=self._last_error,
             since=self._since,
-            errands_refused=sum(errand.refused for errand in self._errands),
+            errands_refused={errand.name: errand.refused for errand in self._errands},
         )
 
     async def run(self) -> NoReturn:

@@ -19,13 +19,16 @@ from typing import Self, TypeVar
 
 import structlog
 
+from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError, StoreError
-from callrouter.store import journal_file
-from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter, RulesRow
+from callrouter.store import audit_journal, journal_file, rules_journal
+from callrouter.store.audit_journal import AuditRecord
+from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter, OutboxRow
 from callrouter.store.records import decode_cdr, encode_cdr
-from callrouter.store.rules import LiveRules, decode_rules, encode_rules
+from callrouter.store.rules import LiveRules, encode_rules
+from callrouter.store.rules_journal import RulesRow
 
 log = structlog.get_logger(__name__)
 _Answer = TypeVar("_Answer")
@@ -104,7 +107,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.cdr_waiting = asyncio.Event()
-        """Set by :meth:`finish` and :meth:`keep_rules`; whoever delivers waits for it and clears it."""
+        """Set by :meth:`finish`, :meth:`keep_rules` and :meth:`audit`; whoever delivers waits for it and clears it."""
         self._limits = limits or JournalLimits()
         self._on_alarm = on_alarm
         self._count = _Counters()
@@ -165,21 +168,23 @@ class Journal:
         if self._is_full(self._limits.facts * 3 // 2, self._limits.bytes * 3 // 2):
             self._drop_cdr(cdr)
             return
-        self._count.handed_rows += 1
-        self._count.handed_bytes += len(body)
-        self._pending.append(FinishedRow(time.time(), cdr.call_id, body))
-        self._wake.set()
-        self.cdr_waiting.set()
+        self._hand_over(FinishedRow(time.time(), cdr.call_id, body))
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Put an entry of the audit log into its outbox: a few a day, which find room where no fact does."""
+        self._hand_over(audit_journal.row_of(entry))
 
     def keep_rules(self, rules: LiveRules) -> None:
         """Put rules that went live into the outbox, unless they are the text that was live before.
 
         They are few and never dropped: who changed what is asked when things go wrong.
         """
-        body = encode_rules(rules)
+        self._hand_over(RulesRow(time.time(), rules.id, rules.digest, encode_rules(rules)))
+
+    def _hand_over(self, row: OutboxRow) -> None:
         self._count.handed_rows += 1
-        self._count.handed_bytes += len(body)
-        self._pending.append(RulesRow(time.time(), rules.id, rules.digest, body))
+        self._count.handed_bytes += len(row.body)
+        self._pending.append(row)
         self._wake.set()
         self.cdr_waiting.set()
 
@@ -222,7 +227,7 @@ class Journal:
         await self._ask(lambda c: _do(c, statement, [(time.time(), call_id, fault)]))
 
     async def take_up_again(self) -> int:
-        """Put the CDRs, and the versions of rules, that were set aside back in line; how many CDRs there were."""
+        """Put all that was set aside back in line: CDRs, versions of rules, the audit log; how many CDRs there were."""
         return await self._ask(_take_up_again)
 
     async def backlog(self) -> int:
@@ -235,22 +240,40 @@ class Journal:
 
         One that cannot be read is set aside.
         """
-        return await self._ask(_undelivered_rules)
+        return await self._ask(rules_journal.undelivered)
 
     async def rules_delivered(self, number: int) -> None:
         """Mark a version as delivered. The newest stays, to tell whether the next differs."""
-        await self._ask(lambda c: _rules_delivered(c, number))
+        await self._ask(lambda c: rules_journal.delivered(c, number))
 
     async def set_rules_aside(self, number: int, fault: str) -> None:
         """Keep a version that PostgreSQL will not take, with the reason, out of the way of the others."""
-        await self._ask(lambda c: _do(c, "UPDATE rules SET fault = ? WHERE seq = ?", [(fault, number)]))
+        await self._ask(lambda c: rules_journal.set_aside(c, number, fault))
 
     async def prune(self, older_than: datetime) -> int:
         """Forget calls whose CDR was delivered and was handed over before ``older_than``; how many."""
+        await self._ask(lambda c: audit_journal.prune(c, older_than.timestamp()))
         total = 0
         while pruned := await self._ask(lambda c: _prune(c, older_than.timestamp())):
             total += pruned
         return total
+
+    async def newest_audit(self, kind: AuditKind) -> list[AuditEntry]:
+        """The newest entry of the audit log on each thing: how things stood when the last daemon ended."""
+        return await self._ask(lambda c: audit_journal.newest(c, kind))
+
+    async def undelivered_audit(self, limit: int) -> list[AuditRecord]:
+        """The oldest entries that were not delivered. One that cannot be read is set aside."""
+        return await self._ask(lambda c: audit_journal.undelivered(c, limit))
+
+    async def audit_delivered(self, numbers: Iterable[int]) -> None:
+        """Mark entries as delivered."""
+        rows = tuple(numbers)
+        await self._ask(lambda c: audit_journal.delivered(c, rows))
+
+    async def set_audit_aside(self, number: int, fault: str) -> None:
+        """Keep an entry that PostgreSQL will not take, with the reason, out of the way of the others."""
+        await self._ask(lambda c: audit_journal.set_aside(c, number, fault))
 
     @property
     def health(self) -> JournalHealth:
@@ -362,26 +385,10 @@ def _undelivered(connection: sqlite3.Connection, limit: int) -> list[tuple[int, 
 
 
 def _take_up_again(connection: sqlite3.Connection) -> int:
-    connection.execute("UPDATE rules SET fault = NULL WHERE fault IS NOT NULL")
+    rules_journal.take_up_again(connection)
+    audit_journal.take_up_again(connection)
     statement = "UPDATE outbox SET fault = NULL WHERE fault IS NOT NULL AND length(body) > 0"
     return connection.execute(statement).rowcount
-
-
-def _undelivered_rules(connection: sqlite3.Connection) -> list[tuple[int, LiveRules]]:
-    query = "SELECT seq, body FROM rules WHERE delivered = 0 AND fault IS NULL ORDER BY seq LIMIT 1"
-    while (row := connection.execute(query).fetchone()) is not None:
-        number, body = row
-        try:
-            return [(number, decode_rules(body))]
-        except StoreError as error:
-            log.error("journal.rules_unreadable", number=number, error=str(error))  # noqa: TRY400 - it says all
-            connection.execute("UPDATE rules SET fault = ? WHERE seq = ?", (str(error), number))
-    return []
-
-
-def _rules_delivered(connection: sqlite3.Connection, number: int) -> None:
-    connection.execute("UPDATE rules SET delivered = 1 WHERE seq = ?", (number,))
-    connection.execute("DELETE FROM rules WHERE delivered = 1 AND seq < (SELECT max(seq) FROM rules)")
 
 
 def _do(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[int | float | str, ...]]) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callrouter.errors import JournalError
+from callrouter.store import audit_journal, rules_journal
 
 _MIGRATIONS = (
     """
@@ -37,17 +38,8 @@ _MIGRATIONS = (
     CREATE INDEX outbox_due ON outbox (seq) WHERE delivered = 0 AND fault IS NULL;
     CREATE INDEX outbox_done ON outbox (at) WHERE delivered = 1;
     """,
-    """
-    CREATE TABLE rules (
-        seq INTEGER PRIMARY KEY,
-        at REAL NOT NULL,
-        id TEXT NOT NULL UNIQUE,
-        digest TEXT NOT NULL,
-        body BLOB NOT NULL,
-        delivered INTEGER NOT NULL DEFAULT 0,
-        fault TEXT
-    );
-    """,
+    rules_journal.MIGRATION,
+    audit_journal.MIGRATION,
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
 
@@ -145,7 +137,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # A file that lost its pages but kept its header says the right version and has no tables.
     connection.execute("SELECT seq, at, call_id, kind, body FROM fact LIMIT 0")
     connection.execute("SELECT seq, at, call_id, body, delivered, fault FROM outbox LIMIT 0")
-    connection.execute("SELECT seq, at, id, digest, body, delivered, fault FROM rules LIMIT 0")
+    connection.execute(rules_journal.CHECK)
+    connection.execute(audit_journal.CHECK)
 
 
 def is_damage(exc: sqlite3.Error) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
@@ -25,6 +25,22 @@ log = structlog.get_logger(__name__)
 
 FactRow = tuple[float, str, str, bytes]
 """When (seconds since 1970), call, kind, body."""
+
+
+class OutboxRow(Protocol):
+    """A record that waits in the journal until PostgreSQL has it."""
+
+    @property
+    def body(self) -> bytes:
+        """The record itself."""
+
+    @property
+    def what(self) -> str:
+        """What it is a record of, for messages."""
+
+    @property
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """The SQL that keeps it, and its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +63,6 @@ class FinishedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RulesRow:
-    """A version of the rules that went live, unless it is the one that the journal knows as the latest."""
-
-    at: float
-    id: str
-    digest: str
-    body: bytes
-
-    @property
-    def what(self) -> str:
-        """What it is a record of, for messages."""
-        return f"rules {self.digest!r}"
-
-    @property
-    def statement(self) -> tuple[str, tuple[object, ...]]:
-        """The SQL that keeps it, and its values."""
-        return _INSERT_RULES, (self.at, self.id, self.digest, self.body, self.digest)
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """Something to do between two commits, after all that was handed over before it."""
 
@@ -75,16 +71,11 @@ class Job:
     fail: Callable[[JournalError], None]
 
 
-OutboxRow = FinishedRow | RulesRow
 Item = FactRow | OutboxRow | Job
 _Row = TypeVar("_Row", FactRow, FinishedRow)
 
 _ROWS_PER_STATEMENT: Final = 48
 """At most: the statements for every number of rows, of facts and of CDRs, fit into the 128 that sqlite3 keeps."""
-_INSERT_RULES: Final = """
-    INSERT INTO rules (at, id, digest, body) SELECT ?, ?, ?, ?
-    WHERE ? IS NOT (SELECT digest FROM rules ORDER BY seq DESC LIMIT 1)
-"""
 _BATCH_ROWS: Final = 4096
 _BAD_VALUE: Final = (
     sqlite3.IntegrityError,
@@ -174,11 +165,11 @@ class JournalWriter:
             item = self.pending.popleft()
             if isinstance(item, tuple):
                 facts.append(item)
-            elif isinstance(item, OutboxRow):
-                finished.append(item)
-            else:
+            elif isinstance(item, Job):
                 job = item
                 break
+            else:
+                finished.append(item)
         if facts or finished:
             self._commit(facts, finished)
             self.written_rows += len(facts) + len(finished)
@@ -192,7 +183,7 @@ class JournalWriter:
             if connection is not None and self._try_commit(connection, facts, finished):
                 return
             if self._gives_up() or self.fatal is not None:
-                self._say_lost(f"{len(facts)} facts and {len(finished)} CDRs or versions of rules: {self.error}")
+                self._say_lost(f"{_counted(facts, finished)}: {self.error}")
                 return
             self._rest(pause_s)
 
@@ -349,6 +340,12 @@ class JournalWriter:
                 left += 1
         if left:
             self._say_lost(f"{left} records that were never written: {self.fatal or self.error}")
+
+
+def _counted(facts: list[FactRow], finished: list[OutboxRow]) -> str:
+    cdrs = sum(isinstance(row, FinishedRow) for row in finished)
+    more = f", and {len(finished) - cdrs} versions of rules or entries of the audit log" if len(finished) > cdrs else ""
+    return f"{len(facts)} facts and {cdrs} CDRs{more}"
 
 
 @cache

@@ -25,6 +25,7 @@ class PastCall:
     topic: str | None
     rule: str
     config_hash: str
+    switches: tuple[str, ...] = ()
 
 
 async def past_calls(url: str, since: datetime, until: datetime) -> AsyncIterator[PastCall]:
@@ -38,6 +39,6 @@ async def past_calls(url: str, since: datetime, until: datetime) -> AsyncIterato
     try:
         async with reading("CDRs"), connection.transaction(readonly=True):
             async for row in connection.cursor(query("calls_to_replay"), since, until, prefetch=_AT_ONCE):
-                yield PastCall(**{**row, "call_id": str(row["call_id"])})
+                yield PastCall(**{**row, "call_id": str(row["call_id"]), "switches": tuple(row["switches"])})
     finally:
         await connection.close(timeout=5.0)

@@ -24,6 +24,7 @@ from callrouter.core.ids import (
     RegionName,
     RuleId,
     SiteName,
+    SwitchName,
     TenantName,
     TrunkName,
 )
@@ -49,6 +50,18 @@ CANNOT_CONNECT = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
+"""Of them, those that mean that the server is not there for us."""
+
+DATA_ERRORS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ValueError,
+    OverflowError,
+    ArithmeticError,
+)
+"""The record is to blame, not the server: trying again gives the same answer."""
+
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 _MILLISECOND = Decimal("0.001")
 
@@ -142,22 +155,22 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
     """The parameters of ``insert_cdr``."""
     return (
         uuid.UUID(cdr.call_id),
-        _text(cdr.site),
+        storable(cdr.site),
         cdr.started_at,
         cdr.queued_at,
         cdr.answered_at,
         cdr.ended_at,
-        _text(cdr.caller),
-        _text(cdr.dialed),
-        _text(cdr.region),
-        _text(cdr.region_source),
-        _text(cdr.tenant),
-        _text(cdr.topic),
-        _text(cdr.rule),
-        _text(cdr.config_hash),
-        _text(cdr.queue),
-        _text(cdr.agent),
-        _text(cdr.trunk),
+        storable(cdr.caller),
+        storable(cdr.dialed),
+        storable(cdr.region),
+        storable(cdr.region_source),
+        storable(cdr.tenant),
+        storable(cdr.topic),
+        storable(cdr.rule),
+        storable(cdr.config_hash),
+        storable(cdr.queue),
+        storable(cdr.agent),
+        storable(cdr.trunk),
         cdr.outcome.value,
         cdr.disposition.value,
         int(cdr.hangup_cause),
@@ -166,8 +179,9 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         _seconds(cdr.ring_s),
         _seconds(cdr.talk_s),
         _seconds(cdr.hold_s),
-        _text(cdr.explanation),
-        _text(cdr.destination),
+        storable(cdr.explanation),
+        storable(cdr.destination),
+        [storable(name) for name in cdr.switches],
     )
 
 
@@ -176,16 +190,16 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
     return (
         uuid.UUID(cdr.call_id),
         leg.attempt,
-        _text(leg.channel),
-        _text(leg.agent),
-        _text(leg.trunk),
+        storable(leg.channel),
+        storable(leg.agent),
+        storable(leg.trunk),
         leg.offered_at,
         leg.rang_at,
         leg.answered_at,
         leg.ended_at,
         leg.result.value,
         int(leg.cause),
-        _text(leg.destination),
+        storable(leg.destination),
     )
 
 
@@ -194,12 +208,12 @@ def message_row(cdr: Cdr, message: CdrMessage) -> tuple[Any, ...]:
     return (
         message.recording,
         uuid.UUID(cdr.call_id),
-        _text(cdr.site),
+        storable(cdr.site),
         message.box,
-        _text(cdr.tenant),
-        _text(cdr.caller),
-        _text(cdr.region),
-        _text(cdr.topic),
+        storable(cdr.tenant),
+        storable(cdr.caller),
+        storable(cdr.region),
+        storable(cdr.topic),
         message.left_at,
         _seconds(message.length_s),
     )
@@ -209,18 +223,19 @@ def callback_row(cdr: Cdr, callback: CdrCallback) -> tuple[Any, ...]:
     """The parameters of ``insert_callback``."""
     return (
         uuid.UUID(cdr.call_id),
-        _text(cdr.site),
+        storable(cdr.site),
         callback.queue,
-        _text(cdr.tenant),
+        storable(cdr.tenant),
         callback.number,
-        _text(cdr.region),
-        _text(cdr.topic),
+        storable(cdr.region),
+        storable(cdr.topic),
         callback.asked_at,
         callback.place,
     )
 
 
-def _text(value: str | None) -> str | None:
+def storable(value: str | None) -> str | None:
+    """The text as PostgreSQL can keep it."""
     # PostgreSQL's text cannot hold NUL; a SIP header of a stranger can.
     return value.replace("\0", "\ufffd") if value is not None else None
 
@@ -242,6 +257,7 @@ class CdrSearch:
     agent: AgentId | None = None
     outcome: Outcome | None = None
     rule: RuleId | None = None
+    switch: SwitchName | None = None
     limit: int = 50
 
 
@@ -267,6 +283,7 @@ class CdrArchive:
             search.agent,
             search.outcome.value if search.outcome else None,
             search.rule,
+            search.switch,
             search.limit,
         )
         return await self._read("find_cdrs", *with_values)
@@ -403,4 +420,5 @@ def _cdr_of(
         messages=messages,
         callback=callback,
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
+        switches=tuple(map(SwitchName, row["switches"])),
     )

@@ -15,10 +15,10 @@ INSERT INTO callrouter.migration (version, name) VALUES ($1, $2)
 INSERT INTO callrouter.cdr (
     call_id, site, started_at, queued_at, answered_at, ended_at, caller, dialed, region, region_source, tenant, topic,
     rule, config_hash, queue, agent, trunk, outcome, disposition, hangup_cause, released_by, wait_s, ring_s, talk_s,
-    hold_s, explanation, destination
+    hold_s, explanation, destination, switches
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27
+    $26, $27, $28
 )
 ON CONFLICT (call_id) DO NOTHING
 
@@ -41,8 +41,9 @@ WHERE ($1::timestamptz IS NULL OR started_at >= $1)
     AND ($7::text IS NULL OR agent = $7)
     AND ($8::text IS NULL OR outcome = $8)
     AND ($9::text IS NULL OR rule = $9)
+    AND ($10::text IS NULL OR $10 = ANY(switches))
 ORDER BY started_at DESC, call_id DESC
-LIMIT $10
+LIMIT $11
 
 -- name: get_cdrs
 -- Two are enough to know that an id was cut too short.
@@ -164,7 +165,22 @@ SELECT r.*, NULL AS earlier FROM callrouter.rules AS r WHERE config_hash = $1 OR
 
 -- name: calls_to_replay
 -- What a decision needs of each call, oldest first.
-SELECT call_id, site, started_at, caller, dialed, region, region_source, topic, rule, config_hash
+SELECT call_id, site, started_at, caller, dialed, region, region_source, topic, rule, config_hash, switches
 FROM callrouter.cdr
 WHERE started_at >= $1 AND started_at < $2
 ORDER BY started_at, call_id
+
+-- name: insert_audit
+INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (id) DO NOTHING
+
+-- name: find_audit
+-- A parameter that is NULL asks for nothing.
+SELECT * FROM callrouter.audit
+WHERE ($1::timestamptz IS NULL OR at >= $1)
+    AND ($2::timestamptz IS NULL OR at < $2)
+    AND ($3::text IS NULL OR who = $3)
+    AND ($4::text IS NULL OR name = $4)
+ORDER BY at DESC, number DESC
+LIMIT $5

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 import asyncpg
 import structlog
 
-from callrouter.store.delivery import DATA_ERRORS
-from callrouter.store.postgres import describe
+from callrouter.store.postgres import DATA_ERRORS, describe
 from callrouter.store.rules import LiveRules, insert_rules
 
 if TYPE_CHECKING:
@@ -38,6 +37,11 @@ class RulesErrand:
     def __init__(self, outbox: RulesOutbox) -> None:
         self._outbox = outbox
         self._refused = 0
+
+    @property
+    def name(self) -> str:
+        """What is brought, in a word."""
+        return "rules"
 
     @property
     def refused(self) -> int:

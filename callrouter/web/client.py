@@ -12,10 +12,13 @@ from callrouter.errors import UnreachableError
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
+from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 
 TIMEOUT_S: Final = 3.0
 RELOAD_TIMEOUT_S: Final = 60.0
 """Ten thousand rules and their golden cases take a few seconds."""
+SWITCH_TIMEOUT_S: Final = 12.0
+"""The daemon itself says after five seconds that it did not come to it, and after as many that the disk did not."""
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 _REMEDY: Final = "is it running (systemctl status callrouter)? Another place is named with --url"
 
@@ -75,6 +78,29 @@ async def ask_to_forget(url: str, request: ForgetRequest, *, timeout_s: float = 
     place = f"{url.rstrip('/')}/api/v1/remembered/forget"
     status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
     return None if status == 400 else _decoded(place, status, body, ForgetReport)
+
+
+async def fetch_switches(url: str, *, timeout_s: float = TIMEOUT_S) -> SwitchesDocument:
+    """How the switches of the daemon at ``url`` stand.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    place = f"{url.rstrip('/')}/api/v1/switches"
+    status, body = await _exchange(url, "GET", place, timeout_s)
+    return _decoded(place, status, body, SwitchesDocument)
+
+
+async def ask_switch(url: str, request: SwitchRequest, *, timeout_s: float = SWITCH_TIMEOUT_S) -> SwitchReport:
+    """Have the daemon at ``url`` set a switch.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether the
+            switch was set is not known then.
+    """
+    place = f"{url.rstrip('/')}/api/v1/switches"
+    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
+    return _decoded(place, status, body, SwitchReport, fine=(200, 409))
 
 
 async def _exchange(

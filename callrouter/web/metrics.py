@@ -130,6 +130,8 @@ def _of_resources(now: ExchangeNow) -> Iterator[Metric]:
     values = {(site, state.value): agents[site, state] for site in sites for state in AgentState}
     yield _gauge("agents", "Counselors by what they are doing.", ("site", "state"), values)
     yield _gauge("trunk_channels", "Channels of the group.", ("trunk",), {(t.trunk,): t.channels for t in now.trunks})
+    switches = {(one.switch,): float(one.on) for one in now.switches}
+    yield _gauge("switch_on", "1 while the switch is on.", ("switch",), switches)
     used = {(t.trunk,): t.in_use for t in now.trunks}
     yield _gauge("trunk_channels_in_use", "Channels of the group that carry a call.", ("trunk",), used)
 
@@ -212,6 +214,8 @@ def _of_records(health: Health) -> Iterator[Metric]:
     yield _count("cdr_set_aside", "CDRs that PostgreSQL would not take.", (), _one(database.set_aside))
     refused = "Versions of the rules that PostgreSQL would not take."
     yield _count("rules_refused", refused, (), _one(database.rules_refused))
+    refused = "Entries of the audit log that PostgreSQL would not take."
+    yield _count("audit_refused", refused, (), _one(database.audit_refused))
 
 
 def _seconds(since: datetime | None, at: datetime) -> float:

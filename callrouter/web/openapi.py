@@ -10,6 +10,7 @@ from callrouter.web.callback import CallbacksDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
+from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 from callrouter.web.voicemail import VoicemailDocument
 
 
@@ -45,6 +46,9 @@ _KINDS: Final = (
     RememberedReport,
     ForgetReport,
     ForgetRequest,
+    SwitchesDocument,
+    SwitchReport,
+    SwitchRequest,
 )
 
 
@@ -90,6 +94,19 @@ def openapi() -> bytes:
                     "415": ("Not sent as JSON", of[Fault]),
                 },
             ),
+            "/api/v1/switches": {
+                **_get("How the switches stand", {"200": ("At this moment", of[SwitchesDocument])}),
+                **_post(
+                    "Set a switch, from the next call on; one that is on already is renewed",
+                    of[SwitchRequest],
+                    {
+                        "200": ("It stands as asked for", of[SwitchReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "409": ("Refused, and why: nothing has changed", of[SwitchReport]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                    },
+                ),
+            },
             "/healthz": _get(
                 "Is the daemon alive?",
                 {"200": ("It is", of[Liveness]), "503": ("The dispatcher does not run: restart it", of[Liveness])},

@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from html import escape
 
 from callrouter.core.cdr import Outcome
+from callrouter.core.stats import SwitchNow
 from callrouter.web import words
 from callrouter.web.callback import CallbackQueue
 from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument, Trunk
@@ -51,6 +52,11 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
     titles = {queue.queue: queue.title for queue in status.queues}
     parts = [
         _state(status, zone),
+        *(
+            [_table("전환 스위치", ("스위치", "상태", "설정자", "해제 예정", "메모"), _switches(status, zone))]
+            if status.switches
+            else []
+        ),
         _table("대기열", ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사"), _queues(status)),
         _table("상담사", ("내선", "이름", "상태", "경과"), (_agent(agent, status.at) for agent in status.agents)),
         _table(
@@ -92,6 +98,16 @@ def _state(status: StatusDocument, zone: tzinfo) -> str:
 
 def _since_start(status: StatusDocument, zone: tzinfo) -> str:
     return f"{status.service.started_at.astimezone(zone):%Y-%m-%d %H:%M}부터"
+
+
+def _switches(status: StatusDocument, zone: tzinfo) -> Iterable[str]:
+    return (_switch(switch, zone) for switch in status.switches)
+
+
+def _switch(switch: SwitchNow, zone: tzinfo) -> str:
+    until = f"{switch.until.astimezone(zone):%m-%d %H:%M}" if switch.until is not None else "–"
+    cells = ("켜짐" if switch.on else "꺼짐", switch.by or "–", until, switch.note or "–")
+    return _row(switch.title, cells, kind="warn" if switch.on else "")
 
 
 def _queues(status: StatusDocument) -> Iterable[str]:

@@ -40,6 +40,11 @@ def remarks(health: Health) -> tuple[str, ...]:
             f"PostgreSQL would not take {health.database.rules_refused} versions of the rules, which are missing from"
             " the history; the log says why"
         )
+    if health.database is not None and health.database.audit_refused:
+        found.append(
+            f"PostgreSQL would not take {health.database.audit_refused} entries of the audit log, which are"
+            " missing there; the daemon's log says why"
+        )
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
     if health.memory.error is not None:

@@ -1,8 +1,8 @@
-"""The web server: page, API, health and metrics, without a resident's whole number; and two orders.
+"""The web server: page, API, health and metrics, without a resident's whole number; and three orders.
 
-There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The orders are to take new rules,
-which changes nothing that is not written in the daemon's own files, and to forget what callers let us remember. Both
-are taken as JSON alone, which no page of another origin can send here.
+There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The orders are to take new rules and
+to set a switch, which change nothing that is not written in the daemon's own files, and to forget what callers let us
+remember. All are taken as JSON alone, which no page of another origin can send here.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from callrouter.web.reload import Reloader, ReloadRequest
 from callrouter.web.remembered import ForgetRequest, Remembering
 from callrouter.web.sources import StatusSource
 from callrouter.web.status import StatusDocument, status_document
+from callrouter.web.switches import Switcher, SwitchesDocument, SwitchRequest
 from callrouter.web.voicemail import voicemail_document
 
 _log = structlog.get_logger(__name__)
@@ -66,12 +67,14 @@ class WebServer:
         source: StatusSource,
         reloader: Reloader | None = None,
         remembering: Remembering | None = None,
+        switcher: Switcher | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._source = source
         self._reloader = reloader
         self._remembering = remembering
+        self._switcher = switcher
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -132,6 +135,8 @@ class WebServer:
         application.router.add_post("/api/v1/reload", self._reload)
         application.router.add_get("/api/v1/remembered", self._remembered)
         application.router.add_post("/api/v1/remembered/forget", self._forget)
+        application.router.add_get("/api/v1/switches", self._switches)
+        application.router.add_post("/api/v1/switches", self._switch)
         for name, content_type in _STATIC.items():
             application.router.add_get(f"/static/{name}", _static(name, content_type))
         return application
@@ -181,6 +186,17 @@ class WebServer:
             raise web.HTTPServiceUnavailable(reason="nothing is remembered here")
         return self._remembering
 
+    async def _switches(self, _: web.Request) -> web.Response:
+        now = self._source.now()
+        return _json(SwitchesDocument(now.at, now.switches))
+
+    async def _switch(self, request: web.Request) -> web.Response:
+        asked = await _asked(request, SwitchRequest, '{"switch": "its name", "on": true, "who": "your name"}')
+        if self._switcher is None:
+            raise web.HTTPServiceUnavailable(reason="no switch can be set here")
+        report = await self._switcher.switch(asked)
+        return _json(report, status=200 if report.ok else 409)
+
     async def _healthz(self, _: web.Request) -> web.Response:
         alive = self._source.health().dispatcher_alive
         return _json(Liveness(alive), status=200 if alive else 503)
@@ -195,17 +211,19 @@ class WebServer:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
 
+def _json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
 async def _asked(request: web.Request, kind: type[_Order], example: str) -> _Order:
+    """What is asked for, from the body; nothing at all stands for ``{}``."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
     try:
         return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except msgspec.MsgspecError as exc:
-        raise web.HTTPBadRequest(reason=f"send {example}") from exc
-
-
-def _json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        why = " ".join(str(exc).split())
+        raise web.HTTPBadRequest(reason=f"send {example} ({why})") from exc
 
 
 async def _openapi(_: web.Request) -> web.Response:

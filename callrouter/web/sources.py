@@ -39,6 +39,8 @@ class DatabaseHealth:
     """CDRs that PostgreSQL would not take."""
     rules_refused: int = 0
     """Versions of the rules that it would not take."""
+    audit_refused: int = 0
+    """Entries of the audit log that it would not take."""
 
 
 @dataclass(frozen=True, slots=True)

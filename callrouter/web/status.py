@@ -8,7 +8,7 @@ from callrouter.core.agent import AgentState
 from callrouter.core.ids import CallId, SiteName, TenantName
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
-from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
+from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.web.callback import CallbackQueue, callback_queue
 from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.sources import BoxNow, CallbackQueueNow, Health
@@ -133,6 +133,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     clock_drift_s: float = 0.0
     boxes: tuple[Box, ...] = ()
     callbacks: tuple[CallbackQueue, ...] = ()
+    switches: tuple[SwitchNow, ...] = ()
 
 
 def status_document(
@@ -166,6 +167,7 @@ def status_document(
         clock_drift_s=round(health.clock_drift_s, 3),
         boxes=tuple(map(box, boxes)),
         callbacks=tuple(map(callback_queue, callbacks)),
+        switches=now.switches,
     )
 
 

@@ -10,8 +10,9 @@ from callrouter.agi.protocol import AgiRequest, AgiSession
 from callrouter.agi.route import route
 from callrouter.config import Loaded, load
 from callrouter.core.conditions import QueueState, QueueStates
-from callrouter.core.ids import SiteName
+from callrouter.core.ids import SiteName, SwitchName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.switches import SwitchesOn, SwitchOn
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 TUESDAY_10 = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # 10:00 in Seoul
@@ -82,11 +83,19 @@ def test_when_it_is_closed_the_announcement_is_the_answer(loaded: Loaded) -> Non
     assert answer["CALLROUTER_MAX_WAIT"] == ""
 
 
+def test_a_switch_that_is_on_decides_here_as_well(loaded: Loaded) -> None:
+    on = {name: SwitchOn(name) for name in (SwitchName("typhoon"),)}
+    answer = route(a_request(argument="120"), loaded.rulebook, lambda: TUESDAY_10, SITE, switches=on)
+
+    assert (answer["CALLROUTER_RULE"], answer["CALLROUTER_ACTION"]) == ("emergency", "announce")
+    assert answer["CALLROUTER_PROMPTS"] == "callrouter/emergency"
+
+
 def test_the_dialled_number_is_taken_from_the_argument_then_the_query_then_asterisk(loaded: Loaded) -> None:
     asked: list[str] = []
 
     class Spy:
-        def decide(self, facts: CallFacts, at: datetime, queues: QueueStates) -> object:
+        def decide(self, facts: CallFacts, at: datetime, queues: QueueStates, switches: SwitchesOn) -> object:
             asked.append(facts.dialed)
             return loaded.rulebook.router.decide(facts, at, queues)
 

@@ -16,6 +16,7 @@ from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
 from callrouter.config import load
 from callrouter.core import commands as cmd
+from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, SiteName
@@ -71,6 +72,9 @@ class Nobody:
         """Not at all."""
 
     def finish(self, cdr: Cdr) -> None:
+        """Not at all."""
+
+    def audit(self, entry: AuditEntry) -> None:
         """Not at all."""
 
 

@@ -10,6 +10,7 @@ from callrouter.config import load
 from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.inbound import CallFacts
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
 TEXT = """
@@ -33,11 +34,18 @@ def test_it_tells_how_long_the_holidays_of_each_calendar_are_known(tmp_path: Pat
 
 def test_a_router_without_calendars_tells_of_none() -> None:
     class Switchboard:
-        def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+        def decide(
+            self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues, switches: SwitchesOn = ALL_OFF
+        ) -> Decision:
             raise NotImplementedError
 
         def ask(
-            self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+            self,
+            conditions: Sequence[Condition],
+            facts: CallFacts,
+            at: datetime,
+            queues: QueueStates = no_queues,
+            switches: SwitchesOn = ALL_OFF,
         ) -> Finding:
             raise NotImplementedError
 

@@ -16,6 +16,7 @@ from callrouter.app.remembering import RememberedCallers
 from callrouter.config import load
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
+from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, ChannelId, SiteName
@@ -55,6 +56,9 @@ class Daemon:
 
     def finish(self, cdr: Cdr) -> None:
         self.cdrs.append(cdr)
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Not at all."""
 
     async def call(self, caller: str, *keys: str) -> Cdr:
         """A resident calls, presses keys, and hangs up."""

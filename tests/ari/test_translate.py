@@ -64,6 +64,39 @@ def test_a_caller_without_a_dialled_number_arrives_all_the_same() -> None:
     assert event.facts.dialed == ""
 
 
+def test_a_phone_that_dials_a_code_is_told_by_its_endpoint_and_its_leaving_is_not() -> None:
+    reader = a_reader()
+    phone = a_channel("1.7", name="PJSIP/201-0000002a")
+
+    event = reader.read(a_message("StasisStart", channel=phone, args=["switch", "*21"]))
+
+    assert event == ev.CodeDialed(SITE, ChannelId("1.7"), "PJSIP/201", "*21")
+    assert reader.read(a_message("ChannelHangupRequest", channel=phone, cause=16)) is None
+    assert reader.read(a_message("StasisEnd", channel=phone)) is None
+    assert isinstance(reader.read(a_message("StasisEnd", channel=phone)), ev.CallerLeft), "it is forgotten then"
+
+
+def test_a_phone_without_a_code_is_none_of_our_business() -> None:
+    assert a_reader().read(a_message("StasisStart", channel=a_channel("1.7"), args=["switch"])) is None
+
+
+def test_phones_whose_leaving_is_never_told_are_forgotten_in_the_end() -> None:
+    reader = a_reader()
+    for number in range(MOST_LEAVING + 1):
+        reader.read(a_message("StasisStart", channel=a_channel(f"2.{number}"), args=["switch", "*21"]))
+
+    assert isinstance(reader.read(a_message("StasisEnd", channel=a_channel("2.0"))), ev.CallerLeft)
+    assert reader.read(a_message("StasisEnd", channel=a_channel("2.1"))) is None
+
+
+@pytest.mark.parametrize(("lit", "state"), [(True, "INUSE"), (False, "NOT_INUSE")])
+def test_a_lamp_is_the_state_of_a_device(lit: bool, state: str) -> None:
+    (order,) = orders(cmd.SetLamp(SITE, CALL, "Stasis:callrouter-code-21", lit), "callrouter")
+
+    assert (order.request.method, order.request.path) == ("PUT", "deviceStates/Stasis%3Acallrouter-code-21")
+    assert order.request.query == (("deviceState", state),)
+
+
 @pytest.mark.parametrize("args", [[], ["something-else", "120"]])
 def test_a_channel_that_is_not_sent_as_a_caller_is_none_of_our_business(args: list[str]) -> None:
     assert a_reader().read(a_message("StasisStart", channel=a_channel(CALLER), args=args)) is None

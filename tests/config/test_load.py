@@ -125,9 +125,26 @@ class TestTheSample:
             "closed",
             "fallback-wait",
             "fallback-sorry",
+            "emergency",
+            "passport-surge",
+            "switch-on",
+            "switch-off",
+            "switch-refused",
+            "switch-unknown",
+            "switch-away",
         }
         assert all(any("가" <= letter <= "힣" for letter in text) for text in sample.prompts.values())
         assert sample.rulebook.media(PromptName("welcome")) == "sound:callrouter/welcome"
+
+    def test_has_switches_that_phones_at_the_province_hall_may_set(self, sample: Loaded) -> None:
+        switches = sample.rulebook.switches
+        site = SiteName("gyeongnam")
+        assert {name: (spec.code, spec.max_s) for name, spec in switches.items()} == {
+            "typhoon": ("*21", 86_400.0),
+            "night-service": ("*22", 43_200.0),
+            "passport-surge": ("*23", 43_200.0),
+        }
+        assert all(spec.phones == {(site, "PJSIP/201"), (site, "PJSIP/206")} for spec in switches.values())
 
     def test_states_the_defaults_of_the_daemon(self, sample: Loaded) -> None:
         settings = sample.settings

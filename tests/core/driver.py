@@ -76,6 +76,7 @@ from callrouter.core.plan import (
 from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
+from callrouter.core.switches import ALL_OFF, SwitchesOn
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HALL = SiteName("hall")
@@ -161,17 +162,24 @@ class FixedRouter:
     plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
 
     def ask(
-        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+        self,
+        conditions: Sequence[Condition],
+        facts: CallFacts,
+        at: datetime,
+        queues: QueueStates = no_queues,
+        switches: SwitchesOn = ALL_OFF,
     ) -> Finding:
         """Only what needs neither calendars nor geography can be asked here."""
         origin = Origin(CHANGWON, RegionSource.EXCHANGE, Confidence.STRONG, "exchange 055225")
-        case = Case(facts, parse(facts.caller), parse(facts.dialed), origin, self._calendar, queues)
+        case = Case(facts, parse(facts.caller), parse(facts.dialed), origin, self._calendar, queues, switches)
         return all_hold(conditions, case)
 
     def _calendar(self, name: CalendarName) -> CalendarState:
         return CalendarState(name == "always", "as its name says")
 
-    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+    def decide(
+        self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues, switches: SwitchesOn = ALL_OFF
+    ) -> Decision:
         plan = self.plans[f"{facts.dialed}-{facts.topic}" if facts.topic else facts.dialed]
         rule = RuleId(plan.name)
         return Decision(
@@ -186,6 +194,7 @@ class FixedRouter:
             calendars=(),
             trace=Trace(lambda _: TraceEntry(rule, "routes.yaml:1", True, "it was dialled"), 0, lambda _: ()),
             config_hash="0123456789ab",
+            switches=tuple(switches),
         )
 
 

@@ -26,18 +26,20 @@ from callrouter.core.conditions import (
     QueueStates,
     RegionFrom,
     RegionIs,
+    SwitchIs,
     TenantIs,
     TopicIs,
     TrunkIs,
 )
 from callrouter.core.decision import TOLD
 from callrouter.core.geography import Geography, Region
-from callrouter.core.ids import CalendarName, QueueName, RegionName, RuleId, SiteName, TenantName, TopicName
+from callrouter.core.ids import CalendarName, QueueName, RegionName, RuleId, SiteName, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence, NumberingPlan, Place
 from callrouter.core.numbers import parse
 from callrouter.core.plan import HangUp, Plan
 from callrouter.core.routing import Route, Ruleset
+from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchOn
 
 SEOUL = ZoneInfo("Asia/Seoul")
 REGIONS = [RegionName(name) for name in ("gyeongnam", "changwon", "gimhae")]
@@ -85,6 +87,7 @@ plain: st.SearchStrategy[Condition] = st.one_of(
         st.sampled_from(Comparison),
         st.integers(0, 3),
     ),
+    st.builds(SwitchIs, st.lists(st.sampled_from([SwitchName(name) for name in NAMES]), max_size=2).map(tuple)),
 )
 conditions = st.recursive(plain, lambda inner: st.builds(Not, st.lists(inner, max_size=2).map(tuple)), max_leaves=3)
 rulesets = st.lists(st.lists(conditions, min_size=1, max_size=3).map(tuple), max_size=20)
@@ -102,6 +105,9 @@ calls = st.builds(
 moments = st.timedeltas(timedelta(), WEEK).map(lambda passed: NOON + passed)
 states = st.builds(QueueState, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3).map(float))
 queues = st.fixed_dictionaries({QueueName(name): states for name in NAMES}).map(lambda known: known.__getitem__)
+switches = st.frozensets(st.sampled_from([SwitchName(name) for name in NAMES])).map(
+    lambda on: {name: SwitchOn(name, "kim") for name in on}
+)
 
 
 def ruleset(*asked: tuple[Condition, ...]) -> Ruleset:
@@ -112,7 +118,7 @@ def ruleset(*asked: tuple[Condition, ...]) -> Ruleset:
     return Ruleset(routes, GEOGRAPHY, CALENDARS, "0123456789ab")
 
 
-def case(facts: CallFacts, at: datetime, queue: QueueStates) -> Case:
+def case(facts: CallFacts, at: datetime, queue: QueueStates, on: SwitchesOn = ALL_OFF) -> Case:
     """What is asked of the call, put together without the ruleset."""
 
     def state(name: CalendarName) -> CalendarState:
@@ -121,7 +127,7 @@ def case(facts: CallFacts, at: datetime, queue: QueueStates) -> Case:
         return CalendarState(CALENDARS[name].is_open(at), CALENDARS[name].explain(at))
 
     caller, dialed = parse(facts.caller), parse(facts.dialed)
-    return Case(facts, caller, dialed, GEOGRAPHY.locate(facts, caller, dialed), state, queue)
+    return Case(facts, caller, dialed, GEOGRAPHY.locate(facts, caller, dialed), state, queue, on)
 
 
 def walk(rules: Ruleset, asked: Case) -> list[str]:
@@ -135,36 +141,42 @@ def walk(rules: Ruleset, asked: Case) -> list[str]:
     return told
 
 
-@given(rulesets, st.lists(st.tuples(calls, moments, queues), min_size=1, max_size=5))
+@given(rulesets, st.lists(st.tuples(calls, moments, queues, switches), min_size=1, max_size=5))
 def test_the_route_and_its_trace_are_those_of_a_walk_from_route_to_route(
-    asked: list[tuple[Condition, ...]], came: list[tuple[CallFacts, datetime, Callable[[QueueName], QueueState]]]
+    asked: list[tuple[Condition, ...]],
+    came: list[tuple[CallFacts, datetime, Callable[[QueueName], QueueState], SwitchesOn]],
 ) -> None:
     rules = ruleset(*asked)
-    for facts, at, queue in came:
-        decision = rules.decide(facts, at, queue)
-        told = walk(rules, case(facts, at, queue))
+    for facts, at, queue, on in came:
+        decision = rules.decide(facts, at, queue, on)
+        told = walk(rules, case(facts, at, queue, on))
         assert decision.rule == rules.routes[len(told) - 1].rule
         assert len(decision.trace) == len(told)
         assert [entry.line for entry in decision.trace] == told
 
 
 @settings(max_examples=1000)
-@given(conditions, calls, moments, queues)
+@given(conditions, calls, moments, queues, switches)
 def test_a_route_of_one_condition_takes_the_call_if_the_condition_says_that_it_holds(
-    condition: Condition, facts: CallFacts, at: datetime, queue: QueueStates
+    condition: Condition, facts: CallFacts, at: datetime, queue: QueueStates, on: SwitchesOn
 ) -> None:
-    holds = condition.check(case(facts, at, queue)).holds
-    assert ruleset((condition,)).decide(facts, at, queue).rule == ("r0" if holds else "r1")
+    holds = condition.check(case(facts, at, queue, on)).holds
+    assert ruleset((condition,)).decide(facts, at, queue, on).rule == ("r0" if holds else "r1")
 
 
-@given(rulesets, calls, moments, queues, st.integers(0, 12))
+@given(rulesets, calls, moments, queues, switches, st.integers(0, 12))
 def test_those_that_came_nearest_missed_the_call_by_one_kind_of_condition(
-    asked: list[tuple[Condition, ...]], facts: CallFacts, at: datetime, queue: QueueStates, limit: int
+    asked: list[tuple[Condition, ...]],
+    facts: CallFacts,
+    at: datetime,
+    queue: QueueStates,
+    on: SwitchesOn,
+    limit: int,
 ) -> None:
     rules = ruleset(*asked)
-    decision = rules.decide(facts, at, queue)
+    decision = rules.decide(facts, at, queue, on)
     matched = len(decision.trace) - 1
-    told = case(facts, at, queue)
+    told = case(facts, at, queue, on)
     minute = rules.index.accepting_time(decision.calendars)
     nearest = rules.index.nearest(told, minute, matched, limit)
     assert nearest == sorted(set(nearest))
@@ -172,7 +184,7 @@ def test_those_that_came_nearest_missed_the_call_by_one_kind_of_condition(
     for position in nearest:
         assert position < matched
         first_of_kind = {type(one): one for one in reversed(rules.routes[position].conditions)}.values()
-        filed = [one for one in first_of_kind if not isinstance(one, Not | QueueIs)]
+        filed = [one for one in first_of_kind if not isinstance(one, Not | QueueIs | SwitchIs)]
         assert sum(not one.check(told).holds for one in filed) <= 1
 
 

@@ -58,3 +58,32 @@ def test_calls_that_the_old_rules_decided_otherwise_then_are_told_apart(rules: M
     replay.take(past(config_hash=old.rulebook.hash, rule="surge"))
     replay.take(past(rule="of other rules"))
     assert (replay.recorded, dict(replay.otherwise)) == (2, {("surge", "day"): 1})
+
+
+TYPHOON = "switches: {typhoon: {title: 태풍}}\n"
+STORM = """routes:
+  - id: storm
+    when: {switch: typhoon}
+    do: [{announce: closed}, hangup]
+"""
+ASK = """      - if: {switch: typhoon}
+        then: [{announce: closed}, hangup]
+      - queue: main
+"""
+
+
+def test_the_switches_that_were_on_are_those_of_the_record(rules: Make) -> None:
+    replay = Replay(Ways(rules(("routes.yaml", "routes:\n", STORM), more=TYPHOON)), Ways(rules()))
+    replay.take(past())
+    replay.take(past(switches=("typhoon",)))
+    (moved,) = replay.most_first()
+    assert (replay.calls, moved.calls) == (2, 1)
+    assert (moved.old.words, moved.new.words) == ("storm (announcement closed)", "day (queue main)")
+
+
+def test_questions_of_a_plan_are_answered_by_the_same_switches(rules: Make) -> None:
+    replay = Replay(Ways(rules(("routes.yaml", "      - queue: main\n", ASK), more=TYPHOON)), Ways(rules()))
+    replay.take(past())
+    replay.take(past(switches=("typhoon",)))
+    (moved,) = replay.most_first()
+    assert (replay.calls, moved.calls, len(moved.old.steps)) == (2, 1, 3)

@@ -36,6 +36,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`outbound:`": model.Outbound,
     "`destinations:`": model.Destination,
     "`prompts:`": model.Prompt,
+    "`switches:`": model.Switch,
     "`voicemail:`": model.Box,
     "`callbacks:`": model.Callbacks,
     "`routes:`": model.Route,

@@ -7,9 +7,19 @@ from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
-from callrouter.core.ids import AgentId, BoxName, CalendarName, CallId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    CalendarName,
+    CallId,
+    QueueName,
+    SiteName,
+    SwitchName,
+    TenantName,
+    TrunkName,
+)
 from callrouter.core.states import CallState, Signal
-from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, TrunkNow
+from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.web.sources import (
     BoxNow,
     CallbackNow,
@@ -92,6 +102,20 @@ def exchange_now() -> ExchangeNow:
             ),
         ),
         trunks=(TrunkNow(trunk=TrunkName("city"), channels=4, in_use=1),),
+        switches=(
+            SwitchNow(
+                switch=SwitchName("typhoon"),
+                title="태풍 <비상>",
+                on=True,
+                by="kim",
+                since=AT - timedelta(minutes=10),
+                until=AT + timedelta(hours=6),
+                note="태풍 카눈",
+                code="*21",
+                max_s=86_400.0,
+            ),
+            SwitchNow(switch=SwitchName("night"), title="연장 근무", on=False, max_s=5400.0),
+        ),
     )
 
 

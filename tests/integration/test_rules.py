@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,8 @@ from callrouter.cli import restore as restoring
 from callrouter.config import load
 from callrouter.config.review import review
 from callrouter.config.source import digest_of
-from callrouter.core.ids import RuleId
+from callrouter.core.cdr import Cdr
+from callrouter.core.ids import RuleId, SwitchName
 from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.delivery import CdrWriter, DeliveryLimits
 from callrouter.store.journal import Journal
@@ -116,7 +117,8 @@ class TestDelivery:
             journal.keep_rules(rules.live("2"))
             journal.finish(cdrs.handled())
             assert await writer.drain(10)
-            assert (writer.health.errands_refused, writer.health.delivered, writer.health.connected) == (1, 1, True)
+            assert (writer.health.errands_refused, writer.health.delivered) == ({"rules": 1}, 1)
+            assert writer.health.connected
         assert [version.rules.files["routes.yaml"] for version in await stored(database)] == ["2"]
 
     async def test_two_daemons_with_the_same_rules_are_two_versions(self, journal: Journal, database: str) -> None:
@@ -259,12 +261,7 @@ class TestDiff:
             cdrs.handled(started_at=at - timedelta(days=3), caller="0552251234", **night),
         ]
 
-        async def add() -> None:
-            connection = await connect(database)
-            await insert_cdrs(connection, past)
-            await connection.close()
-
-        asyncio.run(add())
+        asyncio.run(add(database, past))
         move_the_evening(folder)
         wanted = ("--replay", "2d", "--until", "2026-11-24T20:00")
         shown = command("diff", "@1", str(folder), "--from", "2026-11-24", *wanted).stdout
@@ -277,6 +274,26 @@ class TestDiff:
         assert (moved["old_rule"], moved["new_rule"], moved["calls"]) == ("changwon-night", "closed", 2)
         assert [one["call_id"] for one in moved["examples"]] == [past[0].call_id, past[2].call_id]
         assert found["decided_otherwise_then"] == [{"then": "surge", "now": "changwon-night", "calls": 1}]
+
+    def test_calls_of_the_past_are_decided_with_the_switches_that_were_on(
+        self, command: Command, database: str, folder: Path
+    ) -> None:
+        live = go_live(database, folder, "start")
+        call = {"started_at": cdrs.EVENING, "caller": "0552251234", "dialed": "120", "config_hash": live.config_hash}
+        past = [
+            cdrs.handled(rule=RuleId("changwon-night"), **call),
+            cdrs.handled(rule=RuleId("emergency"), switches=(SwitchName("typhoon"),), **call),
+        ]
+        asyncio.run(add(database, past))
+        shown = command("diff", "@1", "@1", "--replay", "2d", "--until", "2026-11-24T20:00").stdout
+        assert "2 of them the old rules themselves decided: 2 by the rule that takes them here." in shown
+
+
+async def add(database: str, past: Sequence[Cdr]) -> None:
+    """Records of calls that are over."""
+    connection = await connect(database)
+    await insert_cdrs(connection, past)
+    await connection.close()
 
 
 def status_of(config_hash: str) -> Callable[[str], Awaitable[SimpleNamespace]]:

@@ -20,10 +20,11 @@ from callrouter.core.conditions import (
     Not,
     QueueIs,
     QueueState,
+    SwitchIs,
     TenantIs,
     TrunkIs,
 )
-from callrouter.core.ids import CalendarName, PromptName, QueueName, SiteName, TenantName, TopicName
+from callrouter.core.ids import CalendarName, PromptName, QueueName, SiteName, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, CallFacts
 from callrouter.core.numbers import _FORMS, parse
 from callrouter.core.plan import Choice, If, Menu, Plan, RouteAgain
@@ -75,6 +76,7 @@ leaf: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from([region(CITY), region(TOWN), region(PROVINCE, TOWN), TenantIs(frozenset({TenantName("land")}))]),
     st.sampled_from([topic("t"), topic("u"), LanguageIs(frozenset({"t"})), TrunkIs(frozenset({"t", "town-hall"}))]),
     st.builds(QueueIs, st.just(QueueName("q")), st.sampled_from(Measure), st.sampled_from(Comparison), st.just(1.0)),
+    st.just(SwitchIs((SwitchName("s"),))),
 )
 conditions = st.lists(
     st.one_of(leaf, st.lists(leaf, min_size=1, max_size=2).map(lambda some: Not(tuple(some)))), max_size=3

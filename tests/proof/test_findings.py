@@ -6,12 +6,23 @@ from datetime import date
 import pytest
 
 from callrouter.core.calendars import DatedExceptions, DayException, Weekly
-from callrouter.core.conditions import CallerIs, Comparison, Condition, Measure, Not, QueueIs, RegionFrom, TenantIs
-from callrouter.core.ids import AgentId, PromptName, QueueName, RegionName, SiteName, TenantName, TopicName
+from callrouter.core.conditions import (
+    CallerIs,
+    Comparison,
+    Condition,
+    Measure,
+    Not,
+    QueueIs,
+    RegionFrom,
+    SwitchIs,
+    TenantIs,
+)
+from callrouter.core.ids import AgentId, PromptName, QueueName, RegionName, SiteName, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import CallerKind, RegionSource
 from callrouter.core.plan import Choice, HangUp, Menu, Plan, RouteAgain
 from callrouter.core.routing import Route
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.switches import SwitchOn
 from callrouter.proof import proving
 from callrouter.proof.findings import findings, last_resort, surprise_texts
 from callrouter.proof.kinds import Chosen, words_of
@@ -86,6 +97,14 @@ def test_a_rule_that_waits_for_a_crowd_is_no_fault_but_one_that_waits_in_vain_is
     assert fault.message == "never never takes a call in 2027: its conditions never hold together"
 
 
+def test_a_rule_that_waits_for_a_switch_is_no_fault_and_switches_are_off() -> None:
+    storm = route("storm", SwitchIs((SwitchName("typhoon"),)))
+    proof = proved(storm)
+    assert proof.normal == ("switch typhoon off",)
+    assert (storm.rule in proof.taking, storm.rule in proof.supposed) == (False, True)
+    assert findings(proof, book(proof, "main")) == ()
+
+
 def test_of_many_such_conditions_each_is_supposed_alone() -> None:
     many: list[Condition] = [QueueIs(MAIN, Measure.WAITING, Comparison.MORE, limit) for limit in range(9)]
     proof = proved(
@@ -107,6 +126,15 @@ def test_a_rule_that_only_a_menu_leads_to_is_not_idle() -> None:
     proof = prove(rules(*routes, geography=nowhere), 2027, SEOUL)
     assert findings(proof, book(proof)) == ()
     assert proof.unheard == (CITY, TOWN)
+
+
+def test_a_switch_that_is_on_is_on_all_year() -> None:
+    typhoon = SwitchName("typhoon")
+    ruled = rules(route("storm", SwitchIs((typhoon,))), route("calm", plan=serve("main")))
+    assert prove(ruled, 2027, SEOUL).taking == {"calm"}
+    stormy = prove(ruled, 2027, SEOUL, switches={typhoon: SwitchOn(typhoon)})
+    assert stormy.taking == {"storm"}
+    assert [words.split()[:3] for words in stormy.normal] == [["switch", "typhoon", "on"]]
 
 
 def test_a_rule_for_remembered_callers_is_not_idle_where_callers_are_asked_for_their_consent() -> None:

@@ -11,6 +11,7 @@ import pytest
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts
+from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
 from callrouter.core.decision import Decision, Trace, TraceEntry
@@ -24,11 +25,13 @@ from callrouter.core.ids import (
     RegionName,
     RuleId,
     SiteName,
+    SwitchName,
     TenantName,
 )
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchOrder, SwitchSpec, SwitchVia
 from callrouter.runtime.dispatcher import Dispatcher
 
 PATIENCE_S = 5.0
@@ -36,17 +39,25 @@ SITE = SiteName("gyeongnam")
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
 OTHER = CallId("01a20b11-1afe-7650-8942-ca3ab4100bdf")
 QUEUE = QueueName("q")
+TYPHOON = SwitchName("typhoon")
 
 
 class OneRule:
     """A router that sends everyone to the same plan, and fails for the caller ``boom``."""
 
     def ask(
-        self, conditions: Sequence[Condition], facts: CallFacts, at: datetime, queues: QueueStates = no_queues
+        self,
+        conditions: Sequence[Condition],
+        facts: CallFacts,
+        at: datetime,
+        queues: QueueStates = no_queues,
+        switches: SwitchesOn = ALL_OFF,
     ) -> Finding:
         raise AssertionError("its plan asks nothing")
 
-    def decide(self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues) -> Decision:
+    def decide(
+        self, facts: CallFacts, at: datetime, queues: QueueStates = no_queues, switches: SwitchesOn = ALL_OFF
+    ) -> Decision:
         if facts.caller == "boom":
             raise RuntimeError("a defect in a rule")
         steps = (Announce(PromptName("welcome")), EnterQueue(QUEUE, 0.02), HangUp())
@@ -93,12 +104,16 @@ class Commander:
 class Ledger:
     kept: list[tuple[CallId, str, bytes]] = field(default_factory=list)
     cdrs: list[Cdr] = field(default_factory=list)
+    entries: list[AuditEntry] = field(default_factory=list)
 
     def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
         self.kept.append((call_id, kind, body))
 
     def finish(self, cdr: Cdr) -> None:
         self.cdrs.append(cdr)
+
+    def audit(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)
 
 
 @dataclass
@@ -119,7 +134,9 @@ class Scene:
 
 def a_scene(capacity: int = 1000) -> Scene:
     agent = AgentSpec(AgentId("201"), "상담사", SITE, "PJSIP/201", (QUEUE,), TenantName("changwon"))
-    rulebook = Rulebook("h", OneRule(), {QUEUE: QueueSpec(QUEUE, "Q")}, {agent.id: agent})
+    switches = {TYPHOON: SwitchSpec(TYPHOON, "태풍")}
+    queues, agents = {QUEUE: QueueSpec(QUEUE, "Q")}, {agent.id: agent}
+    rulebook = Rulebook("h", OneRule(), queues, agents, switches=switches)
     commander, ledger = Commander(), Ledger()
     exchange = Exchange(rulebook, datetime.now(UTC))
     return Scene(
@@ -240,3 +257,52 @@ async def test_a_daemon_that_stood_down_commands_nothing_and_writes_nothing(scen
     assert scene.commander.commands == []
     assert scene.ledger.kept == []
     assert scene.dispatcher.stood_down
+
+
+def an_order(on: bool = True, for_s: float | None = None) -> SwitchOrder:
+    return SwitchOrder(TYPHOON, on, "kim", SwitchVia.API, for_s)
+
+
+async def test_orders_are_answered_each_with_its_own_and_kept(scene: Scene) -> None:
+    on, off = await asyncio.gather(scene.dispatcher.order(an_order()), scene.dispatcher.order(an_order(on=False)))
+
+    assert (on.ok, on.on is not None, off.ok, off.on) == (True, True, True, None)
+    assert [(entry.who, entry.becomes) for entry in scene.ledger.entries] == [("kim", "on"), ("kim", "off")]
+
+
+async def test_a_switch_goes_off_by_the_dispatchers_own_alarm(scene: Scene) -> None:
+    await scene.dispatcher.order(an_order(for_s=0.02))
+    async with asyncio.timeout(PATIENCE_S):
+        while len(scene.ledger.entries) < 2:  # noqa: ASYNC110 - the ledger tells nobody
+            await asyncio.sleep(0.005)
+
+    assert scene.ledger.entries[1].via == "expiry"
+
+
+async def test_what_is_remembered_stands_before_the_first_event_and_ends_in_time(scene: Scene) -> None:
+    await scene.dispatcher.order(an_order(for_s=60.0))
+    other = a_scene()
+    other.dispatcher.restore_switches(scene.ledger.entries)
+
+    assert set(other.dispatcher.exchange.conduct.switchboard.on(datetime.now(UTC))) == {TYPHOON}
+    assert other.ledger.entries == []
+
+
+async def test_an_order_that_nobody_comes_to_is_answered_all_the_same_and_its_answer_goes_nowhere() -> None:
+    scene = a_scene()
+    late = await scene.dispatcher.order(an_order(), timeout_s=0.01)
+    task = asyncio.create_task(scene.dispatcher.run())
+    await scene.settle()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert not late.ok
+    assert "did not come to it within 0.01 s" in late.message
+    assert len(scene.ledger.entries) == 1, "it was set, and the answer says to look"
+
+
+async def test_a_daemon_that_stood_down_takes_no_order(scene: Scene) -> None:
+    scene.dispatcher.stand_down()
+
+    assert (await scene.dispatcher.order(an_order())).message == "another daemon is in charge; ask that one"
+    assert scene.ledger.entries == []

@@ -65,7 +65,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(status: Status
     assert outline.open == []
     assert ("html", {"lang": "ko"}) in outline.tags
     tables = [tag for tag, _ in outline.tags].count("table")
-    assert tables == [tag for tag, _ in outline.tags].count("caption") == 5
+    assert tables == [tag for tag, _ in outline.tags].count("caption") == 6
     assert all(attributes.get("scope") in ("row", "col") for tag, attributes in outline.tags if tag == "th")
     places = [value for _, attrs in outline.tags for key, value in attrs.items() if key in ("src", "href")]
     assert all(value is not None and value.startswith(("/", "data:")) for value in places)

@@ -44,6 +44,7 @@ async def test_new_rules_are_asked_for_and_the_report_comes_back(
         (JSON, b"{", 400),
         (JSON, b'{"whom": "kim"}', 400),
         (JSON, b'{"who": 5}', 400),
+        (JSON, b'{"who": "\xed\xa0\x80"}', 400),
         (JSON, b'{"who": "' + b"x" * MAX_BODY_BYTES + b'"}', 413),
     ],
 )

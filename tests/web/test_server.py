@@ -91,6 +91,10 @@ async def test_an_absent_database_is_told_but_calls_are_taken(
             {"database": DatabaseHealth(True, 0, None, AT, rules_refused=2)},
             "PostgreSQL would not take 2 versions of the rules, which are missing from the history; the log says why",
         ),
+        (
+            {"database": DatabaseHealth(True, 0, None, AT, audit_refused=2)},
+            "PostgreSQL would not take 2 entries of the audit log, which are missing there; the daemon's log says why",
+        ),
         ({"clock_drift_s": 12.34}, "this machine's clock is 12.3 s ahead of the daemon's; it is coming round"),
         ({"clock_drift_s": -12.34}, "this machine's clock is 12.3 s behind the daemon's; it is coming round"),
     ],

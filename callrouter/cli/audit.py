@@ -1,0 +1,96 @@
+"""``callrouter audit``: who changed what while the daemon ran."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+import click
+import msgspec
+
+from callrouter.cli.database import database_option, database_place, moment
+from callrouter.cli.options import default_config, json_option
+from callrouter.cli.text import Column, table
+from callrouter.core.audit import AuditEntry
+from callrouter.store.audit import AuditSearch, open_audit_log
+
+_EPILOG = """\b
+Examples:
+  callrouter audit --since 2026-11-24
+  callrouter audit --name typhoon --json | jq '.[] | {at, who, becomes}'
+"""
+_MOMENT = "DATE[THH:MM[:SS][ZONE]]"
+_COLUMNS = (
+    Column("at", 19),
+    Column("who", 16),
+    Column("what", 24),
+    Column("was", 4),
+    Column("now", 4),
+    Column("until", 16),
+    Column("via", 8),
+    Column("note", 30),
+)
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--since", metavar=_MOMENT, help="Changes then or later, local time if no zone is given.")
+@click.option("--until", metavar=_MOMENT, help="Changes before then.")
+@click.option("--who", help="The person, or the counselor whose phone it was.")
+@click.option("--name", help="Of what was changed: a switch.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Newest first.")
+@click.option(
+    "--config",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_config,
+    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
+    help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
+)
+@database_option
+@json_option
+def audit(
+    since: str | None,
+    until: str | None,
+    who: str | None,
+    name: str | None,
+    limit: int,
+    config: Path,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """List what was changed while the daemon ran, newest first: who set which switch, when, and until when.
+
+    Changes that were made while the database was away are here as soon as it is back.
+
+    Exit status: 0 fine, 2 wrong usage, 3 the database cannot be reached.
+    """
+    place = database_place(config, database_url)
+    search = AuditSearch(
+        since=moment("--since", since, place.zone),
+        until=moment("--until", until, place.zone),
+        who=who,
+        name=name,
+        limit=limit,
+    )
+    found = asyncio.run(_find(place.url, search))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    elif found:
+        click.echo(table(_COLUMNS, [_row(entry, place.zone) for entry in found]))
+    else:
+        click.echo("nothing was changed then")
+
+
+async def _find(url: str, search: AuditSearch) -> Sequence[AuditEntry]:
+    async with open_audit_log(url) as log:
+        return await log.find(search)
+
+
+def _row(entry: AuditEntry, zone: tzinfo | None) -> tuple[str, ...]:
+    until = _local(entry.until, zone).strftime("%Y-%m-%d %H:%M") if entry.until is not None else "-"
+    at = _local(entry.at, zone).strftime("%Y-%m-%d %H:%M:%S")
+    what = f"{entry.kind} {entry.name}"
+    return (at, entry.who, what, entry.was, entry.becomes, until, entry.via, entry.note)
+
+
+def _local(at: datetime, zone: tzinfo | None) -> datetime:
+    return at.astimezone(zone)

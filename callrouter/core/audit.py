@@ -1,0 +1,35 @@
+"""What somebody changed while the daemon ran: the audit log's entries.
+
+An entry is the record from which a daemon that starts anew knows how things stood, too: the newest of a name counts.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class AuditKind(StrEnum):
+    """What can be changed so."""
+
+    SWITCH = "switch"
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One change. Times are aware UTC."""
+
+    at: datetime
+    who: str
+    """A person, a phone, or what acted by itself."""
+    kind: AuditKind
+    name: str
+    """Of the thing that was changed."""
+    was: str
+    becomes: str
+    via: str
+    """By what way: a closed set of words."""
+    since: datetime | None = None
+    """Since when it has been what it becomes; earlier than ``at`` where something was renewed."""
+    until: datetime | None = None
+    """When it will end by itself."""
+    note: str = ""
