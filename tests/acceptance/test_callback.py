@@ -142,3 +142,23 @@ async def test_who_withholds_the_number_hears_that_nobody_can_call(caller: Peopl
     assert "call back by changwon? not this number: withheld → else" in cdr.explanation
     assert audio.tone_seconds(resident.heard(), SORRY_HZ) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
     assert audio.tone_seconds(resident.heard(), THANKS_HZ) < TOLERANCE_S
+
+
+async def test_a_daemon_that_dies_during_the_thanks_has_taken_the_request_down(caller: People, office: Centre) -> None:
+    resident = await caller(RESIDENT)
+    await resident.dial("120")
+    await resident.established()
+    await office.until("the caller is asked", lambda status: any(call["state"] == "asking" for call in status["calls"]))
+    await resident.press("1")
+    await office.until(
+        "the caller is thanked", lambda status: any(call["state"] == "announcing" for call in status["calls"])
+    )
+    await office.kill()
+    await office.restart()
+    await resident.closed(timeout_s=PROMPT_S + 5)
+    cdr = await record_of(office, RESIDENT)
+    await until_open(office, 1)
+
+    assert cdr.outcome is Outcome.CALLBACK
+    assert cdr.callback is not None
+    assert cdr.explanation.count("call back: wanted of changwon") == 1
