@@ -151,7 +151,7 @@ class _Sets:
 class _Table:
     """Which routes accept which value of one thing."""
 
-    __slots__ = ("_anyway", "_by_length", "_by_value")
+    __slots__ = ("_anyway", "_by_length", "_by_value", "_few")
 
     def __init__(self, filed: Mapping[int, Accepted], sets: _Sets) -> None:
         self._anyway = sets.everything ^ sets.of(filed)
@@ -162,7 +162,13 @@ class _Table:
                 by_value.setdefault(value, []).append(position)
             for prefix in dict.fromkeys(accepted.prefixes):
                 by_prefix.setdefault(prefix, []).append(position)
-        self._by_value = {value: _kept(positions, sets) for value, positions in by_value.items()}
+        # The routes that do not ask are in already, where it takes no more room.
+        many = {value: sets.of(positions) for value, positions in by_value.items() if len(positions) > FEW}
+        whole = {some: self._anyway | some for some in set(many.values())}
+        self._by_value = {value: whole[some] for value, some in many.items()}
+        self._few = {
+            value: tuple(map(sets.bit, positions)) for value, positions in by_value.items() if len(positions) <= FEW
+        }
         by_length: dict[int, dict[str, int | tuple[int, ...]]] = {}
         for prefix, positions in by_prefix.items():
             by_length.setdefault(len(prefix), {})[prefix] = _kept(positions, sets)
@@ -170,12 +176,11 @@ class _Table:
 
     def accepting(self, value: str | None) -> int:
         """The routes that accept this value, or do not ask; None has no beginning, not even an empty one."""
-        found = self._anyway
         if value is None:
-            return found
-        kept = self._by_value.get(value)
-        if kept is not None:
-            found |= kept if isinstance(kept, int) else _set(kept)
+            return self._anyway
+        found = self._by_value.get(value, self._anyway)
+        if value in self._few:
+            found |= _set(self._few[value])
         for length, by_prefix in self._by_length:
             kept = by_prefix.get(value[:length])
             if kept is not None:
