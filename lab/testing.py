@@ -39,6 +39,7 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "changwon-welcome": 800.0,
         "changwon-night-welcome": 840.0,
         "emergency": 880.0,
+        "passport-surge": 400.0,
         "switch-on": 920.0,
         "switch-off": 960.0,
         "switch-refused": 1040.0,
