@@ -29,7 +29,7 @@ def compile_switches(context: Context) -> dict[SwitchName, SwitchSpec]:
 
 def check_switches_used(context: Context) -> None:
     """A switch that nothing asks for changes nothing, and whoever sets it believes otherwise."""
-    if not context.whole("routes", "plans"):
+    if not context.model.switches or not context.whole("routes", "plans"):
         return
     used = {name for when in _conditions(context.model) for name in _asked(when)}
     for name in context.model.switches:

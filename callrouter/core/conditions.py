@@ -6,7 +6,7 @@ for each decision is a struct, too: a frozen dataclass takes ten times as long t
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -55,7 +55,7 @@ class Case(msgspec.Struct, frozen=True):
     origin: Origin
     calendar: Callable[[CalendarName], CalendarState]
     queue: QueueStates = no_queues
-    switches: SwitchesOn = field(default_factory=dict)
+    switches: SwitchesOn = msgspec.field(default_factory=dict)
 
     @property
     def dialed_as(self) -> str:

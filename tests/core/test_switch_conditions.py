@@ -7,8 +7,12 @@ import msgspec
 from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.cdr import Outcome
-from callrouter.core.conditions import Condition, SwitchIs
-from callrouter.core.ids import SwitchName
+from callrouter.core.conditions import CalendarState, Case, Condition, Finding, SwitchIs
+from callrouter.core.geography import Origin, Region
+from callrouter.core.ids import RegionName, SiteName, SwitchName, TenantName
+from callrouter.core.inbound import CallFacts, RegionSource
+from callrouter.core.numbering_plan import Confidence
+from callrouter.core.numbers import parse
 from callrouter.core.plan import Announce, EnterQueue, HangUp, If, Plan
 from callrouter.core.states import CallState
 from callrouter.core.switches import SwitchOrder, SwitchSpec, SwitchVia
@@ -42,6 +46,15 @@ def test_a_question_asks_how_the_switch_stands_when_the_plan_comes_to_it() -> No
     assert "asked: switch other or typhoon off → next step" in hall.cdr(first).explanation
     assert "asked: switch typhoon on by kim since " in hall.cdr(second).explanation
     assert (hall.cdr(first).switches, hall.cdr(second).switches) == ((), ()), "none was on when they were routed"
+
+
+def test_a_call_of_which_no_switch_is_known_to_be_on_has_none_on() -> None:
+    caller, dialed = parse("0552251234"), parse("120")
+    region = Region(RegionName("city"), "시", TenantName("city"))
+    origin = Origin(region, RegionSource.DEFAULT, Confidence.WEAK, "nothing is known")
+    call = CallFacts("120", SiteName("hall"), "0552251234")
+    case = Case(call, caller, dialed, origin, lambda _: CalendarState(False, "never open"))
+    assert ASKED[0].check(case) == Finding(False, "switch other or typhoon off")
 
 
 def test_the_record_names_the_switches_that_were_on_when_the_call_was_routed() -> None:
