@@ -62,7 +62,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n auto -m 'not asterisk and not postgres'
+	$(BIN)/python -m pytest -q -n auto -m 'not asterisk and not postgres and not slow'
 
 bench: $(READY)
 	@$(BIN)/python -m lab build

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,7 @@ async def save_and_reload(folder: Path, saved: Sequence[Sequence[Edit]]) -> None
         await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.slow
 @given(saves)
 @settings(max_examples=40)
 def test_after_any_saves_the_rules_in_force_are_all_of_the_new_or_all_of_the_old(saved: list[list[Edit]]) -> None:

@@ -14,6 +14,9 @@ from callrouter.app.reload import ConfigReloader
 from callrouter.app.watch import WHO, FolderWatch
 from callrouter.web.reload import ReloadReport
 
+pytestmark = pytest.mark.slow  # what waits for files to rest
+
+
 PATIENCE_S = 20.0
 
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from bench.coverage import main, write_province
 from callrouter.config import load
 
 
+@pytest.mark.slow
 def test_it_prints_a_row_for_each_step_of_both_configurations() -> None:
     result = CliRunner().invoke(main, ["--rounds", "1"], catch_exceptions=False)
     assert result.exit_code == 0

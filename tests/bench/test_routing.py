@@ -1,10 +1,12 @@
 """The benchmark of routing itself works: a tiny run, whose figures mean nothing."""
 
+import pytest
 from click.testing import CliRunner
 
 from bench.routing import main
 
 
+@pytest.mark.slow
 def test_a_tiny_run_decides_as_the_linear_scan_does_and_prints_all_tables() -> None:
     done = CliRunner().invoke(main, ["--rules", "100", "--calls", "1000", "--linear", "20", "--checks", "1"])
 

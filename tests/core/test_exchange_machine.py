@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -333,7 +334,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert not [key for key in driver.timers if key[0] is not TimerKind.TRUNK]
 
 
-TestExchange = ExchangeMachine.TestCase
+TestExchange = pytest.mark.slow(ExchangeMachine.TestCase)
 TestExchange.settings = settings(
     max_examples=300, stateful_step_count=50, deadline=None, derandomize=True, report_multiple_bugs=False
 )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,6 +142,7 @@ def walk(rules: Ruleset, asked: Case) -> list[str]:
     return told
 
 
+@pytest.mark.slow
 @given(rulesets, st.lists(st.tuples(calls, moments, queues, switches), min_size=1, max_size=5))
 def test_the_route_and_its_trace_are_those_of_a_walk_from_route_to_route(
     asked: list[tuple[Condition, ...]],
@@ -155,6 +157,7 @@ def test_the_route_and_its_trace_are_those_of_a_walk_from_route_to_route(
         assert [entry.line for entry in decision.trace] == told
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(conditions, calls, moments, queues, switches)
 def test_a_route_of_one_condition_takes_the_call_if_the_condition_says_that_it_holds(
@@ -164,6 +167,7 @@ def test_a_route_of_one_condition_takes_the_call_if_the_condition_says_that_it_h
     assert ruleset((condition,)).decide(facts, at, queue, on).rule == ("r0" if holds else "r1")
 
 
+@pytest.mark.slow
 @given(rulesets, calls, moments, queues, switches, st.integers(0, 12))
 def test_those_that_came_nearest_missed_the_call_by_one_kind_of_condition(
     asked: list[tuple[Condition, ...]],

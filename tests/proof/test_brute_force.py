@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +134,7 @@ def moment_at(proof: Proof, at: datetime) -> int:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rulesets(), st.sampled_from(ZONES), st.lists(calls, min_size=1, max_size=12), st.data())
 def test_the_proof_says_what_the_router_says_of_any_call_at_any_minute(
@@ -167,6 +169,7 @@ def test_every_boundary_is_exact_to_the_minute(ruleset: Ruleset, zone: ZoneInfo)
     assert proof.year.start == datetime(2027, 1, 1, tzinfo=zone).astimezone(UTC)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rulesets())
 def test_the_shares_of_the_rules_add_up_to_the_year(ruleset: Ruleset) -> None:
