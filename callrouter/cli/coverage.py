@@ -12,11 +12,11 @@ from callrouter.cli.coverage_text import as_data, lines
 from callrouter.cli.options import config_option, json_option, switch_option, switches_on
 from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
-from callrouter.core.conditions import QueueState, QueueStates
+from callrouter.core.conditions import queues_as
 from callrouter.core.ids import RegionName
 from callrouter.core.numbers import parse
 from callrouter.core.routing import Ruleset
-from callrouter.proof.findings import findings, last_resort, staff
+from callrouter.proof.findings import findings, last_resort
 from callrouter.proof.kinds import Chosen
 from callrouter.proof.picture import picture
 from callrouter.proof.proving import prove
@@ -62,7 +62,8 @@ def coverage(
     assert isinstance(router, Ruleset)  # noqa: S101 - what load() compiles
     number = year if year is not None else datetime.now(loaded.timezone).year
     on = switches_on(switches, loaded.rulebook)
-    proof = prove(router, number, loaded.timezone, _queues(loaded), _chosen(loaded, region, dialed), on)
+    queues = queues_as(loaded.rulebook.usual_queues())
+    proof = prove(router, number, loaded.timezone, queues, _chosen(loaded, region, dialed), on)
     if not proof.kinds:
         raise click.BadParameter(f"no call comes from {region}: no number leads there", param_hint="--region")
     found = findings(proof, loaded.rulebook)
@@ -76,12 +77,6 @@ def coverage(
         click.echo("\n".join(lines(proof, loaded.rulebook, found)))
     if found:
         raise SystemExit(EXIT_NO)
-
-
-def _queues(loaded: Loaded) -> QueueStates:
-    """How queues stand when nothing is unusual: all who serve them are free, and nobody waits."""
-    serving = {queue: sum(agents.values()) for queue, agents in staff(loaded.rulebook).items()}
-    return lambda queue: QueueState(serving.get(queue, 0), serving.get(queue, 0))
 
 
 def _chosen(loaded: Loaded, region: str | None, dialed: str | None) -> Chosen | None:

@@ -14,7 +14,7 @@ from callrouter.cli.plan_data import step_data
 from callrouter.cli.plan_words import plan_lines
 from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
-from callrouter.core.conditions import QueueState, QueueStates
+from callrouter.core.conditions import QueueStates, queues_as
 from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, RegionName, SiteName, TopicName
 from callrouter.core.inbound import CallFacts
@@ -108,10 +108,7 @@ _WORDS = {"agents": "agents", "available": "available", "waiting": "waiting", "l
 
 def _queue_states(written: Sequence[str], rulebook: Rulebook) -> QueueStates:
     """What ``--queue`` says, and for the other queues: all who serve it are free, and nobody waits."""
-    states = {}
-    for name in rulebook.queues:
-        serving = sum(name in agent.queues for agent in rulebook.agents.values())
-        states[name] = QueueState(serving, serving)
+    states = rulebook.usual_queues()
     for text in written:
         name_text, _, words = text.partition(":")
         name = QueueName(name_text)
@@ -123,7 +120,7 @@ def _queue_states(written: Sequence[str], rulebook: Rulebook) -> QueueStates:
             example = f"{name_text}:waiting=10,longest_wait=90"
             raise click.BadParameter(f"{text!r} is not understood; write {example}", param_hint="--queue") from error
         states[name] = replace(states[name], **told)
-    return lambda name: states.get(name, QueueState())
+    return queues_as(states)
 
 
 def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:

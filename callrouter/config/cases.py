@@ -135,13 +135,11 @@ class _Compiler:
     loaded: Loaded
     problems: Problems
     _first_at: dict[str, Place] = field(default_factory=dict)
-    _all_free: dict[QueueName, QueueState] = field(init=False)
+    _usual: dict[QueueName, QueueState] = field(init=False)
 
     def __post_init__(self) -> None:
         """All who serve a queue are free, unless a case says otherwise."""
-        book = self.loaded.rulebook
-        serving = {name: sum(name in agent.queues for agent in book.agents.values()) for name in book.queues}
-        self._all_free = {name: QueueState(count, count) for name, count in serving.items()}
+        self._usual = self.loaded.rulebook.usual_queues()
 
     def sheet(self, sheet: CaseSheet) -> Iterator[Case]:
         """The sheet's sound cases."""
@@ -185,7 +183,7 @@ class _Compiler:
 
     def _queues(self, context: Context, spec: CaseSpec, path: Path) -> dict[QueueName, QueueState]:
         """How every queue stands in the case."""
-        states = dict(self._all_free)
+        states = dict(self._usual)
         for text, now in spec.queues.items():
             name = QueueName(text)
             if context.refer("queues", text, (*path, "queues", text), key=True):

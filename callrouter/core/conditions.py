@@ -41,6 +41,11 @@ QueueStates = Callable[[QueueName], QueueState]
 _NOBODY = QueueState()
 
 
+def queues_as(states: Mapping[QueueName, QueueState]) -> QueueStates:
+    """Queues that stand so; of others nothing is known."""
+    return lambda name: states.get(name, _NOBODY)
+
+
 def no_queues(_: QueueName) -> QueueState:
     """Where nothing is known of queues: nobody waits, and nobody is there."""
     return _NOBODY
@@ -319,22 +324,6 @@ class Not(msgspec.Struct, frozen=True, tag="not"):
         return Finding(False, f"excluded: {finding.why}") if finding.holds else Finding(True, f"not so: {finding.why}")
 
 
-Condition = (
-    DialedIs
-    | RegionIs
-    | RegionFrom
-    | TenantIs
-    | CallerIs
-    | CallerListed
-    | TopicIs
-    | LanguageIs
-    | TrunkIs
-    | QueueIs
-    | CalendarOpen
-    | SwitchIs
-    | Not
-)
-
 Filed = (
     DialedIs
     | RegionIs
@@ -348,6 +337,8 @@ Filed = (
     | CalendarOpen
 )
 """Those that depend on values only; whoever finds routes by what they accept must ask the others each time."""
+
+Condition = Filed | QueueIs | SwitchIs | Not
 
 
 def all_hold(conditions: Sequence[Condition], case: Case) -> Finding:

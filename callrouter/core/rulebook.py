@@ -3,13 +3,14 @@
 A rulebook never changes; a reload brings another. Its ``hash`` names the version on every decision and CDR.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
-from callrouter.core.conditions import Condition, Finding, QueueStates, no_queues
+from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
@@ -139,6 +140,11 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     timezone: tzinfo = UTC
     """In which people here read times."""
+
+    def usual_queues(self) -> dict[QueueName, QueueState]:
+        """The queues when nothing is unusual: all who serve them are free, and nobody waits."""
+        serving = Counter(queue for agent in self.agents.values() for queue in agent.queues)
+        return {name: QueueState(serving[name], serving[name]) for name in self.queues}
 
     def media(self, prompt: PromptName) -> str:
         """The media URI under which Asterisk plays ``prompt``."""

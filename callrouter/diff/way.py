@@ -8,7 +8,7 @@ import msgspec
 
 from callrouter.config import Loaded
 from callrouter.core.callback import number_to_call
-from callrouter.core.conditions import Condition, QueueState, QueueStates
+from callrouter.core.conditions import Condition, queues_as
 from callrouter.core.decision import Decision
 from callrouter.core.ids import RuleId
 from callrouter.core.inbound import CallFacts
@@ -26,7 +26,6 @@ from callrouter.core.plan import (
     Step,
     Voicemail,
 )
-from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import ALL_OFF, SwitchesOn
 
 _Holds = Callable[[Sequence[Condition]], bool]
@@ -54,7 +53,7 @@ class Ways:
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self._router = loaded.rulebook.router
-        self._queues = usual_queues(loaded.rulebook)
+        self._queues = queues_as(loaded.rulebook.usual_queues())
 
     def of(self, facts: CallFacts, at: datetime, switches: SwitchesOn = ALL_OFF) -> Way:
         """The way of a call at this instant (aware)."""
@@ -111,15 +110,6 @@ class _Answers:
             return choice
         # The name of a plan is nothing to a caller.
         return msgspec.structs.replace(choice, plan=Plan("", tuple(self.to(choice.plan.steps))))
-
-
-def usual_queues(rulebook: Rulebook) -> QueueStates:
-    """Nobody waits, and every counselor of a queue is free."""
-    states = {}
-    for name in rulebook.queues:
-        serving = sum(name in agent.queues for agent in rulebook.agents.values())
-        states[name] = QueueState(serving, serving)
-    return lambda name: states.get(name, QueueState())
 
 
 def what_happens(steps: tuple[Step, ...]) -> str:
