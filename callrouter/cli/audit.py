@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from callrouter.cli.database import database_option, database_place, moment
-from callrouter.cli.options import default_config, json_option
+from callrouter.cli.database import config_for_database, database_option, database_place, moment
+from callrouter.cli.options import json_option
 from callrouter.cli.text import Column, table
 from callrouter.core.audit import AuditEntry
 from callrouter.store.audit import AuditSearch, open_audit_log
@@ -38,13 +38,7 @@ _COLUMNS = (
 @click.option("--who", help="The person, or the counselor whose phone it was.")
 @click.option("--name", help="Of what was changed: a switch.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Newest first.")
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_config,
-    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
-    help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
-)
+@config_for_database
 @database_option
 @json_option
 def audit(

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from callrouter.cli import cdr_text
-from callrouter.cli.database import database_option, database_place, moment
-from callrouter.cli.options import default_config, json_option
+from callrouter.cli.database import config_for_database, database_option, database_place, moment
+from callrouter.cli.options import json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
 from callrouter.core.numbers import masked, parse
@@ -56,13 +56,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(epilog=_EPILOG)
 @click.argument("call_id", required=False)
 @_filters
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_config,
-    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
-    help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
-)
+@config_for_database
 @database_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")

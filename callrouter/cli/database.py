@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from callrouter.cli.options import default_config
 from callrouter.config import load
 from callrouter.errors import ConfigError, UnreachableError
 
@@ -24,6 +25,18 @@ class DatabasePlace:
 
     url: str
     zone: tzinfo | None
+
+
+def config_for_database(command: _Command) -> _Command:
+    """``--config DIR``, passed on as ``config: Path``; it need not exist if the database is named."""
+    option = click.option(
+        "--config",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=default_config,
+        show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
+        help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
+    )
+    return option(command)
 
 
 def database_option(command: _Command) -> _Command:

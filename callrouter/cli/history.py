@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from callrouter.cli.database import database_option, database_place
-from callrouter.cli.options import default_config, json_option
+from callrouter.cli.database import config_for_database, database_option, database_place
+from callrouter.cli.options import json_option
 from callrouter.cli.text import Column, table
 from callrouter.cli.versions import Source
 from callrouter.config.folder import is_inside
@@ -36,13 +36,7 @@ _COLUMNS = (
 @click.command(epilog=_EPILOG)
 @click.argument("version", required=False, metavar="[@N]")
 @click.argument("file", required=False)
-@click.option(
-    "--config",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_config,
-    show_default="$CALLROUTER_CONFIG, else ./config, else /etc/callrouter",
-    help="The directory with the YAML files; for the database URL, if none is given, and the time zone.",
-)
+@config_for_database
 @database_option
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Newest first.")
 @click.option(
