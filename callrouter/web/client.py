@@ -42,9 +42,7 @@ async def fetch_status(url: str, *, timeout_s: float = TIMEOUT_S) -> StatusDocum
     Raises:
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
-    place = f"{url.rstrip('/')}/api/v1/status"
-    status, body = await _exchange(url, "GET", place, timeout_s)
-    return _decoded(place, status, body, StatusDocument)
+    return await _get(url, "/api/v1/status", StatusDocument, timeout_s)
 
 
 async def ask_reload(url: str, request: ReloadRequest, *, timeout_s: float = RELOAD_TIMEOUT_S) -> ReloadReport:
@@ -53,9 +51,7 @@ async def ask_reload(url: str, request: ReloadRequest, *, timeout_s: float = REL
     Raises:
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
-    place = f"{url.rstrip('/')}/api/v1/reload"
-    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
-    return _decoded(place, status, body, ReloadReport, fine=(200, 409))
+    return await _order(url, "/api/v1/reload", request, ReloadReport, timeout_s)
 
 
 async def fetch_remembered(url: str, *, timeout_s: float = TIMEOUT_S) -> RememberedReport:
@@ -64,9 +60,7 @@ async def fetch_remembered(url: str, *, timeout_s: float = TIMEOUT_S) -> Remembe
     Raises:
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
-    place = f"{url.rstrip('/')}/api/v1/remembered"
-    status, body = await _exchange(url, "GET", place, timeout_s)
-    return _decoded(place, status, body, RememberedReport)
+    return await _get(url, "/api/v1/remembered", RememberedReport, timeout_s)
 
 
 async def ask_to_forget(url: str, request: ForgetRequest, *, timeout_s: float = TIMEOUT_S) -> ForgetReport | None:
@@ -86,9 +80,7 @@ async def fetch_switches(url: str, *, timeout_s: float = TIMEOUT_S) -> SwitchesD
     Raises:
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
-    place = f"{url.rstrip('/')}/api/v1/switches"
-    status, body = await _exchange(url, "GET", place, timeout_s)
-    return _decoded(place, status, body, SwitchesDocument)
+    return await _get(url, "/api/v1/switches", SwitchesDocument, timeout_s)
 
 
 async def ask_switch(url: str, request: SwitchRequest, *, timeout_s: float = SWITCH_TIMEOUT_S) -> SwitchReport:
@@ -98,9 +90,20 @@ async def ask_switch(url: str, request: SwitchRequest, *, timeout_s: float = SWI
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether the
             switch was set is not known then.
     """
-    place = f"{url.rstrip('/')}/api/v1/switches"
+    return await _order(url, "/api/v1/switches", request, SwitchReport, timeout_s)
+
+
+async def _get(url: str, path: str, kind: type[_Document], timeout_s: float) -> _Document:
+    place = f"{url.rstrip('/')}{path}"
+    status, body = await _exchange(url, "GET", place, timeout_s)
+    return _decoded(place, status, body, kind)
+
+
+async def _order(url: str, path: str, request: object, kind: type[_Document], timeout_s: float) -> _Document:
+    """An order is answered by a report, also when it is refused."""
+    place = f"{url.rstrip('/')}{path}"
     status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
-    return _decoded(place, status, body, SwitchReport, fine=(200, 409))
+    return _decoded(place, status, body, kind, fine=(200, 409))
 
 
 async def _exchange(
