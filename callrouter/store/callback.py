@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
 from callrouter.store.postgres import connected, reading
-from callrouter.store.queries import query
+from callrouter.store.rows import Rows
 from callrouter.store.voicemail import LARGEST_ID
 
 if TYPE_CHECKING:
@@ -82,47 +83,36 @@ class CallbackArchive:
     """
 
     def __init__(self, connection: "Connection") -> None:
-        self._connection = connection
+        self._rows = Rows(connection, partial(reading, _WHAT))
 
     async def find(
         self, queue: QueueName | None = None, *, only_open: bool = False, limit: int = 50
     ) -> list[CallbackRequest]:
         """The open ones first, of them the oldest; then those that were done last."""
-        return list(map(_request, await self._fetch("find_callbacks", queue, only_open, limit)))
+        return list(map(_request, await self._rows.fetch("find_callbacks", queue, only_open, limit)))
 
     async def get(self, number: int) -> CallbackRequest | None:
         """The request of that id."""
-        found = await self._fetch("get_callback", number) if 0 <= number <= LARGEST_ID else []
+        found = await self._rows.fetch("get_callback", number) if 0 <= number <= LARGEST_ID else []
         return _request(found[0]) if found else None
 
     async def finish(self, number: int, at: datetime, by: str, result: CallbackResult, note: str = "") -> bool:
         """Note what became of it; False if that was noted before, or there is none."""
-        return await self._write("finish_callback", number, at, by, result.value, note)
+        return await self._rows.change("finish_callback", number, at, by, result.value, note)
 
     async def note_try(self, number: int, at: datetime) -> bool:
         """Note that calling was tried in vain; False if it is not open."""
-        return await self._write("try_callback", number, at)
+        return await self._rows.change("try_callback", number, at)
 
     async def counts(self) -> list[CallbackCount]:
         """Every queue that has open requests."""
-        rows = await self._fetch("count_callbacks")
+        rows = await self._rows.fetch("count_callbacks")
         return [CallbackCount(QueueName(row["queue"]), row["waiting"], row["oldest"]) for row in rows]
 
     async def expire(self, before: datetime) -> Expired:
         """Delete what was asked for before then, done or not."""
-        rows = await self._fetch("expire_callbacks", before)
+        rows = await self._rows.fetch("expire_callbacks", before)
         return Expired(len(rows), sum(row["is_open"] for row in rows))
-
-    async def _fetch(self, name: str, *values: object) -> list[asyncpg.Record]:
-        async with reading(_WHAT):
-            rows: list[asyncpg.Record] = await self._connection.fetch(query(name), *values)
-        return rows
-
-    async def _write(self, name: str, *values: object) -> bool:
-        """Whether a row was changed."""
-        async with reading(_WHAT):
-            done: str = await self._connection.execute(query(name), *values)
-        return done != "UPDATE 0"
 
 
 @asynccontextmanager

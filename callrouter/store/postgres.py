@@ -320,14 +320,27 @@ async def reading(what: str) -> AsyncIterator[None]:
         UnreachableError: PostgreSQL went away.
         DatabaseError: it said no.
     """
+    missing = "the database has no callrouter tables yet; `callrouter run` makes them"
+    async with translated(missing=missing, refused=f"PostgreSQL refused to read {what}"):
+        yield
+
+
+@asynccontextmanager
+async def translated(*, missing: str, refused: str) -> AsyncIterator[None]:
+    """Translates what goes wrong in the block; ``missing`` and ``refused`` say it where a table is not there, or else.
+
+    Raises:
+        UnreachableError: PostgreSQL went away.
+        DatabaseError: it said no.
+    """
     try:
         yield
     except asyncpg.UndefinedTableError as exc:
-        raise DatabaseError("the database has no callrouter tables yet; `callrouter run` makes them") from exc
+        raise DatabaseError(missing) from exc
     except CANNOT_CONNECT as exc:
         raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
     except FOREIGN_ERRORS as exc:
-        raise DatabaseError(f"PostgreSQL refused to read {what}: {describe(exc)}") from exc
+        raise DatabaseError(f"{refused}: {describe(exc)}") from exc
 
 
 @asynccontextmanager

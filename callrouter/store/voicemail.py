@@ -9,20 +9,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from callrouter.core.ids import BoxName, CallId, RecordingId, SiteName, TenantName
-from callrouter.errors import DatabaseError, UnreachableError
-from callrouter.store.postgres import CANNOT_CONNECT, FOREIGN_ERRORS, connected, describe
-from callrouter.store.queries import query
+from callrouter.store.postgres import connected, translated
+from callrouter.store.rows import Rows
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 _MILLISECOND = Decimal("0.001")
 LARGEST_ID = 2**63 - 1
+_MISSING = "the database has no table of messages yet; `callrouter run` makes it"
+_REFUSED = "PostgreSQL refused what was asked of its messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class MessageArchive:
     """
 
     def __init__(self, connection: "Connection") -> None:
-        self._connection = connection
+        self._rows = Rows(connection, partial(translated, missing=_MISSING, refused=_REFUSED))
 
     async def find(self, box: BoxName | None = None, *, unheard: bool = False, limit: int = 50) -> list[Message]:
         """Those that are kept: the unheard first, of them the oldest, then the latest of the others."""
@@ -79,11 +81,11 @@ class MessageArchive:
 
     async def hear(self, number: int, at: datetime, by: str) -> bool:
         """Note who has heard it; False if somebody had before, or there is none."""
-        return await self._write("hear_message", number, at, by)
+        return await self._rows.change("hear_message", number, at, by)
 
     async def delete(self, number: int, at: datetime, by: str) -> bool:
         """Note that its file is deleted; False if that was noted before."""
-        return await self._write("delete_message", number, at, by)
+        return await self._rows.change("delete_message", number, at, by)
 
     async def unseen(self, limit: int = 20) -> list[Message]:
         """Those whose file nobody has looked at yet; those that failed last."""
@@ -91,11 +93,11 @@ class MessageArchive:
 
     async def see(self, number: int, duration_s: float, size_bytes: int, sha256: str) -> None:
         """Note what its file holds."""
-        await self._write("see_message", number, Decimal(duration_s).quantize(_MILLISECOND), size_bytes, sha256)
+        await self._rows.change("see_message", number, Decimal(duration_s).quantize(_MILLISECOND), size_bytes, sha256)
 
     async def blame(self, number: int, fault: str) -> None:
         """Note why its file could not be looked at."""
-        await self._write("blame_message", number, fault)
+        await self._rows.change("blame_message", number, fault)
 
     async def expired(self, box: BoxName, before: datetime, limit: int = 100) -> list[Message]:
         """Those of a box that were left before ``before``, the oldest first."""
@@ -103,30 +105,11 @@ class MessageArchive:
 
     async def counts(self) -> list[BoxCount]:
         """How every box stands that holds anything."""
-        rows = await self._fetch("count_messages")
+        rows = await self._rows.fetch("count_messages")
         return [BoxCount(BoxName(row["box"]), row["kept"], row["unheard"], row["oldest"]) for row in rows]
 
     async def _read(self, name: str, *values: Any) -> list[Message]:
-        return [_message(row) for row in await self._fetch(name, *values)]
-
-    async def _write(self, name: str, *values: Any) -> bool:
-        """Whether a row was changed."""
-        done: str = await self._ask(self._connection.execute(query(name), *values))
-        return done != "UPDATE 0"
-
-    async def _fetch(self, name: str, *values: Any) -> list[asyncpg.Record]:
-        rows: list[asyncpg.Record] = await self._ask(self._connection.fetch(query(name), *values))
-        return rows
-
-    async def _ask(self, asked: Any) -> Any:
-        try:
-            return await asked
-        except asyncpg.UndefinedTableError as exc:
-            raise DatabaseError("the database has no table of messages yet; `callrouter run` makes it") from exc
-        except CANNOT_CONNECT as exc:
-            raise UnreachableError(f"PostgreSQL went away: {describe(exc)}") from exc
-        except FOREIGN_ERRORS as exc:
-            raise DatabaseError(f"PostgreSQL refused what was asked of its messages: {describe(exc)}") from exc
+        return [_message(row) for row in await self._rows.fetch(name, *values)]
 
 
 @asynccontextmanager
