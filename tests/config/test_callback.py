@@ -1,7 +1,6 @@
 """The step ``callback`` from YAML to the plan that is carried out, and to what other commands say of it."""
 
 import json
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +15,10 @@ from callrouter.core.decision import Action
 from callrouter.core.ids import QueueName, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.outbound import NumberClass
-from callrouter.core.plan import Callback, HangUp, Plan
-from callrouter.core.routing import Ruleset
+from callrouter.core.plan import Callback, HangUp
 from callrouter.diff.way import Ways
+from tests.config.written import ENVIRONMENT, base_with, plan_of
 
-BASE = Path(__file__).parents[1] / "bad_config" / "base"
-ENVIRONMENT = {"TEST_PASSWORD": "x"}
 SUNDAY = datetime(2026, 11, 28, 18, tzinfo=UTC)
 ROUTES = """\
 outbound: {allow: [mobile, landline, emergency]}
@@ -42,21 +39,12 @@ routes:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = shutil.copytree(BASE, tmp_path / "config")
-    (folder / "routes.yaml").write_text(ROUTES, encoding="utf-8")
-    return folder
+    return base_with(ROUTES, tmp_path / "config")
 
 
 @pytest.fixture
 def loaded(folder: Path) -> Loaded:
     return load(folder, ENVIRONMENT)
-
-
-def plan(loaded: Loaded, rule: str) -> Plan:
-    router = loaded.rulebook.router
-    assert isinstance(router, Ruleset)
-    (found,) = [route.plan for route in router.routes if route.rule == rule]
-    return found
 
 
 def run(folder: Path, *arguments: str) -> str:
@@ -65,13 +53,13 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def test_a_callback_as_the_last_step_is_hung_up_behind(loaded: Loaded) -> None:
-    _, back, end = plan(loaded, "day").steps
+    _, back, end = plan_of(loaded, "day").steps
     assert back == Callback(QueueName("main"), (NumberClass.LANDLINE, NumberClass.MOBILE))
     assert end == HangUp()
 
 
 def test_the_queue_may_be_a_parameter_and_others_have_their_own_way(loaded: Loaded) -> None:
-    back = plan(loaded, "rest").steps[0]
+    back = plan_of(loaded, "rest").steps[0]
     assert isinstance(back, Callback)
     assert back.queue == "main"
     assert back.otherwise is not None

@@ -1,7 +1,6 @@
 """Boxes and the step that fills them, from YAML to the plan that is carried out and to what explain says of it."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,10 @@ from callrouter.config import load
 from callrouter.config.load import Loaded
 from callrouter.core.decision import Action
 from callrouter.core.ids import BoxName, PromptName
-from callrouter.core.plan import EnterQueue, HangUp, Plan, Voicemail
-from callrouter.core.routing import Ruleset
+from callrouter.core.plan import EnterQueue, HangUp, Voicemail
 from callrouter.core.rulebook import BoxSpec
+from tests.config.written import ENVIRONMENT, base_with, plan_of
 
-BASE = Path(__file__).parents[1] / "bad_config" / "base"
-ENVIRONMENT = {"TEST_PASSWORD": "x"}
 BOXES = """\
 voicemail:
   letters: {title: 사서함, thanks: welcome, failed: closed, retention: 30d}
@@ -44,21 +41,12 @@ routes:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = shutil.copytree(BASE, tmp_path / "config")
-    (folder / "routes.yaml").write_text(BOXES, encoding="utf-8")
-    return folder
+    return base_with(BOXES, tmp_path / "config")
 
 
 @pytest.fixture
 def loaded(folder: Path) -> Loaded:
     return load(folder, ENVIRONMENT)
-
-
-def plan(loaded: Loaded, rule: str) -> Plan:
-    router = loaded.rulebook.router
-    assert isinstance(router, Ruleset)
-    (found,) = [route.plan for route in router.routes if route.rule == rule]
-    return found
 
 
 def test_boxes_are_known_with_how_long_they_keep_messages(loaded: Loaded) -> None:
@@ -69,7 +57,7 @@ def test_boxes_are_known_with_how_long_they_keep_messages(loaded: Loaded) -> Non
 
 
 def test_a_message_as_the_last_step_is_hung_up_behind_with_the_usual_bounds(loaded: Loaded) -> None:
-    queue, message, end = plan(loaded, "day").steps
+    queue, message, end = plan_of(loaded, "day").steps
     assert isinstance(queue, EnterQueue)
     assert message == Voicemail(
         BoxName("letters"), PromptName("closed"), PromptName("welcome"), PromptName("closed"), 180.0, 2.0, 5.0, "#"
@@ -78,7 +66,7 @@ def test_a_message_as_the_last_step_is_hung_up_behind_with_the_usual_bounds(load
 
 
 def test_box_and_greeting_may_be_parameters(loaded: Loaded) -> None:
-    message, _ = plan(loaded, "rest").steps
+    message, _ = plan_of(loaded, "rest").steps
     assert isinstance(message, Voicemail)
     assert (message.box, message.greeting) == ("night", "closed")
     assert (message.max_s, message.min_s, message.silence_s, message.end_key) == (60.0, 3.0, 4.0, "none")
