@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from callrouter.store.embedded import EmbeddedPostgres
 from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect
 from tests.fakes import cdrs
+from tests.integration.delivering import running
 
 pytestmark = pytest.mark.postgres
 
@@ -34,22 +34,8 @@ def entry(minute: int, who: str = "kim", name: str = "typhoon", note: str = "") 
     return AuditEntry(at, who, AuditKind.SWITCH, name, was, becomes, "command", at, until, note)
 
 
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "journal.sqlite") as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def running(journal: Journal, url: str) -> AsyncIterator[CdrWriter]:
-    writer = CdrWriter(journal, url, QUICK, errands=(AuditErrand(journal),))
-    task = asyncio.create_task(writer.run())
-    try:
-        yield writer
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def delivery(journal: Journal, url: str) -> CdrWriter:
+    return CdrWriter(journal, url, QUICK, errands=(AuditErrand(journal),))
 
 
 async def found(url: str, **wanted: object) -> list[AuditEntry]:
@@ -61,7 +47,7 @@ async def test_entries_reach_the_database_with_the_cdrs_and_read_back_as_they_we
     journal: Journal, database: str
 ) -> None:
     entries = [entry(minute, note="태풍 카눈") for minute in range(3)]
-    async with running(journal, database) as writer:
+    async with running(delivery(journal, database)) as writer:
         assert await writer.drain(10)
         journal.audit(entries[0])
         journal.finish(cdrs.handled())
@@ -79,7 +65,7 @@ async def test_with_the_database_away_entries_wait_and_are_there_once_when_it_is
     url = await asyncio.to_thread(server.start)
     await asyncio.to_thread(server.stop)
     try:
-        async with running(journal, url) as writer:
+        async with running(delivery(journal, url)) as writer:
             journal.audit(entry(0))
             assert not await writer.drain(0.3)
             assert len(await journal.undelivered_audit(9)) == 1
@@ -123,7 +109,7 @@ async def test_what_the_database_will_not_take_is_set_aside_counted_and_taken_on
 ) -> None:
     connection = await connect(database)
     await connection.execute("ALTER TABLE callrouter.audit ADD CONSTRAINT known CHECK (who <> 'nobody')")
-    async with running(journal, database) as writer:
+    async with running(delivery(journal, database)) as writer:
         for minute, who in enumerate(("kim", "nobody", "lee")):
             journal.audit(entry(minute, who))
         assert await writer.drain(10)
@@ -133,7 +119,7 @@ async def test_what_the_database_will_not_take_is_set_aside_counted_and_taken_on
     await connection.execute("ALTER TABLE callrouter.audit DROP CONSTRAINT known")
     await connection.close()
     await journal.take_up_again()
-    async with running(journal, database) as writer:
+    async with running(delivery(journal, database)) as writer:
         assert await writer.drain(10)
     assert [one.who for one in await found(database)] == ["lee", "nobody", "kim"]
 

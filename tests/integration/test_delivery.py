@@ -1,8 +1,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +21,7 @@ from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
 from callrouter.store.set_aside import records_set_aside
 from tests.fakes import cdrs
+from tests.integration.delivering import running
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -31,24 +31,6 @@ pytestmark = pytest.mark.postgres
 QUICK = DeliveryLimits(
     batch=20, connect_s=2, statement_s=1, first_pause_s=0.02, longest_pause_s=0.1, poll_s=0.1, rest_s=0.0
 )
-
-
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "journal.sqlite") as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def _running(writer: CdrWriter) -> AsyncIterator[CdrWriter]:
-    task = asyncio.create_task(writer.run())
-    try:
-        yield writer
-        assert not task.done()
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
@@ -75,7 +57,7 @@ def _finish(journal: Journal, count: int) -> list[CallId]:
 
 async def test_cdrs_reach_the_database_in_order_and_leave_the_outbox(journal: Journal, database: str) -> None:
     calls = _finish(journal, 55)
-    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+    async with running(CdrWriter(journal, database, QUICK)) as writer:
         assert await writer.drain(10)
         calls += _finish(journal, 1)
         assert await writer.drain(10)
@@ -86,7 +68,7 @@ async def test_cdrs_reach_the_database_in_order_and_leave_the_outbox(journal: Jo
 
 async def test_a_cdr_is_delivered_at_once_and_not_at_the_next_poll(journal: Journal, database: str) -> None:
     limits = DeliveryLimits(poll_s=60)
-    async with _running(CdrWriter(journal, database, limits)) as writer:
+    async with running(CdrWriter(journal, database, limits)) as writer:
         assert await writer.drain(10)
         _finish(journal, 1)
         await _until(lambda: writer.health.delivered == 1, 2)
@@ -102,7 +84,7 @@ async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
         await insert_cdrs(connection, batch)
 
     monkeypatch.setattr(delivery, "insert_cdrs", counted)
-    async with _running(CdrWriter(journal, database, DeliveryLimits(rest_s=1.0))) as writer:
+    async with running(CdrWriter(journal, database, DeliveryLimits(rest_s=1.0))) as writer:
         assert await writer.drain(10)
         _finish(journal, 1)
         await _until(lambda: writer.health.delivered == 1)
@@ -126,7 +108,7 @@ async def test_calls_that_end_during_a_delivery_wait_for_the_next_which_comes_af
             _finish(journal, 1)
 
     monkeypatch.setattr(delivery, "insert_cdrs", counted)
-    async with _running(CdrWriter(journal, database, DeliveryLimits(rest_s=0.5))) as writer:
+    async with running(CdrWriter(journal, database, DeliveryLimits(rest_s=0.5))) as writer:
         assert await writer.drain(10)
         _finish(journal, 1)
         await _until(lambda: writer.health.delivered == 4)
@@ -135,14 +117,14 @@ async def test_calls_that_end_during_a_delivery_wait_for_the_next_which_comes_af
 
 async def test_since_when_the_database_is_there_is_told_by_the_daemons_clock(journal: Journal, database: str) -> None:
     moment = datetime(2026, 11, 25, tzinfo=UTC)
-    async with _running(CdrWriter(journal, database, QUICK, now=lambda: moment)) as writer:
+    async with running(CdrWriter(journal, database, QUICK, now=lambda: moment)) as writer:
         assert await writer.drain(10)
         assert writer.health.since == moment
 
 
 async def test_an_empty_database_is_migrated_when_it_is_first_reached(journal: Journal, empty_database: str) -> None:
     calls = _finish(journal, 1)
-    async with _running(CdrWriter(journal, empty_database, QUICK)) as writer:
+    async with running(CdrWriter(journal, empty_database, QUICK)) as writer:
         assert await writer.drain(10)
     assert await _stored(empty_database) == calls
 
@@ -159,12 +141,12 @@ async def test_a_lost_acknowledgement_delivers_nothing_twice(
 
     with monkeypatch.context() as patch:
         patch.setattr(journal, "delivered", die)
-        async with _running(CdrWriter(journal, database, QUICK)):
+        async with running(CdrWriter(journal, database, QUICK)):
             await asyncio.wait_for(marked.wait(), 10)
     assert len(await _stored(database)) == 20
     assert await journal.backlog() == 30
 
-    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+    async with running(CdrWriter(journal, database, QUICK)) as writer:
         assert await writer.drain(10)
     assert sorted(await _stored(database)) == sorted(calls)
     assert records_set_aside(journal.path) == []
@@ -181,7 +163,7 @@ async def test_refused_cdrs_are_set_aside_and_hold_up_no_other(journal: Journal,
     for cdr in (bad, worse, ugly):
         journal.finish(cdr)
     good += _finish(journal, 7)
-    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+    async with running(CdrWriter(journal, database, QUICK)) as writer:
         assert await writer.drain(10)
         assert (writer.health.set_aside, writer.health.delivered) == (3, 14)
         assert writer.health.connected
@@ -198,7 +180,7 @@ async def test_a_read_only_database_is_waited_out(journal: Journal, database: st
     await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     calls = _finish(journal, 3)
     with structlog.testing.capture_logs() as lines:
-        async with _running(CdrWriter(journal, database, QUICK)) as writer:
+        async with running(CdrWriter(journal, database, QUICK)) as writer:
             await _until(lambda: "read-only" in (writer.health.last_error or ""))
             for _ in range(5):  # several more tries, one line
                 await asyncio.sleep(0.05)
@@ -217,7 +199,7 @@ async def test_a_table_locked_for_long_only_delays(journal: Journal, database: s
     await transaction.start()
     await admin.execute("LOCK TABLE callrouter.cdr IN ACCESS EXCLUSIVE MODE")
     calls = _finish(journal, 3)
-    async with _running(CdrWriter(journal, database, QUICK)) as writer:
+    async with running(CdrWriter(journal, database, QUICK)) as writer:
         await _until(lambda: "timeout" in (writer.health.last_error or ""))
         await transaction.rollback()
         assert await writer.drain(10)
@@ -238,7 +220,7 @@ async def test_a_server_that_does_not_answer_is_given_up_and_tried_again(journal
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     _finish(journal, 1)
-    async with server, _running(CdrWriter(journal, f"postgresql://x@127.0.0.1:{port}/x", limits)) as writer:
+    async with server, running(CdrWriter(journal, f"postgresql://x@127.0.0.1:{port}/x", limits)) as writer:
         await _until(lambda: attempts >= 3)
         assert not writer.health.connected
         assert writer.health.backlog == 1
@@ -282,7 +264,7 @@ async def test_a_server_killed_in_mid_delivery_gets_every_cdr_exactly_once(
 
     monkeypatch.setattr(delivery, "insert_cdrs", insert_then_die)
     calls = _finish(journal, 200)
-    async with _running(CdrWriter(journal, url, QUICK)) as writer:
+    async with running(CdrWriter(journal, url, QUICK)) as writer:
         for _ in range(2):
             await _until(lambda: kills > 0 and server.pid is None)
             calls += _finish(journal, 20)  # calls go on meanwhile
@@ -298,7 +280,7 @@ async def test_a_server_that_is_away_for_a_while_costs_one_log_line_each_way(
     journal: Journal, own_server: tuple[EmbeddedPostgres, str]
 ) -> None:
     server, url = own_server
-    async with _running(CdrWriter(journal, url, QUICK)) as writer:
+    async with running(CdrWriter(journal, url, QUICK)) as writer:
         assert await writer.drain(10)
         with structlog.testing.capture_logs() as lines:
             await asyncio.to_thread(server.stop)

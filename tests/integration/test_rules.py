@@ -3,8 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +30,7 @@ from tests.fakes import cdrs, rules
 from tests.fakes.reload import FakeReloader
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
+from tests.integration.delivering import running
 
 pytestmark = pytest.mark.postgres
 
@@ -38,22 +38,8 @@ SAMPLE = Path(__file__).parents[2] / "config"
 QUICK = DeliveryLimits(connect_s=2, statement_s=2, first_pause_s=0.02, longest_pause_s=0.1, poll_s=0.1, rest_s=0.0)
 
 
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "journal.sqlite") as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def delivering(journal: Journal, url: str) -> AsyncIterator[CdrWriter]:
-    writer = CdrWriter(journal, url, QUICK, errands=(RulesErrand(journal),))
-    task = asyncio.create_task(writer.run())
-    try:
-        yield writer
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def delivery(journal: Journal, url: str) -> CdrWriter:
+    return CdrWriter(journal, url, QUICK, errands=(RulesErrand(journal),))
 
 
 async def stored(url: str) -> list[Version]:
@@ -67,7 +53,7 @@ class TestDelivery:
         self, journal: Journal, database: str
     ) -> None:
         told = [rules.live("1", who="start"), rules.live("2\n\u0000 \\u0000 한글", note="why"), rules.live("1")]
-        async with delivering(journal, database) as writer:
+        async with running(delivery(journal, database)) as writer:
             for one in told:
                 journal.keep_rules(one)
             assert await writer.drain(10)
@@ -77,11 +63,11 @@ class TestDelivery:
         assert [version.changed for version in versions] == [(), ("routes.yaml",), ("routes.yaml",)]
 
     async def test_a_database_that_is_away_loses_none_of_them(self, journal: Journal, database: str) -> None:
-        async with delivering(journal, "postgresql://nobody@127.0.0.1:1/none") as writer:
+        async with running(delivery(journal, "postgresql://nobody@127.0.0.1:1/none")) as writer:
             journal.keep_rules(rules.live("1"))
             journal.finish(cdrs.handled())
             assert not await writer.drain(0.3)
-        async with delivering(journal, database) as writer:
+        async with running(delivery(journal, database)) as writer:
             assert await writer.drain(10)
         assert [version.rules.files["routes.yaml"] for version in await stored(database)] == ["1"]
         assert await journal.undelivered_rules() == []
@@ -96,7 +82,7 @@ class TestDelivery:
         await insert_rules(connection, first)
         await insert_rules(connection, second)
         await connection.close()
-        async with delivering(journal, database) as writer:
+        async with running(delivery(journal, database)) as writer:
             assert await writer.drain(10)
         assert [version.rules.files["routes.yaml"] for version in await stored(database)] == ["1", "2"]
         await journal.take_up_again()
@@ -104,7 +90,7 @@ class TestDelivery:
 
     async def test_a_start_with_a_lost_journal_tells_nothing_that_is_known(self, tmp_path: Path, database: str) -> None:
         for name in ("one", "other"):
-            async with Journal(tmp_path / name) as journal, delivering(journal, database) as writer:
+            async with Journal(tmp_path / name) as journal, running(delivery(journal, database)) as writer:
                 journal.keep_rules(rules.live("1", who="start"))
                 assert await writer.drain(10)
         assert len(await stored(database)) == 1
@@ -112,7 +98,7 @@ class TestDelivery:
     async def test_one_that_postgresql_will_not_take_is_counted_and_keeps_back_none_of_the_others(
         self, journal: Journal, database: str
     ) -> None:
-        async with delivering(journal, database) as writer:
+        async with running(delivery(journal, database)) as writer:
             journal.keep_rules(rules.live("1", host="a host\0"))
             journal.keep_rules(rules.live("2"))
             journal.finish(cdrs.handled())
