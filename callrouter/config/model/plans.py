@@ -171,25 +171,25 @@ _VERBS = ("announce", "menu", "queue", "dial", "voicemail", "callback", "if", "p
 
 
 _BELONGS = {
-    "keys": "menu",
-    "default": "menu",
-    "timeout": "menu",
-    "tries": "menu",
-    "invalid": "menu",
-    "max_wait": "queue",
-    "rounds": "dial",
-    "confirm": "dial",
-    "key": "dial",
-    "confirm_timeout": "dial",
-    "music": "dial",
-    "greeting": "voicemail",
-    "longest": "voicemail",
-    "shortest": "voicemail",
-    "silence": "voicemail",
-    "end_key": "voicemail",
-    "then": "if",
-    "otherwise": "if or callback",
-    "arguments": "plan",
+    "keys": ("menu",),
+    "default": ("menu",),
+    "timeout": ("menu",),
+    "tries": ("menu",),
+    "invalid": ("menu",),
+    "max_wait": ("queue",),
+    "rounds": ("dial",),
+    "confirm": ("dial",),
+    "key": ("dial",),
+    "confirm_timeout": ("dial",),
+    "music": ("dial",),
+    "greeting": ("voicemail",),
+    "longest": ("voicemail",),
+    "shortest": ("voicemail",),
+    "silence": ("voicemail",),
+    "end_key": ("voicemail",),
+    "then": ("if",),
+    "otherwise": ("if", "callback"),
+    "arguments": ("plan",),
 }
 """Keys of a step that mean something with some verbs only."""
 
@@ -199,7 +199,7 @@ _A_STEP = {
     "queue": "a queue",
     "voicemail": "voicemail:",
     "if": "if:",
-    "if or callback": "if: or callback:",
+    "callback": "callback:",
     "plan": "plan:",
 }
 
@@ -276,10 +276,11 @@ class Step(Section):
             count = " and ".join(verbs) if verbs else "nothing"
             known = f"{', '.join(_VERBS[:-1])} or {_VERBS[-1]}"
             raise ValueError(f"a step does one thing, this one {count}; write {known}")
-        for name, verb in _BELONGS.items() if len(given) > 1 else ():
-            if name in given and verbs[0] not in verb.split(" or "):
+        for name, owners in _BELONGS.items() if len(given) > 1 else ():
+            if name in given and verbs[0] not in owners:
                 key = type(self).model_fields[name].alias or name
-                raise ValueError(f"{key} belongs to {_A_STEP.get(verb, verb)}; take it out")
+                owned = " or ".join(_A_STEP.get(verb, verb) for verb in owners)
+                raise ValueError(f"{key} belongs to {owned}; take it out")
         if self.menu is not None:
             self._check_menu()
         if self.voicemail is not None:
