@@ -18,6 +18,7 @@ import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
 from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember
@@ -124,6 +125,7 @@ async def _daemon(
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
         await remember_switches(dispatcher, journal)
+        await remember_duties(dispatcher, journal)
         history = RulesHistory(journal, directory, clock.now)
         history.started_with(loaded)
         writer = _writer(journal, settings.database_url, clock)
@@ -140,7 +142,8 @@ async def _daemon(
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks)
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk)
+        attendance = DutyDesk(dispatcher, journal)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())

@@ -101,6 +101,14 @@ def url_of(config: Path) -> str:
         return web_url(WebSettings(host, int(port) if port.isdecimal() else _USUAL.port))
 
 
+def daemon_url(context: click.Context, config: Path, url: str | None) -> str:
+    """Where the daemon serves; ``--config`` and ``--url`` may stand before the subcommand, too."""
+    outer = context.parent.params if context.parent is not None else {}
+    is_given = context.get_parameter_source("config") is not click.core.ParameterSource.DEFAULT
+    place = config if is_given else outer.get("config", config)
+    return url or outer.get("url") or url_of(place)
+
+
 def _parts(found: StatusDocument) -> Iterator[str]:
     at = found.at
     yield _head(found)

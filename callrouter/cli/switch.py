@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from callrouter.cli.options import daemon_options, instant, json_option
-from callrouter.cli.status import url_of
+from callrouter.cli.status import daemon_url, url_of
 from callrouter.cli.text import Column, plain, table
 from callrouter.config import load
 from callrouter.config.scalars import parse_duration
@@ -106,20 +106,12 @@ def off(context: click.Context, /, name: str, note: str, config: Path, url: str 
 
 
 def _set(context: click.Context, request: SwitchRequest, config: Path, url: str | None, *, as_json: bool) -> None:
-    report: SwitchReport = asyncio.run(ask_switch(_url(context, config, url), request))
+    report: SwitchReport = asyncio.run(ask_switch(daemon_url(context, config, url), request))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
         click.echo(report.message, err=not report.ok)
     context.exit(0 if report.ok else 1)
-
-
-def _url(context: click.Context, config: Path, url: str | None) -> str:
-    """Where the daemon serves; ``--config`` and ``--url`` may stand before ``on`` and ``off``, too."""
-    outer = context.parent.params if context.parent is not None else {}
-    is_given = context.get_parameter_source("config") is not click.core.ParameterSource.DEFAULT
-    place = config if is_given else outer.get("config", config)
-    return url or outer.get("url") or url_of(place)
 
 
 def _seconds(length: str | None) -> float | None:

@@ -16,6 +16,7 @@ from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
 from callrouter.config.switches import check_switches_used, compile_switches
+from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
@@ -44,6 +45,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     check_sites(context, steps)
     switches = compile_switches(context)
     check_switches_used(context)
+    agent_codes = _agent_codes(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -67,6 +69,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         callback_retention_s=context.model.callbacks.retention,
         fallback_context=context.model.service.fallback_context,
         switches=switches,
+        agent_codes=agent_codes,
         timezone=ZoneInfo(context.model.timezone),
     )
 
@@ -78,6 +81,21 @@ def _queues(context: Context) -> dict[QueueName, QueueSpec]:
         )
         for name, spec in context.model.queues.items()
     }
+
+
+def _agent_codes(context: Context) -> dict[DutyVerb, str]:
+    """What counselors' phones dial; each code means one thing."""
+    codes = context.model.agent_codes
+    meaning = {spec.code: f'the switch "{name}"' for name, spec in context.model.switches.items()}
+    found: dict[DutyVerb, str] = {}
+    for verb, code in ((DutyVerb.LOGIN, codes.login), (DutyVerb.PAUSE, codes.pause)):
+        if code is None:
+            continue
+        other = meaning.setdefault(code, f"agent_codes: {verb}")
+        if other != f"agent_codes: {verb}":
+            context.error(("agent_codes", verb.value), f"the code {code} is taken by {other}", "choose another")
+        found[verb] = code
+    return found
 
 
 def _agents(context: Context) -> dict[AgentId, AgentSpec]:

@@ -16,6 +16,7 @@ LEAST: Final[dict[str, tuple[float, str]]] = {
     "rest_after_busy": (0.5, "a busy phone would be dialled without a pause"),
     "rest_after_rejected": (0.5, "a phone that rejects would be dialled without a pause"),
     "rest_after_unreachable": (0.5, "a phone that is off would be dialled without a pause"),
+    "misses_before_pause": (0, ""),
     "retry_after_congestion": (0.5, "a full trunk would be tried without a pause"),
 }
 """The least that may be written (seconds; ``max_calls``: calls), and what less would mean."""
@@ -33,7 +34,7 @@ def compile_limits(context: Context) -> Limits:
             continue
         least, why = LEAST[key]
         if value < least:
-            unit = "" if key == "max_calls" else " s"
+            unit = "" if key in ("max_calls", "misses_before_pause") else " s"
             context.error(
                 ("limits", key), f"{key} of {value:g}{unit} is too little: {why}", f"write {least:g}{unit} or more"
             )

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from callrouter.core.cdr import OfferResult
+from callrouter.core.duty import Duty
 from callrouter.core.ids import ChannelId
 from callrouter.core.rulebook import AgentSpec, Limits
 
@@ -20,6 +21,9 @@ class AgentState(StrEnum):
     WRAP_UP = "wrap-up"
     RESTING = "resting"
     """Left alone for a while after an offer that failed."""
+    PAUSED = "paused"
+    """At work, and not to be rung until somebody says so."""
+    LOGGED_OUT = "logged-out"
 
 
 @dataclass(slots=True)
@@ -37,6 +41,10 @@ class Agent:
     leg: ChannelId | None = None
     misses: int = 0
     """Offers missed in a row."""
+    duty: Duty = Duty.ON
+    """What was said of the counselor; it holds from the end of a call and its wrap-up on."""
+    reason: str = ""
+    """Why, if he is paused or logged out."""
     retired: bool = False
     """No longer in the rules; leaves when the present call is over."""
 
@@ -52,6 +60,11 @@ _BLAMED = frozenset({OfferResult.NO_ANSWER, OfferResult.BUSY, OfferResult.REJECT
 def is_blamed(result: OfferResult) -> bool:
     """Whether an offer that ended so counts as one that the counselor missed."""
     return result in _BLAMED
+
+
+def is_missed(result: OfferResult) -> bool:
+    """Whether the phone rang, or could have, and nobody took the call: not so at a phone that is busy or unplugged."""
+    return result in (OfferResult.NO_ANSWER, OfferResult.REJECTED)
 
 
 def rest_after(result: OfferResult, limits: Limits) -> float:

@@ -13,6 +13,8 @@ class AuditKind(StrEnum):
     """What can be changed so."""
 
     SWITCH = "switch"
+    AGENT = "agent"
+    """Whether a counselor takes calls."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

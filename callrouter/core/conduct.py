@@ -11,6 +11,7 @@ from typing import Protocol
 from callrouter.core import commands as cmd
 from callrouter.core import facts
 from callrouter.core.asking import Asking
+from callrouter.core.attendance import Attendance
 from callrouter.core.call import Call
 from callrouter.core.callback import Callbacks
 from callrouter.core.causes import Cause
@@ -51,6 +52,7 @@ class Conduct:
         self._by_channel: dict[ChannelId, CallId] = {}
         self._gone: dict[ChannelId, datetime] = {}
         self.switchboard = Switchboard(self.floor)
+        self.attendance = Attendance(self.floor)
         self.following = Following(self)
         self.asking = Asking(self)
         self.recording = Recording(self)
@@ -107,6 +109,8 @@ class Conduct:
         self.waiting.replace(rulebook)
         self.floor.replace(rulebook, at)
         self.switchboard.replace(at, out)
+        for site in self.floor.sites:
+            self.attendance.light_up(site, out)
 
     def open(self, call_id: CallId, channel: ChannelId, arrival: CallFacts, at: datetime, out: Output) -> Call:
         """A caller has come in."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from callrouter.core.duty import DutyOrder
 from callrouter.core.ids import (
     AgentId,
     BridgeId,
@@ -196,7 +197,7 @@ class RulebookReplaced(msgspec.Struct, frozen=True):
 
 
 class CodeDialed(msgspec.Struct, frozen=True, gc=False):
-    """A phone dialled the code of a switch; its channel waits to be sent on."""
+    """A phone dialled the code of a switch, or one of the counselors'; its channel waits to be sent on."""
 
     site: SiteName
     channel: ChannelId
@@ -209,6 +210,13 @@ class SwitchOrdered(msgspec.Struct, frozen=True):
     """Somebody wants a switch set, and waits for the answer that has the same ``ticket``."""
 
     order: SwitchOrder
+    ticket: int = 0
+
+
+class DutyOrdered(msgspec.Struct, frozen=True):
+    """Somebody says whether a counselor takes calls, and waits for the answer that has the same ``ticket``."""
+
+    order: DutyOrder
     ticket: int = 0
 
 
@@ -234,4 +242,5 @@ Event = (
     | RulebookReplaced
     | CodeDialed
     | SwitchOrdered
+    | DutyOrdered
 )

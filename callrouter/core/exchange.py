@@ -70,8 +70,9 @@ class Exchange:
             ev.SiteDown: self._site_down,
             ev.DrainRequested: self._drain,
             ev.RulebookReplaced: self._rulebook_replaced,
-            ev.CodeDialed: self.conduct.switchboard.dialed,
+            ev.CodeDialed: self._code_dialed,
             ev.SwitchOrdered: self._switch_ordered,
+            ev.DutyOrdered: self._duty_ordered,
         }
 
     @property
@@ -88,6 +89,8 @@ class Exchange:
         """Take one event, seen at ``at`` (aware UTC, never before that of the event before)."""
         out = Output()
         self._handlers[type(event)](event, at, out)
+        while self.floor.missed:
+            self.conduct.attendance.pause_who_misses(self.floor.missed.pop(), at, out)
         self._match(at, out)
         return out
 
@@ -105,6 +108,12 @@ class Exchange:
         """Know again how the switches stood, from the newest entry of each; before the first event."""
         out = Output()
         self.conduct.switchboard.restore(entries, at, out)
+        return out
+
+    def restore_duties(self, entries: Iterable[AuditEntry], at: datetime) -> Output:
+        """Know again who is logged out or paused, from the newest entry of each; before the first event."""
+        out = Output()
+        self.conduct.attendance.restore(entries, at, out)
         return out
 
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
@@ -287,6 +296,7 @@ class Exchange:
         resync.compare(self, event, at, out)
         if was_away:  # what we said of lamps meanwhile was not heard
             self.conduct.switchboard.light_up(event.site, at, out)
+            self.conduct.attendance.light_up(event.site, out)
         for call in [call for call in self.calls.values() if call.site == event.site]:
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
@@ -303,6 +313,13 @@ class Exchange:
 
     def _switch_ordered(self, event: ev.SwitchOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
+
+    def _code_dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> None:
+        if not self.conduct.attendance.dialed(event, at, out):
+            self.conduct.switchboard.dialed(event, at, out)
+
+    def _duty_ordered(self, event: ev.DutyOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.attendance.order(event.order, at, out)))
 
     def _of_channel(self, channel: ChannelId) -> Call | None:
         call = self.conduct.call_of(channel)

@@ -11,10 +11,11 @@ from datetime import datetime
 from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
-from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
+from callrouter.core.agent import Agent, AgentState, is_blamed, is_missed, rest_after
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
+from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
@@ -52,6 +53,14 @@ class _Bridge:
     channels: set[ChannelId]
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A counselor did not answer, for the last of so many ``times`` in a row that something has to be done."""
+
+    agent: AgentId
+    times: int
+
+
 class Floor:
     """See the module. All methods write what is to be done into the ``Output`` they are given."""
 
@@ -63,6 +72,8 @@ class Floor:
         self.legs: dict[ChannelId, Leg] = {}
         self.sites: set[SiteName] = set()
         """Sites that are up."""
+        self.missed: list[Missed] = []
+        """Whom somebody has to take care of; emptied by who does."""
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
         self._staff(rulebook, at)
@@ -88,8 +99,8 @@ class Floor:
         return self.acd.match(self._reachable)
 
     def serving(self, queue: QueueName) -> int:
-        """How many counselors serve ``queue``, whatever they are doing."""
-        return sum(queue in agent.spec.queues for agent in self.agents.values())
+        """How many counselors who are logged in serve ``queue``, whatever they are doing."""
+        return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is not Duty.OFF)
 
     def can_serve(self, queue: QueueName, site: SiteName) -> bool:
         """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
@@ -235,6 +246,22 @@ class Floor:
         if agent is not None and agent.state in (AgentState.WRAP_UP, AgentState.RESTING):
             self._make_available(agent, at, idle_since=at if agent.state is AgentState.WRAP_UP else agent.idle_since)
 
+    def end_rest(self, agent: Agent, at: datetime, out: Output) -> None:
+        """Wrap-up or rest is over before its time."""
+        out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
+        self.agent_rested(agent.spec.id, at)
+
+    def set_duty(self, agent: Agent, duty: Duty, reason: str, at: datetime, out: Output) -> None:
+        """From now on the counselor takes calls, or does not; a call in progress and its wrap-up are left alone."""
+        agent.duty, agent.reason = duty, reason
+        if duty is Duty.ON:
+            agent.misses = 0
+        if agent.leg is not None or agent.state is AgentState.WRAP_UP:
+            return
+        self.acd.spare(agent)
+        out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
+        self._make_available(agent, at, idle_since=at)
+
     def trunk_rested(self, trunk: TrunkName) -> None:
         """A congested trunk group may be tried again."""
         self.trunks.wake(trunk)
@@ -265,8 +292,10 @@ class Floor:
         if agent.retired:
             del self.agents[agent.spec.id]
             return
-        if is_blamed(result):
+        if is_missed(result):
             agent.misses += 1
+        if is_missed(result) and 0 < self.rulebook.limits.misses_before_pause <= agent.misses:
+            self.missed.append(Missed(agent.spec.id, agent.misses))
         elif result is OfferResult.ANSWERED:
             agent.misses = 0
         if result is OfferResult.ANSWERED or is_blamed(result):
@@ -286,6 +315,10 @@ class Floor:
         return rest_after(result, self.rulebook.limits)
 
     def _make_available(self, agent: Agent, at: datetime, idle_since: datetime) -> None:
+        """Nothing is left to do for the counselor: let him be rung, unless it was said that he is not to be."""
+        if agent.duty is not Duty.ON:
+            agent.change(AgentState.PAUSED if agent.duty is Duty.PAUSED else AgentState.LOGGED_OUT, at)
+            return
         agent.change(AgentState.AVAILABLE, at)
         agent.idle_since = idle_since
         self.acd.offer_to(agent)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.commands import Command
+from callrouter.core.duty import DutyAnswer
 from callrouter.core.facts import Fact
 from callrouter.core.ids import CallId
 from callrouter.core.switches import SwitchAnswer
@@ -32,6 +33,10 @@ class NoticeKind(StrEnum):
     SWITCH_SET = "switch-set"
     SWITCH_REFUSED = "switch-refused"
     """A phone dialled the code of a switch that it may not set, or of none."""
+    AGENT_DUTY = "agent-duty"
+    """A counselor logged in or out, paused, or takes calls again."""
+    AGENT_REFUSED = "agent-refused"
+    """A phone that is no counselor's dialled a code of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +60,4 @@ class Output:
     cdrs: list[Cdr] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
-    answers: list[tuple[int, SwitchAnswer]] = field(default_factory=list)
+    answers: list[tuple[int, SwitchAnswer | DutyAnswer]] = field(default_factory=list)

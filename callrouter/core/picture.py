@@ -24,8 +24,8 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         calls=tuple(_call(call) for call in exchange.calls.values()),
         queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
         agents=tuple(
-            AgentNow(agent_id, agent.spec.name, agent.spec.site, agent.state, agent.since, agent.misses)
-            for agent_id, agent in floor.agents.items()
+            AgentNow(agent_id, a.spec.name, a.spec.site, a.state, a.since, a.misses, duty=a.duty, reason=a.reason)
+            for agent_id, a in floor.agents.items()
         ),
         trunks=tuple(
             TrunkNow(name, spec.channels, floor.trunks.in_use(name)) for name, spec in exchange.rulebook.trunks.items()

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
+from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
@@ -85,6 +86,8 @@ class Limits:
     rest_after_rejected_s: float = 10.0
     rest_after_unreachable_s: float = 15.0
     retry_after_congestion_s: float = 2.0
+    misses_before_pause: int = 3
+    """A counselor who did not answer so many calls in a row is paused; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ class Rulebook:
     fallback_context: str = "callrouter-fallback"
     """Where a caller goes in the dialplan when we cannot take him."""
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
+    agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
+    """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
     timezone: tzinfo = UTC
     """In which people here read times."""
 

@@ -8,6 +8,7 @@ import msgspec
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
 
@@ -57,6 +58,9 @@ class AgentNow(msgspec.Struct, frozen=True):
     state: AgentState
     since: datetime
     misses: int
+    duty: Duty = Duty.ON
+    """What was said of him; it holds when what he is doing is over."""
+    reason: str = ""
 
 
 class QueueNow(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Final, Protocol
 
@@ -20,6 +21,7 @@ from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
+from callrouter.core.duty import DutyAnswer, DutyOrder
 from callrouter.core.events import TimerKey
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, ChannelId, SiteName
@@ -37,7 +39,13 @@ _UNIMPORTANT = (ev.LegRang,)
 """What is dropped first when the inbox is nearly full: the call goes on without it."""
 
 _WARNINGS = frozenset(
-    {NoticeKind.IMPOSSIBLE_EVENT, NoticeKind.WRITTEN_OFF, NoticeKind.ORPHAN_LEG, NoticeKind.SWITCH_REFUSED}
+    {
+        NoticeKind.IMPOSSIBLE_EVENT,
+        NoticeKind.WRITTEN_OFF,
+        NoticeKind.ORPHAN_LEG,
+        NoticeKind.SWITCH_REFUSED,
+        NoticeKind.AGENT_REFUSED,
+    }
 )
 
 ANSWERED_WITHIN_S: Final = 5.0
@@ -109,7 +117,7 @@ class Dispatcher:
         self._dropped = self._handled = self._failures = 0
         self._stood_down = self._running = False
         self._tickets = count(1)
-        self._awaited: dict[int, asyncio.Future[SwitchAnswer]] = {}
+        self._awaited: dict[int, asyncio.Future[SwitchAnswer | DutyAnswer]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
     @property
@@ -194,20 +202,33 @@ class Dispatcher:
         """Let the exchange remember how the switches stood, from the newest entry of each; before :meth:`run`."""
         self._carry_out(self.exchange.restore_switches(entries, self._now()))
 
+    def restore_duties(self, entries: Iterable[AuditEntry]) -> None:
+        """Let the exchange remember who is logged out or paused, from the newest entry of each; before :meth:`run`."""
+        self._carry_out(self.exchange.restore_duties(entries, self._now()))
+
     async def order(self, order: SwitchOrder, timeout_s: float = ANSWERED_WITHIN_S) -> SwitchAnswer:
         """Have a switch set between two events, and wait for the answer."""
+        answer = await self._answer_to(partial(ev.SwitchOrdered, order), timeout_s)
+        return answer if isinstance(answer, SwitchAnswer) else SwitchAnswer(False, False, _why_none(answer))
+
+    async def order_duty(self, order: DutyOrder, timeout_s: float = ANSWERED_WITHIN_S) -> DutyAnswer:
+        """Have a counselor logged in, out or paused between two events, and wait for the answer."""
+        answer = await self._answer_to(partial(ev.DutyOrdered, order), timeout_s)
+        return answer if isinstance(answer, DutyAnswer) else DutyAnswer(False, False, _why_none(answer))
+
+    async def _answer_to(self, ask: Callable[[int], ev.Event], timeout_s: float) -> SwitchAnswer | DutyAnswer | str:
+        """What the exchange says to the event that ``ask`` makes of a ticket, or why there is no answer."""
         if self._stood_down:
-            return SwitchAnswer(False, False, "another daemon is in charge; ask that one")
+            return "another daemon is in charge; ask that one"
         ticket = next(self._tickets)
-        answer: asyncio.Future[SwitchAnswer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[SwitchAnswer | DutyAnswer] = asyncio.get_running_loop().create_future()
         self._awaited[ticket] = answer
-        self.post(ev.SwitchOrdered(order, ticket))
+        self.post(ask(ticket))
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer
         except TimeoutError:
-            message = f"the daemon did not come to it within {timeout_s:g} s; see how the switch stands, and ask again"
-            return SwitchAnswer(False, False, message)
+            return f"the daemon did not come to it within {timeout_s:g} s; see how it stands, and ask again"
         finally:
             del self._awaited[ticket]
 
@@ -302,6 +323,11 @@ class Dispatcher:
         """The inbox is empty again: see what was missed."""
         while self._lost_from:
             self._commander.resync(self._lost_from.pop())
+
+
+def _why_none(answer: SwitchAnswer | DutyAnswer | str) -> str:
+    """Why there is no answer; one to another question would be a defect, and is told so."""
+    return answer if isinstance(answer, str) else f"the daemon answered another question: {answer.message}"
 
 
 def _log_cdr(cdr: Cdr) -> None:

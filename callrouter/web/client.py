@@ -9,6 +9,7 @@ import msgspec
 
 from callrouter.config.settings import WebSettings
 from callrouter.errors import UnreachableError
+from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
@@ -72,6 +73,25 @@ async def ask_to_forget(url: str, request: ForgetRequest, *, timeout_s: float = 
     place = f"{url.rstrip('/')}/api/v1/remembered/forget"
     status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request))
     return None if status == 400 else _decoded(place, status, body, ForgetReport)
+
+
+async def fetch_agents(url: str, *, timeout_s: float = TIMEOUT_S) -> AgentsDocument:
+    """What the counselors of the daemon at ``url`` are doing.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    return await _get(url, "/api/v1/agents", AgentsDocument, timeout_s)
+
+
+async def ask_agent(url: str, request: AgentRequest, *, timeout_s: float = SWITCH_TIMEOUT_S) -> AgentReport:
+    """Have the daemon at ``url`` log a counselor in or out, or pause one.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether the
+            order was carried out is not known then.
+    """
+    return await _order(url, "/api/v1/agents", request, AgentReport, timeout_s)
 
 
 async def fetch_switches(url: str, *, timeout_s: float = TIMEOUT_S) -> SwitchesDocument:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 import callrouter
+from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
@@ -49,6 +50,9 @@ _KINDS: Final = (
     SwitchesDocument,
     SwitchReport,
     SwitchRequest,
+    AgentsDocument,
+    AgentReport,
+    AgentRequest,
 )
 
 
@@ -103,6 +107,19 @@ def openapi() -> bytes:
                         "200": ("It stands as asked for", of[SwitchReport]),
                         "400": ("Not understood, and why", of[Fault]),
                         "409": ("Refused, and why: nothing has changed", of[SwitchReport]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                    },
+                ),
+            },
+            "/api/v1/agents": {
+                **_get("What the counselors are doing", {"200": ("At this moment", of[AgentsDocument])}),
+                **_post(
+                    "Log a counselor in or out, pause one, or end a pause or wrap-up",
+                    of[AgentRequest],
+                    {
+                        "200": ("It is as asked for", of[AgentReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "409": ("Refused, and why: nothing has changed", of[AgentReport]),
                         "415": ("Not sent as JSON", of[Fault]),
                     },
                 ),

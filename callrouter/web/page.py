@@ -58,7 +58,9 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
             else []
         ),
         _table("대기열", ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사"), _queues(status)),
-        _table("상담사", ("내선", "이름", "상태", "경과"), (_agent(agent, status.at) for agent in status.agents)),
+        _table(
+            "상담사", ("내선", "이름", "상태", "경과", "사유"), (_agent(agent, status.at) for agent in status.agents)
+        ),
         _table(
             "진행 중인 통화",
             ("상태", "경과", "발신 번호", "수신 번호", "지역", "대기열", "상담사"),
@@ -122,7 +124,8 @@ def _queue(queue: Queue, at: datetime) -> str:
 
 def _agent(agent: Agent, at: datetime) -> str:
     state = words.AGENT_STATES[agent.state]
-    return _row(agent.agent, (agent.name, state, words.duration(agent.since, at)), kind=agent.state.value)
+    cells = (agent.name, state, words.duration(agent.since, at), agent.reason or "–")
+    return _row(agent.agent, cells, kind=agent.state.value)
 
 
 def _call(call: Call, at: datetime, titles: Mapping[str, str], names: Mapping[str, str]) -> str:

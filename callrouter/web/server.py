@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from callrouter.errors import UnreachableError
+from callrouter.web.agents import AgentRequest, AgentsDocument, AttendanceDesk
 from callrouter.web.callback import callbacks_document
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
@@ -24,7 +25,7 @@ from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.reload import Reloader, ReloadRequest
 from callrouter.web.remembered import ForgetRequest, Remembering
 from callrouter.web.sources import StatusSource
-from callrouter.web.status import StatusDocument, status_document
+from callrouter.web.status import StatusDocument, agent_of, status_document
 from callrouter.web.switches import Switcher, SwitchesDocument, SwitchRequest
 from callrouter.web.voicemail import voicemail_document
 
@@ -68,6 +69,7 @@ class WebServer:
         reloader: Reloader | None = None,
         remembering: Remembering | None = None,
         switcher: Switcher | None = None,
+        attendance: AttendanceDesk | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -75,6 +77,7 @@ class WebServer:
         self._reloader = reloader
         self._remembering = remembering
         self._switcher = switcher
+        self._attendance = attendance
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -135,6 +138,8 @@ class WebServer:
         application.router.add_post("/api/v1/reload", self._reload)
         application.router.add_get("/api/v1/remembered", self._remembered)
         application.router.add_post("/api/v1/remembered/forget", self._forget)
+        application.router.add_get("/api/v1/agents", self._agents)
+        application.router.add_post("/api/v1/agents", self._agent)
         application.router.add_get("/api/v1/switches", self._switches)
         application.router.add_post("/api/v1/switches", self._switch)
         for name, content_type in _STATIC.items():
@@ -185,6 +190,17 @@ class WebServer:
         if self._remembering is None:
             raise web.HTTPServiceUnavailable(reason="nothing is remembered here")
         return self._remembering
+
+    async def _agents(self, _: web.Request) -> web.Response:
+        now = self._source.now()
+        return _json(AgentsDocument(now.at, tuple(map(agent_of, now.agents))))
+
+    async def _agent(self, request: web.Request) -> web.Response:
+        asked = await _asked(request, AgentRequest, '{"agent": "its name", "verb": "pause", "who": "your name"}')
+        if self._attendance is None:
+            raise web.HTTPServiceUnavailable(reason="no agent takes orders here")
+        report = await self._attendance.order(asked)
+        return _json(report, status=200 if report.ok else 409)
 
     async def _switches(self, _: web.Request) -> web.Response:
         now = self._source.now()

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from callrouter.core.agent import AgentState
+from callrouter.core.duty import Duty
 from callrouter.core.ids import CallId, SiteName, TenantName
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
@@ -64,7 +65,10 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """One counselor; ``misses`` counts the offers missed in a row."""
+    """One counselor; ``misses`` counts the offers missed in a row.
+
+    ``duty`` is what was said of him, and ``reason`` why; it holds when what he is doing is over.
+    """
 
     agent: str
     name: str
@@ -72,6 +76,8 @@ class Agent(msgspec.Struct, frozen=True):
     state: AgentState
     since: datetime
     misses: int
+    duty: Duty = Duty.ON
+    reason: str = ""
 
 
 class Trunk(msgspec.Struct, frozen=True):
@@ -154,7 +160,7 @@ def status_document(
         draining=health.draining,
         sites=tuple(Site(s.site, s.title, s.up, s.state, s.since, s.version) for s in health.sites),
         queues=tuple(map(_queue, now.queues)),
-        agents=tuple(map(_agent, now.agents)),
+        agents=tuple(map(agent_of, now.agents)),
         trunks=tuple(map(_trunk, now.trunks)),
         calls=tuple(map(_call, now.calls)),
         database=_database(health),
@@ -191,8 +197,9 @@ def _queue(queue: QueueNow) -> Queue:
     return Queue(queue.queue, queue.title, queue.waiting, queue.ringing, queue.oldest, queue.agents, queue.available)
 
 
-def _agent(agent: AgentNow) -> Agent:
-    return Agent(agent.agent, agent.name, agent.site, agent.state, agent.since, agent.misses)
+def agent_of(agent: AgentNow) -> Agent:
+    """A counselor as documents show one."""
+    return Agent(agent.agent, agent.name, agent.site, agent.state, agent.since, agent.misses, agent.duty, agent.reason)
 
 
 def _trunk(trunk: TrunkNow) -> Trunk:

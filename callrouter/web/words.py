@@ -15,6 +15,8 @@ AGENT_STATES: Final[Mapping[AgentState, str]] = {
     AgentState.ON_CALL: "통화 중",
     AgentState.WRAP_UP: "후처리",
     AgentState.RESTING: "잠시 쉼",
+    AgentState.PAUSED: "일시 중지",
+    AgentState.LOGGED_OUT: "로그아웃",
 }
 
 CALL_STATES: Final[Mapping[CallState, str]] = {

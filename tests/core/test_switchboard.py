@@ -57,6 +57,7 @@ class Board:
         self.tell(ev.SwitchOrdered(order, 7), at)
         ((ticket, answer),) = self.out.answers
         assert ticket == 7
+        assert isinstance(answer, SwitchAnswer)
         return answer
 
     def dial(self, code: str = "*21", endpoint: str = "PJSIP/kim", site: SiteName = HALL, at: datetime = AT) -> str:
@@ -72,7 +73,8 @@ class Board:
 
     @property
     def lamps(self) -> list[tuple[str, bool]]:
-        return [(command.device, command.lit) for command in self.out.commands if isinstance(command, cmd.SetLamp)]
+        lamps = [command for command in self.out.commands if isinstance(command, cmd.SetLamp)]
+        return [(lamp.device, lamp.lit) for lamp in lamps if "-agent-" not in lamp.device]
 
     @property
     def timers(self) -> list[cmd.Command]:

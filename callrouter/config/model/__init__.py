@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from callrouter.config.model.people import (
     Agent,
+    AgentCodes,
     Box,
     Callbacks,
     Destination,
@@ -84,6 +85,7 @@ __all__ = [
     "LONGEST_MESSAGE_S",
     "MEDIA_SCHEMES",
     "Agent",
+    "AgentCodes",
     "Agi",
     "Answer",
     "Box",
@@ -190,6 +192,8 @@ class Model(Section):
     """Where callers wait, by name."""
     agents: dict[Name, Agent]
     """The counselors, by name; usually the extension."""
+    agent_codes: AgentCodes = AgentCodes()
+    """What their phones dial to log in and out, and to pause."""
     trunks: dict[Name, Trunk] = Field(default={})
     """Trunk groups, by name."""
     outbound: Outbound = Outbound()

@@ -81,6 +81,15 @@ class Agent(Section):
     """Instead of the queue's."""
 
 
+class AgentCodes(Section):
+    """What counselors' phones dial, under ``agent_codes:``. Each turns over what it stands for."""
+
+    login: Annotated[str, BeforeValidator(parse_code)] | None = None
+    """Logs the counselor whose phone it is in or out: a star and two or three digits."""
+    pause: Annotated[str, BeforeValidator(parse_code)] | None = None
+    """Pauses the counselor, or ends the pause or the wrap-up."""
+
+
 class Trunk(Section):
     """A trunk group, under ``trunks:``."""
 

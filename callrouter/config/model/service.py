@@ -119,5 +119,7 @@ class LimitsSection(Section):
     """How long a counselor who rejected a call is not rung again."""
     rest_after_unreachable: Seconds | None = None
     """How long a counselor whose phone could not be reached is not rung again."""
+    misses_before_pause: Whole | None = None
+    """A counselor who did not answer so many calls in a row is paused until somebody says otherwise; 0: never."""
     retry_after_congestion: Seconds | None = None
     """How long nobody is rung over a trunk group that had no free line."""

@@ -1,0 +1,132 @@
+"""``callrouter agent``: seeing the counselors of the daemon that runs, and logging them in and out."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from callrouter.cli.options import daemon_options, json_option, user_name
+from callrouter.cli.status import daemon_url, url_of
+from callrouter.cli.text import Column, elapsed, plain, table
+from callrouter.web.agents import AgentRequest, Verb
+from callrouter.web.client import ask_agent, fetch_agents
+from callrouter.web.status import Agent
+from callrouter.web.switches import MOST_NOTE, MOST_WHO
+
+_EPILOG = """\b
+Examples:
+  callrouter agent
+  callrouter agent pause 203 --reason 점심
+  callrouter agent ready 203
+"""
+_COLUMNS = (
+    Column("agent", 12),
+    Column("name", 20),
+    Column("state", 12),
+    Column("for", 8),
+    Column("missed", 6, right=True),
+    Column("duty", 10),
+    Column("reason", 40),
+)
+
+
+@click.group(epilog=_EPILOG, invoke_without_command=True)
+@daemon_options
+@json_option
+@click.pass_context
+def agent(context: click.Context, /, config: Path, url: str | None, as_json: bool) -> None:
+    """Show the counselors of the daemon that runs; `login`, `logout`, `pause` and `ready` say who takes calls.
+
+    What is said of a counselor holds until something else is said, over restarts of the daemon too. A call in progress
+    and the wrap-up after it are left alone.
+
+    Exit status: 0 fine, 3 no daemon can be reached.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found = asyncio.run(fetch_agents(url or url_of(config)))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        click.echo(table(_COLUMNS, [_row(one, found.at) for one in found.agents]))
+
+
+@agent.command(epilog="Example: callrouter agent login 203")
+@click.argument("name")
+@daemon_options
+@json_option
+@click.pass_context
+def login(context: click.Context, /, name: str, config: Path, url: str | None, as_json: bool) -> None:
+    """Let the counselor NAME be rung from now on.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, name, "login", "", config, url, as_json=as_json)
+
+
+@agent.command(epilog="Example: callrouter agent logout 203")
+@click.argument("name")
+@daemon_options
+@json_option
+@click.pass_context
+def logout(context: click.Context, /, name: str, config: Path, url: str | None, as_json: bool) -> None:
+    """Let the counselor NAME go home: he counts no longer as staff of his queues.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, name, "logout", "", config, url, as_json=as_json)
+
+
+@agent.command(epilog="Example: callrouter agent pause 203 --reason 점심")
+@click.argument("name")
+@click.option("--reason", default="", help="Why, for the wall board and the audit log.")
+@daemon_options
+@json_option
+@click.pass_context
+def pause(context: click.Context, /, name: str, reason: str, config: Path, url: str | None, as_json: bool) -> None:
+    """Do not ring the counselor NAME until he is ready again; he is at work all the same.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    if len(reason) > MOST_NOTE:
+        raise click.BadParameter(f"write {MOST_NOTE} characters or less", param_hint="--reason")
+    _ask(context, name, "pause", reason, config, url, as_json=as_json)
+
+
+@agent.command(epilog="Example: callrouter agent ready 203")
+@click.argument("name")
+@daemon_options
+@json_option
+@click.pass_context
+def ready(context: click.Context, /, name: str, config: Path, url: str | None, as_json: bool) -> None:
+    """End the pause, the wrap-up or the rest after a missed call of the counselor NAME.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, name, "ready", "", config, url, as_json=as_json)
+
+
+def _ask(
+    context: click.Context, name: str, verb: Verb, reason: str, config: Path, url: str | None, *, as_json: bool
+) -> None:
+    request = AgentRequest(plain(name), verb, plain(user_name())[:MOST_WHO], "command", plain(reason))
+    report = asyncio.run(ask_agent(daemon_url(context, config, url), request))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    else:
+        click.echo(report.message, err=not report.ok)
+    context.exit(0 if report.ok else 1)
+
+
+def _row(one: Agent, at: datetime) -> tuple[str, ...]:
+    return (
+        one.agent,
+        plain(one.name),
+        one.state,
+        elapsed(one.since, at),
+        str(one.misses),
+        one.duty,
+        plain(one.reason),
+    )
