@@ -45,6 +45,11 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "switch-refused": 1040.0,
         "switch-unknown": 360.0,
         "switch-away": 320.0,
+        "agent-loggedin": 440.0,
+        "agent-loggedout": 480.0,
+        "agent-paused": 1000.0,
+        "agent-ready": 280.0,
+        "agent-unknown": 240.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 Hz and more."""

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from itertools import pairwise
 
 import pytest
@@ -13,10 +12,10 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING
 from lab.phones import CARRIER_ADDRESS
-from lab.sipp import Sipp, registered
+from lab.sipp import Sipp
 from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import MakeCentre, People
-from tests.acceptance.conftest import PHONES_ADDRESS
+from tests.acceptance.phones import phone_that
 
 pytestmark = pytest.mark.asterisk
 
@@ -25,16 +24,6 @@ FIRST = "0552251111"
 SECOND = "0552252222"
 THIRD = "0557423333"
 AT_ONCE_S = 0.5
-
-
-@asynccontextmanager
-async def phone_that(
-    asterisk: LabAsterisk, scenario: str, extension: str = "201", *, count: int = 1
-) -> AsyncIterator[Sipp]:
-    """A registered phone that does what ``scenario`` says, each time it rings."""
-    phone = Sipp(scenario, address=PHONES_ADDRESS, service=extension, count=count)
-    async with phone, registered(asterisk, extension, phone):
-        yield phone
 
 
 def resident(asterisk: LabAsterisk, number: str, *, scenario: str = "uac_listen", talks_ms: int = 0) -> Sipp:

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from callrouter.core.cdr import Cdr, Outcome
-from lab import audio
 from lab.asterisk import LabAsterisk
-from lab.baresip import Baresip
 from lab.sipp import Lamp
-from lab.testing import DEADLINE_S, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import POLL_S, Centre, MakeCentre, People
+from tests.acceptance.centre import Centre, MakeCentre, People
 from tests.acceptance.conftest import PHONES_ADDRESS
+from tests.acceptance.ordering import audit, command, hears
 
 pytestmark = pytest.mark.asterisk
 
@@ -26,37 +24,12 @@ LEAD, OTHER = "201", "202"
 """A phone that may dial the code, and one that may not."""
 
 
-async def command(office: Centre, *arguments: str) -> str:
-    """What a command of callrouter's says; it must succeed."""
-    done = await asyncio.to_thread(office.daemon.run, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-async def audit(office: Centre, entries: int) -> list[dict[str, Any]]:
-    """The audit log, oldest first, once it has so many entries."""
-    async with asyncio.timeout(10):
-        # Entries come when the daemon has delivered them, and nobody tells when.
-        while len(found := json.loads(await command(office, "audit", "--json"))) < entries:  # noqa: ASYNC110
-            await asyncio.sleep(POLL_S)
-    assert len(found) == entries
-    return list(reversed(found))
-
-
 async def until_switch(office: Centre, on: bool) -> dict[str, Any]:
     """Wait until the switch stands so."""
     status = await office.until("the switch stands so", lambda now: now["switches"][0]["on"] is on)
     switch: dict[str, Any] = status["switches"][0]
     assert switch["switch"] == "typhoon"
     return switch
-
-
-async def hears(phone: Baresip, number: str, prompt: str) -> None:
-    """Dial a number, hear one announcement to its end, and be hung up on."""
-    await phone.dial(number)
-    await phone.established()
-    await phone.closed(timeout_s=PROMPT_S + DEADLINE_S + 4)
-    assert audio.tone_seconds(phone.heard(), PROMPT_HZ[prompt]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
 
 
 def assert_closed_by_the_switch(cdr: Cdr) -> None:

@@ -32,6 +32,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`calendars:`": model.Calendar,
     "`queues:`": model.Queue,
     "`agents:`": model.Agent,
+    "`agent_codes:`": model.AgentCodes,
     "`trunks:`": model.Trunk,
     "`outbound:`": model.Outbound,
     "`destinations:`": model.Destination,

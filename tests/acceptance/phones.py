@@ -1,0 +1,18 @@
+"""Phones without a person."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lab.asterisk import LabAsterisk
+from lab.sipp import Sipp, registered
+from tests.acceptance.conftest import PHONES_ADDRESS
+
+
+@asynccontextmanager
+async def phone_that(
+    asterisk: LabAsterisk, scenario: str, extension: str = "201", *, count: int = 1
+) -> AsyncIterator[Sipp]:
+    """A registered phone that does what ``scenario`` says, each time it rings."""
+    phone = Sipp(scenario, address=PHONES_ADDRESS, service=extension, count=count)
+    async with phone, registered(asterisk, extension, phone):
+        yield phone

@@ -1,0 +1,103 @@
+"""Counselors log in and out, pause and end their wrap-up, from their phones and by command, on a real Asterisk."""
+
+import pytest
+
+from lab.asterisk import LabAsterisk
+from lab.sipp import Lamp
+from tests.acceptance.centre import MakeCentre, People
+from tests.acceptance.conftest import PHONES_ADDRESS
+from tests.acceptance.ordering import audit, command, hears
+from tests.acceptance.phones import phone_that
+
+pytestmark = pytest.mark.asterisk
+
+RESIDENT = "0552251234"
+LOGIN, PAUSE = "*11", "*12"
+AGENT, WATCHER = "201", "202"
+
+
+async def test_a_counselor_pauses_by_a_code_stays_so_over_a_crash_and_is_rung_when_ready_again(
+    caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk
+) -> None:
+    office = await centre(agents=(AGENT,))
+    resident, phone = await caller(RESIDENT), await counselor(AGENT)
+    async with Lamp(lab_asterisk, WATCHER, f"agent-{AGENT}", address=PHONES_ADDRESS) as lamp:
+        lights = [await lamp.next()]
+        await hears(phone, PAUSE, "agent-paused")
+        lights.append(await lamp.next())
+        await office.kill()
+        await office.restart()
+        await office.until_agent(AGENT, "paused")
+        await resident.dial("120")
+        await office.until_waiting(1)
+
+        said = await command(office, "agent", "ready", AGENT)
+        lights.append(await lamp.next())
+    await phone.incoming()
+    await phone.accept()
+    await office.until_call("connected")
+    await resident.hang_up()
+
+    assert said == f"agent {AGENT} is available\n"
+    assert lights == [False, True, False]
+    assert (await office.cdr()).agent == AGENT
+    paused, ready = await audit(office, 2)
+    assert (paused["who"], paused["becomes"], paused["via"]) == (AGENT, "paused", "phone")
+    assert (ready["becomes"], ready["via"]) == ("on-duty", "command")
+
+
+async def test_a_counselor_logs_out_and_in_and_is_no_staff_meanwhile(counselor: People, centre: MakeCentre) -> None:
+    office = await centre(agents=(AGENT,))
+    phone = await counselor(AGENT)
+
+    await hears(phone, LOGIN, "agent-loggedout")
+    out = await office.status()
+    await hears(phone, LOGIN, "agent-loggedin")
+    back = await office.status()
+
+    assert (out["agents"][0]["state"], {queue["agents"] for queue in out["queues"]}) == ("logged-out", {0})
+    assert (back["agents"][0]["state"], {queue["agents"] for queue in back["queues"]}) == ("available", {1})
+
+
+async def test_a_pause_in_the_middle_of_a_call_begins_behind_it_and_a_code_ends_the_wrap_up(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT,), wrap_up="60s")
+    resident, phone = await caller(RESIDENT), await counselor(AGENT)
+    await office.talk(resident, phone)
+    said = await command(office, "agent", "pause", AGENT, "--reason", "점심")
+    await resident.hang_up()
+    await phone.closed()
+    await office.until_agent(AGENT, "wrap-up")
+    await hears(phone, PAUSE, "agent-ready")
+
+    assert said == f"agent {AGENT} is paused, when this call is over\n"
+    assert (await office.status())["agents"][0]["state"] == "available"
+    assert (await office.cdr()).talk_s > 0
+
+
+async def test_the_phone_of_no_counselor_is_told_so(counselor: People, centre: MakeCentre) -> None:
+    office = await centre(agents=(AGENT,))
+    other = await counselor(WATCHER)
+
+    await hears(other, PAUSE, "agent-unknown")
+
+    (line,) = [line for line in office.daemon.log_text().splitlines() if "exchange.agent-refused" in line]
+    assert f"PJSIP/{WATCHER} dialled {PAUSE}: it is the phone of no agent" in line
+
+
+async def test_three_missed_calls_in_a_row_pause_a_counselor_and_the_page_says_why(
+    caller: People, lab_asterisk: LabAsterisk, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT,), ring_timeout="1s", settings={"LIMITS_REST_AFTER_REJECTED": "500ms"})
+    resident = await caller(RESIDENT)
+    async with phone_that(lab_asterisk, "uas_decline", count=3):
+        await resident.dial("120")
+        await office.until_agent(AGENT, "paused")
+    status = await office.status()
+    await resident.hang_up()
+
+    assert status["agents"][0]["reason"] == "3 calls in a row were not answered"
+    assert len((await office.cdr()).legs) == 3
+    (entry,) = await audit(office, 1)
+    assert (entry["who"], entry["becomes"], entry["via"]) == ("callrouter", "paused", "misses")

@@ -1,0 +1,85 @@
+"""Orders for counselors: carried out between two events, and on the disk before it is said."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from callrouter.app.attending import DutyDesk, remember_duties
+from callrouter.core.audit import AuditKind
+from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
+from callrouter.core.exchange import Exchange
+from callrouter.core.ids import AgentId
+from callrouter.core.rulebook import Rulebook
+from callrouter.runtime.dispatcher import Dispatcher
+from callrouter.store.journal import Journal
+from callrouter.web.agents import AgentReport, AgentRequest
+from tests.app.conftest import Nobody, Parts
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with Journal(tmp_path / "journal.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def rules(parts: Parts) -> Rulebook:
+    return parts.dispatcher.exchange.rulebook
+
+
+@pytest.fixture
+def name(rules: Rulebook) -> AgentId:
+    return next(iter(rules.agents))
+
+
+def a_dispatcher(rules: Rulebook, journal: Journal) -> Dispatcher:
+    return Dispatcher(Exchange(rules, datetime.now(UTC)), Nobody(), journal, lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+async def dispatcher(rules: Rulebook, journal: Journal) -> AsyncIterator[Dispatcher]:
+    running = a_dispatcher(rules, journal)
+    task = asyncio.create_task(running.run())
+    yield running
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_what_is_said_is_on_the_disk_and_the_next_daemon_knows_it(
+    dispatcher: Dispatcher, journal: Journal, rules: Rulebook, name: AgentId
+) -> None:
+    report = await DutyDesk(dispatcher, journal).order(AgentRequest(name, "pause", "kim", "command", "점심"))
+    assert report == AgentReport(True, True, f"agent {name} is paused")
+    assert journal.health.waiting == 0
+
+    following = a_dispatcher(rules, journal)
+    await remember_duties(following, journal)
+    agent = following.exchange.floor.agents[name]
+    assert (agent.duty, agent.reason) == (Duty.PAUSED, "점심")
+    assert len(await journal.undelivered_audit(9)) == 1
+
+
+async def test_what_the_disk_does_not_take_holds_all_the_same_and_is_said(
+    dispatcher: Dispatcher, tmp_path: Path, name: AgentId
+) -> None:
+    report = await DutyDesk(dispatcher, Journal(tmp_path / "closed.sqlite")).order(AgentRequest(name, "logout"))
+    assert (report.ok, report.message.endswith("a daemon that starts anew would not know of it")) == (True, True)
+    assert dispatcher.exchange.floor.agents[name].duty is Duty.OFF
+
+
+async def test_a_daemon_that_stood_down_takes_no_order(dispatcher: Dispatcher, journal: Journal, name: AgentId) -> None:
+    dispatcher.stand_down()
+    answer = await dispatcher.order_duty(DutyOrder(name, DutyVerb.LOGOUT, "kim", DutyVia.API))
+    assert answer == DutyAnswer(False, False, "another daemon is in charge; ask that one")
+    assert await journal.newest_audit(AuditKind.AGENT) == []
+
+
+async def test_an_answer_that_never_comes_is_said(rules: Rulebook, journal: Journal, name: AgentId) -> None:
+    order = DutyOrder(name, DutyVerb.LOGOUT, "kim", DutyVia.API)
+    answer = await a_dispatcher(rules, journal).order_duty(order, timeout_s=0.01)
+    assert answer.message == "the daemon did not come to it within 0.01 s; see how it stands, and ask again"
