@@ -6,6 +6,7 @@ progress: who is paused while he talks is left in peace when the wrap-up after i
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import assert_never
 
 from callrouter.core import commands as cmd
 from callrouter.core.agent import Agent, AgentState
@@ -54,6 +55,8 @@ class Attendance:
                 return self._enter(agent, Duty.PAUSED, order, at, out)
             case DutyVerb.READY:
                 return self._get_ready(agent, order, at, out)
+            case _:
+                assert_never(order.verb)
 
     def dialed(self, event: CodeDialed, at: datetime, out: Output) -> bool:
         """A phone dialled a code: turn over what it stands for, and let it hear so. False: it is none of these."""

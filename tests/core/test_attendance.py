@@ -230,3 +230,10 @@ def test_an_order_for_an_agent_whose_site_is_away_holds_and_lights_no_lamp(desk:
     desk.lose_site()
     desk.order(DutyVerb.LOGOUT)
     assert (desk.does(), desk.lamps) == (AgentState.LOGGED_OUT, [])
+
+
+def test_a_site_that_comes_up_lights_the_lamps_of_its_own_agents_alone() -> None:
+    other = replace(RULES.agents[KIM], id=AgentId("lee"), site=SiteName("city"), endpoint="PJSIP/lee")
+    exchange = Exchange(replace(RULES, agents={**RULES.agents, other.id: other}), START)
+    out = exchange.handle(ev.SiteUp(HALL, START, {}, frozenset()), START)
+    assert [one.device for one in out.commands if isinstance(one, cmd.SetLamp)] == ["Stasis:callrouter-agent-kim"]
