@@ -77,7 +77,14 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
 def _queues(context: Context) -> dict[QueueName, QueueSpec]:
     return {
         QueueName(name): QueueSpec(
-            QueueName(name), spec.title, spec.sound, spec.music_class, spec.ring_timeout, spec.wrap_up
+            QueueName(name),
+            spec.title,
+            spec.sound,
+            spec.music_class,
+            spec.ring_timeout,
+            spec.wrap_up,
+            spec.strategy,
+            spec.head_start,
         )
         for name, spec in context.model.queues.items()
     }
@@ -110,6 +117,8 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
         if spec.trunk is not None:
             context.refer("trunks", spec.trunk, (*path, "trunk"))
         check_endpoint(context, spec.endpoint, (*path, "endpoint"))
+        if spec.weight < 1:
+            context.error((*path, "weight"), "a weight of 0 is never drawn", "write 1 or more, or take the queue out")
         other = phone_of.setdefault((spec.site, spec.endpoint), name)
         if other != name:
             context.error((*path, "endpoint"), f'{spec.endpoint} is already the phone of "{other}"', "one phone each")
@@ -122,6 +131,8 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             TenantName(spec.tenant),
             TrunkName(spec.trunk) if spec.trunk is not None else None,
             spec.wrap_up,
+            rank=len(agents),
+            weight=spec.weight,
         )
     return agents
 

@@ -1,25 +1,37 @@
 """Automatic call distribution: which waiting caller goes to which counselor next.
 
-Callers are served in the order of their places, over all queues; of the counselors who serve a caller's queue, the one
-who has been idle longest is rung. A caller whose offer failed keeps the place.
+Callers are served in the order of their coming, over all queues; those of a queue with a head start as if they had
+come that much earlier. A head start, unlike a rank, cannot starve anybody: whoever waits longer than it is next. Which
+of the counselors who serve the caller's queue is rung, the queue's strategy says. A caller whose offer failed keeps the
+place.
 
 Caller and counselor are of one site: two Asterisk servers have no way between them yet, and a caller who waits at one
 must not stand before those who wait at another.
 """
 
+import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TypeVar, assert_never
 
 from callrouter.core.agent import Agent
 from callrouter.core.ids import AgentId, CallId, QueueName, SiteName
+from callrouter.core.rulebook import QueueSpec, Strategy
 
 Line = tuple[QueueName, SiteName]
 """Those who wait in a queue at one site."""
 
-_Entry = TypeVar("_Entry", tuple[int, CallId], tuple[datetime, AgentId])
+Place = tuple[float, int]
+"""What orders the callers of all queues: when they came, in seconds, less the head start; then the place's number."""
+
+_64_BITS = 2**64 - 1
+
+_Waiting = tuple[Place, CallId]
+_Idle = tuple[tuple[float, ...], AgentId]
+_Entry = TypeVar("_Entry", _Waiting, _Idle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +45,59 @@ class Match:
 class Acd:
     """The waiting callers and the available counselors of every queue, both in order."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[Line, list[tuple[int, CallId]]] = {}
-        self._idle: dict[Line, list[tuple[datetime, AgentId]]] = {}
+    def __init__(self, queues: Mapping[QueueName, QueueSpec] | None = None) -> None:
+        self.queues: Mapping[QueueName, QueueSpec] = queues or {}
+        """By whose strategies counselors are put in order; a queue that is not here has the usual one."""
+        self._waiting: dict[Line, list[_Waiting]] = {}
+        self._stands: dict[CallId, tuple[Line, Place]] = {}
+        self._idle: dict[Line, list[_Idle]] = {}
         self._agents: dict[AgentId, Agent] = {}
+        self._ranked: dict[AgentId, list[tuple[Line, _Idle]]] = {}
 
-    def join(self, line: Line, place: int, call: CallId) -> None:
+    def join(self, line: Line, place: Place, call: CallId) -> None:
         """Let a caller wait in ``line`` at ``place``."""
+        self._stands[call] = (line, place)
         insort(self._waiting.setdefault(line, []), (place, call))
 
-    def leave(self, line: Line, place: int, call: CallId) -> None:
-        """Take a caller out; one who is not there is left alone."""
-        _remove(self._waiting.get(line, []), (place, call))
+    def leave(self, call: CallId) -> None:
+        """Take a caller out of his line; one who stands in none is left alone."""
+        stands = self._stands.pop(call, None)
+        if stands is not None:
+            line, place = stands
+            _remove(self._waiting[line], (place, call))
 
     def offer_to(self, agent: Agent) -> None:
         """From now on the counselor may be picked."""
-        self._agents[agent.spec.id] = agent
-        for line in _lines(agent):
-            insort(self._idle.setdefault(line, []), (agent.idle_since, agent.spec.id))
+        agent_id = agent.spec.id
+        self._agents[agent_id] = agent
+        ranked = self._ranked[agent_id] = []
+        for queue in agent.spec.queues:
+            line: Line = (queue, agent.spec.site)
+            entry = (_rank(agent, self._strategy(queue)), agent_id)
+            insort(self._idle.setdefault(line, []), entry)
+            ranked.append((line, entry))
 
     def spare(self, agent: Agent) -> None:
         """From now on the counselor is not picked; one who was not to be picked is left alone."""
         if self._agents.pop(agent.spec.id, None) is not None:
-            for line in _lines(agent):
-                _remove(self._idle[line], (agent.idle_since, agent.spec.id))
+            for line, entry in self._ranked.pop(agent.spec.id):
+                _remove(self._idle[line], entry)
 
     def match(self, reachable: Callable[[Agent], bool]) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
         ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room).
         """
-        best: tuple[int, CallId] | None = None
-        chosen: Agent | None = None
-        for line, waiting in self._waiting.items():
-            if not waiting or (best is not None and best < waiting[0]):
-                continue
-            agent = self._longest_idle(line, reachable)
+        heads = sorted((waiting[0], line) for line, waiting in self._waiting.items() if waiting)
+        for (_, call), line in heads:
+            agent = self._pick(line, call, reachable)
             if agent is not None:
-                best, chosen = waiting[0], agent
-        return Match(best[1], chosen) if best is not None and chosen is not None else None
+                return Match(call, agent)
+        return None
 
     def can_serve(self, line: Line, reachable: Callable[[Agent], bool]) -> bool:
         """Whether somebody could take a call of ``line`` now."""
-        return self._longest_idle(line, reachable) is not None
+        return self._first(line, reachable) is not None
 
     def waiting(self, queue: QueueName) -> int:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
@@ -91,7 +113,18 @@ class Acd:
         """How many counselors of ``queue`` are available."""
         return sum(len(idle) for (name, _), idle in self._idle.items() if name == queue)
 
-    def _longest_idle(self, line: Line, reachable: Callable[[Agent], bool]) -> Agent | None:
+    def _strategy(self, queue: QueueName) -> Strategy:
+        spec = self.queues.get(queue)
+        return spec.strategy if spec is not None else Strategy.LONGEST_IDLE
+
+    def _pick(self, line: Line, call: CallId, reachable: Callable[[Agent], bool]) -> Agent | None:
+        if self._strategy(line[0]) is not Strategy.WEIGHTED_RANDOM:
+            return self._first(line, reachable)
+        call_seed = _seed(call)
+        found = (self._agents[agent_id] for _, agent_id in self._idle.get(line, ()))
+        return max(filter(reachable, found), key=lambda agent: _draw(call_seed, agent), default=None)
+
+    def _first(self, line: Line, reachable: Callable[[Agent], bool]) -> Agent | None:
         for _, agent_id in self._idle.get(line, ()):
             agent = self._agents[agent_id]
             if reachable(agent):
@@ -99,13 +132,40 @@ class Acd:
         return None
 
 
-def _lines(agent: Agent) -> Iterator[Line]:
-    """The lines that a counselor serves."""
-    return ((queue, agent.spec.site) for queue in agent.spec.queues)
+def _rank(agent: Agent, strategy: Strategy) -> tuple[float, ...]:
+    """What puts the counselors of a line in order: who has the least is rung first. Idle time decides among equals."""
+    idle_since = agent.idle_since.timestamp()
+    match strategy:
+        case Strategy.LONGEST_IDLE | Strategy.WEIGHTED_RANDOM:
+            return (idle_since,)
+        case Strategy.FEWEST_CALLS:
+            return (agent.calls, idle_since)
+        case Strategy.ROUND_ROBIN:
+            return (agent.offered_at.timestamp() if agent.offered_at is not None else 0.0, idle_since)
+        case Strategy.ORDERED:
+            return (agent.spec.rank, idle_since)
+        case _:
+            assert_never(strategy)
+
+
+def _draw(call_seed: int, agent: Agent) -> float:
+    """The counselor's lot for a call: the greatest wins, and each wins as often as his weight says.
+
+    Weighted rendezvous hashing: the lot comes from the two names alone, so that the same call is decided alike when it
+    is looked at again. The two are stirred together by the last steps of SplitMix64.
+    """
+    lot = call_seed ^ _seed(agent.spec.id)
+    lot = ((lot ^ (lot >> 30)) * 0xBF58476D1CE4E5B9) & _64_BITS
+    lot = ((lot ^ (lot >> 27)) * 0x94D049BB133111EB) & _64_BITS
+    chance = (((lot ^ (lot >> 31)) >> 12) + 0.5) / 2**52  # never 0 and never 1, whose logarithms would not do
+    return -agent.spec.weight / math.log(chance)
+
+
+@lru_cache(maxsize=8192)
+def _seed(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
 
 
 def _remove(entries: list[_Entry], entry: _Entry) -> None:
-    """Take ``entry`` out of the sorted ``entries`` if it is there."""
-    index = bisect_left(entries, entry)
-    if index < len(entries) and entries[index] == entry:
-        del entries[index]
+    """Take ``entry`` out of the sorted ``entries``."""
+    del entries[bisect_left(entries, entry)]

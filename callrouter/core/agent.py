@@ -41,6 +41,10 @@ class Agent:
     leg: ChannelId | None = None
     misses: int = 0
     """Offers missed in a row."""
+    calls: int = 0
+    """Calls taken since the daemon started."""
+    offered_at: datetime | None = None
+    """When the phone was called last."""
     duty: Duty = Duty.ON
     """What was said of the counselor; it holds from the end of a call and its wrap-up on."""
     reason: str = ""

@@ -66,7 +66,7 @@ class Floor:
 
     def __init__(self, rulebook: Rulebook, at: datetime) -> None:
         self.rulebook = rulebook
-        self.acd = Acd()
+        self.acd = Acd(rulebook.queues)
         self.trunks = Trunks(rulebook.trunks)
         self.agents: dict[AgentId, Agent] = {}
         self.legs: dict[ChannelId, Leg] = {}
@@ -82,6 +82,7 @@ class Floor:
         """Go on by new rules: counselors who are busy keep what they are doing."""
         self.rulebook = rulebook
         self.trunks.replace(rulebook.trunks)
+        self.acd.queues = rulebook.queues
         for agent in list(self.agents.values()):
             self.acd.spare(agent)
             spec = rulebook.agents.get(agent.spec.id)
@@ -113,6 +114,7 @@ class Floor:
         seizure = self.trunks.seize(spec.trunk, channel) if spec.trunk is not None else None
         leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, _wrap_up(agent, queue), at))
         agent.change(AgentState.RESERVED, at)
+        agent.offered_at = at
         out.commands.append(self._originate(call, leg, spec.endpoint, call.arrival.caller, queue.ring_timeout_s))
         return leg
 
@@ -298,6 +300,7 @@ class Floor:
             self.missed.append(Missed(agent.spec.id, agent.misses))
         elif result is OfferResult.ANSWERED:
             agent.misses = 0
+            agent.calls += 1
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
         pause_s = self._pause_after(leg, result)

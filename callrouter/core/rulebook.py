@@ -27,6 +27,20 @@ class WaitingSound(StrEnum):
     """The caller is not answered before a counselor answers, and hears ringing while a phone rings."""
 
 
+class Strategy(StrEnum):
+    """Which of the free counselors of a queue is rung."""
+
+    LONGEST_IDLE = "longest-idle"
+    FEWEST_CALLS = "fewest-calls"
+    """Who has taken the fewest calls since the daemon started."""
+    ROUND_ROBIN = "round-robin"
+    """Whose phone was called the longest ago, whatever came of it."""
+    ORDERED = "ordered"
+    """Who stands first among ``agents:``."""
+    WEIGHTED_RANDOM = "weighted-random"
+    """By lot, each as often as his weight says."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueSpec:
     """A queue as configured. Durations are seconds."""
@@ -39,6 +53,9 @@ class QueueSpec:
     """How long one counselor's phone rings before the next is tried."""
     wrap_up_s: float = 10.0
     """How long a counselor is left in peace after a call."""
+    strategy: Strategy = Strategy.LONGEST_IDLE
+    head_start_s: float = 0.0
+    """Its callers are served as if they had come so much earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,10 @@ class AgentSpec:
     """The trunk group that a call to this counselor occupies; None for a phone on the site itself."""
     wrap_up_s: float | None = None
     """Overrides the queue's."""
+    rank: int = 0
+    """Where he stands among the agents, for queues with the strategy ``ORDERED``."""
+    weight: int = 1
+    """How often he is drawn, for queues with the strategy ``WEIGHTED_RANDOM``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ class Waiting:
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self._conduct.hand_over(call, ReleaseReason.DEFECT, at, out)
             return
-        self._conduct.floor.acd.join((call.queue, call.site), call.place, call.id)
+        queued_at = call.queued_at or call.opened_at
+        place = (queued_at.timestamp() - queue.head_start_s, call.place)
+        self._conduct.floor.acd.join((call.queue, call.site), place, call.id)
         if queue.sound is WaitingSound.MUSIC:
             self.play_music(call, queue.music_class, at, out)
         elif not self._conduct.floor.can_serve(queue.name, call.site):  # else a phone rings in a moment
@@ -79,8 +81,7 @@ class Waiting:
 
     def leave_line(self, call: Call) -> None:
         """Stand in no line, if the call does."""
-        if call.queue is not None:
-            self._conduct.floor.acd.leave((call.queue, call.site), call.place, call.id)
+        self._conduct.floor.acd.leave(call.id)
 
     def play_music(self, call: Call, music_class: str, at: datetime, out: Output) -> None:
         """Let the caller, who is answered for it, hear music on hold."""

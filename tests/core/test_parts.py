@@ -34,9 +34,9 @@ def test_the_line_serves_by_place_and_the_longest_idle() -> None:
     acd = Acd()
     acd.offer_to(idle("kim", 5))
     acd.offer_to(idle("lee", 1))
-    acd.join((DESK, HALL), 2, CallId("b"))
-    acd.join((NIGHT, HALL), 0, CallId("nobody-serves-night"))
-    acd.join((DESK, HALL), 1, CallId("a"))
+    acd.join((DESK, HALL), (0.0, 2), CallId("b"))
+    acd.join((NIGHT, HALL), (0.0, 0), CallId("nobody-serves-night"))
+    acd.join((DESK, HALL), (0.0, 1), CallId("a"))
     match = acd.match(lambda _: True)
     assert match is not None
     assert (match.call, match.agent.spec.id) == ("a", "lee")
@@ -51,8 +51,8 @@ def test_the_line_serves_by_place_and_the_longest_idle() -> None:
 def test_places_count_over_all_queues(first: QueueName) -> None:
     acd = Acd()
     acd.offer_to(Agent(agent("kim", DESK, NIGHT), AgentState.AVAILABLE, START, START))
-    acd.join((DESK, HALL), 1 if first is DESK else 2, CallId(DESK))
-    acd.join((NIGHT, HALL), 1 if first is NIGHT else 2, CallId(NIGHT))
+    acd.join((DESK, HALL), (0.0, 1 if first is DESK else 2), CallId(DESK))
+    acd.join((NIGHT, HALL), (0.0, 1 if first is NIGHT else 2), CallId(NIGHT))
     match = acd.match(lambda _: True)
     assert match is not None
     assert match.call == CallId(first)
@@ -61,9 +61,9 @@ def test_places_count_over_all_queues(first: QueueName) -> None:
 def test_who_waits_at_one_site_is_not_sent_to_a_phone_at_another_and_does_not_hold_up_those_who_wait_there() -> None:
     acd = Acd()
     acd.offer_to(Agent(agent("kim", site=TOWN), AgentState.AVAILABLE, START, START))
-    acd.join((DESK, HALL), 1, CallId("a"))
+    acd.join((DESK, HALL), (0.0, 1), CallId("a"))
     assert acd.match(lambda _: True) is None
-    acd.join((DESK, TOWN), 2, CallId("b"))
+    acd.join((DESK, TOWN), (0.0, 2), CallId("b"))
     match = acd.match(lambda _: True)
     assert match is not None
     assert (match.call, match.agent.spec.id) == ("b", "kim")
@@ -74,10 +74,10 @@ def test_who_waits_at_one_site_is_not_sent_to_a_phone_at_another_and_does_not_ho
 
 def test_leaving_the_line_twice_does_not_matter() -> None:
     acd = Acd()
-    acd.join((DESK, HALL), 1, CallId("a"))
-    acd.leave((DESK, HALL), 1, CallId("a"))
-    acd.leave((DESK, HALL), 1, CallId("a"))
-    acd.leave((NIGHT, HALL), 1, CallId("a"))
+    acd.join((DESK, HALL), (0.0, 1), CallId("a"))
+    acd.leave(CallId("a"))
+    acd.leave(CallId("a"))
+    acd.leave(CallId("a"))
     acd.spare(idle("kim"))
     assert acd.waiting(DESK) == 0
 

@@ -13,7 +13,7 @@ from callrouter.config.scalars import (
     one_or_many,
 )
 from callrouter.core.outbound import USUAL, NumberClass
-from callrouter.core.rulebook import WaitingSound
+from callrouter.core.rulebook import Strategy, WaitingSound
 
 
 def parse_code(value: object) -> object:
@@ -47,6 +47,9 @@ class Switch(Section):
 Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value, WaitingSound))]
 
 
+Way = Annotated[Strategy, BeforeValidator(lambda value: parse_member(value, Strategy))]
+
+
 class Queue(Section):
     """Where callers wait, under ``queues:``."""
 
@@ -60,6 +63,10 @@ class Queue(Section):
     """How long one counselor's phone rings before the next is tried."""
     wrap_up: Seconds = 10.0
     """How long a counselor is left in peace after a call."""
+    strategy: Way = Strategy.LONGEST_IDLE
+    """Which of the free counselors is rung."""
+    head_start: Seconds = 0.0
+    """Its callers are served as if they had come so much earlier."""
 
 
 class Agent(Section):
@@ -79,6 +86,8 @@ class Agent(Section):
     """The trunk group that a call to them occupies; left out: none."""
     wrap_up: Seconds | None = None
     """Instead of the queue's."""
+    weight: Whole = 1
+    """How often he is drawn, against the others, in queues with ``strategy: weighted-random``."""
 
 
 class AgentCodes(Section):

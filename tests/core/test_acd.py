@@ -1,0 +1,172 @@
+"""Who is served next, and by whom: the strategies of queues, and the head start of one before another."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callrouter.core import events as ev
+from callrouter.core.acd import Acd, Match
+from callrouter.core.agent import Agent, AgentState
+from callrouter.core.causes import Cause
+from callrouter.core.ids import CallId, QueueName
+from callrouter.core.rulebook import QueueSpec, Strategy
+from callrouter.core.states import CallState
+from tests.core.driver import DESK, HALL, NIGHT, START, Driver, agent, rulebook
+
+LINE = (DESK, HALL)
+
+
+def acd_by(strategy: Strategy) -> Acd:
+    return Acd({DESK: QueueSpec(DESK, "창원시", strategy=strategy)})
+
+
+def free(
+    name: str, rank: int = 0, weight: int = 1, calls: int = 0, idle_s: float = 0.0, offered_s: float = 0.0
+) -> Agent:
+    spec = replace(agent(name), rank=rank, weight=weight)
+    idle_since, offered_at = START - timedelta(seconds=idle_s), START - timedelta(seconds=offered_s)
+    return Agent(
+        spec, AgentState.AVAILABLE, START, idle_since, calls=calls, offered_at=offered_at if offered_s else None
+    )
+
+
+def picked(acd: Acd, call: str = "a") -> str:
+    """Who is rung for the caller, who waits alone."""
+    acd.join(LINE, (0.0, 1), CallId(call))
+    match = acd.match(lambda _: True)
+    acd.leave(CallId(call))
+    assert match is not None
+    return match.agent.spec.id
+
+
+FREE = st.builds(
+    free,
+    rank=st.integers(0, 9),
+    calls=st.integers(0, 3),
+    idle_s=st.integers(0, 5).map(float),
+    offered_s=st.integers(0, 3).map(float),
+    name=st.uuids().map(str),
+)
+
+
+def never(one: Agent) -> float:
+    return one.offered_at.timestamp() if one.offered_at is not None else 0.0
+
+
+@given(st.lists(FREE, min_size=1, max_size=8, unique_by=lambda one: one.spec.id), st.data())
+@pytest.mark.parametrize(
+    ("strategy", "key"),
+    [
+        (Strategy.LONGEST_IDLE, lambda one: (one.idle_since, one.spec.id)),
+        (Strategy.FEWEST_CALLS, lambda one: (one.calls, one.idle_since, one.spec.id)),
+        (Strategy.ROUND_ROBIN, lambda one: (never(one), one.idle_since, one.spec.id)),
+        (Strategy.ORDERED, lambda one: (one.spec.rank, one.idle_since, one.spec.id)),
+    ],
+)
+def test_each_strategy_rings_whom_it_says(
+    strategy: Strategy, key: Callable[[Agent], Any], agents: list[Agent], data: st.DataObject
+) -> None:
+    acd = acd_by(strategy)
+    for one in agents:
+        acd.offer_to(one)
+    busy = data.draw(st.sets(st.sampled_from(agents).map(lambda one: one.spec.id), max_size=len(agents) - 1))
+    for one in agents:
+        if one.spec.id in busy:
+            acd.spare(one)
+    left = [one for one in agents if one.spec.id not in busy]
+    assert picked(acd) == min(left, key=key).spec.id
+
+
+def test_lots_fall_as_often_as_the_weights_say_and_alike_for_the_same_call() -> None:
+    acd = acd_by(Strategy.WEIGHTED_RANDOM)
+    for name, weight in (("kim", 1), ("lee", 3), ("park", 6)):
+        acd.offer_to(free(name, weight=weight))
+    drawn = [picked(acd, f"call-{number}") for number in range(2000)]
+    shares = Counter(drawn)
+    assert [round(shares[name] / 2000, 1) for name in ("kim", "lee", "park")] == [0.1, 0.3, 0.6]
+    assert drawn == [picked(acd, f"call-{number}") for number in range(2000)]
+
+
+def test_who_cannot_be_reached_is_not_drawn() -> None:
+    acd = acd_by(Strategy.WEIGHTED_RANDOM)
+    acd.offer_to(free("kim", weight=1000))
+    acd.offer_to(free("lee"))
+    acd.join(LINE, (0.0, 1), CallId("a"))
+    match = acd.match(lambda one: one.spec.id != "kim")
+    assert match == Match(CallId("a"), free("lee"))
+    assert acd.match(lambda _: False) is None
+
+
+HEAD_STARTS: Mapping[QueueName, float] = {DESK: 0.0, NIGHT: 60.0}
+
+
+@given(st.lists(st.tuples(st.sampled_from([DESK, NIGHT]), st.integers(0, 20)), min_size=1, max_size=30))
+def test_nobody_is_passed_by_who_came_more_than_the_head_start_later_and_a_queue_keeps_its_order(
+    callers: list[tuple[QueueName, int]],
+) -> None:
+    acd, came, now = Acd(), {}, 0.0
+    acd.offer_to(Agent(agent("kim", DESK, NIGHT), AgentState.AVAILABLE, START, START))
+    for number, (queue, after_s) in enumerate(callers):
+        now += after_s
+        came[CallId(str(number))] = (queue, now, number)
+        acd.join((queue, HALL), (now - HEAD_STARTS[queue], number), CallId(str(number)))
+    served = []
+    while (match := acd.match(lambda _: True)) is not None:
+        acd.leave(match.call)
+        served.append(came[match.call])
+    assert len(served) == len(callers), "everybody is served"
+    for position, (queue, at, number) in enumerate(served):
+        for later_queue, later_at, later_number in served[position + 1 :]:
+            assert at - later_at <= 60.0, "passed by more than the head start"
+            if queue == later_queue:
+                assert number < later_number
+
+
+def test_a_queue_with_a_head_start_is_served_first_and_its_caller_keeps_the_place_when_an_offer_fails() -> None:
+    rules = rulebook(agent("kim", DESK, NIGHT))
+    night = replace(rules.queues[NIGHT], head_start_s=40.0)
+    hall = Driver(replace(rules, queues={**rules.queues, NIGHT: night}))
+    talking = hall.dial("120")
+    hall.pick_up(talking)
+    early = hall.dial("120")
+    hall.advance(30.0)
+    urgent = hall.dial("123")  # waits at the desk for 30 s, then in the night's queue
+    hall.advance(30.0)
+    assert (early.queue, urgent.queue) == (DESK, NIGHT)
+    hall.hang_up(talking)
+    hall.advance(10.0)
+    assert (early.state, urgent.state) == (CallState.OFFERED, CallState.QUEUED), "60 s earlier is more than 40 s"
+    late = hall.dial("120")
+    hall.leg_ends(early, Cause.USER_BUSY)
+    hall.advance(10.0)
+    assert early.state is CallState.OFFERED
+    hall.hang_up(early)
+    assert (urgent.state, late.state) == (CallState.OFFERED, CallState.QUEUED)
+
+
+def test_calls_taken_and_offers_made_are_counted_for_the_strategies() -> None:
+    rules = rulebook(agent("kim"), agent("lee"))
+    desk = replace(rules.queues[DESK], strategy=Strategy.FEWEST_CALLS, wrap_up_s=0.0)
+    hall = Driver(replace(rules, queues={**rules.queues, DESK: desk}))
+    for _ in range(4):
+        call = hall.dial()
+        hall.pick_up(call)
+        hall.advance(1.0)
+        hall.hang_up(call)
+    assert [hall.agent(name).calls for name in ("kim", "lee")] == [2, 2]
+    assert hall.agent("lee").offered_at == hall.now - timedelta(seconds=1)
+
+
+def test_new_rules_put_the_free_counselors_in_another_order() -> None:
+    rules = rulebook(replace(agent("kim"), rank=1), replace(agent("lee"), rank=0))
+    hall = Driver(rules)
+    ordered = replace(rules.queues[DESK], strategy=Strategy.ORDERED)
+    hall.tell(ev.RulebookReplaced(replace(rules, queues={**rules.queues, DESK: ordered})))
+    hall.dial()
+    assert hall.called() == ["lee"]
