@@ -18,7 +18,6 @@ from callrouter.config.staffing import check_sites
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
-from callrouter.core.performance import ServiceLevel
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
@@ -86,12 +85,6 @@ def _queues(context: Context) -> dict[QueueName, QueueSpec]:
             spec.wrap_up,
             spec.strategy,
             spec.head_start,
-            ServiceLevel(
-                spec.service_level.threshold,
-                spec.service_level.target,
-                spec.service_level.formula,
-                spec.service_level.short_abandon,
-            ),
         )
         for name, spec in context.model.queues.items()
     }

@@ -15,7 +15,6 @@ from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
-from callrouter.core.performance import USUAL, ServiceLevel
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
 
@@ -57,7 +56,6 @@ class QueueSpec:
     strategy: Strategy = Strategy.LONGEST_IDLE
     head_start_s: float = 0.0
     """Its callers are served as if they had come so much earlier."""
-    service_level: ServiceLevel = USUAL
 
 
 @dataclass(frozen=True, slots=True)

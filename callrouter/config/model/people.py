@@ -13,7 +13,6 @@ from callrouter.config.scalars import (
     one_or_many,
 )
 from callrouter.core.outbound import USUAL, NumberClass
-from callrouter.core.performance import Formula
 from callrouter.core.rulebook import Strategy, WaitingSound
 
 
@@ -48,22 +47,6 @@ class Switch(Section):
 Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value, WaitingSound))]
 
 
-Ratio = Annotated[Formula, BeforeValidator(lambda value: parse_member(value, Formula))]
-
-
-class Promise(Section):
-    """What a queue promises its callers, under ``service_level:``: so many percent answered within a time."""
-
-    threshold: Seconds = 20.0
-    """Answered within this time counts as in time."""
-    target: Whole = 80
-    """So many percent of the calls; reports show it."""
-    formula: Ratio = Formula.LESS_SHORT
-    """What those answered in time are divided by."""
-    short_abandon: Seconds = 5.0
-    """Who hangs up within this time counts as a short abandon."""
-
-
 Way = Annotated[Strategy, BeforeValidator(lambda value: parse_member(value, Strategy))]
 
 
@@ -84,8 +67,6 @@ class Queue(Section):
     """Which of the free counselors is rung."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
-    service_level: Promise = Promise()
-    """What reports measure it by."""
 
 
 class Agent(Section):
