@@ -10,6 +10,7 @@ from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
+from callrouter.config.model.people import Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
@@ -20,6 +21,7 @@ from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteNam
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.service_level import ServiceGoal
 
 SHORTEST_RETENTION_S = 86_400.0
 
@@ -74,10 +76,15 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
 def _queues(context: Context) -> dict[QueueName, QueueSpec]:
     return {
         QueueName(name): QueueSpec(
-            QueueName(name), spec.title, spec.sound, spec.music_class, spec.ring_timeout, spec.wrap_up
+            QueueName(name), spec.title, spec.sound, spec.music_class, spec.ring_timeout, spec.wrap_up, _goal(spec)
         )
         for name, spec in context.model.queues.items()
     }
+
+
+def _goal(spec: Queue) -> ServiceGoal:
+    level = spec.service_level or ServiceLevel()
+    return ServiceGoal(level.threshold, level.target, level.formula, spec.short_abandon)
 
 
 def _agents(context: Context) -> dict[AgentId, AgentSpec]:

@@ -14,6 +14,7 @@ from callrouter.core.conditions import Condition, Finding, QueueState, QueueStat
 from callrouter.core.decision import Decision
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
 
@@ -38,6 +39,8 @@ class QueueSpec:
     """How long one counselor's phone rings before the next is tried."""
     wrap_up_s: float = 10.0
     """How long a counselor is left in peace after a call."""
+    goal: ServiceGoal = USUAL_GOAL
+    """What reports measure by; routing does not look at it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ from callrouter.config.model.people import (
     Outbound,
     Prompt,
     Queue,
+    ServiceLevel,
     Switch,
     Trunk,
     as_prompt,
     parse_code,
+    parse_percent,
 )
 from callrouter.config.model.places import (
     DATES,
@@ -116,6 +118,7 @@ __all__ = [
     "Route",
     "Section",
     "Service",
+    "ServiceLevel",
     "Site",
     "Source",
     "State",
@@ -144,6 +147,7 @@ __all__ = [
     "parse_member",
     "parse_name",
     "parse_network",
+    "parse_percent",
     "parse_port",
     "parse_reference",
     "parse_url",
