@@ -77,8 +77,12 @@ def as_table(report: Report) -> str:
     figures = _figures(report)
     columns = [Column(report.by.value, 24), *(Column(figure.head, 10, right=True) for figure in figures)]
     lines = [[name, *_cells(tally, figures)] for name, tally in [*report.groups, ("all", report.total)]]
-    days = f"{report.first}" if report.first == report.last else f"{report.first} to {report.last}"
-    return f"{days}\n{table(columns, lines)}"
+    return f"{days(report)}\n{table(columns, lines)}"
+
+
+def days(report: Report) -> str:
+    """``2026-11-24``, or the first and the last day."""
+    return f"{report.first}" if report.first == report.last else f"{report.first} to {report.last}"
 
 
 def as_csv(report: Report) -> str:

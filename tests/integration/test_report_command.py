@@ -106,6 +106,14 @@ def test_counselors_have_their_offers(command: Command) -> None:
     ]
 
 
+def test_a_picture_is_drawn_beside_the_table(command: Command, tmp_path: Path) -> None:
+    result = command("--day", "2026-11-24", "--svg", str(tmp_path / "day.svg"))
+    assert (result.exit_code, "changwon" in result.stdout) == (0, True), result.output
+    assert "3, 33.3% in time" in (tmp_path / "day.svg").read_text(encoding="utf-8")
+    nowhere = command("--day", "2026-11-24", "--svg", str(tmp_path / "none" / "day.svg"))
+    assert (nowhere.exit_code, "cannot be written" in nowhere.output) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
