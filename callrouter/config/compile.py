@@ -10,6 +10,7 @@ from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
+from callrouter.config.model.people import Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
@@ -21,6 +22,7 @@ from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteNam
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.service_level import ServiceGoal
 
 SHORTEST_RETENTION_S = 86_400.0
 
@@ -83,8 +85,9 @@ def _queues(context: Context) -> dict[QueueName, QueueSpec]:
             spec.music_class,
             spec.ring_timeout,
             spec.wrap_up,
-            spec.strategy,
-            spec.head_start,
+            strategy=spec.strategy,
+            head_start_s=spec.head_start,
+            goal=_goal(spec),
         )
         for name, spec in context.model.queues.items()
     }
@@ -103,6 +106,11 @@ def _agent_codes(context: Context) -> dict[DutyVerb, str]:
             context.error(("agent_codes", verb.value), f"the code {code} is taken by {other}", "choose another")
         found[verb] = code
     return found
+
+
+def _goal(spec: Queue) -> ServiceGoal:
+    level = spec.service_level or ServiceLevel()
+    return ServiceGoal(level.threshold, level.target, level.formula, spec.short_abandon)
 
 
 def _agents(context: Context) -> dict[AgentId, AgentSpec]:

@@ -68,6 +68,13 @@ KINDS: Mapping[str, Schema] = {
         "maximum": 999_999_999,
         "pattern": r"^\s*[0-9]{1,9}\s*$",
     },
+    "percent": {
+        "description": "A share in percent, 1 to 100.",
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": 100,
+        "pattern": "^([1-9][0-9]?|100)$",
+    },
     "date": {"description": "A date: 2026-12-25.", "type": "string", "pattern": rf"^\s*{_DATE}\s*$"},
     "moment": {
         "description": "A time: 2026-11-24T19:30.",
@@ -157,6 +164,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_media: _kind("media"),
     model.parse_endpoint: _kind("endpoint"),
     model.parse_code: _kind("code"),
+    model.parse_percent: _kind("percent"),
     model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
     },

@@ -15,6 +15,7 @@ from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
 
@@ -56,6 +57,8 @@ class QueueSpec:
     strategy: Strategy = Strategy.LONGEST_IDLE
     head_start_s: float = 0.0
     """Its callers are served as if they had come so much earlier."""
+    goal: ServiceGoal = USUAL_GOAL
+    """What reports measure by; routing does not look at it."""
 
 
 @dataclass(frozen=True, slots=True)

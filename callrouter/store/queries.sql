@@ -170,6 +170,21 @@ FROM callrouter.cdr
 WHERE started_at >= $1 AND started_at < $2
 ORDER BY started_at, call_id
 
+-- name: queued_calls
+-- What a report needs of each call that has a queue.
+SELECT started_at, coalesce(queued_at, started_at) AS queued_at, answered_at, ended_at, queue, tenant, topic, agent,
+    destination, outcome, talk_s
+FROM callrouter.cdr
+WHERE queue IS NOT NULL AND started_at >= $1 AND started_at < $2
+ORDER BY started_at, call_id
+
+-- name: agent_offers
+-- Offers belong to when their call began.
+SELECT l.agent, c.started_at, l.answered_at, l.ended_at, l.result
+FROM callrouter.cdr_leg AS l JOIN callrouter.cdr AS c USING (call_id)
+WHERE l.agent IS NOT NULL AND c.started_at >= $1 AND c.started_at < $2
+ORDER BY c.started_at, c.call_id, l.attempt
+
 -- name: insert_audit
 INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

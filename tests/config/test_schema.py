@@ -105,7 +105,8 @@ calendars:
   any: {union: day, except: [night]}
   city: {like: day, open: [2nd sat 9:00-13:00, "1st, 3rd SUN 09:00-13:00"], closed: daily 12:00-13:00}
   town: {like: city, closed_on: [k, last fri], exceptions: {2026-12-31: usual}}
-queues: {main: {title: 1, sound: ringback, ring_timeout: 20, wrap_up: 500ms}}
+queues: {main: {title: 1, sound: ringback, ring_timeout: 20, wrap_up: 500ms,
+  short_abandon: 3, service_level: {target: 80}}}
 agents: {201: {name: 201, site: 1, endpoint: PJSIP/201, queues: main, tenant: 2, trunk: , wrap_up: 10 sec}}
 trunks: {t: {channels: 30, endpoints: pstn}}
 prompts: {welcome: 119, closed: {text: true, media: tone:ring}}

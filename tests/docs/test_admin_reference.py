@@ -31,6 +31,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`holidays:`": model.Holidays,
     "`calendars:`": model.Calendar,
     "`queues:`": model.Queue,
+    "Service level: `service_level:`": model.ServiceLevel,
     "`agents:`": model.Agent,
     "`agent_codes:`": model.AgentCodes,
     "`trunks:`": model.Trunk,
@@ -69,7 +70,7 @@ def written(cell: str, info: FieldInfo) -> Any:
 def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
-    assert named - set(model.Model.model_fields) == {"when", "do", "queue", "keys", "cases", "expect"}
+    assert named - set(model.Model.model_fields) == {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
 
 
 @pytest.mark.parametrize("heading", TABLES)

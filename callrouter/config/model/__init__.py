@@ -18,10 +18,12 @@ from callrouter.config.model.people import (
     Outbound,
     Prompt,
     Queue,
+    ServiceLevel,
     Switch,
     Trunk,
     as_prompt,
     parse_code,
+    parse_percent,
 )
 from callrouter.config.model.places import (
     DATES,
@@ -118,6 +120,7 @@ __all__ = [
     "Route",
     "Section",
     "Service",
+    "ServiceLevel",
     "Site",
     "Source",
     "State",
@@ -146,6 +149,7 @@ __all__ = [
     "parse_member",
     "parse_name",
     "parse_network",
+    "parse_percent",
     "parse_port",
     "parse_reference",
     "parse_url",

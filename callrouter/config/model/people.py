@@ -1,5 +1,6 @@
 """Who takes calls, and by what way: queues, counselors, trunk groups, destinations, and what callers hear."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -14,6 +15,7 @@ from callrouter.config.scalars import (
 )
 from callrouter.core.outbound import USUAL, NumberClass
 from callrouter.core.rulebook import Strategy, WaitingSound
+from callrouter.core.service_level import Formula
 
 
 def parse_code(value: object) -> object:
@@ -50,6 +52,25 @@ Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value
 Way = Annotated[Strategy, BeforeValidator(lambda value: parse_member(value, Strategy))]
 
 
+def parse_percent(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?|100", value):
+        return int(value)
+    raise ValueError(f'"{value}" is not a share in percent; write a whole number from 1 to 100')
+
+
+class ServiceLevel(Section):
+    """How soon callers of a queue are to be answered, under its ``service_level:``."""
+
+    threshold: Seconds = 20.0
+    """Answered within this is answered in time."""
+    target: Annotated[int, BeforeValidator(parse_percent)] = 80
+    """How many are to be answered in time, in percent."""
+    formula: Annotated[Formula, BeforeValidator(lambda value: parse_member(value, Formula))] = (
+        Formula.OFFERED_LESS_SHORT
+    )
+    """Out of how many: ``answered-of-offered``, ``answered-of-offered-less-short`` or ``answered-of-answered``."""
+
+
 class Queue(Section):
     """Where callers wait, under ``queues:``."""
 
@@ -67,6 +88,10 @@ class Queue(Section):
     """Which of the free counselors is rung."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
+    service_level: ServiceLevel | None = None
+    """The goal that reports measure by; left out: 80 percent in 20 s."""
+    short_abandon: Seconds = 5.0
+    """Who hangs up sooner than this after entering the queue is a short abandon in reports."""
 
 
 class Agent(Section):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from callrouter.core.inbound import CallerKind, RegionSource
 from callrouter.core.outbound import NumberClass
 from callrouter.core.rulebook import WaitingSound
+from callrouter.core.service_level import Formula
 
 MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
 """What a media URI of ARI may begin with."""
@@ -90,7 +91,8 @@ Port = Annotated[int, BeforeValidator(parse_port)]
 
 
 def parse_member(
-    value: object, kinds: type[WaitingSound] | type[CallerKind] | type[NumberClass] | type[RegionSource]
+    value: object,
+    kinds: type[WaitingSound] | type[CallerKind] | type[NumberClass] | type[RegionSource] | type[Formula],
 ) -> object:
     if value in {kind.value for kind in kinds}:
         return kinds(value)

@@ -1,0 +1,138 @@
+"""``callrouter report`` against a real database."""
+
+import asyncio
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from callrouter.cli import main
+from callrouter.store.postgres import connect, insert_cdrs
+from tests.fakes import cdrs
+
+pytestmark = pytest.mark.postgres
+
+SAMPLE = Path(__file__).parents[2] / "config"
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+async def command(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs ``callrouter report`` on an evening of three calls to a queue of 30 s, and on one of the next day."""
+    monkeypatch.setenv("CALLROUTER_ARI_PASSWORD", "x")
+    folder = shutil.copytree(SAMPLE, tmp_path / "config")
+    text = (folder / "queues.yaml").read_text(encoding="utf-8")
+    goal = "    title: 창원시\n    service_level: {threshold: 30s, target: 70}\n"
+    (folder / "queues.yaml").write_text(text.replace("    title: 창원시\n", goal), encoding="utf-8")
+    calls = [cdrs.handled(queue="changwon"), cdrs.abandoned(queue="changwon"), cdrs.overflowed(queue="changwon")]
+    next_day = timedelta(hours=5)
+    ended = cdrs.EVENING + next_day
+    calls.append(
+        cdrs.abandoned(queue="gyeongnam", started_at=ended, queued_at=ended, ended_at=ended + timedelta(seconds=3))
+    )
+    calls.append(cdrs.handled(queue=None, queued_at=None, legs=()))
+    connection = await connect(database)
+    await insert_cdrs(connection, calls)
+    await connection.close()
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["report", "--database-url", database, "--config", str(folder), *arguments])
+
+    return run
+
+
+def test_a_day_is_counted_by_the_goals_of_the_configuration(command: Command) -> None:
+    result = command("--day", "2026-11-24", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    (group,) = found["groups"]
+    assert group == {
+        "queue": "changwon",
+        "offered": 3,
+        "answered": 1,
+        "abandoned": 1,
+        "short_abandons": 0,
+        "overflowed": 1,
+        "other": 0,
+        "service_level": 33.333,  # 25.125 s is within 30 s
+        "target_percent": 70,
+        "asa_s": 25.125,
+        "longest_wait_s": 31.25,
+        "mean_talk_s": 65.377,
+        "talk_s": 65.377,
+        "abandon_rate": 33.333,
+        "abandon_rate_less_short": 33.333,
+    }
+    assert found["total"] == {name: value for name, value in group.items() if name != "queue"}
+
+
+def test_the_next_day_has_no_figure_where_there_is_nothing_to_divide_by(command: Command) -> None:
+    shown = command("--day", "2026-11-25")
+    assert shown.exit_code == 0, shown.output
+    day, _, line, _ = shown.stdout.splitlines()
+    assert (day, line.split()) == (
+        "2026-11-25",
+        ["gyeongnam", *["1", "0", "1", "1", "0", "0", "–", "80%", "–", "0:03", "–", "0:00", "100.0%", "–"]],
+    )
+    (group,) = json.loads(command("--day", "2026-11-25", "--json").stdout)["groups"]
+    assert (group["service_level"], group["asa_s"], group["abandon_rate_less_short"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "period", [("--week", "2026-11-27"), ("--month", "2026-11"), ("--from", "2026-11-24", "--to", "2026-11-25")]
+)
+def test_a_longer_period_has_both_days(command: Command, period: tuple[str, ...]) -> None:
+    result = command(*period, "--by", "day", "--csv")
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [(row["day"], row["offered"], row["asa_s"]) for row in rows] == [
+        ("2026-11-24", "3", "25.125"),
+        ("2026-11-25", "1", ""),
+    ]
+
+
+def test_counselors_have_their_offers(command: Command) -> None:
+    result = command("--day", "2026-11-24", "--by", "agent", "--csv")
+    assert result.stdout.splitlines() == [
+        "agent,offers,answered,missed,talk_s,mean_talk_s",
+        "agent1,2,0,2,0.0,",
+        "agent2,1,1,0,65.377,65.377",
+    ]
+
+
+def test_a_picture_is_drawn_beside_the_table(command: Command, tmp_path: Path) -> None:
+    result = command("--day", "2026-11-24", "--svg", str(tmp_path / "day.svg"))
+    assert (result.exit_code, "changwon" in result.stdout) == (0, True), result.output
+    assert "3, 33.3% in time" in (tmp_path / "day.svg").read_text(encoding="utf-8")
+    nowhere = command("--day", "2026-11-24", "--svg", str(tmp_path / "none" / "day.svg"))
+    assert (nowhere.exit_code, "cannot be written" in nowhere.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--day", "yesterday"), "write it as 2026-11-24"),
+        (("--month", "2026-13"), "write it as 2026-11"),
+        (("--day", "2026-11-24", "--week", "2026-11-24"), "exclude each other"),
+        (("--to", "2026-11-24"), "--to goes with --from"),
+        (("--from", "2026-11-24", "--to", "2026-11-23"), "is after the last day"),
+        (("--json", "--csv"), "exclude each other"),
+        (("--by", "colour"), "'colour' is not one of"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_what_is_right(command: Command, arguments: tuple[str, ...], message: str) -> None:
+    result = command(*arguments)
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+async def test_a_database_that_is_away_is_3(tmp_path: Path) -> None:
+    arguments = ["report", "--database-url", "postgresql://x:sesame@127.0.0.1:1/x", "--config", str(tmp_path / "none")]
+    result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+    assert (result.exit_code, "PostgreSQL cannot be reached" in result.output) == (3, True)
+    assert "sesame" not in result.output
