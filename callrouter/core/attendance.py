@@ -84,9 +84,13 @@ class Attendance:
     def restore(self, entries: Iterable[AuditEntry], at: datetime, out: Output) -> None:
         """Know again what was said of each counselor, from the newest entry of each; before the first event."""
         for entry in entries:
-            agent = self._floor.agents.get(AgentId(entry.name))
-            if agent is not None and entry.becomes in (Duty.PAUSED, Duty.OFF):
-                self._floor.set_duty(agent, Duty(entry.becomes), entry.note, entry.at, out)
+            agent_id = AgentId(entry.name)
+            duty = next((duty for duty in Duty if duty == entry.becomes), Duty.ON)  # of a word we do not know, nothing
+            agent = self._floor.agents.get(agent_id)
+            if agent is None:
+                self._floor.remember_duty(agent_id, duty, entry.note)
+            elif duty is not Duty.ON:
+                self._floor.set_duty(agent, duty, entry.note, entry.at, out)
 
     def light_up(self, site: SiteName, out: Output) -> None:
         """Have every lamp of a site stand as its counselor's duty does, whatever the site has heard of it."""

@@ -74,6 +74,7 @@ class Floor:
         """Sites that are up."""
         self.missed: list[Missed] = []
         """Whom somebody has to take care of; emptied by who does."""
+        self._said: dict[AgentId, tuple[Duty, str]] = {}
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
         self._staff(rulebook, at)
@@ -90,7 +91,7 @@ class Floor:
             if spec is not None:
                 agent.spec = spec
             if agent.retired and agent.leg is None:
-                del self.agents[agent.spec.id]
+                self._dismiss(agent)
             elif agent.state is AgentState.AVAILABLE:
                 self.acd.offer_to(agent)
         self._staff(rulebook, at)
@@ -264,6 +265,10 @@ class Floor:
         out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
         self._make_available(agent, at, idle_since=at)
 
+    def remember_duty(self, agent_id: AgentId, duty: Duty, reason: str) -> None:
+        """What was said of somebody whom the rules do not have now."""
+        self._said[agent_id] = (duty, reason)
+
     def trunk_rested(self, trunk: TrunkName) -> None:
         """A congested trunk group may be tried again."""
         self.trunks.wake(trunk)
@@ -273,7 +278,13 @@ class Floor:
             if agent_id not in self.agents:
                 agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at)
                 self.agents[agent_id] = agent
-                self.acd.offer_to(agent)
+                agent.duty, agent.reason = self._said.pop(agent_id, (Duty.ON, ""))
+                self._make_available(agent, at, idle_since=at)
+
+    def _dismiss(self, agent: Agent) -> None:
+        """The rules do not have the counselor any more; what was said of him holds if they ever have again."""
+        del self.agents[agent.spec.id]
+        self.remember_duty(agent.spec.id, agent.duty, agent.reason)
 
     def _hold(self, leg: Leg) -> Leg:
         self.legs[leg.channel] = leg
@@ -292,7 +303,7 @@ class Floor:
     def _release_agent(self, leg: Leg, agent: Agent, result: OfferResult, at: datetime, out: Output) -> None:
         agent.leg = None
         if agent.retired:
-            del self.agents[agent.spec.id]
+            self._dismiss(agent)
             return
         if is_missed(result):
             agent.misses += 1

@@ -237,3 +237,21 @@ def test_a_site_that_comes_up_lights_the_lamps_of_its_own_agents_alone() -> None
     exchange = Exchange(replace(RULES, agents={**RULES.agents, other.id: other}), START)
     out = exchange.handle(ev.SiteUp(HALL, START, {}, frozenset()), START)
     assert [one.device for one in out.commands if isinstance(one, cmd.SetLamp)] == ["Stasis:callrouter-agent-kim"]
+
+
+def test_what_was_said_of_an_agent_holds_when_he_is_put_back_into_the_rules(desk: Desk) -> None:
+    desk.order(DutyVerb.PAUSE, "점심")
+    desk.tell(ev.RulebookReplaced(replace(RULES, agents={})))
+    assert KIM not in desk.exchange.floor.agents
+    desk.tell(ev.RulebookReplaced(RULES))
+    assert (desk.does(), desk.agent("kim").reason) == (AgentState.PAUSED, "점심")
+    desk.order(DutyVerb.READY)
+    assert desk.does() is AgentState.AVAILABLE
+
+
+def test_a_daemon_that_starts_anew_knows_it_of_those_whom_the_rules_have_later() -> None:
+    exchange = Exchange(replace(RULES, agents={}), START)
+    entry = AuditEntry(START, "park", AuditKind.AGENT, "kim", "on-duty", "logged-out", "command", START)
+    exchange.restore_duties([entry], START)
+    exchange.handle(ev.RulebookReplaced(RULES), START)
+    assert picture(exchange, START).agents[0].state is AgentState.LOGGED_OUT
