@@ -310,7 +310,7 @@ class Baresip:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _write_config(self, control_port: int) -> None:
-        sip_port = ports.free_udp(self.address) if self.port is None else self.port
+        sip_port = ports.free_sip(self.address) if self.port is None else self.port
         host = self.server if self.password is not None else f"{self.address}:{sip_port}"
         name = f'"{self.display_name}" ' if self.display_name else ""
         account = f"{name}<sip:{self.user}@{host}>;answermode=manual;audio_codecs=pcma,pcmu;ptime=20"

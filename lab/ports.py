@@ -1,6 +1,7 @@
 """Ports: which are free right now, and who to ask when one is not."""
 
 import socket
+from contextlib import suppress
 
 from lab.errors import LabError
 
@@ -15,6 +16,20 @@ def free_udp(address: str = LOOPBACK) -> int:
 def free_tcp(address: str = LOOPBACK) -> int:
     """A TCP port of ``address`` that nobody has."""
     return _free(socket.SOCK_STREAM, address)
+
+
+def free_sip(address: str = LOOPBACK) -> int:
+    """A port of ``address`` that nobody has, neither of UDP nor of TCP: a SIP phone binds both.
+
+    Raises:
+        LabError: a hundred ports in a row had somebody.
+    """
+    for _ in range(100):
+        port = free_udp(address)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.bind((address, port))
+            return port
+    raise LabError(f"no port of {address} is free for SIP")
 
 
 def require_udp(port: int, purpose: str) -> None:

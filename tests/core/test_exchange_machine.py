@@ -12,6 +12,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
+from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 from callrouter.core.output import Output
@@ -323,7 +324,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert not driver.asterisk.bridges
         assert not driver.asterisk.channels
         assert set(exchange.floor.agents) == {AgentId(name) for name in driver.rules.agents}
-        assert {each.state for each in exchange.floor.agents.values()} <= {AgentState.AVAILABLE}
+        for each in exchange.floor.agents.values():  # who missed too many calls was paused, and nobody ended that
+            assert each.state is (AgentState.AVAILABLE if each.duty is Duty.ON else AgentState.PAUSED)
         counted = Counter(cdr.call_id for cdr in driver.cdrs)
         assert set(counted) == set(driver.journal)
         assert set(counted.values()) <= {1}
