@@ -66,6 +66,14 @@ class Acd:
             line, place = stands
             _remove(self._waiting[line], (place, call))
 
+    def move(self, call: CallId, place: Place) -> None:
+        """Let a caller stand at another place of his line; one who stands in none is left alone."""
+        stands = self._stands.get(call)
+        if stands is not None:
+            line, _ = stands
+            self.leave(call)
+            self.join(line, place, call)
+
     def offer_to(self, agent: Agent) -> None:
         """From now on the counselor may be picked."""
         agent_id = agent.spec.id

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import facts
+from callrouter.core.acd import Place
 from callrouter.core.call import Call
 from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.cue import Cue
@@ -30,8 +31,15 @@ class Waiting:
         self._last_place = 0
 
     def replace(self, rulebook: Rulebook) -> None:
-        """Go on by new rules. A queue that is no longer there is kept for those who wait in it."""
+        """Go on by new rules. A queue that is no longer there is kept for those who wait in it.
+
+        Who waits already has the head start of the new rules too, or who comes later would go before him.
+        """
         self._queues.update(rulebook.queues)
+        for call in self._conduct.calls.values():
+            queue = self.queue_of(call)
+            if queue is not None:
+                self._conduct.floor.acd.move(call.id, _place(call, queue))
 
     def take(self, call: Call) -> None:
         """Keep the place of a call that is remembered: who comes later stands behind it."""
@@ -51,9 +59,7 @@ class Waiting:
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self._conduct.hand_over(call, ReleaseReason.DEFECT, at, out)
             return
-        queued_at = call.queued_at or call.opened_at
-        place = (queued_at.timestamp() - queue.head_start_s, call.place)
-        self._conduct.floor.acd.join((call.queue, call.site), place, call.id)
+        self._conduct.floor.acd.join((call.queue, call.site), _place(call, queue), call.id)
         if queue.sound is WaitingSound.MUSIC:
             self.play_music(call, queue.music_class, at, out)
         elif not self._conduct.floor.can_serve(queue.name, call.site):  # else a phone rings in a moment
@@ -128,3 +134,9 @@ class Waiting:
             waiting=self._conduct.floor.acd.waiting(name),
             longest_wait_s=(at - queued_at).total_seconds() if queued_at is not None else 0.0,
         )
+
+
+def _place(call: Call, queue: QueueSpec) -> Place:
+    """Where the call stands among all who wait."""
+    queued_at = call.queued_at or call.opened_at
+    return queued_at.timestamp() - queue.head_start_s, call.place

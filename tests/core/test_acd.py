@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.causes import Cause
 from callrouter.core.ids import CallId, QueueName
-from callrouter.core.rulebook import QueueSpec, Strategy
+from callrouter.core.rulebook import QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
 from tests.core.driver import DESK, HALL, NIGHT, START, Driver, agent, rulebook
 
@@ -128,26 +128,102 @@ def test_nobody_is_passed_by_who_came_more_than_the_head_start_later_and_a_queue
                 assert number < later_number
 
 
-def test_a_queue_with_a_head_start_is_served_first_and_its_caller_keeps_the_place_when_an_offer_fails() -> None:
-    rules = rulebook(agent("kim", DESK, NIGHT))
-    night = replace(rules.queues[NIGHT], head_start_s=40.0)
-    hall = Driver(replace(rules, queues={**rules.queues, NIGHT: night}))
+def with_head_start(rules: Rulebook, head_start_s: float) -> Rulebook:
+    """The rules with a head start for the callers of the desk."""
+    desk = replace(rules.queues[DESK], head_start_s=head_start_s)
+    return replace(rules, queues={**rules.queues, DESK: desk})
+
+
+@dataclass
+class Crowd:
+    """Kim talks. One caller waits in the night's queue for 50 s, one at the desk for 40 s, and another there since now.
+
+    The desk has a head start of 40 s.
+    """
+
+    hall: Driver
+    talking: CallId
+    early: CallId
+    urgent: CallId
+    late: CallId
+
+    def state(self, call: CallId) -> CallState:
+        return self.hall.exchange.calls[call].state
+
+    def end(self, call: CallId) -> None:
+        """The caller hangs up, and Kim's wrap-up or rest goes by."""
+        self.hall.hang_up(self.hall.exchange.calls[call])
+        self.hall.advance(10.0)
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    hall = Driver(with_head_start(rulebook(agent("kim", DESK, NIGHT)), 40.0))
     talking = hall.dial("120")
     hall.pick_up(talking)
-    early = hall.dial("120")
-    hall.advance(30.0)
-    urgent = hall.dial("123")  # waits at the desk for 30 s, then in the night's queue
-    hall.advance(30.0)
-    assert (early.queue, urgent.queue) == (DESK, NIGHT)
+    early = hall.dial("123")  # waits at the desk for 30 s, then in the night's queue
+    hall.advance(40.0)
+    assert early.queue == NIGHT
+    urgent = hall.dial("120")
+    hall.advance(40.0)
+    late = hall.dial("120")
+    return Crowd(hall, talking.id, early.id, urgent.id, late.id)
+
+
+def assert_served_with_the_head_start(crowd: Crowd) -> None:
+    assert crowd.state(crowd.urgent) is CallState.OFFERED, "came 10 s after the other, with 40 s of head start"
+    crowd.end(crowd.urgent)
+    assert crowd.state(crowd.early) is CallState.OFFERED, "came 50 s before the other: more than the head start"
+    assert crowd.state(crowd.late) is CallState.QUEUED
+
+
+def test_who_has_a_head_start_is_served_before_who_came_less_than_that_earlier(crowd: Crowd) -> None:
+    crowd.end(crowd.talking)
+    assert_served_with_the_head_start(crowd)
+
+
+def test_an_offer_that_fails_leaves_the_head_start_as_it_is(crowd: Crowd) -> None:
+    crowd.end(crowd.talking)
+    crowd.hall.leg_ends(crowd.hall.exchange.calls[crowd.urgent], Cause.USER_BUSY)
+    assert crowd.state(crowd.urgent) is CallState.QUEUED
+    crowd.hall.advance(10.0)
+    assert_served_with_the_head_start(crowd)
+
+
+def test_a_restart_leaves_the_head_start_as_it_is(crowd: Crowd) -> None:
+    crowd.hall.restart()
+    crowd.hall.sync()
+    crowd.end(crowd.talking)
+    assert_served_with_the_head_start(crowd)
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(0.0, 60.0), (60.0, 0.0)])
+def test_new_rules_with_another_head_start_leave_the_order_of_a_queue_as_it_is(before_s: float, after_s: float) -> None:
+    rules = rulebook(agent("kim"))
+    hall = Driver(with_head_start(rules, before_s))
+    talking = hall.dial()
+    hall.pick_up(talking)
+    first = hall.dial()
+    hall.advance(11.0)
+    hall.tell(ev.RulebookReplaced(with_head_start(rules, after_s)))
+    second = hall.dial()
     hall.hang_up(talking)
     hall.advance(10.0)
-    assert (early.state, urgent.state) == (CallState.OFFERED, CallState.QUEUED), "60 s earlier is more than 40 s"
-    late = hall.dial("120")
-    hall.leg_ends(early, Cause.USER_BUSY)
+    assert (first.state, second.state) == (CallState.OFFERED, CallState.QUEUED)
+
+
+def test_new_rules_give_a_head_start_to_those_who_wait_already() -> None:
+    rules = rulebook(agent("kim", DESK, NIGHT))
+    hall = Driver(rules)
+    talking = hall.dial()
+    hall.pick_up(talking)
+    early = hall.dial("123")
+    hall.advance(40.0)
+    urgent = hall.dial("120")
+    hall.tell(ev.RulebookReplaced(with_head_start(rules, 40.0)))
+    hall.hang_up(talking)
     hall.advance(10.0)
-    assert early.state is CallState.OFFERED
-    hall.hang_up(early)
-    assert (urgent.state, late.state) == (CallState.OFFERED, CallState.QUEUED)
+    assert (early.state, urgent.state) == (CallState.QUEUED, CallState.OFFERED)
 
 
 def test_calls_taken_and_offers_made_are_counted_for_the_strategies() -> None:

@@ -1,0 +1,32 @@
+"""What is written of distribution reaches the rules that the exchange runs by."""
+
+import shutil
+from pathlib import Path
+
+from callrouter.config import load
+from callrouter.core.ids import AgentId, QueueName
+from callrouter.core.rulebook import Strategy
+from tests.config.written import BASE, ENVIRONMENT
+
+AGENTS = """\
+agents:
+  "202": {name: 둘, site: hall, endpoint: PJSIP/202, queues: main, tenant: province, weight: 3}
+  "201": {name: 하나, site: hall, endpoint: PJSIP/201, queues: main, tenant: province}
+"""
+
+
+def test_a_queue_has_its_strategy_and_head_start(tmp_path: Path) -> None:
+    folder = shutil.copytree(BASE, tmp_path / "config")
+    written = "queues:\n  main: {title: 본청, strategy: round-robin, head_start: 1 min}\n"
+    (folder / "queues.yaml").write_text(written, encoding="utf-8")
+    queue = load(folder, ENVIRONMENT).rulebook.queues[QueueName("main")]
+    assert (queue.strategy, queue.head_start_s) == (Strategy.ROUND_ROBIN, 60.0)
+
+
+def test_agents_stand_in_the_order_in_which_they_are_written_with_their_weights(tmp_path: Path) -> None:
+    folder = shutil.copytree(BASE, tmp_path / "config")
+    (folder / "agents.yaml").write_text(AGENTS, encoding="utf-8")
+    agents = load(folder, ENVIRONMENT).rulebook.agents
+    first, second = agents[AgentId("202")], agents[AgentId("201")]
+    assert first.rank < second.rank
+    assert (first.weight, second.weight) == (3, 1)
