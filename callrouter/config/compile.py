@@ -10,7 +10,7 @@ from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
-from callrouter.config.model.people import Queue, ServiceLevel
+from callrouter.config.model import Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context

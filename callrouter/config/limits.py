@@ -19,7 +19,7 @@ LEAST: Final[dict[str, tuple[float, str]]] = {
     "misses_before_pause": (0, ""),
     "retry_after_congestion": (0.5, "a full trunk would be tried without a pause"),
 }
-"""The least that may be written (seconds; ``max_calls``: calls), and what less would mean."""
+"""The least that may be written (seconds, or calls where the limit is a number of them), and what less would mean."""
 
 LEAST_RING_S: Final = 1.0
 
@@ -34,7 +34,7 @@ def compile_limits(context: Context) -> Limits:
             continue
         least, why = LEAST[key]
         if value < least:
-            unit = "" if key in ("max_calls", "misses_before_pause") else " s"
+            unit = " s" if limit.name.endswith("_s") else ""
             context.error(
                 ("limits", key), f"{key} of {value:g}{unit} is too little: {why}", f"write {least:g}{unit} or more"
             )

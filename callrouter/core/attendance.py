@@ -13,14 +13,14 @@ from callrouter.core.agent import Agent, AgentState
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
 from callrouter.core.events import CodeDialed
-from callrouter.core.floor import Floor, Missed
+from callrouter.core.floor import Floor
 from callrouter.core.ids import AgentId, CallId, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.switchboard import ITSELF
 from callrouter.core.switches import one_line
 
 TOLD_CONTEXT = "callrouter-attended"
 """The dialplan's context in which a phone hears what became of the code that it dialled, by the word for it."""
-ITSELF = "callrouter"
 _WORDS = {
     DutyVerb.LOGIN: "loggedin",
     DutyVerb.LOGOUT: "loggedout",
@@ -30,7 +30,6 @@ _WORDS = {
 """What the phone hears: prompts ``agent-<word>``."""
 NOBODY = "unknown"
 _UNFINISHED = frozenset({AgentState.WRAP_UP, AgentState.RESTING})
-_TALKING = frozenset({AgentState.RESERVED, AgentState.RINGING, AgentState.ON_CALL})
 
 
 class Attendance:
@@ -63,7 +62,7 @@ class Attendance:
         codes = self._floor.rulebook.agent_codes
         if event.code not in codes.values():
             return False
-        agent = self._whose(event.site, event.endpoint)
+        agent = self._floor.agent_at(event.site, event.endpoint)
         if agent is None:
             text = f"{event.endpoint} dialled {event.code}: it is the phone of no agent"
             out.notices.append(Notice(NoticeKind.AGENT_REFUSED, None, text))
@@ -76,12 +75,14 @@ class Attendance:
         out.commands.append(cmd.ContinueInDialplan(event.site, lane, event.channel, TOLD_CONTEXT, word))
         return True
 
-    def pause_who_misses(self, missed: Missed, at: datetime, out: Output) -> None:
+    def pause_the_absent(self, at: datetime, out: Output) -> None:
         """Too many calls in a row were not answered: nobody seems to be there."""
-        reason = f"{missed.times} calls in a row were not answered"
-        self.order(DutyOrder(missed.agent, DutyVerb.PAUSE, ITSELF, DutyVia.MISSES, reason), at, out)
+        while self._floor.absent:
+            agent = self._floor.absent.pop()
+            reason = f"{agent.misses} calls in a row were not answered"
+            self.order(DutyOrder(agent.spec.id, DutyVerb.PAUSE, ITSELF, DutyVia.MISSES, reason), at, out)
 
-    def restore(self, entries: Iterable[AuditEntry], at: datetime, out: Output) -> None:
+    def restore(self, entries: Iterable[AuditEntry], out: Output) -> None:
         """Know again what was said of each counselor, from the newest entry of each; before the first event."""
         for entry in entries:
             agent_id = AgentId(entry.name)
@@ -119,7 +120,7 @@ class Attendance:
         self._floor.set_duty(agent, duty, reason, at, out)
         self._note(agent, was, order, at, out)
         self._light(agent, out)
-        later = ", when this call is over" if agent.state in _TALKING and duty is not Duty.ON else ""
+        later = ", when this call is over" if agent.leg is not None and duty is not Duty.ON else ""
         return DutyAnswer(True, True, f"agent {agent.spec.id} is {_word(agent)}{later}")
 
     def _note(self, agent: Agent, was: Duty, order: DutyOrder, at: datetime, out: Output) -> None:
@@ -131,10 +132,6 @@ class Attendance:
         why = f" ({agent.reason})" if agent.reason else ""
         text = f"{agent.spec.id}: {was}, now {agent.duty}; by {who}, via {order.via}{why}"
         out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
-
-    def _whose(self, site: SiteName, endpoint: str) -> Agent | None:
-        agents = self._floor.agents.values()
-        return next((one for one in agents if (one.spec.site, one.spec.endpoint) == (site, endpoint)), None)
 
     def _light(self, agent: Agent, out: Output) -> None:
         """Lit, at the counselor's own site, while he takes no calls by his own or somebody's word."""

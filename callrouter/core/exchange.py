@@ -89,8 +89,7 @@ class Exchange:
         """Take one event, seen at ``at`` (aware UTC, never before that of the event before)."""
         out = Output()
         self._handlers[type(event)](event, at, out)
-        while self.floor.missed:
-            self.conduct.attendance.pause_who_misses(self.floor.missed.pop(), at, out)
+        self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
         return out
 
@@ -110,10 +109,10 @@ class Exchange:
         self.conduct.switchboard.restore(entries, at, out)
         return out
 
-    def restore_duties(self, entries: Iterable[AuditEntry], at: datetime) -> Output:
+    def restore_duties(self, entries: Iterable[AuditEntry]) -> Output:
         """Know again who is logged out or paused, from the newest entry of each; before the first event."""
         out = Output()
-        self.conduct.attendance.restore(entries, at, out)
+        self.conduct.attendance.restore(entries, out)
         return out
 
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:

@@ -53,14 +53,6 @@ class _Bridge:
     channels: set[ChannelId]
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """A counselor did not answer, for the last of so many ``times`` in a row that something has to be done."""
-
-    agent: AgentId
-    times: int
-
-
 class Floor:
     """See the module. All methods write what is to be done into the ``Output`` they are given."""
 
@@ -72,8 +64,8 @@ class Floor:
         self.legs: dict[ChannelId, Leg] = {}
         self.sites: set[SiteName] = set()
         """Sites that are up."""
-        self.missed: list[Missed] = []
-        """Whom somebody has to take care of; emptied by who does."""
+        self.absent: list[Agent] = []
+        """Who has missed so many calls in a row that he is to be paused; emptied by who does that."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
@@ -99,6 +91,11 @@ class Floor:
     def match(self) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them."""
         return self.acd.match(self._reachable)
+
+    def agent_at(self, site: SiteName, endpoint: str) -> Agent | None:
+        """The counselor whose phone that is by the rules of now, as Asterisk names it in a channel."""
+        staff = (agent for agent in self.agents.values() if not agent.retired)
+        return next((one for one in staff if (one.spec.site, one.spec.endpoint) == (site, endpoint)), None)
 
     def serving(self, queue: QueueName) -> int:
         """How many counselors who are logged in serve ``queue``, whatever they are doing."""
@@ -247,7 +244,7 @@ class Floor:
         """Wrap-up or rest is over."""
         agent = self.agents.get(agent_id)
         if agent is not None and agent.state in (AgentState.WRAP_UP, AgentState.RESTING):
-            self._make_available(agent, at, idle_since=at if agent.state is AgentState.WRAP_UP else agent.idle_since)
+            self._settle(agent, at, idle_since=at if agent.state is AgentState.WRAP_UP else agent.idle_since)
 
     def end_rest(self, agent: Agent, at: datetime, out: Output) -> None:
         """Wrap-up or rest is over before its time."""
@@ -263,7 +260,7 @@ class Floor:
             return
         self.acd.spare(agent)
         out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
-        self._make_available(agent, at, idle_since=at)
+        self._settle(agent, at, idle_since=at)
 
     def remember_duty(self, agent_id: AgentId, duty: Duty, reason: str) -> None:
         """What was said of somebody whom the rules do not have now."""
@@ -279,7 +276,7 @@ class Floor:
                 agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at)
                 self.agents[agent_id] = agent
                 agent.duty, agent.reason = self._said.pop(agent_id, (Duty.ON, ""))
-                self._make_available(agent, at, idle_since=at)
+                self._settle(agent, at, idle_since=at)
 
     def _dismiss(self, agent: Agent) -> None:
         """The rules do not have the counselor any more; what was said of him holds if they ever have again."""
@@ -307,8 +304,8 @@ class Floor:
             return
         if is_missed(result):
             agent.misses += 1
-        if is_missed(result) and 0 < self.rulebook.limits.misses_before_pause <= agent.misses:
-            self.missed.append(Missed(agent.spec.id, agent.misses))
+            if 0 < self.rulebook.limits.misses_before_pause <= agent.misses:
+                self.absent.append(agent)
         elif result is OfferResult.ANSWERED:
             agent.misses = 0
             agent.calls += 1
@@ -319,7 +316,7 @@ class Floor:
             agent.change(AgentState.WRAP_UP if result is OfferResult.ANSWERED else AgentState.RESTING, at)
             out.commands.append(cmd.SetTimer((TimerKind.AGENT, agent.spec.id), pause_s))
         else:
-            self._make_available(agent, at, agent.idle_since)
+            self._settle(agent, at, agent.idle_since)
 
     def _pause_after(self, leg: Leg, result: OfferResult) -> float:
         if result is OfferResult.ANSWERED:
@@ -328,7 +325,7 @@ class Floor:
             return 0.0  # the trunk group rests, not the counselor
         return rest_after(result, self.rulebook.limits)
 
-    def _make_available(self, agent: Agent, at: datetime, idle_since: datetime) -> None:
+    def _settle(self, agent: Agent, at: datetime, idle_since: datetime) -> None:
         """Nothing is left to do for the counselor: let him be rung, unless it was said that he is not to be."""
         if agent.duty is not Duty.ON:
             agent.change(AgentState.PAUSED if agent.duty is Duty.PAUSED else AgentState.LOGGED_OUT, at)

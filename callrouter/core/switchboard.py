@@ -141,8 +141,8 @@ class Switchboard:
 
     def _who(self, site: SiteName, endpoint: str) -> str:
         """Whose phone it is, if it is a counselor's."""
-        agents = self._floor.rulebook.agents.values()
-        return next((agent.id for agent in agents if (agent.site, agent.endpoint) == (site, endpoint)), endpoint)
+        agent = self._floor.agent_at(site, endpoint)
+        return agent.spec.id if agent is not None else endpoint
 
     def _end(self, name: SwitchName, via: SwitchVia, at: datetime, out: Output) -> None:
         """It goes off, and nobody did it."""

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from callrouter.core.agent import is_blamed
 from callrouter.core.cdr import OfferResult, Outcome
 from callrouter.core.service_level import Formula, ServiceGoal
 from callrouter.report.rows import AgentOffer, QueuedCall
-
-MISSED = frozenset({OfferResult.NO_ANSWER, OfferResult.BUSY, OfferResult.REJECTED, OfferResult.UNREACHABLE})
-"""Offers that reached the counselor's phone, or should have, and were not taken; those that a trunk failed are not."""
 
 
 @dataclass(slots=True)
@@ -104,6 +102,7 @@ class AgentTally:
     offers: int = 0
     answered: int = 0
     missed: int = 0
+    """Reached the phone, or should have, and were not taken; those that a trunk failed are not."""
     talk_s: float = 0.0
 
     def add(self, offer: AgentOffer) -> None:
@@ -112,7 +111,7 @@ class AgentTally:
         if offer.result is OfferResult.ANSWERED and offer.answered_at is not None:
             self.answered += 1
             self.talk_s += (offer.ended_at - offer.answered_at).total_seconds()
-        elif offer.result in MISSED:
+        elif is_blamed(offer.result):
             self.missed += 1
 
     @property

@@ -204,7 +204,7 @@ class Dispatcher:
 
     def restore_duties(self, entries: Iterable[AuditEntry]) -> None:
         """Let the exchange remember who is logged out or paused, from the newest entry of each; before :meth:`run`."""
-        self._carry_out(self.exchange.restore_duties(entries, self._now()))
+        self._carry_out(self.exchange.restore_duties(entries))
 
     async def order(self, order: SwitchOrder, timeout_s: float = ANSWERED_WITHIN_S) -> SwitchAnswer:
         """Have a switch set between two events, and wait for the answer."""

@@ -205,7 +205,7 @@ def test_a_daemon_that_starts_anew_knows_who_is_out_and_lights_the_lamps() -> No
         AuditEntry(START, "park", AuditKind.AGENT, "gone", "on-duty", "paused", "command", START),
     ]
     exchange = Exchange(RULES, START)
-    exchange.restore_duties(entries, START)
+    exchange.restore_duties(entries)
     (kim,) = picture(exchange, START).agents
     assert (kim.state, kim.duty, kim.reason) == (AgentState.PAUSED, Duty.PAUSED, "점심")
     out = exchange.handle(ev.SiteUp(HALL, START, {}, frozenset()), START)
@@ -214,9 +214,7 @@ def test_a_daemon_that_starts_anew_knows_who_is_out_and_lights_the_lamps() -> No
 
 def test_who_came_back_before_the_restart_is_rung() -> None:
     exchange = Exchange(RULES, START)
-    exchange.restore_duties(
-        [AuditEntry(START, "park", AuditKind.AGENT, "kim", "paused", "on-duty", "api", START)], START
-    )
+    exchange.restore_duties([AuditEntry(START, "park", AuditKind.AGENT, "kim", "paused", "on-duty", "api", START)])
     assert picture(exchange, START).agents[0].state is AgentState.AVAILABLE
 
 
@@ -252,6 +250,16 @@ def test_what_was_said_of_an_agent_holds_when_he_is_put_back_into_the_rules(desk
 def test_a_daemon_that_starts_anew_knows_it_of_those_whom_the_rules_have_later() -> None:
     exchange = Exchange(replace(RULES, agents={}), START)
     entry = AuditEntry(START, "park", AuditKind.AGENT, "kim", "on-duty", "logged-out", "command", START)
-    exchange.restore_duties([entry], START)
+    exchange.restore_duties([entry])
     exchange.handle(ev.RulebookReplaced(RULES), START)
     assert picture(exchange, START).agents[0].state is AgentState.LOGGED_OUT
+
+
+def test_a_phone_belongs_to_whom_the_rules_of_now_say_though_another_still_talks_on_it(desk: Desk) -> None:
+    desk.reached(CallState.CONNECTED)
+    lee = replace(RULES.agents[KIM], id=AgentId("lee"))
+    desk.tell(ev.RulebookReplaced(replace(RULES, agents={lee.id: lee})))
+    assert desk.dial_code(PAUSE_CODE) == "paused"
+    assert (desk.agent("lee").duty, desk.agent("kim").duty) == (Duty.PAUSED, Duty.ON)
+    desk.tell(ev.RulebookReplaced(replace(RULES, agents={})))
+    assert desk.dial_code(PAUSE_CODE) == "unknown", "and not that he is paused, which nobody would be"

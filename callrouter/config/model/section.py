@@ -1,15 +1,11 @@
 """What all sections are made of: strictness, names, and the scalars that more than one of them knows."""
 
 import re
+from enum import StrEnum
 from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
-
-from callrouter.core.inbound import CallerKind, RegionSource
-from callrouter.core.outbound import NumberClass
-from callrouter.core.rulebook import WaitingSound
-from callrouter.core.service_level import Formula
 
 MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
 """What a media URI of ARI may begin with."""
@@ -90,10 +86,7 @@ Reference = Annotated[str, BeforeValidator(parse_reference)]
 Port = Annotated[int, BeforeValidator(parse_port)]
 
 
-def parse_member(
-    value: object,
-    kinds: type[WaitingSound] | type[CallerKind] | type[NumberClass] | type[RegionSource] | type[Formula],
-) -> object:
+def parse_member(value: object, kinds: type[StrEnum]) -> object:
     if value in {kind.value for kind in kinds}:
         return kinds(value)
     names = ", ".join(kind.value for kind in kinds)
