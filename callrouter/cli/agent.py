@@ -1,19 +1,20 @@
 """``callrouter agent``: seeing the counselors of the daemon that runs, and logging them in and out."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
 
-from callrouter.cli.options import daemon_options, json_option, user_name
+from callrouter.cli.documents import for_programs
+from callrouter.cli.options import daemon_options, json_option
+from callrouter.cli.orders import tell, who, why
 from callrouter.cli.status import daemon_url, url_of
 from callrouter.cli.text import Column, elapsed, plain, table
 from callrouter.web.agents import AgentRequest, Verb
 from callrouter.web.client import ask_agent, fetch_agents
 from callrouter.web.status import Agent
-from callrouter.web.switches import MOST_NOTE, MOST_WHO
 
 _EPILOG = """\b
 Examples:
@@ -32,6 +33,11 @@ _COLUMNS = (
 )
 
 
+def _addressed(command: Callable[..., None]) -> Callable[..., None]:
+    """What every order takes: the counselor's NAME, and where the daemon is."""
+    return click.argument("name")(daemon_options(json_option(click.pass_context(command))))
+
+
 @click.group(epilog=_EPILOG, invoke_without_command=True)
 @daemon_options
 @json_option
@@ -48,16 +54,13 @@ def agent(context: click.Context, /, config: Path, url: str | None, as_json: boo
         return
     found = asyncio.run(fetch_agents(url or url_of(config)))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        click.echo(for_programs(found))
     else:
         click.echo(table(_COLUMNS, [_row(one, found.at) for one in found.agents]))
 
 
 @agent.command(epilog="Example: callrouter agent login 203")
-@click.argument("name")
-@daemon_options
-@json_option
-@click.pass_context
+@_addressed
 def login(context: click.Context, /, name: str, config: Path, url: str | None, as_json: bool) -> None:
     """Let the counselor NAME be rung from now on.
 
@@ -67,10 +70,7 @@ def login(context: click.Context, /, name: str, config: Path, url: str | None, a
 
 
 @agent.command(epilog="Example: callrouter agent logout 203")
-@click.argument("name")
-@daemon_options
-@json_option
-@click.pass_context
+@_addressed
 def logout(context: click.Context, /, name: str, config: Path, url: str | None, as_json: bool) -> None:
     """Let the counselor NAME go home: he counts no longer as staff of his queues.
 
@@ -80,26 +80,18 @@ def logout(context: click.Context, /, name: str, config: Path, url: str | None, 
 
 
 @agent.command(epilog="Example: callrouter agent pause 203 --reason 점심")
-@click.argument("name")
 @click.option("--reason", default="", help="Why, for the wall board and the audit log.")
-@daemon_options
-@json_option
-@click.pass_context
+@_addressed
 def pause(context: click.Context, /, name: str, reason: str, config: Path, url: str | None, as_json: bool) -> None:
     """Do not ring the counselor NAME until he is ready again; he is at work all the same.
 
     Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
     """
-    if len(reason) > MOST_NOTE:
-        raise click.BadParameter(f"write {MOST_NOTE} characters or less", param_hint="--reason")
-    _ask(context, name, "pause", reason, config, url, as_json=as_json)
+    _ask(context, name, "pause", why(reason, "--reason"), config, url, as_json=as_json)
 
 
 @agent.command(epilog="Example: callrouter agent ready 203")
-@click.argument("name")
-@daemon_options
-@json_option
-@click.pass_context
+@_addressed
 def ready(context: click.Context, /, name: str, config: Path, url: str | None, as_json: bool) -> None:
     """End the pause, the wrap-up or the rest after a missed call of the counselor NAME.
 
@@ -111,13 +103,8 @@ def ready(context: click.Context, /, name: str, config: Path, url: str | None, a
 def _ask(
     context: click.Context, name: str, verb: Verb, reason: str, config: Path, url: str | None, *, as_json: bool
 ) -> None:
-    request = AgentRequest(plain(name), verb, plain(user_name())[:MOST_WHO], "command", plain(reason))
-    report = asyncio.run(ask_agent(daemon_url(context, config, url), request))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
-    else:
-        click.echo(report.message, err=not report.ok)
-    context.exit(0 if report.ok else 1)
+    request = AgentRequest(plain(name), verb, who(), "command", reason)
+    tell(context, asyncio.run(ask_agent(daemon_url(context, config, url), request)), as_json=as_json)
 
 
 def _row(one: Agent, at: datetime) -> tuple[str, ...]:

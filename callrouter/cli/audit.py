@@ -6,9 +6,9 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 
 import click
-import msgspec
 
 from callrouter.cli.database import config_for_database, database_option, database_place, moment
+from callrouter.cli.documents import for_programs
 from callrouter.cli.options import json_option
 from callrouter.cli.text import Column, table
 from callrouter.core.audit import AuditEntry
@@ -67,7 +67,7 @@ def audit(
     )
     found = asyncio.run(_find(place.url, search))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        click.echo(for_programs(found))
     elif found:
         click.echo(table(_COLUMNS, [_row(entry, place.zone) for entry in found]))
     else:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import click
-import msgspec
 
 from callrouter.cli.database import database_option, database_place
+from callrouter.cli.documents import for_programs
 from callrouter.cli.options import config_option, json_option, user_name
 from callrouter.cli.text import Column, table
 from callrouter.core.ids import QueueName
@@ -73,7 +73,7 @@ def list_requests(
     found = asyncio.run(find())
     if as_json:
         shown = found if numbers else [replace(request, number=masked(request.number)) for request in found]
-        click.echo(msgspec.json.format(msgspec.json.encode(list(map(asdict, shown))), indent=2).decode())
+        click.echo(for_programs(list(map(asdict, shown))))
     else:
         click.echo(table(_COLUMNS, (_cells(request, place.zone, whole=numbers) for request in found)))
 

@@ -6,8 +6,7 @@ from datetime import datetime, tzinfo
 from typing import TextIO
 from unicodedata import east_asian_width
 
-import msgspec
-
+from callrouter.cli.documents import for_programs
 from callrouter.cli.text import plain
 from callrouter.core.cdr import Cdr, CdrLeg
 from callrouter.store.set_aside import SetAside
@@ -73,7 +72,7 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
 
 def as_json(calls: Cdr | Sequence[Cdr]) -> str:
     """The record or records as JSON; times in UTC."""
-    return msgspec.json.format(msgspec.json.encode(calls), indent=2).decode()
+    return for_programs(calls)
 
 
 def aside(records: Sequence[SetAside], zone: tzinfo | None) -> str:
@@ -88,7 +87,7 @@ def aside(records: Sequence[SetAside], zone: tzinfo | None) -> str:
 
 def aside_as_json(records: Sequence[SetAside]) -> str:
     """The records that were set aside as JSON; times in UTC."""
-    return msgspec.json.format(msgspec.json.encode(records), indent=2).decode()
+    return for_programs(records)
 
 
 def write_csv(out: TextIO, calls: Sequence[Cdr], zone: tzinfo | None) -> None:

@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 import click
-import msgspec
 
 from callrouter.cli.database import database_option, database_place
+from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option, user_name
 from callrouter.cli.restore import Restored, restore
 from callrouter.cli.status import url_of
@@ -67,7 +67,7 @@ def reload(
         report = restored.report
         _tell_of_files(restored)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        click.echo(for_programs(report))
     else:
         _tell(report)
     context.exit(0 if report.ok else 1)

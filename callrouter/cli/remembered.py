@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from callrouter.cli import EXIT_NO
+from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option, user_name
 from callrouter.cli.status import url_of
 from callrouter.web.client import ask_to_forget, fetch_remembered
@@ -38,7 +38,7 @@ def remembered(context: click.Context, /, config: Path, url: str | None, as_json
     if context.invoked_subcommand is not None:
         return
     report = asyncio.run(fetch_remembered(url or url_of(config)))
-    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() if as_json else _counted(report))
+    click.echo(for_programs(report) if as_json else _counted(report))
     _warn(report.error)
 
 
@@ -64,7 +64,7 @@ def forget(
     if report is None:
         message = "nothing is ever remembered of such a number; write it as 010-1234-5678"
         raise click.BadParameter(message, param_hint="NUMBER")
-    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() if as_json else _forgotten(report))
+    click.echo(for_programs(report) if as_json else _forgotten(report))
     _warn(report.error)
     context.exit(0 if report.forgotten or everybody else EXIT_NO)
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-import msgspec
 
+from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.text import Column, elapsed, plain, table
 from callrouter.config import load
@@ -86,7 +86,7 @@ def status(config: Path, url: str | None, as_json: bool) -> None:
     """
     found = asyncio.run(fetch_status(url or url_of(config)))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        click.echo(for_programs(found))
     else:
         click.echo("\n\n".join(_parts(found)))
 

@@ -1,15 +1,15 @@
 """``callrouter switch``: seeing and setting the switches of the daemon that runs."""
 
 import asyncio
-import getpass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
+from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, instant, json_option
+from callrouter.cli.orders import tell, who, why
 from callrouter.cli.status import daemon_url, url_of
 from callrouter.cli.text import Column, plain, table
 from callrouter.config import load
@@ -18,7 +18,7 @@ from callrouter.core.stats import SwitchNow
 from callrouter.core.switches import duration
 from callrouter.errors import ConfigError
 from callrouter.web.client import ask_switch, fetch_switches
-from callrouter.web.switches import MOST_NOTE, MOST_WHO, SwitchReport, SwitchRequest
+from callrouter.web.switches import SwitchRequest
 
 _EPILOG = """\b
 Examples:
@@ -53,7 +53,7 @@ def switch(context: click.Context, /, config: Path, url: str | None, as_json: bo
         return
     found = asyncio.run(fetch_switches(url or url_of(config)))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        click.echo(for_programs(found))
     elif found.switches:
         click.echo(table(_COLUMNS, map(_row, found.switches)))
     else:
@@ -86,7 +86,7 @@ def on(
     if length is not None and until is not None:
         raise click.UsageError("--for and --until exclude each other")
     moment = instant(until, _zone(config), "--until") if until is not None else None
-    request = SwitchRequest(plain(name), True, _who(), "command", _seconds(length), moment, _note(note))
+    request = SwitchRequest(plain(name), True, who(), "command", _seconds(length), moment, why(note, "--note"))
     _set(context, request, config, url, as_json=as_json)
 
 
@@ -101,17 +101,12 @@ def off(context: click.Context, /, name: str, note: str, config: Path, url: str 
 
     Exit status: 0 it is off, 1 refused, 2 wrong usage, 3 no daemon can be reached.
     """
-    request = SwitchRequest(plain(name), False, _who(), "command", note=_note(note))
+    request = SwitchRequest(plain(name), False, who(), "command", note=why(note, "--note"))
     _set(context, request, config, url, as_json=as_json)
 
 
 def _set(context: click.Context, request: SwitchRequest, config: Path, url: str | None, *, as_json: bool) -> None:
-    report: SwitchReport = asyncio.run(ask_switch(daemon_url(context, config, url), request))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
-    else:
-        click.echo(report.message, err=not report.ok)
-    context.exit(0 if report.ok else 1)
+    tell(context, asyncio.run(ask_switch(daemon_url(context, config, url), request)), as_json=as_json)
 
 
 def _seconds(length: str | None) -> float | None:
@@ -126,25 +121,12 @@ def _seconds(length: str | None) -> float | None:
     return seconds
 
 
-def _note(note: str) -> str:
-    if len(note) > MOST_NOTE:
-        raise click.BadParameter(f"write {MOST_NOTE} characters or less", param_hint="--note")
-    return plain(note)
-
-
 def _zone(config: Path) -> ZoneInfo:
     try:
         return load(config).timezone
     except (ConfigError, OSError) as error:
         message = f"the time zone is not known ({error}); write the time with its offset: 2026-11-24T19:30+09:00"
         raise click.BadParameter(message, param_hint="--until") from error
-
-
-def _who() -> str:
-    try:
-        return plain(getpass.getuser())[:MOST_WHO]
-    except (KeyError, OSError):  # a user without a name
-        return "unknown"
 
 
 def _row(one: SwitchNow) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from callrouter.ari.peer import Peer
 from callrouter.ari.recordings import RecordingStore, open_recordings
+from callrouter.cli.documents import for_programs
 from callrouter.cli.options import config_option, json_option
 from callrouter.cli.text import Column, plain, table
 from callrouter.config import Loaded, load
@@ -82,7 +82,7 @@ def list_messages(
     if mask:
         found = [replace(message, caller=masked(message.caller)) for message in found]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(list(map(asdict, found))), indent=2).decode())
+        click.echo(for_programs(list(map(asdict, found))))
     else:
         click.echo(table(_COLUMNS, (_cells(message, loaded.timezone) for message in found)))
 
