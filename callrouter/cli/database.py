@@ -11,6 +11,7 @@ import click
 
 from callrouter.cli.options import default_config
 from callrouter.config import load
+from callrouter.config.load import Loaded
 from callrouter.errors import ConfigError, UnreachableError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -21,10 +22,15 @@ USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
 
 @dataclass(frozen=True, slots=True)
 class DatabasePlace:
-    """Where the records are, and the zone in which people here write and read times (None: this machine's)."""
+    """Where the records are, and the configuration, if it is sound."""
 
     url: str
-    zone: tzinfo | None
+    loaded: Loaded | None
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """In which people here write and read times; None: this machine's."""
+        return self.loaded.timezone if self.loaded is not None else None
 
 
 def config_for_database(command: _Command) -> _Command:
@@ -63,7 +69,7 @@ def database_place(config: Path, url: str | None) -> DatabasePlace:
     url = url or settings.database_url
     if not url:
         raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
-    return DatabasePlace(url, loaded.timezone)
+    return DatabasePlace(url, loaded)
 
 
 def moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:

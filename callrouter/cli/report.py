@@ -10,9 +10,8 @@ import click
 from callrouter.cli import report_text
 from callrouter.cli.database import config_for_database, database_option, database_place
 from callrouter.cli.options import json_option
-from callrouter.config import load
+from callrouter.config.load import Loaded
 from callrouter.core.service_level import ServiceGoal
-from callrouter.errors import ConfigError
 from callrouter.report.grouping import AgentReport, By, QueueReport
 from callrouter.report.picture import picture
 from callrouter.report.tally import AgentTally, QueueTally
@@ -72,7 +71,7 @@ def report(
         rows, total = [*offers.groups()], offers.total
         shown = report_text.Report(first, last, By.AGENT, rows, total)
     else:
-        calls = asyncio.run(_calls(place.url, begin, end, QueueReport(By(by), place.zone, _goals(config))))
+        calls = asyncio.run(_calls(place.url, begin, end, QueueReport(By(by), place.zone, _goals(place.loaded))))
         rows = [*calls.groups()]
         shown = report_text.Report(first, last, By(by), rows, calls.total)
     if svg is not None:
@@ -128,13 +127,12 @@ def _midnight(day: date, zone: tzinfo | None) -> datetime:
     return start if zone is not None else start.astimezone()
 
 
-def _goals(config: Path) -> Mapping[str, ServiceGoal]:
+def _goals(loaded: Loaded | None) -> Mapping[str, ServiceGoal]:
     """What each queue is measured by now; without a sound configuration nothing is known of them."""
-    try:
-        return {name: queue.goal for name, queue in load(config).rulebook.queues.items()}
-    except (ConfigError, OSError):
+    if loaded is None:
         click.echo("note: no sound configuration; queues are measured by 80 % in 20 s", err=True)
         return {}
+    return {name: queue.goal for name, queue in loaded.rulebook.queues.items()}
 
 
 async def _calls(url: str, since: datetime, until: datetime, into: QueueReport) -> QueueReport:

@@ -3,12 +3,8 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from callrouter.store.postgres import connect, reading
-from callrouter.store.queries import query
-
-_AT_ONCE: Final = 1000
+from callrouter.store.stream import rows_of_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +31,6 @@ async def past_calls(url: str, since: datetime, until: datetime) -> AsyncIterato
         UnreachableError: PostgreSQL cannot be reached, or went away.
         DatabaseError: it said no.
     """
-    connection = await connect(url, statement_timeout_s=60.0)
-    try:
-        async with reading("CDRs"), connection.transaction(readonly=True):
-            async for row in connection.cursor(query("calls_to_replay"), since, until, prefetch=_AT_ONCE):
-                yield PastCall(**{**row, "call_id": str(row["call_id"]), "switches": tuple(row["switches"])})
-    finally:
-        await connection.close(timeout=5.0)
+    async with rows_of_calls(url, "calls_to_replay", since, until) as rows:
+        async for row in rows:
+            yield PastCall(**{**row, "call_id": str(row["call_id"]), "switches": tuple(row["switches"])})

@@ -2,14 +2,10 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Final
 
 from callrouter.core.cdr import OfferResult, Outcome
 from callrouter.report.rows import AgentOffer, QueuedCall
-from callrouter.store.postgres import connect, reading
-from callrouter.store.queries import query
-
-_AT_ONCE: Final = 1000
+from callrouter.store.stream import rows_of_calls
 
 
 async def queued_calls(url: str, since: datetime, until: datetime) -> AsyncIterator[QueuedCall]:
@@ -19,14 +15,10 @@ async def queued_calls(url: str, since: datetime, until: datetime) -> AsyncItera
         UnreachableError: PostgreSQL cannot be reached, or went away.
         DatabaseError: it said no.
     """
-    connection = await connect(url, statement_timeout_s=60.0)
-    try:
-        async with reading("CDRs"), connection.transaction(readonly=True):
-            async for row in connection.cursor(query("queued_calls"), since, until, prefetch=_AT_ONCE):
-                changed = {"outcome": Outcome(row["outcome"]), "talk_s": float(row["talk_s"])}
-                yield QueuedCall(**{**row, **changed})
-    finally:
-        await connection.close(timeout=5.0)
+    async with rows_of_calls(url, "queued_calls", since, until) as rows:
+        async for row in rows:
+            changed = {"outcome": Outcome(row["outcome"]), "talk_s": float(row["talk_s"])}
+            yield QueuedCall(**{**row, **changed})
 
 
 async def agent_offers(url: str, since: datetime, until: datetime) -> AsyncIterator[AgentOffer]:
@@ -36,10 +28,6 @@ async def agent_offers(url: str, since: datetime, until: datetime) -> AsyncItera
         UnreachableError: PostgreSQL cannot be reached, or went away.
         DatabaseError: it said no.
     """
-    connection = await connect(url, statement_timeout_s=60.0)
-    try:
-        async with reading("CDRs"), connection.transaction(readonly=True):
-            async for row in connection.cursor(query("agent_offers"), since, until, prefetch=_AT_ONCE):
-                yield AgentOffer(**{**row, "result": OfferResult(row["result"])})
-    finally:
-        await connection.close(timeout=5.0)
+    async with rows_of_calls(url, "agent_offers", since, until) as rows:
+        async for row in rows:
+            yield AgentOffer(**{**row, "result": OfferResult(row["result"])})
