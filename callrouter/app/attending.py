@@ -1,5 +1,6 @@
 """Counselors' duty, as web server and journal know it: orders for the daemon that runs, and how it stood before it."""
 
+from callrouter.app.kept import told_when_kept
 from callrouter.core.audit import AuditKind
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
 from callrouter.core.ids import AgentId
@@ -21,9 +22,7 @@ class DutyDesk:
             AgentId(request.agent), DutyVerb(request.verb), request.who, DutyVia(request.via), request.reason
         )
         answer = await self._dispatcher.order_duty(order)
-        message = answer.message
-        if answer.changed and not await self._journal.flush():
-            message += "; the journal does not take it: a daemon that starts anew would not know of it"
+        message = await told_when_kept(self._journal, answer.message, changed=answer.changed)
         return AgentReport(answer.ok, answer.changed, message)
 
 

@@ -1,5 +1,6 @@
 """Switches, as web server and journal know them: orders for the daemon that runs, and how they stood before it."""
 
+from callrouter.app.kept import told_when_kept
 from callrouter.core.audit import AuditKind
 from callrouter.core.ids import SwitchName
 from callrouter.core.picture import switch_now
@@ -23,9 +24,7 @@ class SwitchDesk:
             name, request.on, request.who, SwitchVia(request.via), request.for_s, request.until, request.note
         )
         answer = await self._dispatcher.order(order)
-        message = answer.message
-        if answer.changed and not await self._journal.flush():
-            message += "; the journal does not take it: a daemon that starts anew would not know of it"
+        message = await told_when_kept(self._journal, answer.message, changed=answer.changed)
         spec = self._dispatcher.exchange.rulebook.switches.get(name)
         now = switch_now(spec, answer.on) if spec is not None else None
         return SwitchReport(answer.ok, answer.changed, message, now)

@@ -18,7 +18,7 @@ from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchReques
 TIMEOUT_S: Final = 3.0
 RELOAD_TIMEOUT_S: Final = 60.0
 """Ten thousand rules and their golden cases take a few seconds."""
-SWITCH_TIMEOUT_S: Final = 12.0
+ORDER_TIMEOUT_S: Final = 12.0
 """The daemon itself says after five seconds that it did not come to it, and after as many that the disk did not."""
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 _REMEDY: Final = "is it running (systemctl status callrouter)? Another place is named with --url"
@@ -84,7 +84,7 @@ async def fetch_agents(url: str, *, timeout_s: float = TIMEOUT_S) -> AgentsDocum
     return await _get(url, "/api/v1/agents", AgentsDocument, timeout_s)
 
 
-async def ask_agent(url: str, request: AgentRequest, *, timeout_s: float = SWITCH_TIMEOUT_S) -> AgentReport:
+async def ask_agent(url: str, request: AgentRequest, *, timeout_s: float = ORDER_TIMEOUT_S) -> AgentReport:
     """Have the daemon at ``url`` log a counselor in or out, or pause one.
 
     Raises:
@@ -103,7 +103,7 @@ async def fetch_switches(url: str, *, timeout_s: float = TIMEOUT_S) -> SwitchesD
     return await _get(url, "/api/v1/switches", SwitchesDocument, timeout_s)
 
 
-async def ask_switch(url: str, request: SwitchRequest, *, timeout_s: float = SWITCH_TIMEOUT_S) -> SwitchReport:
+async def ask_switch(url: str, request: SwitchRequest, *, timeout_s: float = ORDER_TIMEOUT_S) -> SwitchReport:
     """Have the daemon at ``url`` set a switch.
 
     Raises:

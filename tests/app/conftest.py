@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, SiteName
+from callrouter.core.rulebook import Rulebook
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
@@ -93,3 +95,30 @@ async def reloader(folder: Path) -> AsyncIterator[ConfigReloader]:
     yield ConfigReloader(folder, SECRETS, loaded, dispatcher)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with Journal(tmp_path / "journal.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def rules(parts: Parts) -> Rulebook:
+    """Those of the running dispatcher; modules may have others."""
+    return parts.dispatcher.exchange.rulebook
+
+
+def a_dispatcher(rules: Rulebook, journal: Journal) -> Dispatcher:
+    """One that commands nobody, and keeps what it is to keep."""
+    return Dispatcher(Exchange(rules, datetime.now(UTC)), Nobody(), journal, lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+async def dispatcher(rules: Rulebook, journal: Journal) -> AsyncIterator[Dispatcher]:
+    running = a_dispatcher(rules, journal)
+    task = asyncio.create_task(running.run())
+    yield running
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,9 +1,5 @@
 """Orders for counselors: carried out between two events, and on the disk before it is said."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,43 +7,17 @@ import pytest
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.core.audit import AuditKind
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
-from callrouter.core.exchange import Exchange
 from callrouter.core.ids import AgentId
 from callrouter.core.rulebook import Rulebook
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
 from callrouter.web.agents import AgentReport, AgentRequest
-from tests.app.conftest import Nobody, Parts
-
-
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "journal.sqlite") as opened:
-        yield opened
-
-
-@pytest.fixture
-def rules(parts: Parts) -> Rulebook:
-    return parts.dispatcher.exchange.rulebook
+from tests.app.conftest import a_dispatcher
 
 
 @pytest.fixture
 def name(rules: Rulebook) -> AgentId:
     return next(iter(rules.agents))
-
-
-def a_dispatcher(rules: Rulebook, journal: Journal) -> Dispatcher:
-    return Dispatcher(Exchange(rules, datetime.now(UTC)), Nobody(), journal, lambda: datetime.now(UTC))
-
-
-@pytest.fixture
-async def dispatcher(rules: Rulebook, journal: Journal) -> AsyncIterator[Dispatcher]:
-    running = a_dispatcher(rules, journal)
-    task = asyncio.create_task(running.run())
-    yield running
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def test_what_is_said_is_on_the_disk_and_the_next_daemon_knows_it(

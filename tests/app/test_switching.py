@@ -1,8 +1,5 @@
 """Orders for the daemon's switches: set between two events, and on the disk before it is said."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,42 +8,21 @@ import pytest
 
 from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.core.audit import AuditKind
-from callrouter.core.exchange import Exchange
 from callrouter.core.ids import SwitchName
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import SwitchSpec
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
 from callrouter.web.switches import SwitchRequest
-from tests.app.conftest import Nobody, Parts
+from tests.app.conftest import Parts, a_dispatcher
 
 TYPHOON = SwitchName("typhoon")
-
-
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "journal.sqlite") as opened:
-        yield opened
 
 
 @pytest.fixture
 def rules(parts: Parts) -> Rulebook:
     switches = {TYPHOON: SwitchSpec(TYPHOON, "태풍")}
     return replace(parts.dispatcher.exchange.rulebook, switches=switches)
-
-
-def a_dispatcher(rules: Rulebook, journal: Journal) -> Dispatcher:
-    return Dispatcher(Exchange(rules, datetime.now(UTC)), Nobody(), journal, lambda: datetime.now(UTC))
-
-
-@pytest.fixture
-async def dispatcher(rules: Rulebook, journal: Journal) -> AsyncIterator[Dispatcher]:
-    running = a_dispatcher(rules, journal)
-    task = asyncio.create_task(running.run())
-    yield running
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def test_what_is_said_is_on_the_disk_and_the_next_daemon_knows_it(
