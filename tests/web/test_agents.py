@@ -13,8 +13,8 @@ from callrouter.web.server import WebServer
 from callrouter.web.status import status_document
 from tests.fakes.attendance import PAUSED, REFUSED, FakeAttendance
 from tests.fakes.status import AT, FakeStatus
+from tests.web.asking import JSON, is_refused, nobody_serves
 
-JSON = {"Content-Type": "application/json"}
 PLACE = "/api/v1/agents"
 
 
@@ -66,19 +66,12 @@ async def test_an_order_is_handed_on_and_its_answer_comes_back(
 async def test_what_is_no_such_order_is_refused_and_changes_nothing(
     client: aiohttp.ClientSession, attendance: FakeAttendance, headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    async with client.post(PLACE, data=body, headers=headers) as answer:
-        assert answer.status == status
-        assert "error" in await answer.json()
+    await is_refused(client, PLACE, headers, body, status)
     assert attendance.asked == []
 
 
 async def test_where_nobody_takes_orders_it_is_said(source: FakeStatus) -> None:
-    async with (
-        WebServer("127.0.0.1", 0, source) as server,
-        aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client,
-        client.post(PLACE, data=b'{"agent": "201", "verb": "pause"}', headers=JSON) as answer,
-    ):
-        assert answer.status == 503
+    await nobody_serves(source, PLACE, b'{"agent": "201", "verb": "pause"}')
 
 
 async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None:

@@ -10,8 +10,7 @@ from callrouter.web.reload import ReloadReport
 from callrouter.web.server import MAX_BODY_BYTES, WebServer
 from tests.fakes.reload import REFUSED, TAKEN, FakeReloader
 from tests.fakes.status import FakeStatus
-
-JSON = {"Content-Type": "application/json"}
+from tests.web.asking import JSON
 
 
 @pytest.fixture

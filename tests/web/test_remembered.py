@@ -10,8 +10,7 @@ from callrouter.web.remembered import ForgetReport, RememberedReport
 from callrouter.web.server import WebServer
 from tests.fakes.remembered import TWO, FakeRemembering
 from tests.fakes.status import FakeStatus
-
-JSON = {"Content-Type": "application/json"}
+from tests.web.asking import JSON
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from callrouter.web.status import status_document
 from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 from tests.fakes.status import AT, FakeStatus
 from tests.fakes.switches import ON, REFUSED, FakeSwitcher
+from tests.web.asking import JSON, is_refused, nobody_serves
 
-JSON = {"Content-Type": "application/json"}
 PLACE = "/api/v1/switches"
 
 
@@ -75,9 +75,7 @@ async def test_an_order_is_handed_on_and_its_answer_comes_back(
 async def test_what_is_no_such_order_is_refused_and_changes_nothing(
     client: aiohttp.ClientSession, switcher: FakeSwitcher, headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    async with client.post(PLACE, data=body, headers=headers) as answer:
-        assert answer.status == status
-        assert "error" in await answer.json()
+    await is_refused(client, PLACE, headers, body, status)
     assert switcher.asked == []
 
 
@@ -89,12 +87,7 @@ async def test_what_is_wrong_with_an_order_is_said(client: aiohttp.ClientSession
 
 
 async def test_where_nothing_can_be_set_it_is_said(source: FakeStatus) -> None:
-    async with (
-        WebServer("127.0.0.1", 0, source) as server,
-        aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client,
-        client.post(PLACE, data=b'{"switch": "typhoon", "on": true}', headers=JSON) as answer,
-    ):
-        assert answer.status == 503
+    await nobody_serves(source, PLACE, b'{"switch": "typhoon", "on": true}')
 
 
 async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None:
