@@ -28,6 +28,7 @@ from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.inbound import CallFacts
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
@@ -61,6 +62,7 @@ class Conduct:
         self.waiting = Waiting(self, rulebook)
         self.offering = Offering(self)
         self.dialing = Dialing(self)
+        self.parties = Parties(self)
         self.conversing = Conversing(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
@@ -229,7 +231,7 @@ class Conduct:
     def _note_leaving(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         talked = call.state is CallState.CONNECTED
         self.waiting.leave_line(call)
-        self.conversing.let_go_of_invited(call, at, out)
+        self.parties.let_go_of_invited(call, at, out)
         self.offering.drop(call, OfferResult.ANSWERED if talked else OfferResult.CALLER_GONE, at, out, cue.cause)
         reason = ReleaseReason.VANISHED if cue.estimated else ReleaseReason.CALLER_HUNG_UP
         if cue.to_dialplan:

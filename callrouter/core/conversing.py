@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from callrouter.core import commands as cmd
-from callrouter.core import facts, naming
+from callrouter.core import facts
 from callrouter.core.agent import Agent, AgentState
-from callrouter.core.call import Call, Offer
+from callrouter.core.call import Call
 from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.floor import Leg
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, DestinationName, QueueName
+from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName
 from callrouter.core.offering import offer_result
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.parties import MOVES
 from callrouter.core.plan import Destination, EnterQueue, Plan
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
@@ -35,11 +35,7 @@ if TYPE_CHECKING:
 PHONES_MIND_S = 2.0
 """A phone that hangs up so soon after it was told that a transfer failed does so by itself."""
 
-RING_TONE = "tone:ring"
-"""What the counselor hears while somebody is called in."""
-
 Target = Agent | QueueSpec | Destination
-Members = Mapping[BridgeId, frozenset[ChannelId]]
 
 
 class Conversing:
@@ -47,6 +43,7 @@ class Conversing:
 
     def __init__(self, conduct: "Conduct") -> None:
         self._conduct = conduct
+        self._parties = conduct.parties
         self._verbs: Mapping[CallVerb, Callable[[Call, datetime, Output], str | None]] = {
             CallVerb.HOLD: self._order_hold,
             CallVerb.RESUME: self._order_resume,
@@ -79,7 +76,7 @@ class Conversing:
         call.refers = True
         answer = self.order(CallOrder(call.id, CallVerb.TRANSFER, who, CallVia.PHONE, target), at, out)
         if not answer.ok:
-            self._tell_phone(call, leg, at, out, done=False)
+            self._parties.tell_phone(call, leg, at, out, done=False)
             out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{who}: {answer.message}"))
 
     def _meant(self, subject: str) -> Call | None:
@@ -102,7 +99,7 @@ class Conversing:
             return str(error)
         if isinstance(whom, QueueSpec):
             return self._send_to_queue(call, verb, whom, at, out)
-        self._call_in(call, verb, whom, at, out)
+        self._parties.call_in(call, verb, whom, at, out)
         return None
 
     def _find(self, call: Call, written: str) -> Target:
@@ -126,30 +123,43 @@ class Conversing:
             raise TargetError(f"all channels of the trunk {destination.trunk} are taken")
         return destination
 
+    def _send_to_queue(self, call: Call, verb: CallVerb, queue: QueueSpec, at: datetime, out: Output) -> str | None:
+        if verb is not CallVerb.TRANSFER:
+            return f"{queue.name} is a queue, whose callers wait; transfer the call, or name an agent"
+        leg = self._parties.leg_of(call, call.offer)
+        if not call.held:
+            self._parties.take_out(call, at, out)
+        plan = Plan(f"transfer to {queue.name}", (EnterQueue(queue.name),))
+        self._conduct.record(call, facts.Redirected(at, Cause.NORMAL_CLEARING, plan), out)
+        self._parties.part(call, leg, at, out)
+        self._conduct.guard(call, at, out)
+        self._conduct.following.next_step(call, at, out)
+        return None
+
     def _order_hold(self, call: Call, at: datetime, out: Output) -> str | None:
         if call.held:
             return f"call {call.id} is on hold already"
-        self._hold(call, at, out)
+        self._parties.hold(call, at, out)
         return None
 
     def _order_resume(self, call: Call, at: datetime, out: Output) -> str | None:
         if not call.held:
             return f"call {call.id} is not on hold"
-        self._resume(call, at, out)
+        self._parties.resume(call, at, out)
         return None
 
     def _order_complete(self, call: Call, at: datetime, out: Output) -> str | None:
         if call.invited is None:
             return f"call {call.id} has called nobody in; transfer names whom to pass it on to"
-        self._let_counselor_go(call, at, out)
+        self._parties.let_counselor_go(call, at, out)
         return None
 
     def _order_cancel(self, call: Call, at: datetime, out: Output) -> str | None:
         if call.invited is None:
             return f"call {call.id} has called nobody in"
-        self.let_go_of_invited(call, at, out)
+        self._parties.let_go_of_invited(call, at, out)
         if call.held:
-            self._resume(call, at, out)
+            self._parties.resume(call, at, out)
         return None
 
     # --- what happens to those who take part
@@ -159,11 +169,10 @@ class Conversing:
         if call.invited is None:
             self._lose_counselor(call, cue, at, out)
             return
-        leg = self._leg(call.offer)
+        leg = self._parties.leg_of(call, call.offer)
         call.refers = False
-        self._pass_on(call, cue.cause, at, out)
-        if leg is not None:
-            self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
+        self._parties.pass_on(call, cue.cause, at, out)
+        self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
 
     def _lose_counselor(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Nobody is left but the caller. Some phones hang up by themselves when a transfer fails: nobody meant that."""
@@ -171,10 +180,9 @@ class Conversing:
         if told_at is None or (at - told_at).total_seconds() > PHONES_MIND_S:
             self._conduct.offering.agent_hung_up(call, cue, at, out)
             return
-        leg = self._leg(call.offer)
+        leg = self._parties.leg_of(call, call.offer)
         self._conduct.record(call, facts.OfferClosed(at, OfferResult.ANSWERED, cue.cause), out)
-        if leg is not None:
-            self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
+        self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
         self._conduct.floor.clear_bridges(call.id, call.channel, out)
         self._conduct.guard(call, at, out)
         self._conduct.offering.try_another(call, at, out)
@@ -202,239 +210,37 @@ class Conversing:
         self._conduct.cancel_timer(call, TimerKind.INVITE, out)
         self._conduct.following.stop_playback(call, out)
         self._conduct.record(call, facts.JoinedIn(at), out)
-        leg = self._leg(invited)
-        if leg is not None and leg.agent is not None:
+        leg = self._parties.leg_of(call, invited)
+        if leg.agent is not None:
             leg.agent.change(AgentState.ON_CALL, at)
         if call.passes_on:
-            self._let_counselor_go(call, at, out)
-        self._join(call, offer.bridge, invited, out)
+            self._parties.let_counselor_go(call, at, out)
+        self._parties.join(call, offer.bridge, invited, out)
 
     def invited_ended(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Who was called in did not come, or has left."""
         invited = call.invited
         if invited is None:
             return
-        leg = self._leg(invited)
+        leg = self._parties.leg_of(call, invited)
         result = offer_result(cue.cause) if invited.bridge is None else OfferResult.ANSWERED
-        self._close_invited(call, result, cue.cause, at, out)
-        if leg is not None:
-            self._conduct.floor.leg_gone(leg, result, at, out)
-        self._take_back(call, at, out)
+        self._parties.close_invited(call, result, cue.cause, at, out)
+        self._conduct.floor.leg_gone(leg, result, at, out)
+        self._parties.take_back(call, at, out)
 
     def invited_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Who was called in has not answered in time, or nobody knows whether the phone rings."""
         if call.invited is not None and call.invited.bridge is None:
-            self._drop_invited(call, cue.result, at, out)
-            self._take_back(call, at, out)
+            self._parties.drop_invited(call, cue.result, at, out)
+            self._parties.take_back(call, at, out)
 
     def not_joined(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Somebody could not be put into the bridge: what is left is not a conversation, so the caller goes on."""
         if not any(isinstance(fact, MOVES) for fact in call.history):
             return  # an answer to the first connection, late
-        self.let_go_of_invited(call, at, out)
+        self._parties.let_go_of_invited(call, at, out)
         if not call.music:
             self._conduct.floor.clear_bridges(call.id, call.channel, out)
         self._conduct.offering.drop(call, OfferResult.LOST, at, out)
+        self._conduct.guard(call, at, out)
         self._conduct.offering.try_another(call, at, out)
-
-    def let_go_of_invited(self, call: Call, at: datetime, out: Output) -> None:
-        """Whoever was called in is needed no more."""
-        if call.invited is not None:
-            answered = call.invited.bridge is not None
-            self._drop_invited(call, OfferResult.ANSWERED if answered else OfferResult.CALLER_GONE, at, out)
-
-    # --- after a restart
-
-    def adopt(
-        self, call: Call, leg: Leg | None, invited: Leg | None, members: Members, at: datetime, out: Output
-    ) -> None:
-        """Go on with a conversation of an earlier daemon; ``leg`` and ``invited`` are those of its legs that live.
-
-        ``members`` tells who is in which bridge: an earlier daemon may not have come to put in whom it meant to.
-        """
-        if call.invited is not None and invited is None:
-            result = OfferResult.FAILED if call.invited.bridge is None else OfferResult.ANSWERED
-            self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED), out)
-        present = members.get(self._bridge(call), frozenset())
-        call.music = call.channel not in present
-        if leg is not None:
-            self._adopt_with_counselor(call, leg, present, at, out)
-        elif invited is not None:
-            self._adopt_without(call, invited, present, at, out)
-
-    def _adopt_with_counselor(
-        self, call: Call, leg: Leg, present: frozenset[ChannelId], at: datetime, out: Output
-    ) -> None:
-        self._conduct.floor.make_bridge(call, self._bridge(call), leg)
-        self._adopt_invited(call, present, at, out)
-        if call.held and call.invited is None:
-            self._conduct.record(call, facts.Resumed(at), out)
-        if not call.held:
-            self._adopt_caller(call, present, out)
-        else:
-            self._conduct.floor.leave_bridges(call.id, call.channel, out)
-
-    def _adopt_invited(self, call: Call, present: frozenset[ChannelId], at: datetime, out: Output) -> None:
-        invited = call.invited
-        if invited is None:
-            return
-        if invited.bridge is None:
-            left_s = self.ring_timeout_s(call) - (at - invited.at).total_seconds()
-            self._conduct.set_timer(call, TimerKind.INVITE, max(1.0, left_s), out)
-        elif invited.channel in present:
-            self._conduct.floor.enter_bridge(call, invited.bridge, invited.channel)
-        else:
-            self._join(call, invited.bridge, invited, out)
-
-    def _adopt_caller(self, call: Call, present: frozenset[ChannelId], out: Output) -> None:
-        if call.channel in present:
-            call.music = False
-        else:
-            self.bring_back(call, out)
-
-    def _adopt_without(
-        self, call: Call, invited: Leg, present: frozenset[ChannelId], at: datetime, out: Output
-    ) -> None:
-        """The counselor hung up while nobody looked."""
-        self._conduct.floor.make_bridge(call, self._bridge(call), invited)
-        self._adopt_invited(call, present, at, out)
-        was_held = call.held
-        self._pass_on(call, Cause.NOT_DEFINED, at, out)
-        if call.state is CallState.CONNECTED and not was_held:
-            self._adopt_caller(call, present, out)
-
-    # --- how
-
-    def _hold(self, call: Call, at: datetime, out: Output) -> None:
-        """Take the caller out of the bridge, and let him hear music."""
-        self._conduct.record(call, facts.Held(at), out)
-        self._take_out(call, at, out)
-
-    def _take_out(self, call: Call, at: datetime, out: Output) -> None:
-        bridge = self._bridge(call)
-        out.commands.append(cmd.LeaveBridge(call.site, call.id, bridge, call.channel))
-        self._conduct.floor.leave_bridges(call.id, call.channel, out)
-        self._conduct.waiting.play_music(call, self._music(call), at, out)
-
-    def _resume(self, call: Call, at: datetime, out: Output) -> None:
-        self._conduct.record(call, facts.Resumed(at), out)
-        self.bring_back(call, out)
-
-    def bring_back(self, call: Call, out: Output) -> None:
-        """Put the caller into the bridge again."""
-        bridge = self._bridge(call)
-        self._conduct.waiting.quiet(call, out)
-        out.commands.append(cmd.JoinBridge(call.site, call.id, bridge, call.channel))
-        self._conduct.floor.enter_bridge(call, bridge, call.channel)
-
-    def _take_back(self, call: Call, at: datetime, out: Output) -> None:
-        """Nobody came: the counselor has the caller again."""
-        leg = self._leg(call.offer)
-        if leg is not None:
-            self._tell_phone(call, leg, at, out, done=False)
-        if call.held:
-            self._resume(call, at, out)
-
-    def _call_in(self, call: Call, verb: CallVerb, whom: Agent | Destination, at: datetime, out: Output) -> None:
-        """Take whoever is called, and the trunk channel, and call."""
-        floor = self._conduct.floor
-        if isinstance(whom, Agent):
-            ring_s = self.ring_timeout_s(call)
-            leg = floor.call_in_agent(call, whom, ring_s, at, out)
-            agent, trunk, destination = whom.spec.id, whom.spec.trunk, None
-        else:
-            ring_s = whom.ring_timeout_s
-            leg = floor.call_destination(call, whom, at, out)
-            agent, trunk, destination = None, whom.trunk, whom.name
-        if verb is not CallVerb.CONFERENCE and not call.held:
-            self._hold(call, at, out)
-        passes_on = verb is CallVerb.TRANSFER
-        invited = facts.Invited(at, call.attempts + 1, agent, trunk, leg.channel, destination, passes_on)
-        self._conduct.record(call, invited, out)
-        self._conduct.set_timer(call, TimerKind.INVITE, ring_s, out)
-        if call.offer is not None:
-            self._conduct.following.play_on(call, call.offer.channel, (RING_TONE,), out)
-
-    def ring_timeout_s(self, call: Call) -> float:
-        """How long a counselor who is called in may ring."""
-        queue = self._conduct.waiting.queue_of(call)
-        return queue.ring_timeout_s if queue is not None else QueueSpec(QueueName(""), "").ring_timeout_s
-
-    def _send_to_queue(self, call: Call, verb: CallVerb, queue: QueueSpec, at: datetime, out: Output) -> str | None:
-        if verb is not CallVerb.TRANSFER:
-            return f"{queue.name} is a queue, whose callers wait; transfer the call, or name an agent"
-        leg = self._leg(call.offer)
-        if not call.held:
-            self._take_out(call, at, out)
-        plan = Plan(f"transfer to {queue.name}", (EnterQueue(queue.name),))
-        self._conduct.record(call, facts.Redirected(at, Cause.NORMAL_CLEARING, plan), out)
-        self._part(call, leg, at, out)
-        self._conduct.guard(call, at, out)
-        self._conduct.following.next_step(call, at, out)
-        return None
-
-    def _let_counselor_go(self, call: Call, at: datetime, out: Output) -> None:
-        """The counselor is done: pass the call on, and hang his phone up."""
-        self._part(call, self._leg(call.offer), at, out)
-        self._pass_on(call, Cause.NORMAL_CLEARING, at, out)
-
-    def _part(self, call: Call, leg: Leg | None, at: datetime, out: Output) -> None:
-        if leg is not None:
-            self._tell_phone(call, leg, at, out, done=True)
-            self._conduct.floor.let_go(leg, OfferResult.ANSWERED, at, out)
-
-    def _tell_phone(self, call: Call, leg: Leg, at: datetime, out: Output, *, done: bool) -> None:
-        """Tell the phone that asked for a transfer what has become of it."""
-        if call.refers:
-            call.refers = False
-            call.told_in_vain_at = None if done else at
-            out.commands.append(cmd.TellTransfer(leg.site, call.id, leg.channel, done))
-
-    def _pass_on(self, call: Call, cause: int, at: datetime, out: Output) -> None:
-        """The call is theirs who were called in: they talk to the caller, or their phone rings for him."""
-        invited, was_held = call.invited, call.held
-        answered = invited is not None and invited.bridge is not None
-        self._conduct.following.stop_playback(call, out)
-        if not answered and not was_held:
-            self._take_out(call, at, out)
-        ring_left = TimerKind.INVITE in call.timers
-        self._conduct.cancel_timer(call, TimerKind.INVITE, out)
-        self._conduct.record(call, facts.PassedOn(at, cause), out)
-        if answered:
-            if was_held:
-                self.bring_back(call, out)
-            return
-        if ring_left:
-            self._conduct.set_timer(call, TimerKind.RING, self.ring_timeout_s(call), out)
-        self._conduct.guard(call, at, out)
-
-    def _join(self, call: Call, bridge: BridgeId, invited: Offer, out: Output) -> None:
-        out.commands.append(cmd.JoinBridge(call.site, call.id, bridge, invited.channel))
-        self._conduct.floor.enter_bridge(call, bridge, invited.channel)
-
-    def _drop_invited(self, call: Call, result: OfferResult, at: datetime, out: Output) -> None:
-        leg = self._leg(call.invited)
-        self._close_invited(call, result, Cause.NO_ANSWER, at, out)
-        if leg is not None:
-            self._conduct.floor.let_go(leg, result, at, out)
-
-    def _close_invited(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
-        self._conduct.cancel_timer(call, TimerKind.INVITE, out)
-        self._conduct.following.stop_playback(call, out)
-        self._conduct.record(call, facts.InviteClosed(at, result, cause), out)
-        self._conduct.counters.offers[result] += 1
-
-    def _leg(self, offer: Offer | None) -> Leg | None:
-        return self._conduct.floor.legs.get(offer.channel) if offer is not None else None
-
-    def _bridge(self, call: Call) -> BridgeId:
-        offer = call.offer
-        return offer.bridge if offer is not None and offer.bridge else naming.bridge(call.id, call.attempts)
-
-    def _music(self, call: Call) -> str:
-        queue = self._conduct.waiting.queue_of(call)
-        return queue.music_class if queue is not None else self._conduct.floor.rulebook.transfers.music_class
-
-
-MOVES = facts.Held | facts.Resumed | facts.JoinedIn | facts.PassedOn
-"""After which somebody is put into the bridge."""

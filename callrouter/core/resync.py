@@ -175,7 +175,7 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
     other = _adopt_leg(exchange, call, call.invited, event, at)
     leg = _adopt_leg(exchange, call, offer, event, at)
     if call.state is CallState.CONNECTED and (leg is not None or other is not None):
-        exchange.conduct.conversing.adopt(call, leg, other, event.members, at, out)
+        exchange.conduct.parties.adopt(call, leg, other, event.members, at, out)
         return
     if offer is None or leg is None:
         _offer_is_gone(exchange, call, at, out)

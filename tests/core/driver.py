@@ -546,7 +546,7 @@ class Driver:
         assert call.invited is not None, call
         return call.invited.channel
 
-    def order(self, subject: str, verb: CallVerb, target: str = "") -> CallAnswer:
+    def order_call(self, subject: str, verb: CallVerb, target: str = "") -> CallAnswer:
         """Somebody gives an order; everything settles."""
         out = self.handle(ev.CallOrdered(CallOrder(subject, verb, "boss", CallVia.API, target), 7))
         self.settle()

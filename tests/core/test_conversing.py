@@ -10,13 +10,13 @@ from callrouter.core.call import Call
 from callrouter.core.call_orders import CallVerb
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr, OfferResult, Outcome, ReleasedBy
-from callrouter.core.cue import Cue
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
 from callrouter.core.ids import AgentId, ChannelId
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.plan import Dial, HangUp, Plan
-from callrouter.core.states import CallState, Signal
+from callrouter.core.states import CallState
 from callrouter.core.transfers import party
+from callrouter.errors import ImpossibleEventError
 from tests.core.driver import CITY, DESK, DUTY_DESK, DUTY_MOBILE, NIGHT, PLANS, Driver, agent, own_leg, rulebook
 
 
@@ -35,7 +35,7 @@ def call(hall: Driver) -> Call:
 
 
 def ordered(hall: Driver, call: Call, verb: CallVerb, target: str = "") -> None:
-    assert hall.order(call.id, verb, target).ok
+    assert hall.order_call(call.id, verb, target).ok
 
 
 def answers(hall: Driver, call: Call) -> None:
@@ -191,14 +191,14 @@ def test_a_phone_that_hangs_up_because_the_transfer_failed_does_not_lose_the_cal
     assert call.state is CallState.OFFERED
 
 
-def test_a_leg_that_is_missing_is_not_looked_for(hall: Driver, call: Call) -> None:
-    refer(hall, call, "lee")
-    ends(hall, hall.invited(call), Cause.USER_BUSY)
-    leg = hall.exchange.floor.legs.pop(hall.leg(call))
-    out = Output()
-    hall.exchange.signal(call, Cue(Signal.LEG_ENDED), hall.now, out)
-    assert call.state is CallState.QUEUED
-    hall.exchange.floor.legs[leg.channel] = leg
+def test_a_conversation_without_a_leg_or_a_bridge_is_a_defect(hall: Driver, call: Call) -> None:
+    parties = hall.exchange.conduct.parties
+    with pytest.raises(ImpossibleEventError, match="has no such leg"):
+        parties.leg_of(call, None)
+    assert call.offer is not None
+    call.offer.bridge = None
+    with pytest.raises(ImpossibleEventError, match="has no bridge"):
+        parties.hold(call, hall.now, Output())
 
 
 def test_a_counselor_who_hangs_up_while_the_colleague_rings_has_passed_the_call_on(hall: Driver, call: Call) -> None:
@@ -393,7 +393,7 @@ def test_an_order_that_cannot_be_carried_out_changes_nothing(
     hall: Driver, call: Call, verb: CallVerb, target: str, why: str
 ) -> None:
     before = list(call.history)
-    answer = hall.order("kim", verb, target)
+    answer = hall.order_call("kim", verb, target)
     assert not answer.ok
     assert why in answer.message
     assert call.history == before
@@ -401,9 +401,9 @@ def test_an_order_that_cannot_be_carried_out_changes_nothing(
 
 def test_one_thing_at_a_time(hall: Driver, call: Call) -> None:
     ordered(hall, call, CallVerb.HOLD)
-    assert "on hold already" in hall.order(call.id, CallVerb.HOLD).message
+    assert "on hold already" in hall.order_call(call.id, CallVerb.HOLD).message
     ordered(hall, call, CallVerb.CONSULT, "lee")
-    assert "called somebody in already" in hall.order(call.id, CallVerb.CONSULT, "park").message
+    assert "called somebody in already" in hall.order_call(call.id, CallVerb.CONSULT, "park").message
 
 
 def test_a_full_trunk_group_carries_nobody_in() -> None:
@@ -411,18 +411,19 @@ def test_a_full_trunk_group_carries_nobody_in() -> None:
     call = hall.dial("120")
     hall.pick_up(call)
     assert (
-        "all channels of the trunk city are taken" in hall.order(call.id, CallVerb.TRANSFER, DUTY_MOBILE.name).message
+        "all channels of the trunk city are taken"
+        in hall.order_call(call.id, CallVerb.TRANSFER, DUTY_MOBILE.name).message
     )
 
 
 @pytest.mark.parametrize("subject", ["lee", "nobody"])
 def test_who_does_not_talk_has_no_call(hall: Driver, call: Call, subject: str) -> None:
-    assert "there is no call, and no agent on a call" in hall.order(subject, CallVerb.HOLD).message
+    assert "there is no call, and no agent on a call" in hall.order_call(subject, CallVerb.HOLD).message
 
 
 def test_a_call_that_waits_takes_no_such_order(hall: Driver) -> None:
     call = hall.dial("120")
-    assert "is offered: nobody talks" in hall.order(call.id, CallVerb.HOLD).message
+    assert "is offered: nobody talks" in hall.order_call(call.id, CallVerb.HOLD).message
 
 
 def test_a_phone_that_nobody_knows_asks_in_vain(hall: Driver) -> None:
