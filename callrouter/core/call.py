@@ -155,6 +155,10 @@ class Call:
         """Whose call it is; empty before it is routed."""
         return self.region.tenant if self.region is not None else TenantName("")
 
+    def awaits(self, channel: ChannelId) -> bool:
+        """Whether ``channel`` is of who was called into the conversation and has not answered."""
+        return self.invited is not None and self.invited.bridge is None and self.invited.channel == channel
+
     def apply(self, fact: facts.Fact) -> None:
         """Take one fact into the call's state and history.
 

@@ -281,10 +281,7 @@ class Exchange:
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
         call = self.calls.get(leg.call)
-        if call is None:
-            return
-        is_awaited = call.invited is not None and call.invited.bridge is None and call.invited.channel == leg.channel
-        if call.state is CallState.OFFERED or is_awaited:
+        if call is not None and (call.state is CallState.OFFERED or call.awaits(leg.channel)):
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:

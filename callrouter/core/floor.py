@@ -222,9 +222,8 @@ class Floor:
 
     def enter_bridge(self, call: Call, bridge: BridgeId, channel: ChannelId) -> None:
         """Remember that one more channel is in a bridge."""
-        for known in self._bridges.get(call.id, ()):
-            if known.id == bridge:
-                known.channels.add(channel)
+        for known in (one for one in self._bridges.get(call.id, ()) if one.id == bridge):
+            known.channels.add(channel)
 
     def leave_bridges(self, call: CallId, channel: ChannelId, out: Output) -> None:
         """``channel`` of the call is gone; a bridge without channels is destroyed.

@@ -172,26 +172,31 @@ class Parties:
 
     # --- after a restart
 
-    def adopt(
-        self, call: Call, leg: Leg | None, invited: Leg | None, members: Members, at: datetime, out: Output
-    ) -> None:
-        """Go on with a conversation of an earlier daemon; ``leg`` and ``invited`` are those of its legs that live.
+    def adopt(self, call: Call, leg: Leg, invited: Leg | None, members: Members, at: datetime, out: Output) -> None:
+        """Go on with a conversation of an earlier daemon; ``invited`` is the leg of who was called in, if it lives.
 
         ``members`` tells who is in which bridge: an earlier daemon may not have come to put in whom it meant to.
         """
-        is_alone = call.invited is not None and invited is None
+        present = members.get(self._bridge(call), frozenset())
+        call.music = call.channel not in present
+        self._conduct.floor.make_bridge(call, self._bridge(call), leg)
         if call.invited is not None and invited is None:
             result = OfferResult.FAILED if call.invited.bridge is None else OfferResult.ANSWERED
             self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED), out)
+            if call.held:
+                self._conduct.record(call, facts.Resumed(at), out)
+        self._adopt_invited(call, present, at, out)
+        self._adopt_caller(call, present, out)
+
+    def adopt_without_counselor(self, call: Call, invited: Leg, members: Members, at: datetime, out: Output) -> None:
+        """As :meth:`adopt`, where the counselor hung up while nobody looked: the call is theirs who were called in."""
         present = members.get(self._bridge(call), frozenset())
         call.music = call.channel not in present
-        if leg is None and invited is not None:
-            self._adopt_without(call, invited, present, at, out)
-        elif leg is not None:
-            self._conduct.floor.make_bridge(call, self._bridge(call), leg)
-            self._adopt_invited(call, present, at, out)
-            if call.held and is_alone:
-                self._conduct.record(call, facts.Resumed(at), out)
+        self._conduct.floor.make_bridge(call, self._bridge(call), invited)
+        self._adopt_invited(call, present, at, out)
+        was_held = call.held
+        self.pass_on(call, Cause.NOT_DEFINED, at, out)
+        if call.state is CallState.CONNECTED and not was_held:
             self._adopt_caller(call, present, out)
 
     def _adopt_invited(self, call: Call, present: frozenset[ChannelId], at: datetime, out: Output) -> None:
@@ -211,14 +216,3 @@ class Parties:
             self._conduct.floor.leave_bridges(call.id, call.channel, out)
         elif call.channel not in present:
             self.bring_back(call, out)
-
-    def _adopt_without(
-        self, call: Call, invited: Leg, present: frozenset[ChannelId], at: datetime, out: Output
-    ) -> None:
-        """The counselor hung up while nobody looked."""
-        self._conduct.floor.make_bridge(call, self._bridge(call), invited)
-        self._adopt_invited(call, present, at, out)
-        was_held = call.held
-        self.pass_on(call, Cause.NOT_DEFINED, at, out)
-        if call.state is CallState.CONNECTED and not was_held:
-            self._adopt_caller(call, present, out)

@@ -174,8 +174,11 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
     offer, queue = call.offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call)
     other = _adopt_leg(exchange, call, call.invited, event, at)
     leg = _adopt_leg(exchange, call, offer, event, at)
-    if call.state is CallState.CONNECTED and (leg is not None or other is not None):
+    if call.state is CallState.CONNECTED and leg is not None:
         exchange.conduct.parties.adopt(call, leg, other, event.members, at, out)
+        return
+    if call.state is CallState.CONNECTED and other is not None:
+        exchange.conduct.parties.adopt_without_counselor(call, other, event.members, at, out)
         return
     if offer is None or leg is None:
         _offer_is_gone(exchange, call, at, out)

@@ -490,8 +490,9 @@ def test_a_new_daemon_goes_on_with_the_conversation_as_it_was(
     assert not hall.asterisk.bridges
 
 
-def test_a_caller_whose_consultation_ended_unseen_is_taken_back(hall: Driver, call: Call) -> None:
-    ordered(hall, call, CallVerb.CONSULT, "lee")
+@pytest.mark.parametrize("verb", [CallVerb.CONSULT, CallVerb.CONFERENCE])
+def test_a_caller_whose_third_left_unseen_is_with_the_counselor(hall: Driver, call: Call, verb: CallVerb) -> None:
+    ordered(hall, call, verb, "lee")
     hall.asterisk.connected = False
     hall.asterisk.hang_up(hall.invited(call))
     hall.asterisk.connected = True
