@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path as FilePath
 from zoneinfo import ZoneInfo
 
+from callrouter.config.call_keys import compile_call_keys
 from callrouter.config.contradictions import check_conditions
 from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
@@ -55,6 +56,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     check_destinations(context)
     check_ring_timeouts(context)
     transfers = compile_transfers(context)
+    call_keys = compile_call_keys(context)
     limits = compile_limits(context)
     _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
@@ -75,6 +77,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         switches=switches,
         agent_codes=agent_codes,
         transfers=transfers,
+        call_keys=call_keys,
         timezone=ZoneInfo(context.model.timezone),
     )
 

@@ -49,6 +49,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
+    facts.Told: frozenset({_S.CONNECTED}),
     facts.JoinedIn: frozenset({_S.CONNECTED}),
     facts.InviteClosed: frozenset({_S.CONNECTED}),
     facts.PassedOn: frozenset({_S.CONNECTED}),
@@ -131,6 +132,8 @@ class Call:
     guarded: bool = False
     """The dead man's switch of the caller is ours, no longer the dialplan's."""
     insisted: bool = False
+    keyed: str = ""
+    """The keys that the counselor has pressed, so far as they may become a code."""
     refers: bool = False
     """The counselor's phone asked for the transfer, and waits to be told what becomes of it."""
     told_in_vain_at: datetime | None = None
@@ -314,6 +317,8 @@ class Call:
                 self._hold(by_phone=by_phone, held=isinstance(fact, facts.Held))
             case facts.Invited():
                 self._invite(fact)
+            case facts.Told():
+                self._next_playback()
             case facts.Redirected(plan=plan):
                 self._end_offer()
                 self.queue, self.state = None, CallState.ROUTING

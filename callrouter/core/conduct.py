@@ -26,6 +26,7 @@ from callrouter.core.fold import fold
 from callrouter.core.following import Following
 from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.inbound import CallFacts
+from callrouter.core.keypad import Keypad
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
@@ -64,6 +65,7 @@ class Conduct:
         self.dialing = Dialing(self)
         self.parties = Parties(self)
         self.conversing = Conversing(self)
+        self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -89,6 +91,8 @@ class Conduct:
             "connected": self.offering.connected,
             "connect_failed": self.offering.connect_failed,
             "counselor_left": self.conversing.counselor_left,
+            "key_of_counselor": self.keypad.pressed,
+            "forget_keys": self.keypad.forget,
             "held_by_phone": self.conversing.held_by_phone,
             "resumed_by_phone": self.conversing.resumed_by_phone,
             "invited_rang": self.conversing.invited_rang,

@@ -35,6 +35,8 @@ class TimerKind(StrEnum):
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
+    KEYS = "keys"
+    """The counselor has pressed no further key of a code."""
     INVITE = "invite"
     """Who was called into a conversation has not answered."""
     CLEARING = "clearing"

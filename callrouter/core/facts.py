@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.cdr import OfferResult, RecordingResult
+from callrouter.core.cdr import CallMark, OfferResult, RecordingResult
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -227,6 +227,12 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     passes_on: bool = False
 
 
+class Told(msgspec.Struct, frozen=True, tag="told", gc=False):
+    """Something was played to the counselor in the conversation."""
+
+    at: datetime
+
+
 class JoinedIn(msgspec.Struct, frozen=True, tag="joined-in", gc=False):
     """Who was invited has answered."""
 
@@ -254,6 +260,7 @@ class Redirected(msgspec.Struct, frozen=True, tag="redirected", gc=False):
     at: datetime
     cause: int
     plan: Plan
+    mark: CallMark | None = None
 
 
 class LeftQueue(msgspec.Struct, frozen=True, tag="left-queue", gc=False):
@@ -292,6 +299,7 @@ Fact = (
     | Held
     | Resumed
     | Invited
+    | Told
     | JoinedIn
     | InviteClosed
     | PassedOn

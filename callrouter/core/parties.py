@@ -46,10 +46,13 @@ class Parties:
 
     def take_out(self, call: Call, at: datetime, out: Output) -> None:
         """Take the caller out of the bridge, whatever is said of holding."""
-        bridge = self._bridge(call)
-        out.commands.append(cmd.LeaveBridge(call.site, call.id, bridge, call.channel))
-        self._conduct.floor.leave_bridges(call.id, call.channel, out)
+        self.leave(call, out)
         self._conduct.waiting.play_music(call, self._music(call), at, out)
+
+    def leave(self, call: Call, out: Output) -> None:
+        """Take the caller out of the bridge, into silence."""
+        out.commands.append(cmd.LeaveBridge(call.site, call.id, self._bridge(call), call.channel))
+        self._conduct.floor.leave_bridges(call.id, call.channel, out)
 
     def resume(self, call: Call, at: datetime, out: Output) -> None:
         """The caller is on hold no more."""

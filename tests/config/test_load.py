@@ -131,6 +131,8 @@ class TestTheSample:
             "agent-paused",
             "agent-ready",
             "agent-unknown",
+            "call-refused",
+            "abusive-goodbye",
             "passport-surge",
             "switch-on",
             "switch-off",

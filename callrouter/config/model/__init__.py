@@ -13,7 +13,9 @@ from callrouter.config.model.people import (
     AgentCodes,
     Box,
     Callbacks,
+    CallKeys,
     Destination,
+    DirectKey,
     NumberKind,
     Outbound,
     Prompt,
@@ -23,6 +25,7 @@ from callrouter.config.model.people import (
     Transfers,
     Trunk,
     as_prompt,
+    parse_call_code,
     parse_code,
     parse_percent,
 )
@@ -94,11 +97,13 @@ __all__ = [
     "Box",
     "Branch",
     "Calendar",
+    "CallKeys",
     "Callbacks",
     "Choice",
     "ClosedOn",
     "Database",
     "Destination",
+    "DirectKey",
     "Holidays",
     "Key",
     "Kind",
@@ -142,6 +147,7 @@ __all__ = [
     "as_step",
     "as_use",
     "dates_apart",
+    "parse_call_code",
     "parse_code",
     "parse_endpoint",
     "parse_exception",
@@ -206,6 +212,8 @@ class Model(Section):
     """What calls may go out to."""
     destinations: dict[Name, Destination] = Field(default={})
     """Whom plans may call outside the queues, by name."""
+    call_keys: CallKeys = CallKeys()
+    """What counselors press during a conversation."""
     transfers: Transfers = Transfers()
     """Whom counselors may pass calls on to."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(as_prompt)]]

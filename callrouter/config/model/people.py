@@ -186,6 +186,57 @@ class Transfers(Section):
     """What a caller on hold hears whose call came by no queue, as a class of Asterisk's ``musiconhold.conf``."""
 
 
+def parse_call_code(value: object) -> object:
+    """Like the code of a switch, but of one digit or more: nobody dials it."""
+    digits = value.removeprefix("*") if isinstance(value, str) else ""
+    if digits != value and 1 <= len(digits) <= 3 and digits.isascii() and digits.isdigit():
+        return value
+    raise ValueError(f'"{value}" is not a code to press; write a star and one to three digits, as "*7"')
+
+
+CallCode = Annotated[str, BeforeValidator(parse_call_code)]
+
+
+class DirectKey(Section):
+    """What one code does without a number, under ``call_keys: {direct:}``: exactly one of the two."""
+
+    transfer: Text | None = None
+    """Passes the call on to this counselor, queue or destination."""
+    conference: Text | None = None
+    """Has this counselor or destination join."""
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "DirectKey":
+        if (self.transfer is None) == (self.conference is None):
+            raise ValueError("a code does one thing; write either transfer: or conference:")
+        return self
+
+
+class CallKeys(Section):
+    """What counselors press during a conversation, under ``call_keys:``."""
+
+    hold: CallCode | None = None
+    """Puts the caller on hold, or takes him back."""
+    transfer: CallCode | None = None
+    """Passes the call on; then the number and #."""
+    consult: CallCode | None = None
+    """Puts the caller on hold and calls somebody; then the number and #."""
+    conference: CallCode | None = None
+    """Has somebody join; then the number and #."""
+    cancel: CallCode | None = None
+    """Lets go of who was called in."""
+    dismiss: CallCode | None = None
+    """Ends the call of an abusive caller, and marks its record."""
+    direct: dict[CallCode, DirectKey] = Field(default={})
+    """One code for one target."""
+    between: Seconds = 4.0
+    """Who pauses for longer between two keys begins anew."""
+    refused: Name | None = None
+    """The prompt that a counselor hears when a code could not be carried out."""
+    goodbye: Name | None = None
+    """The prompt that an abusive caller hears at the end."""
+
+
 class Box(Section):
     """Where messages of callers are kept, under ``voicemail:``."""
 
