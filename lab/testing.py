@@ -51,6 +51,8 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "agent-ready": 280.0,
         "agent-unknown": 240.0,
         "call-refused": 200.0,
+        "length-reminder": 120.0,
+        "length-over": 140.0,
         "abusive-goodbye": 160.0,
     }
 )

@@ -79,6 +79,7 @@ _order("consult", "Put the caller of WHICH on hold, and call TARGET.", has_targe
 _order("conference", "Call TARGET into the conversation WHICH.", has_target=True)
 _order("complete", "Leave the caller of WHICH to who was called in.", has_target=False)
 _order("dismiss", "End the call WHICH of an abusive caller, with an announcement.", has_target=False)
+_order("extend", "Put the end of WHICH by its recommended length off.", has_target=False)
 _order("cancel", "Let go of who was called into WHICH, and take the caller back.", has_target=False)
 
 

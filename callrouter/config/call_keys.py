@@ -14,6 +14,7 @@ _VERBS = (
     CallVerb.CONFERENCE,
     CallVerb.CANCEL,
     CallVerb.DISMISS,
+    CallVerb.EXTEND,
 )
 _LEAST_BETWEEN_S = 1.0
 

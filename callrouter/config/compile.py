@@ -11,7 +11,7 @@ from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.limits import check_ring_timeouts, compile_limits
-from callrouter.config.model import Queue, ServiceLevel
+from callrouter.config.model import Listener, Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
@@ -23,7 +23,7 @@ from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
-from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook, TrunkSpec
 from callrouter.core.service_level import ServiceGoal
 
 SHORTEST_RETENTION_S = 86_400.0
@@ -93,6 +93,7 @@ def _queues(context: Context) -> dict[QueueName, QueueSpec]:
             spec.wrap_up,
             strategy=spec.strategy,
             head_start_s=spec.head_start,
+            length=_length(context, name, spec),
             goal=_goal(spec),
         )
         for name, spec in context.model.queues.items()
@@ -112,6 +113,24 @@ def _agent_codes(context: Context) -> dict[DutyVerb, str]:
             context.error(("agent_codes", verb.value), f"the code {code} is taken by {other}", "choose another")
         found[verb] = code
     return found
+
+
+def _length(context: Context, name: str, spec: Queue) -> LengthRule | None:
+    length = spec.length
+    if length is None:
+        return None
+    for key in ("reminder", "farewell"):
+        prompt = getattr(length, key)
+        if prompt is not None:
+            context.refer("prompts", prompt, ("queues", name, "length", key))
+    return LengthRule(
+        length.remind_after,
+        PromptName(length.reminder) if length.reminder is not None else None,
+        length.to is Listener.BOTH,
+        length.end_after,
+        PromptName(length.farewell) if length.farewell is not None else None,
+        length.extension,
+    )
 
 
 def _goal(spec: Queue) -> ServiceGoal:

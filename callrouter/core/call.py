@@ -49,6 +49,8 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
+    facts.Reminded: frozenset({_S.CONNECTED}),
+    facts.Extended: frozenset({_S.CONNECTED}),
     facts.Told: frozenset({_S.CONNECTED}),
     facts.JoinedIn: frozenset({_S.CONNECTED}),
     facts.InviteClosed: frozenset({_S.CONNECTED}),
@@ -123,6 +125,12 @@ class Call:
     """Since when."""
     recordings: int = 0
     queued_at: datetime | None = None
+    connected_at: datetime | None = None
+    """Since when the caller talks, to whomever; anew when another queue's counselor has answered."""
+    reminded: bool = False
+    """The recommended length was reached."""
+    extended_s: float = 0.0
+    """By how much the counselor put the end off."""
     callback: facts.CallbackWanted | None = None
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
@@ -299,8 +307,9 @@ class Call:
             case facts.PickedUp(bridge=bridge):
                 offer.bridge = bridge
                 self.state = CallState.CONNECTING
-            case facts.Connected():
+            case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
+                self.connected_at, self.reminded, self.extended_s = at, False, 0.0
             case facts.OfferClosed():
                 self._end_offer()
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
@@ -317,6 +326,10 @@ class Call:
                 self._hold(by_phone=by_phone, held=isinstance(fact, facts.Held))
             case facts.Invited():
                 self._invite(fact)
+            case facts.Reminded():
+                self.reminded = True
+            case facts.Extended(by_s=by_s):
+                self.extended_s += by_s
             case facts.Told():
                 self._next_playback()
             case facts.Redirected(plan=plan):

@@ -21,6 +21,8 @@ class CallVerb(StrEnum):
     """Leave the caller to who was called in."""
     DISMISS = "dismiss"
     """End the call of an abusive caller, with an announcement, and mark its record."""
+    EXTEND = "extend"
+    """Put the end by the recommended length off."""
     CANCEL = "cancel"
     """Let go of who was called in, and take the caller back."""
 

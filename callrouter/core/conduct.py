@@ -35,6 +35,7 @@ from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.switchboard import Switchboard
+from callrouter.core.talk_length import TalkLength
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
@@ -64,6 +65,7 @@ class Conduct:
         self.offering = Offering(self)
         self.dialing = Dialing(self)
         self.parties = Parties(self)
+        self.length = TalkLength(self)
         self.conversing = Conversing(self)
         self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
@@ -92,6 +94,7 @@ class Conduct:
             "connect_failed": self.offering.connect_failed,
             "counselor_left": self.conversing.counselor_left,
             "key_of_counselor": self.keypad.pressed,
+            "length_due": self.length.due,
             "forget_keys": self.keypad.forget,
             "held_by_phone": self.conversing.held_by_phone,
             "resumed_by_phone": self.conversing.resumed_by_phone,

@@ -50,6 +50,7 @@ class Conversing:
             CallVerb.COMPLETE: self._order_complete,
             CallVerb.CANCEL: self._order_cancel,
             CallVerb.DISMISS: self._order_dismiss,
+            CallVerb.EXTEND: conduct.length.extend,
         }
 
     # --- orders
@@ -166,15 +167,7 @@ class Conversing:
     def _order_dismiss(self, call: Call, at: datetime, out: Output) -> str | None:
         goodbye = self._conduct.floor.rulebook.call_keys.goodbye
         steps = (Announce(goodbye), HangUp()) if goodbye is not None else (HangUp(),)
-        leg = self._parties.leg_of(call, call.offer)
-        self._parties.let_go_of_invited(call, at, out)
-        self._parties.leave(call, out)
-        self._conduct.waiting.quiet(call, out)
-        plan = Plan("abusive call", steps)
-        self._conduct.record(call, facts.Redirected(at, Cause.NORMAL_CLEARING, plan, CallMark.ABUSIVE), out)
-        self._parties.part(call, leg, at, out)
-        self._conduct.guard(call, at, out)
-        self._conduct.following.next_step(call, at, out)
+        self._parties.send_on(call, Plan("abusive call", steps), CallMark.ABUSIVE, at, out)
         return None
 
     # --- what happens to those who take part

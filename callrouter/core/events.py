@@ -35,6 +35,8 @@ class TimerKind(StrEnum):
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
+    LENGTH = "length"
+    """A conversation has come to its recommended length, or to its end by that."""
     KEYS = "keys"
     """The counselor has pressed no further key of a code."""
     INVITE = "invite"

@@ -227,8 +227,21 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     passes_on: bool = False
 
 
+class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
+    """The conversation has come to its recommended length."""
+
+    at: datetime
+
+
+class Extended(msgspec.Struct, frozen=True, tag="extended", gc=False):
+    """The counselor put the end of the conversation off by ``by_s`` seconds."""
+
+    at: datetime
+    by_s: float
+
+
 class Told(msgspec.Struct, frozen=True, tag="told", gc=False):
-    """Something was played to the counselor in the conversation."""
+    """Something was played to one of the two in the conversation."""
 
     at: datetime
 
@@ -299,6 +312,8 @@ Fact = (
     | Held
     | Resumed
     | Invited
+    | Reminded
+    | Extended
     | Told
     | JoinedIn
     | InviteClosed

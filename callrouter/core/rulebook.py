@@ -45,6 +45,23 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LengthRule:
+    """How long a conversation should last, as configured. Durations are seconds of talk."""
+
+    remind_after_s: float | None = None
+    """When the counselor is reminded; None: never."""
+    reminder: PromptName | None = None
+    to_both: bool = False
+    """The caller hears the reminder too."""
+    end_after_s: float | None = None
+    """When the conversation is ended; None: never."""
+    farewell: PromptName | None = None
+    """What the caller hears then."""
+    extension_s: float = 300.0
+    """By how much the counselor puts the end off, each time."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSpec:
     """A queue as configured. Durations are seconds."""
 
@@ -59,6 +76,8 @@ class QueueSpec:
     strategy: Strategy = Strategy.LONGEST_IDLE
     head_start_s: float = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: LengthRule | None = None
+    """How long its conversations should last; None: as long as they do."""
     goal: ServiceGoal = USUAL_GOAL
     """What reports measure by; routing does not look at it."""
 

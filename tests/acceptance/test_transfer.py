@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.asterisk
 
 RESIDENT, INTERPRETER = "0552251234", "01098765432"
 RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
+REMINDED_S, LASTS_S, EXTENSION_S = 1.0, 3.0, 2.0
 TALK_S, ENOUGH_S, RING_S = 2.0, 1.2, 0.7
 
 OUTSIDE = """\
@@ -40,6 +42,16 @@ def with_an_interpreter(config: Path) -> None:
     agents.write_text(
         written.replace('  hold: "*3"', '  direct: {"*7": {conference: interpreters}}\n  hold: "*3"'), encoding="utf-8"
     )
+
+
+def with_a_length(config: Path) -> None:
+    rule = (
+        f"length: {{remind_after: {REMINDED_S:g}s, reminder: length-reminder, end_after: {LASTS_S:g}s,"
+        f" farewell: length-over, extension: {EXTENSION_S:g}s}}"
+    )
+    queues = config / "queues.yaml"
+    written = queues.read_text(encoding="utf-8")
+    queues.write_text(written.replace("  changwon:\n", f"  changwon:\n    {rule}\n"), encoding="utf-8")
 
 
 async def is_invited(office: Centre, *, held: bool) -> None:
@@ -428,3 +440,21 @@ async def test_an_interpreter_joins_with_one_key(
 
     assert audio.chord_seconds(resident.heard(), FIRST_HZ, SECOND_HZ) >= ENOUGH_S
     assert (await office.cdr()).legs[1].destination == "interpreters"
+
+
+async def test_a_long_conversation_is_reminded_put_off_and_ended_with_an_announcement(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, resident, first = await a_talk(caller, counselor, centre, with_a_length)
+
+    for key in "*6":
+        await first.press(key)
+    await first.closed()
+    await resident.closed()
+
+    assert seconds(first, PROMPT_HZ["length-reminder"]) == pytest.approx(PROMPT_S, abs=0.4)
+    assert seconds(resident, PROMPT_HZ["length-reminder"]) == 0
+    assert seconds(resident, PROMPT_HZ["length-over"]) == pytest.approx(PROMPT_S, abs=0.3)
+    cdr = await office.cdr()
+    assert (cdr.released_by, cdr.outcome) == (ReleasedBy.SYSTEM, Outcome.HANDLED)
+    assert cdr.legs[0].ended_at - cdr.legs[0].answered_at >= timedelta(seconds=LASTS_S + EXTENSION_S)  # type: ignore[operator]

@@ -132,6 +132,8 @@ class TestTheSample:
             "agent-ready",
             "agent-unknown",
             "call-refused",
+            "length-reminder",
+            "length-over",
             "abusive-goodbye",
             "passport-surge",
             "switch-on",

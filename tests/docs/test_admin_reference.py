@@ -32,11 +32,14 @@ TABLES: dict[str, type[model.Section]] = {
     "`calendars:`": model.Calendar,
     "`queues:`": model.Queue,
     "Service level: `service_level:`": model.ServiceLevel,
+    "Length of conversations: `length:`": model.TalkLength,
     "`agents:`": model.Agent,
     "`agent_codes:`": model.AgentCodes,
+    "`call_keys:`": model.CallKeys,
     "`trunks:`": model.Trunk,
     "`outbound:`": model.Outbound,
     "`destinations:`": model.Destination,
+    "`transfers:`": model.Transfers,
     "`prompts:`": model.Prompt,
     "`switches:`": model.Switch,
     "`voicemail:`": model.Box,
@@ -70,7 +73,16 @@ def written(cell: str, info: FieldInfo) -> Any:
 def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
-    assert named - set(model.Model.model_fields) == {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
+    assert named - set(model.Model.model_fields) == {
+        "when",
+        "do",
+        "queue",
+        "keys",
+        "cases",
+        "expect",
+        "service_level",
+        "length",
+    }
 
 
 @pytest.mark.parametrize("heading", TABLES)

@@ -1,6 +1,7 @@
 """Who takes calls, and by what way: queues, counselors, trunk groups, destinations, and what callers hear."""
 
 import re
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -50,6 +51,13 @@ Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value
 Way = Annotated[Strategy, BeforeValidator(lambda value: parse_member(value, Strategy))]
 
 
+class Listener(StrEnum):
+    """Who hears a reminder."""
+
+    AGENT = "agent"
+    BOTH = "both"
+
+
 def parse_percent(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?|100", value):
         return int(value)
@@ -69,6 +77,33 @@ class ServiceLevel(Section):
     """Out of how many: ``answered-of-offered``, ``answered-of-offered-less-short`` or ``answered-of-answered``."""
 
 
+class TalkLength(Section):
+    """How long a queue's conversations should last, under its ``length:``."""
+
+    remind_after: Seconds | None = None
+    """When the counselor hears ``reminder``; left out: never."""
+    reminder: Name | None = None
+    """The prompt that reminds."""
+    to: Annotated[Listener, BeforeValidator(lambda value: parse_member(value, Listener))] = Listener.AGENT
+    """Who hears it: ``agent`` or ``both``."""
+    end_after: Seconds | None = None
+    """When the conversation is ended; left out: never."""
+    farewell: Name | None = None
+    """The prompt that the caller hears then."""
+    extension: Seconds = 300.0
+    """By how much the counselor puts the end off with a code or an order, each time."""
+
+    @model_validator(mode="after")
+    def _reminder_before_the_end(self) -> "TalkLength":
+        if self.remind_after is None and self.end_after is None:
+            raise ValueError("nothing happens at any length; write remind_after:, end_after: or both")
+        if (self.remind_after is None) != (self.reminder is None):
+            raise ValueError("remind_after: and reminder: belong together; write both, or neither")
+        if self.remind_after is not None and self.end_after is not None and self.end_after <= self.remind_after:
+            raise ValueError("the end comes before the reminder; write an end_after: longer than remind_after:")
+        return self
+
+
 class Queue(Section):
     """Where callers wait, under ``queues:``."""
 
@@ -86,6 +121,8 @@ class Queue(Section):
     """Which of the free counselors is rung."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: TalkLength | None = None
+    """How long its conversations should last; left out: as long as they do."""
     service_level: ServiceLevel | None = None
     """The goal that reports measure by; left out: 80 percent in 20 s."""
     short_abandon: Seconds = 5.0
@@ -227,6 +264,8 @@ class CallKeys(Section):
     """Lets go of who was called in."""
     dismiss: CallCode | None = None
     """Ends the call of an abusive caller, and marks its record."""
+    extend: CallCode | None = None
+    """Puts the end by the recommended length off."""
     direct: dict[CallCode, DirectKey] = Field(default={})
     """One code for one target."""
     between: Seconds = 4.0
