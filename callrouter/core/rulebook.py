@@ -17,6 +17,7 @@ from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteNam
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
+from callrouter.core.waiting_spec import NO_CARE, QueueCare
 
 
 class WaitingSound(StrEnum):
@@ -59,6 +60,8 @@ class QueueSpec:
     """Its callers are served as if they had come so much earlier."""
     goal: ServiceGoal = USUAL_GOAL
     """What reports measure by; routing does not look at it."""
+    care: QueueCare = NO_CARE
+    """What is done for those who wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
+    own_numbers: frozenset[str] = frozenset()
+    """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     timezone: tzinfo = UTC
     """In which people here read times."""
 
