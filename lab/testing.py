@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from lab import audio, ports
@@ -80,6 +81,21 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""
 
 
+ENGLISH_HZ: Mapping[str, float] = MappingProxyType(
+    {name: hz + 20 for name, hz in PROMPT_HZ.items() if name.startswith("queue-") or name == "waiting"}
+)
+"""The same for prompts that are spoken in English, too."""
+
+
+def write_tones(folder: Path, *, but: str = "") -> None:
+    """Put the tones of all prompts into a sounds folder, except that of one."""
+    for name, frequency_hz in PROMPT_HZ.items():
+        if name != but:
+            audio.write_tone(folder / f"{name}.wav", frequency_hz, duration_s=PROMPT_S)
+    for name, frequency_hz in ENGLISH_HZ.items():
+        audio.write_tone(folder / "en" / f"{name}.wav", frequency_hz, duration_s=PROMPT_S)
+
+
 def asterisk_for_tests(
     agi_port: int, *, phones: tuple[Phone, ...] | None = None, global_variables: Mapping[str, str] | None = None
 ) -> LabAsterisk:
@@ -104,9 +120,7 @@ def asterisk_for_tests(
         queues=QUEUES,
         carrier_port=ports.free_udp(CARRIER_ADDRESS),
     )
-    for name, frequency_hz in PROMPT_HZ.items():
-        path = instance.sounds_dir / "callrouter" / f"{name}.wav"
-        audio.write_tone(path, frequency_hz, duration_s=PROMPT_S)
+    write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)
     return instance
 

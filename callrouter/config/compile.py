@@ -74,6 +74,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
+        translated=_translated(context),
         boxes=boxes,
         callback_queues=callback_queues,
         callback_retention_s=context.model.callbacks.retention,
@@ -197,6 +198,15 @@ def _check_trunks(context: Context) -> None:
     for name, spec in context.model.trunks.items():
         if spec.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
+
+
+def _translated(context: Context) -> dict[str, frozenset[PromptName]]:
+    prompts = context.model.prompts
+    languages = {language for prompt in prompts.values() for language in prompt.languages}
+    return {
+        language: frozenset(PromptName(name) for name, prompt in prompts.items() if language in prompt.languages)
+        for language in languages
+    }
 
 
 def _check_prompts(context: Context) -> None:

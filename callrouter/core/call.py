@@ -89,6 +89,8 @@ class Call:
     step: int = -1
     region: Region | None = None
     """Where the call is from: as the rule found it, or as the caller said since."""
+    language: str | None = None
+    """The one that the caller chose in a menu."""
     said: RegionName | None = None
     """The region that the caller chose with a key, while nothing else is known since."""
     tries: int = 0
@@ -226,6 +228,7 @@ class Call:
 
     def _learn(self, choice: Choice) -> None:
         self.region = choice.region or self.region
+        self.language = choice.language or self.language
         self.known = replace(
             self.known,
             topic=choice.topic or self.known.topic,

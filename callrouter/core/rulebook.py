@@ -160,6 +160,8 @@ class Rulebook:
     limits: Limits = field(default_factory=Limits)
     prompts: Mapping[PromptName, str] = field(default_factory=dict)
     """Prompt to Asterisk media URI; a prompt that is not here is ``sound:callrouter/<name>``."""
+    translated: Mapping[str, frozenset[PromptName]] = field(default_factory=dict)
+    """The prompts that are spoken in a language of their own, by that language: ``sound:callrouter/en/<name>``."""
     boxes: Mapping[BoxName, BoxSpec] = field(default_factory=dict)
     callback_queues: Sequence[QueueName] = ()
     """Those that plans have call back."""
@@ -180,6 +182,11 @@ class Rulebook:
         serving = Counter(queue for agent in self.agents.values() for queue in agent.queues)
         return {name: QueueState(serving[name], serving[name]) for name in self.queues}
 
-    def media(self, prompt: PromptName) -> str:
-        """The media URI under which Asterisk plays ``prompt``."""
+    def media(self, prompt: PromptName, language: str | None = None) -> str:
+        """The media URI under which Asterisk plays ``prompt``, in the ``language`` that the caller chose if it has one.
+
+        Not in that of the channel alone: Asterisk's usual one is English, whatever people speak here.
+        """
+        if language is not None and prompt in self.translated.get(language, ()):
+            return f"sound:callrouter/{language}/{prompt}"
         return self.prompts.get(prompt, f"sound:callrouter/{prompt}")

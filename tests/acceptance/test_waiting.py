@@ -10,7 +10,7 @@ import pytest
 from callrouter.core.cdr import Cdr, Outcome, ReleasedBy
 from lab import audio
 from lab.baresip import Baresip
-from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S
+from lab.testing import ENGLISH_HZ, MUSIC_HZ, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People
 
 pytestmark = pytest.mark.asterisk
@@ -24,6 +24,18 @@ TALK_S, ENOUGH_S = 1.5, 1.0
 PLANS = """\
   elsewhere: [{announce: closed}, hangup]
   call-back: [{callback: changwon}, {announce: night-welcome}, hangup]
+"""
+ASK_LANGUAGE = """\
+routes:
+  - id: language
+    when: {not: {region: gimhae}}
+    do:
+      - menu: night-welcome
+        keys: {9: {language: en}}
+        default: next
+      - queue: changwon
+        max_wait: 4s
+      - hangup
 """
 TOLD = "announce: {every: 30s, first: 1s, prompt: waiting, position: yes, wait: yes}"
 TOLD_AT_ONCE = """\
@@ -94,6 +106,27 @@ async def test_who_waits_is_told_the_place_between_the_music(
     assert seconds(second, "waiting", "queue-position-2") == about(PROMPT_S, PROMPT_S)
     assert audio.tone_seconds(first.heard(), MUSIC_HZ) == pytest.approx(6 - 2 * PROMPT_S, abs=0.6)
     assert sum(seconds(first, *[name for name in PROMPT_HZ if name.startswith("queue-wait")])) == 0, "nobody knows yet"
+
+
+async def test_who_chose_english_is_told_in_english(caller: People, counselor: People, centre: MakeCentre) -> None:
+    edit = queue_with(TOLD)
+
+    def ask_first(config: Path) -> None:
+        edit(config)
+        routes = config / "routes.yaml"
+        rest = routes.read_text(encoding="utf-8").partition("routes:\n")[2]
+        routes.write_text(f"{ASK_LANGUAGE}{rest}", encoding="utf-8")
+
+    await centre(agents=("201",), edit=ask_first, max_wait="4s")
+    resident = await caller(RESIDENT)
+    await resident.dial("120")
+    await resident.established()
+    await resident.press("9")
+    await resident.closed(timeout_s=15)
+
+    english = [audio.tone_seconds(resident.heard(), ENGLISH_HZ[name]) for name in ("waiting", "queue-position-1")]
+    assert english == about(PROMPT_S, PROMPT_S)
+    assert seconds(resident, "waiting", "queue-position-1") == about(0, 0)
 
 
 async def test_a_counselor_who_answers_ends_the_announcement_and_the_two_speak(

@@ -45,7 +45,8 @@ OTHERS = """\
 switches: {storm: {title: 폭주}}
 voicemail: {letters: {title: 편지, thanks: welcome, failed: closed}}
 """
-SPOKEN = "".join(f"  {name}: 말씀\n" for name in (*POSITION_PROMPTS, *WAIT_PROMPTS))
+ENGLISH = "  hold: {text: 잠시만, languages: {en: One moment}}\n"
+SPOKEN = ENGLISH + "".join(f"  {name}: 말씀\n" for name in (*POSITION_PROMPTS, *WAIT_PROMPTS))
 
 
 @pytest.fixture
@@ -68,6 +69,18 @@ def test_announcements_have_their_times_words_and_occasions(loaded: Loaded) -> N
         surge=Surge(PromptName("closed"), SwitchName("storm"), 20),
         offer=PromptName("closed"),
     )
+
+
+def test_a_prompt_has_its_languages(loaded: Loaded) -> None:
+    hold, welcome = PromptName("hold"), PromptName("welcome")
+    media = loaded.rulebook.media
+    assert loaded.translations == {"en": {"hold": "One moment"}}
+    assert (media(hold), media(hold, "en"), media(hold, "ja")) == (
+        "sound:callrouter/hold",
+        "sound:callrouter/en/hold",
+        "sound:callrouter/hold",
+    )
+    assert media(welcome, "en") == "sound:callrouter/welcome"
 
 
 def test_keys_and_limits_lead_to_plans(loaded: Loaded) -> None:

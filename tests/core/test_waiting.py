@@ -168,6 +168,19 @@ class TestWhoWaitsIsTold:
         other.advance(30.0)
         assert played(other) == [["many"]]
 
+    def test_in_the_language_that_he_chose_as_far_as_it_is_spoken(self) -> None:
+        book = replace(rules(QueueCare(COMFORT)), translated={"en": frozenset({PromptName("queue-position-1")})})
+        hall = Driver(book)
+        call = hall.dial("127")
+        hall.press(call, "2")
+        hall.advance(10.0)
+        expected = ("sound:callrouter/wait", "sound:callrouter/en/queue-position-1", "sound:callrouter/offer")
+        assert hall.given(cmd.Play)[-1].media == expected
+        hall.restart()
+        hall.sync()
+        hall.advance(30.0)
+        assert hall.given(cmd.Play)[-1].media == expected
+
     def test_nothing_by_rules_that_have_nothing_to_tell_any_more(self) -> None:
         hall = hall_with(QueueCare(COMFORT))
         hall.dial()

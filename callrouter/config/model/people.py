@@ -267,6 +267,8 @@ class Prompt(Section):
     """What is spoken."""
     media: Annotated[str, BeforeValidator(parse_media)] | None = None
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
+    languages: dict[Name, Text] = Field(default={})
+    """What is spoken to callers who chose another language in a menu, by that language (``en``)."""
 
 
 def as_prompt(value: object) -> object:
