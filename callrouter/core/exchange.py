@@ -104,6 +104,14 @@ class Exchange:
             call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
         )
 
+    def restore_lost_places(self, histories: Iterable[Sequence[facts.Fact]]) -> None:
+        """Know who lost a place in line shortly before, from the facts of calls that are over, in their order.
+
+        To be called before the first event, and after the calls in progress are known: theirs are not lost.
+        """
+        for history in histories:
+            self.conduct.waiting.note_lost(history)
+
     def restore_switches(self, entries: Iterable[AuditEntry], at: datetime) -> Output:
         """Know again how the switches stood, from the newest entry of each; before the first event."""
         out = Output()

@@ -51,18 +51,29 @@ class LostPlaces:
     def __init__(self) -> None:
         self._lost: dict[tuple[QueueName, str], LostPlace] = {}
 
-    def note(self, history: Sequence[facts.Fact]) -> None:
-        """A call is over: keep its place, if it lost one."""
+    def note(self, history: Sequence[facts.Fact]) -> LostPlace | None:
+        """Keep the place that a call has lost, if it has, and return it. One that it regained is lost no more."""
+        opened = history[0] if history else None
+        caller = remembered_as(opened.facts.caller) if isinstance(opened, facts.Opened) else None
+        for fact in history:
+            if isinstance(fact, facts.Queued) and fact.since is not None and caller is not None:
+                self._lost.pop((fact.queue, caller), None)
         found = lost_place(history)
-        if found is not None:
-            caller, lost = found
-            self._lost[lost.queue, caller] = lost
+        if found is None:
+            return None
+        caller, lost = found
+        self._lost[lost.queue, caller] = lost
+        return lost
 
     def regain(self, queue: QueueName, caller: str, within_s: float, at: datetime) -> LostPlace | None:
         """The place that ``caller`` (a number as the trunk has it) lost in ``queue`` so lately; it is given once."""
         number = remembered_as(caller)
         lost = self._lost.pop((queue, number), None) if number is not None else None
         return lost if lost is not None and at - lost.left_at <= timedelta(seconds=within_s) else None
+
+    def drop(self, lost: LostPlace) -> None:
+        """Let nobody regain it."""
+        self._lost = {key: other for key, other in self._lost.items() if other != lost}
 
     def forget(self, before: datetime) -> None:
         """Forget what was lost before ``before``."""

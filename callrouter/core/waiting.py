@@ -1,5 +1,6 @@
 """Waiting in a queue: the place in line, what is heard meanwhile, and the plan's limit."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -88,10 +89,25 @@ class Waiting:
 
     def keep_place(self, call: Call, at: datetime) -> None:
         """A call is over: who hung up while waiting may come back."""
-        longest_s = max((queue.care.redial_within_s for queue in self._queues.values()), default=0.0)
+        longest_s = self.longest_redial_s
         if longest_s:
             self._lost.forget(at - timedelta(seconds=longest_s))
-            self._lost.note(call.history)
+            self.note_lost(call.history)
+
+    @property
+    def longest_redial_s(self) -> float:
+        """How long a lost place is of use at most."""
+        return max((queue.care.redial_within_s for queue in self._queues.values()), default=0.0)
+
+    def note_lost(self, history: Sequence[facts.Fact]) -> None:
+        """Keep the place that a call which is over has lost, if it has; who comes later stands behind it."""
+        lost = self._lost.note(history)
+        if lost is None:
+            return
+        if any(call.place == lost.place for call in self._conduct.calls.values()):  # given, before it was noted again
+            self._lost.drop(lost)
+        else:
+            self._last_place = max(self._last_place, lost.place)
 
     def wait(self, call: Call, at: datetime, out: Output) -> None:
         """Stand in line at the call's place, with what its queue lets callers hear."""

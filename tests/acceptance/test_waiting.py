@@ -9,9 +9,13 @@ import pytest
 
 from callrouter.core.cdr import Cdr, Outcome, ReleasedBy
 from lab import audio
+from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
+from lab.phones import CARRIER_ADDRESS
+from lab.sipp import Sipp
 from lab.testing import ENGLISH_HZ, MUSIC_HZ, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.phones import phone_that
 
 pytestmark = pytest.mark.asterisk
 
@@ -106,6 +110,35 @@ async def test_who_waits_is_told_the_place_between_the_music(
     assert seconds(second, "waiting", "queue-position-2") == about(PROMPT_S, PROMPT_S)
     assert audio.tone_seconds(first.heard(), MUSIC_HZ) == pytest.approx(6 - 2 * PROMPT_S, abs=0.6)
     assert sum(seconds(first, *[name for name in PROMPT_HZ if name.startswith("queue-wait")])) == 0, "nobody knows yet"
+
+
+async def test_the_expected_wait_is_told_once_it_is_known(
+    caller: People, centre: MakeCentre, lab_asterisk: LabAsterisk
+) -> None:
+    told = "announce: {every: 30s, first: 1s, wait: yes}"
+    office = await centre(agents=("201",), edit=queue_with(told), max_wait="20s", wrap_up="0s")
+    crowd = Sipp(
+        "uac_talk",
+        address=CARRIER_ADDRESS,
+        target=lab_asterisk.sip_address,
+        caller=SECOND,
+        count=7,
+        rate_per_s=50,
+        pause_ms=3000,
+    )
+    async with phone_that(lab_asterisk, "uas_answer", count=20):
+        async with crowd:
+            (await crowd.result()).check()
+        talker, resident = await caller(TALKER), await caller(RESIDENT)
+        await talker.dial("120")
+        await office.until_call("connected")
+        await resident.dial("120")
+        await office.until_waiting(1)
+        await asyncio.sleep(1 + PROMPT_S + 0.5)  # listening
+        await resident.hang_up()
+        await resident.closed()
+
+    assert seconds(resident, "queue-wait-0-1") == about(PROMPT_S)
 
 
 async def test_who_chose_english_is_told_in_english(caller: People, counselor: People, centre: MakeCentre) -> None:
@@ -207,8 +240,9 @@ async def test_a_full_queue_and_one_that_everybody_has_left_send_callers_elsewhe
     assert seconds(first, "closed") == about(PROMPT_S)
 
 
+@pytest.mark.parametrize("daemon_dies", [False, True])
 async def test_who_dials_again_soon_is_served_before_who_came_meanwhile(
-    caller: People, counselor: People, centre: MakeCentre
+    caller: People, counselor: People, centre: MakeCentre, daemon_dies: bool
 ) -> None:
     office, phone = await busy_office(centre, caller, counselor, "redial_within: 60s")
     first, second = await caller(RESIDENT), await caller(SECOND)
@@ -218,6 +252,9 @@ async def test_who_dials_again_soon_is_served_before_who_came_meanwhile(
     await office.until_waiting(2)
     await first.hang_up()
     await office.until_waiting(1)
+    if daemon_dies:
+        await office.kill()
+        await office.restart()
     await first.dial("120")
     await office.until_waiting(2)
     await phone.hang_up()

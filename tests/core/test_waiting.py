@@ -565,6 +565,19 @@ class TestWhoDialsAgain:
         assert again.id != first.id
         assert again.place == first.place
 
+    def test_before_the_daemon_died_has_the_place_again(self) -> None:
+        hall = hall_with(self.CARE)
+        first = hall.dial(caller=FIRST)
+        hall.dial(caller=SECOND)
+        hall.hang_up(first)
+        hall.restart()
+        hall.sync()
+        again, other = hall.dial(caller=FIRST), hall.dial(caller=THIRD)
+        assert (again.place, other.place) == (first.place, 3)
+        hall.restart()
+        hall.sync()
+        assert hall.dial(caller=FIRST).place == 4, "the place was given once"
+
     def test_where_no_queue_wants_it_is_nobody(self) -> None:
         hall = hall_with(QueueCare())
         first = hall.dial(caller=FIRST)
