@@ -16,6 +16,7 @@ from callrouter.core.ids import (
     ChannelId,
     DestinationName,
     PlaybackId,
+    PromptName,
     QueueName,
     RecordingId,
     RegionName,
@@ -117,6 +118,8 @@ class Call:
     """When this call began to wait."""
     comforted_at: datetime | None = None
     """When the caller, who waits, was told something last."""
+    comforts: int = 0
+    """How many playbacks, up to the last that is counted, that has taken."""
     told: int | None = None
     """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
@@ -132,6 +135,8 @@ class Call:
     """A key was pressed while the message was recorded."""
     comforting: bool = False
     """An announcement plays to who waits."""
+    untold: tuple[PromptName, ...] = ()
+    """What is still to be played of it."""
     key_wanted: str = ""
     """The key that was pressed while a phone rang; it may still be answered."""
     stood: Standing | None = None
@@ -270,9 +275,10 @@ class Call:
                 self._follow(plan)
             case facts.TurnedAway(plan=plan):
                 self._follow(plan)
-            case facts.Comforted(at=at, position=position):
+            case facts.Comforted(at=at, prompts=prompts, position=position):
                 self.comforted_at, self.told = at, position or self.told
-                self._next_playback()
+                self.comforts = len(prompts)
+                self.playbacks += len(prompts)
             case _:
                 assert_never(fact)
 

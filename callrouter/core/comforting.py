@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
-from callrouter.core import facts
+from callrouter.core import facts, naming
 from callrouter.core.call import Call
 from callrouter.core.cue import Cue
 from callrouter.core.estimating import Estimates, Standing
@@ -16,6 +16,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.ids import PromptName
 from callrouter.core.output import Output
 from callrouter.core.rulebook import QueueSpec
+from callrouter.core.states import CallState
 from callrouter.core.waiting_spec import Comfort, Surge, position_prompt, wait_prompt
 
 if TYPE_CHECKING:
@@ -66,22 +67,39 @@ class Comforting:
             return
         self._conduct.waiting.quiet(call, out)
         self._conduct.record(call, comforted, out)
-        call.comforting = True
-        # Asterisk lets the switch wait behind the sound, so that the next renewal may come late.
-        self._conduct.guard(call, at, out, playing=False)
-        self._conduct.following.play(call, comforted.prompts, at, out)
+        call.comforting, call.untold = True, comforted.prompts
+        self._go_on(call, at, out)
 
     def over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """An announcement is over. While the site is away nothing can be begun; see :meth:`after_silence`."""
-        if call.comforting and call.site in self._conduct.floor.sites:
-            self._conduct.following.playback_over(call, out)
-            call.comforting = False
+        """A prompt is over: the next, or music. While the site is away nothing can be begun; see `after_silence`.
+
+        What is left is not told to who is about to speak to somebody, nor after a prompt that did not end by itself.
+        """
+        if not call.comforting or call.site not in self._conduct.floor.sites:
+            return
+        goes_on = call.untold and call.state is CallState.QUEUED and TimerKind.ANNOUNCEMENT in call.timers
+        self._conduct.following.playback_over(call, out)
+        if goes_on:
+            self._go_on(call, at, out)
+        else:
+            call.comforting, call.untold = False, ()
             self.resume(call, at, out)
+
+    def _go_on(self, call: Call, at: datetime, out: Output) -> None:
+        """Play the next prompt. One by one, with the dead man's switch set anew before each.
+
+        Asterisk lets the switch wait behind a sound: behind all of them together it would take the caller away.
+        """
+        prompt, *rest = call.untold
+        call.untold = tuple(rest)
+        call.playback = naming.playback(call.id, call.playbacks - len(rest))
+        self._conduct.guard(call, at, out, playing=False)
+        self._conduct.following.play(call, (prompt,), at, out)
 
     def stop(self, call: Call, out: Output) -> None:
         """End the announcement, if one plays."""
         if call.comforting:
-            call.comforting = False
+            call.comforting, call.untold = False, ()
             self._conduct.following.stop_playback(call, out)
 
     def after_silence(self, call: Call, at: datetime, out: Output) -> None:
@@ -99,10 +117,11 @@ class Comforting:
 
     def recall(self, call: Call, out: Output) -> bool:
         """Stop what may be left playing, by an earlier daemon perhaps; whether anything may."""
-        if not call.comforting or call.playback is None:
+        if not call.comforting:
             return False
-        call.comforting = False
-        out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
+        call.comforting, call.untold = False, ()
+        for number in range(call.playbacks - call.comforts + 1, call.playbacks + 1):
+            out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
         return True
 
     def _standing(self, call: Call, queue: QueueSpec) -> Standing:

@@ -109,7 +109,7 @@ class Following:
 
     def play_on(self, call: Call, channel: ChannelId, media: tuple[str, ...], out: Output) -> None:
         """Play on the caller's channel or on the leg's, as the playback that the call's facts have counted."""
-        playback = naming.playback(call.id, call.playbacks)
+        playback = call.playback or naming.playback(call.id, call.playbacks)
         out.commands.append(cmd.Play(call.site, call.id, channel, playback, media))
         self._conduct.set_timer(call, TimerKind.ANNOUNCEMENT, self._conduct.floor.rulebook.limits.announcement_s, out)
 

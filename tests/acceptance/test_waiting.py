@@ -268,6 +268,21 @@ async def test_who_dials_again_soon_is_served_before_who_came_meanwhile(
     assert "queue changwon: dialled again, and has the place of " in again.explanation
 
 
+async def test_an_announcement_longer_than_the_dead_mans_switch_costs_nobody_his_place(
+    caller: People, centre: MakeCentre
+) -> None:
+    long = TOLD_AT_ONCE.replace("every: 30s", "every: 30s, prompt: waiting")
+    settings = {"LIMITS_DEAD_MAN": "2s"}
+    office = await centre(agents=("201",), edit=queue_with(long), max_wait="6s", settings=settings)
+    resident = await caller(RESIDENT)
+    await resident.dial("120")
+    await resident.closed(timeout_s=15)
+
+    cdr = await office.cdr()
+    assert (cdr.outcome, cdr.released_by) == (Outcome.OVERFLOWED, ReleasedBy.SYSTEM)
+    assert seconds(resident, "passport-surge", "waiting", "queue-position-1", "queue-keys") == about(*[PROMPT_S] * 4)
+
+
 async def test_a_daemon_that_dies_in_the_middle_of_an_announcement_leaves_music_and_a_caller_who_can_be_served(
     caller: People, counselor: People, centre: MakeCentre
 ) -> None:

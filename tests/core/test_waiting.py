@@ -58,9 +58,20 @@ def state(call: Call) -> CallState:
     return call.state
 
 
-def played(hall: Driver) -> list[list[str]]:
-    """The prompts of each announcement."""
-    return [[media.rpartition("/")[2] for media in command.media] for command in hall.given(cmd.Play)]
+def announced(hall: Driver) -> list[list[str]]:
+    """The prompts of each announcement that was begun, of all calls in order."""
+    return [list(fact.prompts) for _, fact in hall.log if isinstance(fact, facts.Comforted)]
+
+
+def played(hall: Driver) -> list[str]:
+    """All prompts that were played, in order."""
+    return [media.removeprefix("sound:callrouter/") for command in hall.given(cmd.Play) for media in command.media]
+
+
+def hear(hall: Driver, call: Call) -> None:
+    """Hear the announcement to its end."""
+    while call.comforting:
+        hall.announcement_ends(call)
 
 
 class TestWhoWaitsIsTold:
@@ -68,29 +79,29 @@ class TestWhoWaitsIsTold:
         hall = hall_with(QueueCare(COMFORT))
         call = hall.dial()
         hall.advance(9.9)
-        assert (played(hall), hall.channel(call).music) == ([], True)
+        assert (announced(hall), hall.channel(call).music) == ([], True)
         hall.advance(0.2)
-        assert played(hall) == [["wait", "queue-position-1", "offer"]]
+        assert announced(hall) == [["wait", "queue-position-1", "offer"]]
         assert not hall.channel(call).music
-        hall.announcement_ends(call)
+        hear(hall, call)
         assert hall.channel(call).music
         hall.advance(30.0)
-        assert len(played(hall)) == 2
+        assert len(announced(hall)) == 2
 
     def test_by_playbacks_of_their_own(self) -> None:
         hall = hall_with(QueueCare(COMFORT))
         call = hall.dial()
         for _ in range(3):
             hall.advance(30.0)
-            hall.announcement_ends(call)
+            hear(hall, call)
         ids = [command.playback for command in hall.given(cmd.Play)]
-        assert len(set(ids)) == len(ids) == 3
+        assert len(set(ids)) == len(ids) == 9
 
     def test_nothing_on_top_of_what_still_plays(self) -> None:
         hall = hall_with(QueueCare(replace(COMFORT, every_s=20.0)))
         hall.dial()
         hall.advance(31.0)
-        assert len(played(hall)) == 1
+        assert len(announced(hall)) == 1
 
     def test_and_hears_music_again_when_an_announcement_never_ends(self) -> None:
         hall = hall_with(QueueCare(replace(COMFORT, every_s=600.0)))
@@ -103,31 +114,31 @@ class TestWhoWaitsIsTold:
         hall = hall_with(QueueCare(COMFORT))
         first, second = hall.dial(), hall.dial()
         hall.advance(10.0)
-        hall.announcement_ends(first)
-        hall.announcement_ends(second)
+        hear(hall, first)
+        hear(hall, second)
         hall.hang_up(first)
         hall.advance(30.0)
-        assert [words[1] for words in played(hall)] == ["queue-position-1", "queue-position-2", "queue-position-1"]
-        hall.announcement_ends(second)
+        assert [words[1] for words in announced(hall)] == ["queue-position-1", "queue-position-2", "queue-position-1"]
+        hear(hall, second)
         acd = hall.exchange.floor.acd
         acd.move(second.id, (hall.now.timestamp() + 1.0, 99))  # as if others had a head start
         hall.dial()
         assert acd.position(second.id) == 2
         hall.advance(30.0)
-        assert played(hall)[-1] == ["wait", "offer"], "not that it is further back"
+        assert announced(hall)[-1] == ["wait", "offer"], "not that it is further back"
 
     def test_that_the_place_is_far_back_by_one_prompt(self) -> None:
         hall = hall_with(QueueCare(COMFORT))
         for _ in range(11):
             hall.dial()
         hall.advance(10.0)
-        assert [words[1] for words in played(hall)][-2:] == ["queue-position-10", "queue-position-more"]
+        assert [words[1] for words in announced(hall)][-2:] == ["queue-position-10", "queue-position-more"]
 
     def test_nothing_when_there_is_nothing_to_tell(self) -> None:
         hall = hall_with(QueueCare(Comfort(30.0, 10.0, wait=True)))
         call = hall.dial()
         hall.advance(100.0)
-        assert played(hall) == []
+        assert announced(hall) == []
         assert hall.channel(call).music
 
     def test_how_long_it_takes_once_that_is_known(self) -> None:
@@ -137,7 +148,7 @@ class TestWhoWaitsIsTold:
         for _ in range(6):
             waiting = hall.dial()
             hall.advance(9.0)
-            assert played(hall) == []
+            assert announced(hall) == []
             hall.advance(231.0)
             for playback in list(hall.asterisk.playing):
                 hall.asterisk.end_playback(playback)
@@ -147,7 +158,7 @@ class TestWhoWaitsIsTold:
             talking = waiting
         last = hall.dial()
         hall.advance(10.0)
-        assert played(hall)[-1] == ["queue-wait-3-5"]
+        assert announced(hall)[-1] == ["queue-wait-3-5"]
         assert state(last) is CallState.QUEUED
 
     def test_at_once_while_a_switch_is_on_or_many_wait(self) -> None:
@@ -155,18 +166,18 @@ class TestWhoWaitsIsTold:
         hall = hall_with(QueueCare(Comfort(30.0, 10.0, WAIT, surge=surge)))
         hall.dial()
         hall.advance(0.0)
-        assert played(hall) == []
+        assert announced(hall) == []
         hall.dial()
         hall.advance(0.0)
-        assert played(hall) == [["many", "wait"]]
+        assert announced(hall) == [["many", "wait"]]
         other = hall_with(QueueCare(Comfort(30.0, 10.0, surge=surge)))
         other.tell(ev.SwitchOrdered(SwitchOrder(STORM, True, "kim", SwitchVia.COMMAND)))
         other.dial()
         other.advance(0.0)
-        assert played(other) == [["many"]]
+        assert announced(other) == [["many"]]
         other.tell(ev.SwitchOrdered(SwitchOrder(STORM, False, "kim", SwitchVia.COMMAND)))
         other.advance(30.0)
-        assert played(other) == [["many"]]
+        assert announced(other) == [["many"]]
 
     def test_in_the_language_that_he_chose_as_far_as_it_is_spoken(self) -> None:
         book = replace(rules(QueueCare(COMFORT)), translated={"en": frozenset({PromptName("queue-position-1")})})
@@ -174,19 +185,30 @@ class TestWhoWaitsIsTold:
         call = hall.dial("127")
         hall.press(call, "2")
         hall.advance(10.0)
-        expected = ("sound:callrouter/wait", "sound:callrouter/en/queue-position-1", "sound:callrouter/offer")
-        assert hall.given(cmd.Play)[-1].media == expected
+        hear(hall, call)
+        assert played(hall)[-3:] == ["wait", "en/queue-position-1", "offer"]
         hall.restart()
         hall.sync()
+        (again,) = hall.exchange.calls.values()
         hall.advance(30.0)
-        assert hall.given(cmd.Play)[-1].media == expected
+        hear(hall, again)
+        assert played(hall)[-3:] == ["wait", "en/queue-position-1", "offer"]
 
     def test_nothing_by_rules_that_have_nothing_to_tell_any_more(self) -> None:
         hall = hall_with(QueueCare(COMFORT))
         hall.dial()
         hall.tell(ev.RulebookReplaced(rules(QueueCare())))
         hall.advance(60.0)
-        assert played(hall) == []
+        assert announced(hall) == []
+
+    def test_one_prompt_after_another_in_their_order(self) -> None:
+        hall = hall_with(QueueCare(COMFORT))
+        call = hall.dial()
+        hall.advance(10.0)
+        assert (played(hall), len(hall.asterisk.playing)) == (["wait"], 1)
+        hall.announcement_ends(call)
+        assert (played(hall), len(hall.asterisk.playing)) == (["wait", "queue-position-1"], 1)
+        assert not hall.channel(call).music
 
     def test_with_a_whole_dead_mans_switch_ahead_and_one_that_may_wait_behind_the_sound(self) -> None:
         hall = hall_with(QueueCare(COMFORT))
@@ -223,7 +245,7 @@ class TestACounselorWhoIsFree:
         assert state(call) is CallState.OFFERED
         hall.advance(21.0)
         assert state(call) is CallState.QUEUED
-        assert len(played(hall)) == 1, "what was due while the phone rang comes at once"
+        assert len(announced(hall)) == 1, "what was due while the phone rang comes at once"
         hall.advance(15.0)
         assert state(call) is CallState.OFFERED
         hall.announcement_ends(call)
@@ -241,9 +263,9 @@ class TestAnInterruption:
         assert hall.channel(again).music
         assert not hall.asterisk.playing
         hall.advance(27.9)
-        assert len(played(hall)) == 1
+        assert len(announced(hall)) == 1
         hall.advance(0.2)
-        assert len(played(hall)) == 2
+        assert len(announced(hall)) == 2
 
     def test_ends_what_plays_before_the_dead_mans_switch_which_would_wait_behind_it(self) -> None:
         for restarts in (True, False):
@@ -293,10 +315,23 @@ class TestAnInterruption:
         hall.advance(12.0)
         hall.lose_site()
         hall.advance(200.0)
-        assert len(played(hall)) == 1, "nobody would hear another"
+        assert len(announced(hall)) == 1, "nobody would hear another"
         hall.sync()
         assert hall.channel(call).music
         assert not hall.asterisk.playing
+
+    def test_while_a_phone_rings_that_no_queue_of_the_rules_knows_leaves_it_ringing(self) -> None:
+        hall = hall_with(QueueCare(COMFORT), "kim")
+        call = hall.dial()
+        hall.advance(36.0)
+        assert state(call) is CallState.OFFERED
+        hall.restart(without_queue(hall.rules, DESK))
+        hall.sync()
+        (again,) = hall.exchange.calls.values()
+        assert state(again) is CallState.OFFERED
+        assert not hall.asterisk.playing
+        hall.pick_up(again)
+        assert state(again) is CallState.CONNECTED
 
     def test_of_nothing_else_by_an_end_that_is_told_late(self) -> None:
         hall = hall_with(QueueCare(COMFORT))
@@ -304,7 +339,7 @@ class TestAnInterruption:
         hall.advance(12.0)
         assert call.playback is not None
         late = ev.PlaybackEnded(call.playback)
-        hall.announcement_ends(call)
+        hear(hall, call)
         hall.tell(late)
         assert hall.exchange.counters.stale[CallState.QUEUED, Signal.ANNOUNCEMENT_OVER] == 1
         assert hall.channel(call).music
@@ -317,7 +352,7 @@ class TestAKeyOfTheQueue:
         hall.advance(12.0)
         hall.press(call, "4")
         assert state(call) is CallState.ANNOUNCING
-        assert played(hall)[-1] == ["sorry"]
+        assert played(hall) == ["wait", "sorry"]
         assert list(hall.asterisk.playing) == [call.playback]
         assert (TimerKind.COMFORT, call.id) not in hall.timers
         hall.announcement_ends(call)
