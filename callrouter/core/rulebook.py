@@ -17,6 +17,7 @@ from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteNam
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
+from callrouter.core.transfers import TransferRules
 from callrouter.core.waiting_spec import NO_CARE, QueueCare
 
 
@@ -174,6 +175,8 @@ class Rulebook:
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
     own_numbers: frozenset[str] = frozenset()
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
+    transfers: TransferRules = field(default_factory=TransferRules)
+    """Whom conversations may be passed on to."""
     timezone: tzinfo = UTC
     """In which people here read times."""
 

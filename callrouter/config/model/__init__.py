@@ -22,6 +22,7 @@ from callrouter.config.model.people import (
     QueueSurge,
     ServiceLevel,
     Switch,
+    Transfers,
     Trunk,
     as_prompt,
     parse_code,
@@ -133,6 +134,7 @@ __all__ = [
     "Switch",
     "Tenant",
     "Topic",
+    "Transfers",
     "Trunk",
     "Use",
     "Web",
@@ -208,6 +210,8 @@ class Model(Section):
     """What calls may go out to."""
     destinations: dict[Name, Destination] = Field(default={})
     """Whom plans may call outside the queues, by name."""
+    transfers: Transfers = Transfers()
+    """Whom counselors may pass calls on to."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(as_prompt)]]
     """Announcements, by the name of their sound file."""
     voicemail: dict[Name, Box] = Field(default={})
