@@ -22,7 +22,7 @@ from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
 from callrouter.app.conversing import CallDesk
 from callrouter.app.history import RulesHistory
-from callrouter.app.memory import remember
+from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
@@ -125,6 +125,7 @@ async def _daemon(
         dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
+        await remember_lost_places(dispatcher, journal)
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
         history = RulesHistory(journal, directory, clock.now)

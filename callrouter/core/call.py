@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from callrouter.core import facts, naming
+from callrouter.core.estimating import Standing
 from callrouter.core.events import TimerKind
 from callrouter.core.geography import Region
 from callrouter.core.ids import (
@@ -15,6 +16,7 @@ from callrouter.core.ids import (
     ChannelId,
     DestinationName,
     PlaybackId,
+    PromptName,
     QueueName,
     RecordingId,
     RegionName,
@@ -57,6 +59,8 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.PassedOn: frozenset({_S.CONNECTED}),
     facts.Redirected: frozenset({_S.CONNECTED}),
     facts.Released: frozenset(_S) - {_S.CLEARING, _S.ENDED},
+    facts.TurnedAway: frozenset({_S.ROUTING}),
+    facts.Comforted: frozenset({_S.QUEUED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
@@ -96,6 +100,8 @@ class Call:
     step: int = -1
     region: Region | None = None
     """Where the call is from: as the rule found it, or as the caller said since."""
+    language: str | None = None
+    """The one that the caller chose in a menu."""
     said: RegionName | None = None
     """The region that the caller chose with a key, while nothing else is known since."""
     tries: int = 0
@@ -131,6 +137,15 @@ class Call:
     """The recommended length was reached."""
     extended_s: float = 0.0
     """By how much the counselor put the end off."""
+    """When the place in line was taken: by an earlier call, perhaps."""
+    entered_at: datetime | None = None
+    """When this call began to wait."""
+    comforted_at: datetime | None = None
+    """When the caller, who waits, was told something last."""
+    comforts: int = 0
+    """How many playbacks, up to the last that is counted, that has taken."""
+    told: int | None = None
+    """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
@@ -148,6 +163,14 @@ class Call:
     """When that phone was told that nothing came of it."""
     key_pressed: bool = False
     """A key was pressed while the message was recorded."""
+    comforting: bool = False
+    """An announcement plays to who waits."""
+    untold: tuple[PromptName, ...] = ()
+    """What is still to be played of it."""
+    key_wanted: str = ""
+    """The key that was pressed while a phone rang; it may still be answered."""
+    stood: Standing | None = None
+    """Where the caller stood on entering the queue, if he had to wait."""
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)
 
@@ -193,10 +216,8 @@ class Call:
                 self.answered = True
             case facts.CallbackWanted():
                 self.callback = fact
-            case facts.Queued(queue=queue, place=place, at=at):
-                self._wait_in(queue, place, at)
-            case facts.LeftQueue():
-                self.queue, self.state = None, CallState.ROUTING
+            case facts.Queued() | facts.LeftQueue() | facts.TurnedAway() | facts.Comforted():
+                self._take_of_queue(fact)
             case facts.Released():
                 self.released, self.state = fact, CallState.CLEARING
             case facts.Offered():
@@ -246,6 +267,7 @@ class Call:
 
     def _learn(self, choice: Choice) -> None:
         self.region = choice.region or self.region
+        self.language = choice.language or self.language
         self.known = replace(
             self.known,
             topic=choice.topic or self.known.topic,
@@ -278,10 +300,27 @@ class Call:
             case _:
                 self.state, self.tried = CallState.ROUTING, 0
 
-    def _wait_in(self, queue: QueueName, place: int, at: datetime) -> None:
+    def _take_of_queue(self, fact: facts.Queued | facts.LeftQueue | facts.TurnedAway | facts.Comforted) -> None:
+        match fact:
+            case facts.Queued():
+                self._wait_in(fact)
+            case facts.LeftQueue(plan=plan):
+                self.queue, self.comforted_at, self.state = None, None, CallState.ROUTING
+                self._follow(plan)
+            case facts.TurnedAway(plan=plan):
+                self._follow(plan)
+            case facts.Comforted(at=at, prompts=prompts, position=position):
+                self.comforted_at, self.told = at, position or self.told
+                self.comforts = len(prompts)
+                self.playbacks += len(prompts)
+            case _:
+                assert_never(fact)
+
+    def _wait_in(self, fact: facts.Queued) -> None:
         if not self.steps or not isinstance(self.steps[self.step], EnterQueue):
             raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
-        self.queue, self.place, self.queued_at = queue, place, at
+        self.queue, self.place, self.queued_at = fact.queue, fact.place, fact.since or fact.at
+        self.entered_at, self.comforted_at, self.told = fact.at, None, None
         self.state = CallState.QUEUED
 
     def _offer(self, fact: facts.Offered) -> None:

@@ -16,6 +16,7 @@ from callrouter.core.call import Call
 from callrouter.core.callback import Callbacks
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
+from callrouter.core.comforting import Comforting
 from callrouter.core.conversing import Conversing
 from callrouter.core.cue import Cue
 from callrouter.core.dialing import Dialing
@@ -62,6 +63,7 @@ class Conduct:
         self.recording = Recording(self)
         self.callbacks = Callbacks(self)
         self.waiting = Waiting(self, rulebook)
+        self.comforting = Comforting(self)
         self.offering = Offering(self)
         self.dialing = Dialing(self)
         self.parties = Parties(self)
@@ -105,6 +107,11 @@ class Conduct:
             "not_joined": self.conversing.not_joined,
             "caller_left": self.caller_left,
             "renew_dead_man": self._renew_dead_man,
+            "comfort": self.comforting.due,
+            "end_comfort": self.comforting.over,
+            "take_key_of_queue": self.waiting.take_key,
+            "remember_key": self.waiting.remember_key,
+            "leave_unstaffed": self.waiting.leave_unstaffed,
             "finish": self.finish,
             "insist": self._insist,
         }
@@ -202,7 +209,8 @@ class Conduct:
         """
         after_s = self.floor.rulebook.limits.dead_man_s
         if playing is None:
-            playing = call.guarded and call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING)
+            plays = call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING) or call.comforting
+            playing = call.guarded and plays
         call.guarded = True
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
@@ -267,6 +275,7 @@ class Conduct:
         del self._by_channel[call.channel]
         self._gone[call.channel] = at
         call.close()
+        self.waiting.keep_place(call, at)
         cdr = fold(call.history)
         self.counters.ended[cdr.outcome] += 1
         out.cdrs.append(cdr)
@@ -299,4 +308,5 @@ class Conduct:
     def _await_leaving(self, call: Call, out: Output) -> None:
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
         self.cancel_timer(call, TimerKind.WAIT, out)
+        self.cancel_timer(call, TimerKind.COMFORT, out)
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)

@@ -51,6 +51,8 @@ class TimerKind(StrEnum):
     """A trunk group that was congested may be tried again."""
     SWITCH = "switch"
     """A switch goes off by itself."""
+    COMFORT = "comfort"
+    """Who waits is to be told something."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]

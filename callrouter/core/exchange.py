@@ -42,6 +42,7 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.INVITE: Signal.INVITED_OVER,
     TimerKind.CLEARING: Signal.CLEARING_OVER,
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
+    TimerKind.COMFORT: Signal.COMFORT_DUE,
 }
 
 _OF_INVITED: Mapping[Signal, Signal] = {
@@ -118,6 +119,14 @@ class Exchange:
         return tuple(
             call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
         )
+
+    def restore_lost_places(self, histories: Iterable[Sequence[facts.Fact]]) -> None:
+        """Know who lost a place in line shortly before, from the facts of calls that are over, in their order.
+
+        To be called before the first event, and after the calls in progress are known: theirs are not lost.
+        """
+        for history in histories:
+            self.conduct.waiting.note_lost(history)
 
     def restore_switches(self, entries: Iterable[AuditEntry], at: datetime) -> Output:
         """Know again how the switches stood, from the newest entry of each; before the first event."""
@@ -221,7 +230,7 @@ class Exchange:
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:
             self.counters.unknown_channel += 1
-        elif call.playback != event.playback:
+        elif call.playback != event.playback or (call.queue is not None and not call.comforting):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
@@ -330,6 +339,8 @@ class Exchange:
             self.conduct.switchboard.light_up(event.site, at, out)
             self.conduct.attendance.light_up(event.site, out)
         for call in [call for call in self.calls.values() if call.site == event.site]:
+            if was_away:
+                self.conduct.comforting.after_silence(call, at, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)
@@ -342,6 +353,7 @@ class Exchange:
 
     def _rulebook_replaced(self, event: ev.RulebookReplaced, at: datetime, out: Output) -> None:
         self.conduct.replace(event.rulebook, at, out)
+        self._mind_staff(at, out)
 
     def _switch_ordered(self, event: ev.SwitchOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
@@ -349,9 +361,17 @@ class Exchange:
     def _code_dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> None:
         if not self.conduct.attendance.dialed(event, at, out):
             self.conduct.switchboard.dialed(event, at, out)
+        self._mind_staff(at, out)
 
     def _duty_ordered(self, event: ev.DutyOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.attendance.order(event.order, at, out)))
+        self._mind_staff(at, out)
+
+    def _mind_staff(self, at: datetime, out: Output) -> None:
+        """Counselors may have gone: who waits where nobody is there any more goes elsewhere, if the queue says so."""
+        for call_id in self.conduct.waiting.unattended():
+            with self.contained(call_id, at, out):
+                self.signal(self.calls[call_id], Cue(Signal.UNSTAFFED), at, out)
 
     def _call_ordered(self, event: ev.CallOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.conversing.order(event.order, at, out)))

@@ -18,6 +18,7 @@ from callrouter.core.ids import (
     CallId,
     ChannelId,
     DestinationName,
+    PromptName,
     QueueName,
     RecordingId,
     RegionName,
@@ -48,6 +49,19 @@ class ReleaseReason(StrEnum):
     """An event met the call in a state that forbids it; the caller went to the fallback."""
     VANISHED = "vanished"
     """Asterisk no longer knew the caller's channel: it ended unseen."""
+
+
+class LeaveReason(StrEnum):
+    """Why a caller is not, or no longer, in a queue's line."""
+
+    WAITED = "waited"
+    """As long as the plan allows."""
+    KEY = "key"
+    """The caller pressed one that leads elsewhere."""
+    FULL = "full"
+    """As many waited as may."""
+    UNSTAFFED = "unstaffed"
+    """Nobody who serves the queue was logged in."""
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened", gc=False):
@@ -138,11 +152,34 @@ class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
 
 
 class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
-    """The caller began to wait; ``place`` orders callers over all queues."""
+    """The caller began to wait; ``place`` orders callers over all queues.
+
+    ``since``: the place is a former one, that of who began to wait then, and came back.
+    """
 
     at: datetime
     queue: QueueName
     place: int
+    since: datetime | None = None
+
+
+class TurnedAway(msgspec.Struct, frozen=True, tag="turned-away", gc=False):
+    """The queue took no more callers; the call goes on with ``plan``. ``waiting`` is how many waited."""
+
+    at: datetime
+    queue: QueueName
+    why: LeaveReason
+    plan: Plan
+    waiting: int = 0
+
+
+class Comforted(msgspec.Struct, frozen=True, tag="comforted", gc=False):
+    """Who waits is told something: these prompts, among them the place in line and the range of seconds to wait."""
+
+    at: datetime
+    prompts: tuple[PromptName, ...]
+    position: int | None = None
+    wait_s: tuple[float, float] | None = None
 
 
 class CallbackWanted(msgspec.Struct, frozen=True, tag="callback-wanted", gc=False):
@@ -277,9 +314,12 @@ class Redirected(msgspec.Struct, frozen=True, tag="redirected", gc=False):
 
 
 class LeftQueue(msgspec.Struct, frozen=True, tag="left-queue", gc=False):
-    """The caller stopped waiting because the plan's limit was reached."""
+    """The caller stopped waiting, and goes on with ``plan`` (None: the next step); ``pressed`` is the key, if any."""
 
     at: datetime
+    why: LeaveReason = LeaveReason.WAITED
+    plan: Plan | None = None
+    pressed: str = ""
 
 
 class Released(msgspec.Struct, frozen=True, tag="released", gc=False):
@@ -321,4 +361,6 @@ Fact = (
     | Redirected
     | LeftQueue
     | Released
+    | TurnedAway
+    | Comforted
 )

@@ -104,6 +104,10 @@ class Floor:
         """How many counselors who are logged in serve ``queue``, whatever they are doing."""
         return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is not Duty.OFF)
 
+    def taking_calls(self, queue: QueueName) -> int:
+        """How many counselors serve ``queue`` and are not paused."""
+        return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is Duty.ON)
+
     def can_serve(self, queue: QueueName, site: SiteName) -> bool:
         """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
         return self.acd.can_serve((queue, site), self._reachable)

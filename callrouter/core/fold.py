@@ -1,6 +1,6 @@
 """From the facts of a call to its CDR."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
@@ -21,13 +21,20 @@ from callrouter.core.cdr import (
     RecordingResult,
     ReleasedBy,
 )
-from callrouter.core.facts import ReleaseReason
+from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 from callrouter.core.talk_time import TalkTime
 from callrouter.core.transfers import party
+
+_LEFT: Mapping[LeaveReason, str] = {
+    LeaveReason.WAITED: "waited as long as the plan allows",
+    LeaveReason.KEY: "pressed a key",
+    LeaveReason.FULL: "full",
+    LeaveReason.UNSTAFFED: "nobody is logged in",
+}
 
 
 @dataclass(slots=True)
@@ -52,6 +59,8 @@ class _Summary:
     """The first that was: what came of transfers since is told by the legs."""
     connected_at: datetime | None = None
     mark: CallMark | None = None
+    queue: QueueName | None = None
+    """The last that was entered, or turned the caller away."""
     talk: TalkTime = field(default_factory=TalkTime)
     left_queue: bool = False
     switches: tuple[SwitchName, ...] = ()
@@ -70,11 +79,8 @@ class _Summary:
         match fact:
             case facts.Routed() | facts.Branched() | facts.Chosen():
                 self._take_decision(fact)
-            case facts.Queued():
-                self.queued = self.queued or fact
-                self.left_queue = False
-            case facts.LeftQueue():
-                self.left_queue = True
+            case facts.Queued() | facts.LeftQueue() | facts.TurnedAway():
+                self._take_queue(fact)
             case facts.Released():
                 self.released = fact
             case facts.Offered():
@@ -101,6 +107,30 @@ class _Summary:
                 self._tell(_choice(fact))
             case _:
                 assert_never(fact)
+
+    def _take_queue(self, fact: facts.Queued | facts.LeftQueue | facts.TurnedAway) -> None:
+        match fact:
+            case facts.Queued():
+                if fact.since is not None:
+                    came = "dialled again" if self.queue is None else "is back"
+                    self._tell(f"queue {fact.queue}: {came}, and has the place of {fact.since:%H:%M:%S} UTC again")
+                self.queued, self.queue, self.left_queue = self.queued or fact, fact.queue, False
+            case facts.LeftQueue(why=why, plan=plan, pressed=key):
+                self.left_queue = why is not LeaveReason.KEY
+                self._go_on_with(plan, is_chosen=why is LeaveReason.KEY)
+                words = f"pressed {key}" if key else _LEFT[why]
+                self._tell(f"queue {self.queue}: {words} → {plan.name if plan else 'next step'}")
+            case facts.TurnedAway(queue=queue, why=why, plan=plan):
+                self.queue, self.left_queue = self.queue or queue, True
+                self._go_on_with(plan, is_chosen=False)
+                count = f", {fact.waiting} wait already" if why is LeaveReason.FULL else ""
+                self._tell(f"queue {queue}: {_LEFT[why]}{count} → {plan.name}")
+            case _:
+                assert_never(fact)
+
+    def _go_on_with(self, plan: Plan | None, *, is_chosen: bool) -> None:
+        if plan is not None:
+            self.plan, self.is_chosen = plan, is_chosen
 
     def _tell(self, why: str) -> None:
         self.story = (*self.story, why)
@@ -285,7 +315,8 @@ def _last_offer_at(s: _Summary, ended: datetime) -> datetime:
 
 
 def _queue(s: _Summary) -> QueueName | None:
-    return s.queued.queue if s.queued else None
+    """The first that was entered; the one that turned the caller away, if none was."""
+    return s.queued.queue if s.queued else s.queue
 
 
 def _callback(s: _Summary) -> CdrCallback | None:
@@ -308,7 +339,7 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
         case ReleaseReason.DEFECT | ReleaseReason.TAKEN_AWAY:
             return Outcome.FAILED
         case ReleaseReason.HANDED_OVER:
-            return Outcome.OVERFLOWED if s.queued else Outcome.HANDLED
+            return Outcome.OVERFLOWED if s.queue else Outcome.HANDLED
         case _:
             return _outcome_without_counselor(s, released)
 

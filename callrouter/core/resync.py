@@ -47,6 +47,8 @@ def remember(history: Sequence[facts.Fact]) -> Call | None:
     except ValueError:
         return None
     call.to_be_adopted = True
+    # What was being told may be heard still:
+    call.comforting = call.queue is not None and call.comforted_at is not None and call.state is not CallState.CONNECTED
     return call
 
 
@@ -135,6 +137,8 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     conduct = exchange.conduct
     call.to_be_adopted = False
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
+    # First of all: over HTTP alone, what waits behind a sound holds up the command that ends it.
+    was_told = conduct.comforting.recall(call, out)
     conduct.reset_dead_man(call, at, out)
     match call.state:
         case CallState.ROUTING if call.routed is None:
@@ -153,6 +157,8 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             _adopt_waiting(exchange, call, at, out)
         case CallState.OFFERED | CallState.CONFIRMING | CallState.CONNECTING | CallState.CONNECTED:
             _adopt_offer(exchange, call, event, at, out)
+            if was_told and call.state is CallState.OFFERED:
+                conduct.comforting.resume(call, at, out)
         case _:  # being let go
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
 
@@ -165,8 +171,8 @@ def _adopt_waiting(exchange: "Exchange", call: Call, at: datetime, out: Output) 
 def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
     """What is left of the time that the plan lets the call wait."""
     step = call.steps[call.step]
-    if isinstance(step, EnterQueue) and step.max_wait_s is not None and call.queued_at is not None:
-        left_s = step.max_wait_s - (at - call.queued_at).total_seconds()
+    if isinstance(step, EnterQueue) and step.max_wait_s is not None and call.entered_at is not None:
+        left_s = step.max_wait_s - (at - call.entered_at).total_seconds()
         exchange.conduct.set_timer(call, TimerKind.WAIT, max(0.0, left_s), out)
 
 

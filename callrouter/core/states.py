@@ -68,6 +68,8 @@ class Signal(StrEnum):
     CALLER_LEFT = "caller-left"
     CLEARING_OVER = "clearing-over"
     DEAD_MAN_DUE = "dead-man-due"
+    COMFORT_DUE = "comfort-due"
+    UNSTAFFED = "unstaffed"
 
 
 class Unmoved(Enum):
@@ -115,6 +117,10 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),
+    (_S.QUEUED, _G.COMFORT_DUE): _to("comfort", _S.QUEUED),
+    (_S.QUEUED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.QUEUED),
+    (_S.QUEUED, _G.DIGIT): _to("take_key_of_queue", _S.QUEUED, *_NEXT_STEP),
+    (_S.QUEUED, _G.UNSTAFFED): _to("leave_unstaffed", *_NEXT_STEP),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
     (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -122,6 +128,8 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
     (_S.OFFERED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.OFFERED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.OFFERED),
+    (_S.OFFERED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.OFFERED),
+    (_S.OFFERED, _G.DIGIT): _to("remember_key", _S.OFFERED),
     (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),
     (_S.CONFIRMING, _G.ANNOUNCEMENT_OVER): _to("ask_for_key_again", _S.CONFIRMING),
     (_S.CONFIRMING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -168,6 +176,7 @@ _LATE = frozenset(
         _G.CALLER_LEFT,
         _G.CLEARING_OVER,
         _G.DEAD_MAN_DUE,
+        _G.COMFORT_DUE,
         _G.INVITED_OVER,
         _G.KEYS_OVER,
         _G.LENGTH_DUE,

@@ -626,6 +626,7 @@ class Driver:
         self.timers.clear()
         self.exchange = Exchange(self.rules, self.now)
         self.exchange.restore([history for call, history in self.journal.items() if call not in ended])
+        self.exchange.restore_lost_places([history for call, history in self.journal.items() if call in ended])
 
     # Looking.
 

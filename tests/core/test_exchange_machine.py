@@ -17,10 +17,13 @@ from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 from callrouter.core.output import Output
-from callrouter.core.rulebook import AgentSpec, Limits, Rulebook
+from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
+from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook
 from callrouter.core.states import CallState
+from callrouter.core.waiting_spec import Comfort, KeyWay, QueueCare, Surge
 from tests.core.driver import (
     BELL,
+    CALL_BACK,
     CITY,
     DESK,
     DUTY_DESK,
@@ -28,6 +31,9 @@ from tests.core.driver import (
     HALL,
     NIGHT,
     PLANS,
+    SORRY,
+    THANKS,
+    WELCOME,
     Driver,
     agent,
     rulebook,
@@ -48,8 +54,26 @@ SOON = st.sampled_from([0.0, 0.4, 1.0, 3.0, 6.0, 11.0, 25.0, 70.0, 130.0])
 CLEAN_UP = (cmd.Hangup, cmd.DestroyBridge, cmd.CancelTimer, cmd.SetTimer)
 
 
+CARED_FOR = QueueSpec(
+    DESK,
+    "창원시",
+    care=QueueCare(
+        Comfort(20.0, 3.0, WELCOME, position=True, wait=True, surge=Surge(SORRY, longer_than=1)),
+        (
+            KeyWay("1", Plan("call-me", (CALL_BACK, Announce(THANKS), HangUp()))),
+            KeyWay("2", Plan("rather-not", (Announce(SORRY), EnterQueue(DESK)))),
+        ),
+        max_waiting=4,
+        when_full=Plan("full", (EnterQueue(NIGHT),)),
+        redial_within_s=60.0,
+    ),
+)
+LEFT_ALONE = QueueSpec(NIGHT, "야간", care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))))
+
+
 def rules_with(staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:
-    return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6))
+    queues = (CARED_FOR, LEFT_ALONE)
+    return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6), queues=queues)
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -59,6 +83,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         super().__init__()
         self.driver = Driver(rules_with(STAFF, 1))
         self.ended: set[CallId] = set()
+        self.sounds_are_known = True
+        """No daemon died without a word of what it had begun to play, and no command was lost."""
 
     # What the world does. Nothing is delivered but by deliver().
 
@@ -199,6 +225,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule()
     def the_site_is_lost(self) -> None:
         self.driver.asterisk.connected = False
+        self.sounds_are_known = False
         self.driver.inbox.clear()
         self.hand_in(ev.SiteDown(HALL))
 
@@ -229,6 +256,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(lost=st.integers(0, 3))
     def the_daemon_dies_and_another_begins(self, lost: int) -> None:
         self.driver.restart(lost=lost)
+        self.sounds_are_known &= not lost
         self.ended = {cdr.call_id for cdr in self.driver.cdrs}
         if self.driver.asterisk.connected:
             self.hand_in(self.driver.snapshot())
@@ -277,6 +305,14 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.a_trunk_channel_is_held_by_a_leg()
         self.the_call_is_what_its_facts_say()
         self.nothing_impossible_happened()
+        self.nobody_hears_two_sounds()
+
+    def nobody_hears_two_sounds(self) -> None:
+        asterisk = self.driver.asterisk
+        if self.sounds_are_known:
+            heard = Counter(asterisk.playing.values())
+            heard.update(channel.id for channel in asterisk.channels.values() if channel.music)
+            assert all(count == 1 for channel, count in heard.items() if channel in asterisk.channels), heard
 
     def a_counselor_is_on_at_most_one_call(self) -> None:
         exchange = self.driver.exchange

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from callrouter.config.model.plans import Branch, Key
 from callrouter.config.model.section import Name, Section, parse_endpoint, parse_media, parse_member
 from callrouter.config.scalars import (
+    Flag,
     Names,
     Seconds,
     Text,
@@ -104,6 +106,54 @@ class TalkLength(Section):
         return self
 
 
+LEAST_BETWEEN_S = 10.0
+"""Announcements must not come one on top of the other."""
+
+
+class QueueSurge(Section):
+    """What is announced in a queue when many call, under ``surge:`` of its ``announce:``."""
+
+    prompt: Name
+    """The prompt; who enters then hears it at once."""
+    switch: Name | None = None
+    """While this switch is on."""
+    longer_than: Whole | None = None
+    """While more callers than this wait."""
+
+    @model_validator(mode="after")
+    def _has_an_occasion(self) -> "QueueSurge":
+        if self.switch is None and self.longer_than is None:
+            raise ValueError("it is never said; write switch: or longer_than:")
+        return self
+
+
+class QueueAnnounce(Section):
+    """What who waits is told from time to time, under ``announce:`` of a queue."""
+
+    every: Seconds = 60.0
+    """From the beginning of one announcement to that of the next, 10 s at least."""
+    first: Seconds | None = None
+    """When the first one comes; left out: after ``every``."""
+    prompt: Name | None = None
+    """Said each time."""
+    position: Flag = False
+    """Whether the place in line is told."""
+    wait: Flag = False
+    """Whether the expected wait is told, if it can be known."""
+    surge: QueueSurge | None = None
+    """Said before all else when many call."""
+    offer: Name | None = None
+    """The prompt that says what the queue's keys mean."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "QueueAnnounce":
+        if self.every < LEAST_BETWEEN_S:
+            raise ValueError(f"every: {self.every:g} s leaves no music between announcements; write 10s or more")
+        if not (self.prompt or self.position or self.wait or self.surge or self.offer):
+            raise ValueError("nothing is announced; write prompt, position, wait, surge or offer")
+        return self
+
+
 class Queue(Section):
     """Where callers wait, under ``queues:``."""
 
@@ -127,6 +177,26 @@ class Queue(Section):
     """The goal that reports measure by; left out: 80 percent in 20 s."""
     short_abandon: Seconds = 5.0
     """Who hangs up sooner than this after entering the queue is a short abandon in reports."""
+    announce: QueueAnnounce | None = None
+    """What who waits is told from time to time; left out: nothing."""
+    keys: dict[Key, Branch] = Field(default={})
+    """Keys that who waits may press, and how it goes on then."""
+    max_waiting: Whole | None = None
+    """As many may wait; who comes then goes on with ``when_full``."""
+    when_full: Branch | None = None
+    """For ``max_waiting``: how it goes on."""
+    when_unstaffed: Branch | None = None
+    """How it goes on while no agent who serves the queue is logged in; left out: callers wait all the same."""
+    redial_within: Seconds = 0.0
+    """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
+
+    @model_validator(mode="after")
+    def _limits_and_sound(self) -> "Queue":
+        if (self.max_waiting is None) != (self.when_full is None):
+            raise ValueError("a full queue needs a number and a way; write both max_waiting: and when_full:")
+        if self.sound is WaitingSound.RINGBACK and (self.announce is not None or self.keys):
+            raise ValueError("who hears ringback is not answered, and can be told nothing; write sound: music")
+        return self
 
 
 class Agent(Section):
@@ -303,6 +373,8 @@ class Prompt(Section):
     """What is spoken."""
     media: Annotated[str, BeforeValidator(parse_media)] | None = None
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
+    languages: dict[Name, Text] = Field(default={})
+    """What is spoken to callers who chose another language in a menu, by that language (``en``)."""
 
 
 def as_prompt(value: object) -> object:
