@@ -12,10 +12,11 @@ from callrouter.cli.database import config_for_database, database_option, databa
 from callrouter.cli.options import json_option
 from callrouter.config.load import Loaded
 from callrouter.core.service_level import ServiceGoal
+from callrouter.core.tally import QueueTally
 from callrouter.report.grouping import AgentReport, By, QueueReport
 from callrouter.report.picture import picture
-from callrouter.report.tally import AgentTally, QueueTally
-from callrouter.store.report_rows import agent_offers, queued_calls
+from callrouter.report.tally import AgentTally
+from callrouter.store.report_rows import agent_offers, queue_visits, queued_calls
 
 _EPILOG = """\b
 Examples:
@@ -136,7 +137,9 @@ def _goals(loaded: Loaded | None) -> Mapping[str, ServiceGoal]:
 
 
 async def _calls(url: str, since: datetime, until: datetime, into: QueueReport) -> QueueReport:
-    async for call in queued_calls(url, since, until):
+    """By queue each wait counts, by anything else each call."""
+    rows = queue_visits if into.by is By.QUEUE else queued_calls
+    async for call in rows(url, since, until):
         into.add(call)
     return into
 

@@ -9,8 +9,9 @@ from datetime import date
 from typing import Any
 
 from callrouter.cli.text import Column, table
+from callrouter.core.tally import QueueTally
 from callrouter.report.grouping import NOTHING, By
-from callrouter.report.tally import AgentTally, QueueTally
+from callrouter.report.tally import AgentTally
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,24 @@ from callrouter.core.cdr import (
     CdrCallback,
     CdrLeg,
     CdrMessage,
+    CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     RecordingResult,
     ReleasedBy,
+    VisitEnd,
 )
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
+
+_VISIT_ENDS = {
+    ReleaseReason.CALLER_HUNG_UP: VisitEnd.ABANDONED,
+    ReleaseReason.VANISHED: VisitEnd.ABANDONED,
+}
 
 
 @dataclass(slots=True)
@@ -59,6 +66,9 @@ class _Summary:
     """The last message that was asked for could not be recorded."""
     messages: tuple[CdrMessage, ...] = ()
     wanted: facts.CallbackWanted | None = None
+    waits: facts.Queued | None = None
+    """In a queue that was not left yet."""
+    visits: tuple[CdrVisit, ...] = ()
 
     def take(self, fact: facts.Fact) -> None:
         match fact:
@@ -67,10 +77,14 @@ class _Summary:
             case facts.Queued():
                 self.queued = self.queued or fact
                 self.left_queue = False
+                self._end_visit(fact.at, VisitEnd.OTHER)
+                self.waits = fact
             case facts.LeftQueue():
                 self.left_queue = True
+                self._end_visit(fact.at, VisitEnd.TIMEOUT)
             case facts.Released():
                 self.released = fact
+                self._end_visit(fact.at, _VISIT_ENDS.get(fact.reason, VisitEnd.OTHER))
             case facts.Offered():
                 self.offered, self.rang_at, self.picked_up_at = fact, None, None
             case facts.OfferClosed():
@@ -106,6 +120,7 @@ class _Summary:
                 self.picked_up_at = fact.at
             case facts.Connected():
                 self.connected, self.connected_at = self.offered, self.picked_up_at
+                self._end_visit(self.picked_up_at or fact.at, VisitEnd.ANSWERED)
             case facts.CallbackWanted():
                 self.wanted = fact
                 self._tell(f"call back: wanted of {fact.queue}")
@@ -115,6 +130,11 @@ class _Summary:
                 self._close_recording(fact)
             case _:
                 pass
+
+    def _end_visit(self, at: datetime, how: VisitEnd) -> None:
+        if self.waits is not None:
+            self.visits += (CdrVisit(self.waits.queue, _ms(self.waits.at), _ms(at), how),)
+            self.waits = None
 
     def _close_recording(self, ended: facts.RecordingEnded) -> None:
         begun, self.recording = self.recording, None
@@ -214,6 +234,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         messages=s.messages,
         switches=s.switches,
         callback=_callback(s),
+        visits=s.visits,
     )
 
 

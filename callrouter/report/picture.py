@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from callrouter.report.tally import AgentTally, QueueTally
+from callrouter.core.tally import QueueTally
+from callrouter.report.tally import AgentTally
 
 _LEFT, _TOP, _BAR_W, _RIGHT = 170, 92, 560, 150
 _ROW_H, _BAR_H = 26, 16

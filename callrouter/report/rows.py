@@ -3,27 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from callrouter.core.cdr import OfferResult, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedCall:
-    """A call that entered a queue; if it went through several, the one that its record names."""
-
-    started_at: datetime
-    queued_at: datetime
-    """When the caller entered the queue."""
-    answered_at: datetime | None
-    """When a counselor, or a destination, answered."""
-    ended_at: datetime
-    queue: str
-    tenant: str
-    topic: str | None
-    agent: str | None
-    destination: str | None
-    outcome: Outcome
-    talk_s: float
-    """With what was on hold."""
+from callrouter.core.cdr import OfferResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from callrouter.core.cdr import OfferResult, Outcome
-from callrouter.report.rows import AgentOffer, QueuedCall
+from callrouter.core.cdr import CdrVisit, OfferResult, Outcome, VisitEnd
+from callrouter.core.queued import QueuedCall, visited
+from callrouter.report.rows import AgentOffer
 from callrouter.store.stream import rows_of_calls
 
 
@@ -19,6 +20,22 @@ async def queued_calls(url: str, since: datetime, until: datetime) -> AsyncItera
         async for row in rows:
             changed = {"outcome": Outcome(row["outcome"]), "talk_s": float(row["talk_s"])}
             yield QueuedCall(**{**row, **changed})
+
+
+async def queue_visits(url: str, since: datetime, until: datetime) -> AsyncIterator[QueuedCall]:
+    """The waits, one for each queue, of the calls that began in ``[since, until)``, oldest call first.
+
+    Raises:
+        UnreachableError: PostgreSQL cannot be reached, or went away.
+        DatabaseError: it said no.
+    """
+    async with rows_of_calls(url, "queue_visits", since, until) as rows:
+        async for row in rows:
+            found = dict(row)
+            visit = CdrVisit(found["queue"], found["queued_at"], found.pop("left_at"), VisitEnd(found.pop("how")))
+            is_last = found.pop("is_last")
+            changed = {"outcome": Outcome(row["outcome"]), "talk_s": float(row["talk_s"])}
+            yield visited(QueuedCall(**{**found, **changed}), visit, is_last=is_last)
 
 
 async def agent_offers(url: str, since: datetime, until: datetime) -> AsyncIterator[AgentOffer]:

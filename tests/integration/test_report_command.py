@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.core.cdr import CdrVisit, VisitEnd
+from callrouter.core.ids import QueueName
 from callrouter.store.postgres import connect, insert_cdrs
 from tests.fakes import cdrs
 
@@ -104,6 +106,29 @@ def test_counselors_have_their_offers(command: Command) -> None:
         "agent1,2,0,2,0.0,",
         "agent2,1,1,0,65.377,65.377",
     ]
+
+
+async def test_a_call_counts_in_each_queue_that_it_waited_in_and_once_by_anything_else(
+    command: Command, database: str
+) -> None:
+    at = cdrs.EVENING + timedelta(days=7)
+    waits = (
+        CdrVisit(QueueName("changwon"), at, at + timedelta(seconds=40), VisitEnd.TIMEOUT),
+        CdrVisit(QueueName("gyeongnam"), at + timedelta(seconds=41), at + timedelta(seconds=51), VisitEnd.ANSWERED),
+    )
+    times = {"started_at": at, "queued_at": at, "answered_at": waits[1].left_at, "ended_at": at + timedelta(minutes=2)}
+    connection = await connect(database)
+    await insert_cdrs(connection, [cdrs.handled(queue="changwon", visits=waits, **times)])
+    await connection.close()
+    day = ("--day", "2026-12-01", "--json")
+    shown = json.loads((await asyncio.to_thread(command, *day)).stdout)
+    keys = ("queue", "offered", "answered", "overflowed", "asa_s", "talk_s")
+    assert [tuple(group[key] for key in keys) for group in shown["groups"]] == [
+        ("changwon", 1, 0, 1, None, 0),
+        ("gyeongnam", 1, 1, 0, 10, 65.377),
+    ]
+    shown = json.loads((await asyncio.to_thread(command, *day, "--by", "tenant")).stdout)
+    assert (shown["total"]["offered"], shown["total"]["answered"], shown["total"]["asa_s"]) == (1, 1, 51)
 
 
 def test_a_picture_is_drawn_beside_the_table(command: Command, tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from xml.etree import ElementTree as Tree
 
 from callrouter.core.cdr import OfferResult
 from callrouter.core.service_level import ServiceGoal
+from callrouter.core.tally import QueueTally
 from callrouter.report.grouping import AgentReport
 from callrouter.report.picture import picture
-from callrouter.report.tally import QueueTally
 from tests.report.calls import abandoned, answered, offer
 
 
