@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callrouter.core.cdr import OfferResult
+from callrouter.core.duty import Duty
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,24 @@ class AgentOffer:
     answered_at: datetime | None
     ended_at: datetime
     result: OfferResult
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTalk:
+    """A conversation of a counselor; ``queue`` is where the caller had waited, None if nowhere."""
+
+    agent: str
+    offered_at: datetime
+    answered_at: datetime
+    ended_at: datetime
+    queue: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDuty:
+    """What was said of a counselor, and why, from ``at`` on."""
+
+    agent: str
+    at: datetime
+    duty: Duty
+    reason: str

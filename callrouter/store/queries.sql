@@ -201,6 +201,24 @@ FROM callrouter.cdr_leg AS l JOIN callrouter.cdr AS c USING (call_id)
 WHERE l.agent IS NOT NULL AND c.started_at >= $1 AND c.started_at < $2
 ORDER BY c.started_at, c.call_id, l.attempt
 
+-- name: talks
+-- Conversations of counselors that touch a time, with the queue in which the caller waited for them.
+SELECT l.agent, l.offered_at, l.answered_at, l.ended_at, coalesce(v.queue, c.queue) AS queue
+FROM callrouter.cdr_leg AS l
+JOIN callrouter.cdr AS c USING (call_id)
+LEFT JOIN callrouter.cdr_visit AS v ON v.call_id = l.call_id AND v.left_at = l.answered_at AND v.how = 'answered'
+WHERE l.agent IS NOT NULL AND l.answered_at IS NOT NULL AND l.result = 'answered'
+    AND l.ended_at >= $1 AND l.offered_at < $2
+ORDER BY l.answered_at, l.ended_at, l.call_id, l.attempt
+
+-- name: duty_changes
+-- What was said of counselors in a time, and the newest before it of each; in their order.
+(SELECT DISTINCT ON (name) name, at, number, to_value, note FROM callrouter.audit
+WHERE kind = 'agent' AND at < $1 ORDER BY name, at DESC, number DESC)
+UNION ALL
+(SELECT name, at, number, to_value, note FROM callrouter.audit WHERE kind = 'agent' AND at >= $1 AND at < $2)
+ORDER BY at, number
+
 -- name: insert_audit
 INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note, queues)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
