@@ -20,6 +20,7 @@ from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
+from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
@@ -126,6 +127,7 @@ async def _daemon(
         await remember(dispatcher, journal, settings.sites)
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
+        await remember_today(dispatcher, journal, clock.now)
         history = RulesHistory(journal, directory, clock.now)
         history.started_with(loaded)
         writer = _writer(journal, settings.database_url, clock)

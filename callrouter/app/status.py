@@ -11,6 +11,7 @@ from callrouter.app.reload import ConfigReloader, ReloadOutcome
 from callrouter.app.voicemail import MessageKeeper
 from callrouter.ari.fleet import Fleet
 from callrouter.core.ids import BoxName, CalendarName
+from callrouter.core.live import Live, live
 from callrouter.core.picture import picture
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import BoxSpec, Router
@@ -94,6 +95,10 @@ class DaemonStatus:
     def now(self) -> ExchangeNow:
         """Everything in progress."""
         return picture(self._dispatcher.exchange, self._clock.now())
+
+    def live(self) -> Live:
+        """Figures of this moment and of the day so far."""
+        return live(self._dispatcher.exchange, self._clock.now())
 
     def counters(self) -> Counters:
         """What happened since the start."""

@@ -52,9 +52,10 @@ def whole_call(cdr: Cdr) -> QueuedCall | None:
 def visits(cdr: Cdr) -> Iterator[QueuedCall]:
     """Its wait in each queue, in order."""
     call = whole_call(cdr)
-    for visit in cdr.visits if call is not None else ():
-        if call is not None:
-            yield visited(call, visit, is_last=visit is cdr.visits[-1])
+    if call is None:
+        return
+    for visit in cdr.visits:
+        yield visited(call, visit, is_last=visit is cdr.visits[-1])
 
 
 def visited(call: QueuedCall, visit: CdrVisit, *, is_last: bool) -> QueuedCall:

@@ -175,6 +175,13 @@ class Rulebook:
         serving = Counter(queue for agent in self.agents.values() for queue in agent.queues)
         return {name: QueueState(serving[name], serving[name]) for name in self.queues}
 
+    def wrap_up_s(self, agent: AgentId, queue: QueueName | None) -> float:
+        """How long a counselor is left in peace after a call of ``queue``, in seconds."""
+        spec = self.agents.get(agent)
+        if spec is not None and spec.wrap_up_s is not None:
+            return spec.wrap_up_s
+        return self.queues[queue].wrap_up_s if queue is not None and queue in self.queues else 0.0
+
     def media(self, prompt: PromptName) -> str:
         """The media URI under which Asterisk plays ``prompt``."""
         return self.prompts.get(prompt, f"sound:callrouter/{prompt}")

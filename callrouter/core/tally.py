@@ -1,6 +1,7 @@
 """Counting callers who waited, and the figures that follow from the counts. A figure of nothing is None, never 0."""
 
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from callrouter.core.cdr import Outcome
 from callrouter.core.queued import QueuedCall
@@ -108,6 +109,8 @@ def _counts(formula: Formula, *, answered: bool, short: bool) -> bool:
             return not short
         case Formula.ANSWERED:
             return answered
+        case _:
+            assert_never(formula)
 
 
 def percent(part: float, whole: float) -> float | None:

@@ -4,7 +4,7 @@ Labels are names of the configuration and words of closed sets; no number or nam
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.web.readiness import hindrances
@@ -54,6 +55,7 @@ class _Collector(Collector):
         now, counters, health = self._source.now(), self._source.counters(), self._source.health()
         yield from _of_calls(now, counters)
         yield from _of_queues(now)
+        yield from _of_today(self._source.live())
         yield from _of_voicemail(counters, self._source.voicemail(), now.at)
         yield from _of_callbacks(self._source.callbacks(), now.at)
         yield from _of_resources(now)
@@ -102,6 +104,41 @@ def _of_queues(now: ExchangeNow) -> Iterator[Metric]:
     yield _gauge("queue_agents", "Counselors of the queue.", queue, {(q.queue,): q.agents for q in now.queues})
     available = {(q.queue,): q.available for q in now.queues}
     yield _gauge("queue_agents_available", "Counselors of the queue who could take a call.", queue, available)
+
+
+def _of_today(live: Live) -> Iterator[Metric]:
+    kinds = (("queue", live.queues), ("tenant", live.tenants), ("topic", live.topics))
+    groups = [(kind, group) for kind, found in kinds for group in found]
+    keys = ("by", "group")
+
+    def of(figure: Callable[[Figures], float | None]) -> dict[tuple[str, str], float]:
+        """Nothing is no sample, and not 0."""
+        values = {(kind, _name(group)): figure(group.today) for kind, group in groups}
+        return {key: value for key, value in values.items() if value is not None}
+
+    yield _gauge("today_offered", "Callers of the day who waited, and do not any more.", keys, of(lambda f: f.offered))
+    yield _gauge("today_answered", "Those that a counselor answered.", keys, of(lambda f: f.answered))
+    yield _gauge("today_abandoned", "Those who hung up before.", keys, of(lambda f: f.abandoned))
+    text = "Service level of the day, by each queue's own goal."
+    yield _gauge("today_service_level_ratio", text, keys, of(lambda f: _ratio(f.service_level)))
+    yield _gauge("today_abandoned_ratio", "Abandoned of offered.", keys, of(lambda f: _ratio(f.abandon_rate)))
+    yield _gauge("today_answer_seconds", "Average speed of answer of the day.", keys, of(lambda f: f.asa_s))
+    occupancies = {(kind, _name(group)): _ratio(group.occupancy) for kind, group in groups}
+    text = "Share of the time logged in that counselors talked or worked after calls, of the day."
+    known = {key: value for key, value in occupancies.items() if value is not None}
+    yield _gauge("today_occupancy_ratio", text, keys, known)
+    text = "Since when the figures of the day count."
+    yield _gauge("today_since_seconds", text, (), _one(live.since.timestamp()))
+    states = {(q.queue, state.value): q.agents.get(state, 0) for q in live.queues for state in AgentState}
+    yield _gauge("queue_agents_by_state", "Counselors of the queue, by what they do.", ("queue", "state"), states)
+
+
+def _name(group: QueueLive | GroupLive) -> str:
+    return group.queue if isinstance(group, QueueLive) else group.name
+
+
+def _ratio(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
 
 
 def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from html import escape
 
 from callrouter.core.cdr import Outcome
+from callrouter.core.live import GroupLive, Live, QueueLive
 from callrouter.core.stats import SwitchNow
 from callrouter.web import words
 from callrouter.web.callback import CallbackQueue
@@ -58,6 +59,7 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
             else []
         ),
         _table("대기열", ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사"), _queues(status)),
+        *(_today(status.live, zone) if status.live is not None else ()),
         _table(
             "상담사", ("내선", "이름", "상태", "경과", "사유"), (_agent(agent, status.at) for agent in status.agents)
         ),
@@ -120,6 +122,41 @@ def _queue(queue: Queue, at: datetime) -> str:
     is_stuck = queue.waiting and not queue.available
     cells = (queue.waiting, queue.ringing, words.duration(queue.oldest, at), queue.available, queue.agents)
     return _row(queue.title, cells, kind="warn" if is_stuck else "")
+
+
+_FIGURES = ("인입", "응대", "포기", "전환", "서비스 수준", "목표", "평균 응답", "최장 대기", "포기율", "점유율")
+
+
+def _today(live: Live, zone: tzinfo) -> Iterable[str]:
+    """The day so far: by queue always, by tenant and topic where there are several."""
+    since = live.since.astimezone(zone)
+    day = f"오늘 {live.day:%m-%d}" + (f", {since:%H:%M}부터" if (since.hour, since.minute) != (0, 0) else "")
+    yield _table(f"{day}: 대기열", ("대기열", *_FIGURES), (_figures(q.title, q) for q in live.queues))
+    for word, groups in (("기관", live.tenants), ("업무", live.topics)):
+        if len(groups) > 1:
+            yield _table(f"{day}: {word}", (word, *_FIGURES), (_figures(g.name or "–", g) for g in groups))
+
+
+def _figures(head: str, of: QueueLive | GroupLive) -> str:
+    f = of.today
+    cells = (
+        f.offered,
+        f.answered,
+        f.abandoned,
+        f.overflowed,
+        _percent(f.service_level),
+        _percent(f.target_percent),
+        words.clock(f.asa_s),
+        words.clock(f.longest_wait_s),
+        _percent(f.abandon_rate),
+        _percent(of.occupancy),
+    )
+    is_low = f.service_level is not None and f.target_percent is not None and f.service_level < f.target_percent
+    return _row(head, cells, kind="warn" if is_low else "")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}%"
 
 
 def _agent(agent: Agent, at: datetime) -> str:

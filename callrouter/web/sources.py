@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from callrouter.core.ids import BoxName, CalendarName, CallId, QueueName, SiteName, TenantName
+from callrouter.core.live import Live
 from callrouter.core.stats import Counters, ExchangeNow
 
 
@@ -194,6 +195,10 @@ class StatusSource(Protocol):
 
     def now(self) -> ExchangeNow:
         """Everything in progress."""
+        ...
+
+    def live(self) -> Live:
+        """Figures of this moment and of the day so far."""
         ...
 
     def counters(self) -> Counters:

@@ -7,6 +7,7 @@ import msgspec
 from callrouter.core.agent import AgentState
 from callrouter.core.duty import Duty
 from callrouter.core.ids import CallId, SiteName, TenantName
+from callrouter.core.live import Live
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
@@ -140,6 +141,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     boxes: tuple[Box, ...] = ()
     switches: tuple[SwitchNow, ...] = ()
     callbacks: tuple[CallbackQueue, ...] = ()
+    live: Live | None = None
 
 
 def status_document(
@@ -148,6 +150,7 @@ def status_document(
     health: Health,
     boxes: tuple[BoxNow, ...] = (),
     callbacks: tuple[CallbackQueueNow, ...] = (),
+    live: Live | None = None,
 ) -> StatusDocument:
     """The document for this moment."""
     against = hindrances(health)
@@ -174,6 +177,7 @@ def status_document(
         boxes=tuple(map(box, boxes)),
         switches=now.switches,
         callbacks=tuple(map(callback_queue, callbacks)),
+        live=live,
     )
 
 

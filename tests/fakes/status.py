@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
@@ -18,6 +18,7 @@ from callrouter.core.ids import (
     TenantName,
     TrunkName,
 )
+from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.web.sources import (
@@ -119,6 +120,21 @@ def exchange_now() -> ExchangeNow:
     )
 
 
+def live() -> Live:
+    """A day on which the queue was answered late, with callers of no topic and of one."""
+    figures = Figures(20, 15, 4, 1, 1, 0, 73.7, 80, 17.25, 95.0, 20.0)
+    agents = {AgentState.ON_CALL: 1, AgentState.RESTING: 1}
+    nothing = Figures(0, 0, 0, 0, 0, 0, None, None, None, None, None)
+    return Live(
+        at=AT,
+        day=date(2026, 11, 24),
+        since=datetime(2026, 11, 23, 15, 0, tzinfo=UTC),
+        queues=(QueueLive(QueueName("changwon"), "창원 <시>", 1, 0, 95.0, agents, figures, 61.5),),
+        tenants=(GroupLive("changwon", 1, 0, 95.0, figures, 61.5),),
+        topics=(GroupLive("", 1, 0, 95.0, figures), GroupLive("<passport>", 0, 0, 0.0, nothing)),
+    )
+
+
 def counters() -> Counters:
     """Five calls came in, two were handled, one was abandoned."""
     return Counters(
@@ -202,6 +218,7 @@ class FakeStatus:
     """A source that says what it is told to."""
 
     exchange: ExchangeNow = field(default_factory=exchange_now)
+    figures: Live = field(default_factory=live)
     counted: Counters = field(default_factory=counters)
     condition: Health = field(default_factory=health)
     left: VoicemailNow = field(default_factory=voicemail)
@@ -212,6 +229,9 @@ class FakeStatus:
         if self.error is not None:
             raise self.error
         return self.exchange
+
+    def live(self) -> Live:
+        return self.figures
 
     def counters(self) -> Counters:
         return self.counted

@@ -86,6 +86,28 @@ def test_an_empty_call_centre_is_said_to_be_empty(status: StatusDocument) -> Non
     assert "국선" not in text
 
 
+def with_live(source: FakeStatus) -> StatusDocument:
+    return status_document(source.now(), source.counters(), source.health(), live=source.live())
+
+
+def test_the_day_so_far_is_a_table_of_queues_and_of_what_there_are_several_of() -> None:
+    text = page(with_live(FakeStatus()), ZoneInfo("Asia/Seoul"))
+    assert "<caption>오늘 11-24: 대기열</caption>" in text
+    assert "<caption>오늘 11-24: 업무</caption>" in text
+    assert "오늘 11-24: 기관" not in text  # there is but one
+    row = '<tr class="warn"><th scope="row">창원 &lt;시&gt;</th>'  # 74 % of 80 %
+    cells = ("20", "15", "4", "1", "74%", "80%", "0:17", "1:35", "20%", "62%")
+    assert row + "".join(f"<td>{cell}</td>" for cell in cells) in text
+    assert Outline(text).open == []
+    assert "&lt;passport&gt;" in text
+
+
+def test_a_day_that_is_not_counted_from_its_beginning_says_so() -> None:
+    source = FakeStatus()
+    source.figures = msgspec.structs.replace(source.figures, since=source.figures.at)
+    assert "<caption>오늘 11-24, 10:30부터: 대기열</caption>" in page(with_live(source), ZoneInfo("Asia/Seoul"))
+
+
 def test_every_state_and_outcome_has_a_korean_word() -> None:
     assert set(words.AGENT_STATES) == set(AgentState)
     assert set(words.CALL_STATES) == set(CallState)
