@@ -26,6 +26,7 @@ from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
+from callrouter.app.surge import SurgeWatch
 from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.app.watch import FolderWatch
@@ -142,7 +143,10 @@ async def _daemon(
         reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
-        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks)
+        surges = SurgeWatch(settings.database_url, exchange, clock.now)
+        status = DaemonStatus(
+            reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
+        )
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance = DutyDesk(dispatcher, journal)
         web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance)
@@ -158,7 +162,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, callbacks):
+            for looking in (keeper, callbacks, surges):
                 if looking is not None:
                     start(looking.run())
             yield dispatcher, status, writer

@@ -13,6 +13,7 @@ from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.text import Column, elapsed, plain, table
 from callrouter.config import load
 from callrouter.config.settings import WebSettings
+from callrouter.core.surge import TopicNow
 from callrouter.errors import ConfigError
 from callrouter.web.client import fetch_status, web_url
 from callrouter.web.status import Call, Queue, Site, StatusDocument
@@ -143,12 +144,19 @@ def _head(found: StatusDocument) -> str:
         f"database: {_database(found)}",
         f"journal: {_journal(found)}",
     ]
-    lines += [f"! {text}" for text in (*found.hindrances, *found.remarks)]
+    lines += [f"! {text}" for text in (*map(_surge, found.surges), *found.hindrances, *found.remarks)]
     if totals.impossible_events:
         lines.append(f"! {totals.impossible_events} events did not fit their calls; see the log")
     if totals.defects:
         lines.append(f"! {totals.defects} calls were given up because of a defect; see the log, and report it")
     return "\n".join(map(plain, lines))
+
+
+def _surge(topic: TopicNow) -> str:
+    text = f"topic {topic.topic} surges: {topic.calls} calls in this hour, usually {topic.usual:g}"
+    if topic.suggest is None:
+        return text
+    return f"{text}; {topic.suggest} is on" if topic.suggest_on else f"{text}; callrouter switch on {topic.suggest}"
 
 
 def _database(found: StatusDocument) -> str:

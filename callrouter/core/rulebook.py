@@ -13,7 +13,17 @@ from typing import Protocol
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    PromptName,
+    QueueName,
+    SiteName,
+    SwitchName,
+    TenantName,
+    TopicName,
+    TrunkName,
+)
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
@@ -124,6 +134,28 @@ class BoxSpec:
     """How long a message is kept, heard or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What callers want, as configured."""
+
+    name: TopicName
+    title: str
+    suggest: SwitchName | None = None
+    """The switch that people are to think of when it surges."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurgeRule:
+    """When a topic surges: see :mod:`callrouter.core.surge`."""
+
+    weeks: int = 6
+    """How many past weeks this hour is compared with."""
+    factor: float = 2.0
+    """More than so many times the usual number."""
+    least: int = 10
+    """Fewer calls in an hour are no surge."""
+
+
 class Router(Protocol):
     """Whatever decides where a call goes."""
 
@@ -169,6 +201,9 @@ class Rulebook:
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
     timezone: tzinfo = UTC
     """In which people here read times."""
+    topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)
+    surge: SurgeRule | None = None
+    """None: nobody looks for surges."""
 
     def usual_queues(self) -> dict[QueueName, QueueState]:
         """The queues when nothing is unusual: all who serve them are free, and nobody waits."""

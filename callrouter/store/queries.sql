@@ -201,6 +201,16 @@ FROM callrouter.cdr_leg AS l JOIN callrouter.cdr AS c USING (call_id)
 WHERE l.agent IS NOT NULL AND c.started_at >= $1 AND c.started_at < $2
 ORDER BY c.started_at, c.call_id, l.attempt
 
+-- name: first_call
+SELECT min(started_at) FROM callrouter.cdr
+
+-- name: calls_of_hours
+SELECT c.topic, count(*) AS calls
+FROM unnest($1::timestamptz[]) AS h (begins)
+JOIN callrouter.cdr AS c ON c.started_at >= h.begins AND c.started_at < h.begins + interval '1 hour'
+WHERE c.topic IS NOT NULL
+GROUP BY c.topic
+
 -- name: talks
 -- Conversations of counselors that touch a time, with the queue in which the caller waited for them.
 SELECT l.agent, l.offered_at, l.answered_at, l.ended_at, coalesce(v.queue, c.queue) AS queue

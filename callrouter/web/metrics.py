@@ -20,7 +20,7 @@ from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.web.readiness import hindrances
-from callrouter.web.sources import CallbacksNow, Health, StatusSource, VoicemailNow
+from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 _Labels = TypeVar("_Labels", bound=tuple[str, ...])
@@ -56,6 +56,7 @@ class _Collector(Collector):
         yield from _of_calls(now, counters)
         yield from _of_queues(now)
         yield from _of_today(self._source.live())
+        yield from _of_topics(self._source.surges())
         yield from _of_voicemail(counters, self._source.voicemail(), now.at)
         yield from _of_callbacks(self._source.callbacks(), now.at)
         yield from _of_resources(now)
@@ -131,6 +132,17 @@ def _of_today(live: Live) -> Iterator[Metric]:
     yield _gauge("today_since_seconds", text, (), _one(live.since.timestamp()))
     states = {(q.queue, state.value): q.agents.get(state, 0) for q in live.queues for state in AgentState}
     yield _gauge("queue_agents_by_state", "Counselors of the queue, by what they do.", ("queue", "state"), states)
+
+
+def _of_topics(surges: SurgesNow) -> Iterator[Metric]:
+    """Nothing, where nobody looks or nothing is known."""
+    calls = {(one.topic,): one.calls for one in surges.topics}
+    yield _gauge("topic_calls_hour", "Calls of the topic that came in during this hour.", ("topic",), calls)
+    usual = {(one.topic,): one.usual for one in surges.topics}
+    yield _gauge("topic_calls_usual", "What past weeks had in this hour.", ("topic",), usual)
+    surging = {(one.topic,): float(one.surges) for one in surges.topics}
+    yield _gauge("topic_surge", "1 while the topic has more calls than is usual.", ("topic",), surging)
+    yield _gauge("surge_known", "0 while nothing can be said of surges.", (), _one(not surges.unknown))
 
 
 def _name(group: QueueLive | GroupLive) -> str:

@@ -11,6 +11,7 @@ from html import escape
 from callrouter.core.cdr import Outcome
 from callrouter.core.live import GroupLive, Live, QueueLive
 from callrouter.core.stats import SwitchNow
+from callrouter.core.surge import TopicNow
 from callrouter.web import words
 from callrouter.web.callback import CallbackQueue
 from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument, Trunk
@@ -84,7 +85,7 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
 def _state(status: StatusDocument, zone: tzinfo) -> str:
     kind, word = ("good", "정상 운영 중") if status.ready else ("bad", "전화를 받지 못하고 있습니다")
     told = (*status.hindrances, *status.remarks)
-    items = "".join(f"<li>{escape(text)}</li>" for text in told)
+    items = "".join(f"<li>{escape(text)}</li>" for text in (*map(_surge, status.surges), *told))
     ended = " · ".join(
         f"{words.OUTCOMES[outcome]} {status.totals.ended[outcome.value]}"
         for outcome in Outcome
@@ -98,6 +99,14 @@ def _state(status: StatusDocument, zone: tzinfo) -> str:
         + f'<p><time datetime="{local.isoformat()}">{local:%Y-%m-%d %H:%M:%S}</time> · '
         + f"{_since_start(status, zone)} · {escape(totals)}</p></section>\n"
     )
+
+
+def _surge(topic: TopicNow) -> str:
+    text = f"문의 급증: {topic.title} – 이번 시간 {topic.calls}건 (평소 {topic.usual:g}건)."
+    if topic.suggest is None:
+        return text
+    word = "켜져 있습니다" if topic.suggest_on else "켜 보십시오"
+    return f"{text} 스위치 ‘{topic.suggest_title}’: {word}."
 
 
 def _since_start(status: StatusDocument, zone: tzinfo) -> str:

@@ -150,7 +150,9 @@ class WebServer:
     def _document(self) -> StatusDocument:
         source = self._source
         boxes, queues = source.voicemail().boxes, source.callbacks().queues
-        return status_document(source.now(), source.counters(), source.health(), boxes, queues, source.live())
+        return status_document(
+            source.now(), source.counters(), source.health(), boxes, queues, source.live(), source.surges()
+        )
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page(self._document(), self._source.health().timezone)

@@ -1,6 +1,7 @@
 """Figures of real calls: live on page and API, over a crash, in reports, and in the log that other tools read."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ import openpyxl
 import pytest
 
 from callrouter.core.cdr import VisitEnd
-from callrouter.store.postgres import connect
+from callrouter.store.postgres import connect, insert_cdrs
 from lab.baresip import Baresip
 from tests.acceptance.centre import Centre, MakeCentre, People
 from tests.acceptance.ordering import audit, command, hears, read
+from tests.fakes import cdrs
 
 pytestmark = pytest.mark.asterisk
 
@@ -64,6 +66,52 @@ async def test_a_call_is_in_the_figures_of_the_day_also_after_a_crash_and_in_eve
     assert (group["queue"], group["answered"]) == (live["queue"], 1)
     assert group["asa_s"] == pytest.approx(live["today"]["asa_s"])
     assert openpyxl.load_workbook(book)["calls"]["C2"].value == 1
+
+
+MENU = """\
+routes:
+  - id: menu
+    when: {not: {region: gimhae}}
+    do:
+      - menu: waiting
+        timeout: 5s
+        keys:
+          1: {topic: passport, do: [{queue: gyeongnam}]}
+        default: [{queue: changwon}]
+"""
+
+
+def quick_to_surge(config: Path) -> None:
+    """A menu that asks for the topic, of which the first call is a surge."""
+    routes, regions = config / "routes.yaml", config / "regions.yaml"
+    routes.write_text(MENU + routes.read_text(encoding="utf-8").partition("routes:\n")[2], encoding="utf-8")
+    text = regions.read_text(encoding="utf-8")
+    regions.write_text(text.replace("least: 10", "least: 1"), encoding="utf-8")
+
+
+async def test_a_topic_that_surges_is_told_with_the_switch_that_it_suggests(
+    caller: People, centre: MakeCentre, database: str
+) -> None:
+    connection = await connect(database)
+    await insert_cdrs(connection, [cdrs.handled(started_at=cdrs.EVENING - timedelta(days=100), topic=None)])
+    await connection.close()
+    office = await centre(agents=(AGENT,), database_url=database, edit=quick_to_surge)
+    resident = await caller(RESIDENT)
+    before = await office.until("the past is known", lambda status: "surge" not in " ".join(status["remarks"]))
+    await resident.dial("120")
+    await resident.established()
+    await office.until_call("asking")
+    await resident.press("1")
+    surging = await office.until("passports surge", lambda status: bool(status["surges"]))
+    told, page = await command(office, "status"), await read(office, "/")
+    await resident.hang_up()
+
+    assert before["surges"] == []
+    (passport,) = surging["surges"]
+    assert (passport["topic"], passport["calls"], passport["suggest"]) == ("passport", 1, "passport-surge")
+    assert "! topic passport surges: 1 calls in this hour, usually 0; callrouter switch on passport-surge" in told
+    assert "문의 급증: 여권" in page
+    await office.until("it is in the log", lambda _: "surge.begins" in office.daemon.log_text())
 
 
 async def test_queue_log_tells_a_real_call_and_a_pause_dialled_at_the_phone(

@@ -41,6 +41,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`switches:`": model.Switch,
     "`voicemail:`": model.Box,
     "`callbacks:`": model.Callbacks,
+    "`surge:`": model.Surge,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,

@@ -16,11 +16,13 @@ from callrouter.core.ids import (
     SiteName,
     SwitchName,
     TenantName,
+    TopicName,
     TrunkName,
 )
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.core.surge import TopicNow
 from callrouter.web.sources import (
     BoxNow,
     CallbackNow,
@@ -32,6 +34,7 @@ from callrouter.web.sources import (
     JournalHealth,
     MessageNow,
     SiteHealth,
+    SurgesNow,
     VoicemailNow,
 )
 
@@ -135,6 +138,14 @@ def live() -> Live:
     )
 
 
+def surges() -> SurgesNow:
+    """Passports have more calls than usual, and tourism has not."""
+    passport = TopicNow(
+        TopicName("passport"), "여권 <발급>", 34, 12.3, 24, True, SwitchName("passport-surge"), "여권 폭주 안내"
+    )
+    return SurgesNow((passport, TopicNow(TopicName("tourism"), "관광", 2, 1.5, 9, False)))
+
+
 def counters() -> Counters:
     """Five calls came in, two were handled, one was abandoned."""
     return Counters(
@@ -219,6 +230,7 @@ class FakeStatus:
 
     exchange: ExchangeNow = field(default_factory=exchange_now)
     figures: Live = field(default_factory=live)
+    topics: SurgesNow = field(default_factory=surges)
     counted: Counters = field(default_factory=counters)
     condition: Health = field(default_factory=health)
     left: VoicemailNow = field(default_factory=voicemail)
@@ -232,6 +244,9 @@ class FakeStatus:
 
     def live(self) -> Live:
         return self.figures
+
+    def surges(self) -> SurgesNow:
+        return self.topics
 
     def counters(self) -> Counters:
         return self.counted

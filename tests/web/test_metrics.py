@@ -49,6 +49,11 @@ def samples(source: FakeStatus) -> Samples:
         ("today_answer_seconds", {"by": "queue", "group": "changwon"}, 17.25),
         ("today_occupancy_ratio", {"by": "queue", "group": "changwon"}, 0.615),
         ("today_since_seconds", {}, 1795446000),
+        ("topic_calls_hour", {"topic": "passport"}, 34),
+        ("topic_calls_usual", {"topic": "passport"}, 12.3),
+        ("topic_surge", {"topic": "passport"}, 1),
+        ("topic_surge", {"topic": "tourism"}, 0),
+        ("surge_known", {}, 1),
         ("voicemail_unheard", {"box": "night"}, 1),
         ("voicemail_oldest_unheard_seconds", {"box": "night"}, 900),
         ("voicemail_kept", {"box": "night"}, 2),
@@ -120,7 +125,7 @@ def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
         *("state", "box", "outcome", "result", "queue", "site", "trunk", "switch", "signal", "version", "config_hash"),
-        *("calendar", "by", "group"),
+        *("calendar", "by", "group", "topic"),
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC
 from html.parser import HTMLParser
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,6 +14,7 @@ from callrouter.core.cdr import Outcome
 from callrouter.core.states import CallState
 from callrouter.web import words
 from callrouter.web.page import page
+from callrouter.web.sources import SurgesNow
 from callrouter.web.status import StatusDocument, status_document
 from tests.fakes.status import FakeStatus
 
@@ -87,7 +89,34 @@ def test_an_empty_call_centre_is_said_to_be_empty(status: StatusDocument) -> Non
 
 
 def with_live(source: FakeStatus) -> StatusDocument:
-    return status_document(source.now(), source.counters(), source.health(), live=source.live())
+    return status_document(source.now(), source.counters(), source.health(), live=source.live(), surges=source.surges())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, "스위치 ‘여권 폭주 안내’: 켜 보십시오."),
+        ({"suggest_on": True}, "스위치 ‘여권 폭주 안내’: 켜져 있습니다."),
+        ({"suggest": None}, "문의 급증: 여권 &lt;발급&gt; – 이번 시간 34건 (평소 12.3건).</li>"),
+    ],
+)
+def test_a_topic_that_surges_is_on_top_with_the_switch_that_it_suggests(change: dict[str, Any], says: str) -> None:
+    source = FakeStatus()
+    topics = tuple(msgspec.structs.replace(topic, **change) for topic in source.topics.topics)
+    source.topics = SurgesNow(topics)
+    text = page(with_live(source), UTC)
+    assert "문의 급증: 여권 &lt;발급&gt; – 이번 시간 34건 (평소 12.3건)." in text
+    assert says in text
+    assert "관광" not in text
+    assert Outline(text).open == []
+
+
+def test_that_nothing_is_known_of_surges_is_said_and_is_no_alert() -> None:
+    source = FakeStatus()
+    source.topics = SurgesNow(unknown="PostgreSQL cannot be reached")
+    text = page(with_live(source), UTC)
+    assert "whether topics surge is not known: PostgreSQL cannot be reached" in text
+    assert "문의 급증" not in text
 
 
 def test_the_day_so_far_is_a_table_of_queues_and_of_what_there_are_several_of() -> None:
