@@ -83,10 +83,10 @@ routes:
 
 def quick_to_surge(config: Path) -> None:
     """A menu that asks for the topic, of which the first call is a surge."""
-    routes, regions = config / "routes.yaml", config / "regions.yaml"
+    routes, topics = config / "routes.yaml", config / "topics.yaml"
     routes.write_text(MENU + routes.read_text(encoding="utf-8").partition("routes:\n")[2], encoding="utf-8")
-    text = regions.read_text(encoding="utf-8")
-    regions.write_text(text.replace("least: 10", "least: 1"), encoding="utf-8")
+    text = topics.read_text(encoding="utf-8")
+    topics.write_text(text.replace("least: 10", "least: 1"), encoding="utf-8")
 
 
 async def test_a_topic_that_surges_is_told_with_the_switch_that_it_suggests(
