@@ -1,5 +1,6 @@
 """Counselors' time by counselor, queue, tenant or interval: how much of what they were logged in they were busy."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from callrouter.core.worktime import DutyChange, Spent, Talk, WorkTime
 from callrouter.report.grouping import By, interval
 from callrouter.report.rows import AgentDuty, AgentTalk
 
+_LONGEST = timedelta(days=1)
+"""No conversation is longer, nor is any phone called so long: what is further away than this is not looked at."""
 IN_TIME = frozenset({By.HOUR, By.DAY, By.WEEK, By.MONTH})
 
 
@@ -95,7 +98,9 @@ class OccupancyReport:
         for change in told.changes:
             if begin <= change.at < end:
                 work.change(change)
-        for talk in told.talks:
+        first = bisect_left(told.talks, begin - _LONGEST, key=lambda talk: talk.answered_at)
+        last = bisect_left(told.talks, end + _LONGEST, key=lambda talk: talk.answered_at)
+        for talk in told.talks[first:last]:
             # One that is offered in the time cuts the wrap-up before it, though it may be answered later.
             if talk.offered_at < end and talk.ended_at + timedelta(seconds=talk.wrap_up_s) > begin:
                 work.talk(_until(talk, end))

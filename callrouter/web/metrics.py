@@ -112,6 +112,11 @@ def _of_today(live: Live) -> Iterator[Metric]:
     groups = [(kind, group) for kind, found in kinds for group in found]
     keys = ("by", "group")
 
+    waiting = {(kind, _name(group)): group.waiting for kind, group in groups}
+    yield _gauge("waiting", "Callers who wait now.", keys, waiting)
+    longest = {(kind, _name(group)): group.longest_wait_s for kind, group in groups}
+    yield _gauge("longest_wait_seconds", "How long the first of those has waited.", keys, longest)
+
     def of(figure: Callable[[Figures], float | None]) -> dict[tuple[str, str], float]:
         """Nothing is no sample, and not 0."""
         values = {(kind, _name(group)): figure(group.today) for kind, group in groups}

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from html import escape
 
+from callrouter.core.agent import AgentState
 from callrouter.core.cdr import Outcome
+from callrouter.core.ids import QueueName
 from callrouter.core.live import GroupLive, Live, QueueLive
 from callrouter.core.stats import SwitchNow
 from callrouter.core.surge import TopicNow
@@ -59,7 +61,7 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
             if status.switches
             else []
         ),
-        _table("대기열", ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사"), _queues(status)),
+        _table("대기열", _QUEUE_HEADS, _queues(status)),
         *(_today(status.live, zone) if status.live is not None else ()),
         _table(
             "상담사", ("내선", "이름", "상태", "경과", "사유"), (_agent(agent, status.at) for agent in status.agents)
@@ -123,17 +125,41 @@ def _switch(switch: SwitchNow, zone: tzinfo) -> str:
     return _row(switch.title, cells, kind="warn" if switch.on else "")
 
 
+_QUEUE_HEADS = ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사", "상담사 상태")
+
+
 def _queues(status: StatusDocument) -> Iterable[str]:
-    return (_queue(queue, status.at) for queue in status.queues)
+    do = {queue.queue: queue.agents for queue in status.live.queues} if status.live is not None else {}
+    return (_queue(queue, status.at, do.get(QueueName(queue.queue), {})) for queue in status.queues)
 
 
-def _queue(queue: Queue, at: datetime) -> str:
+def _queue(queue: Queue, at: datetime, do: Mapping[AgentState, int]) -> str:
     is_stuck = queue.waiting and not queue.available
-    cells = (queue.waiting, queue.ringing, words.duration(queue.oldest, at), queue.available, queue.agents)
+    states = " · ".join(f"{words.AGENT_STATES[state]} {do[state]}" for state in AgentState if do.get(state))
+    cells = (
+        queue.waiting,
+        queue.ringing,
+        words.duration(queue.oldest, at),
+        queue.available,
+        queue.agents,
+        states or "–",
+    )
     return _row(queue.title, cells, kind="warn" if is_stuck else "")
 
 
-_FIGURES = ("인입", "응대", "포기", "전환", "서비스 수준", "목표", "평균 응답", "최장 대기", "포기율", "점유율")
+_FIGURES = (
+    "지금 대기",
+    "인입",
+    "응대",
+    "포기",
+    "전환",
+    "서비스 수준",
+    "목표",
+    "평균 응답",
+    "최장 대기",
+    "포기율",
+    "점유율",
+)
 
 
 def _today(live: Live, zone: tzinfo) -> Iterable[str]:
@@ -149,6 +175,7 @@ def _today(live: Live, zone: tzinfo) -> Iterable[str]:
 def _figures(head: str, of: QueueLive | GroupLive) -> str:
     f = of.today
     cells = (
+        of.waiting,
         f.offered,
         f.answered,
         f.abandoned,

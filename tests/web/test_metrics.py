@@ -41,6 +41,8 @@ def samples(source: FakeStatus) -> Samples:
         ("agents", {"site": "gyeongnam", "state": "available"}, 0),
         ("queue_agents_by_state", {"queue": "changwon", "state": "on-call"}, 1),
         ("queue_agents_by_state", {"queue": "changwon", "state": "available"}, 0),
+        ("waiting", {"by": "tenant", "group": "changwon"}, 1),
+        ("longest_wait_seconds", {"by": "topic", "group": ""}, 95),
         ("today_offered", {"by": "queue", "group": "changwon"}, 20),
         ("today_answered", {"by": "tenant", "group": "changwon"}, 15),
         ("today_abandoned", {"by": "topic", "group": ""}, 4),

@@ -125,10 +125,15 @@ def test_the_day_so_far_is_a_table_of_queues_and_of_what_there_are_several_of() 
     assert "<caption>오늘 11-24: 업무</caption>" in text
     assert "오늘 11-24: 기관" not in text  # there is but one
     row = '<tr class="warn"><th scope="row">창원 &lt;시&gt;</th>'  # 74 % of 80 %
-    cells = ("20", "15", "4", "1", "74%", "80%", "0:17", "1:35", "20%", "62%")
+    cells = ("1", "20", "15", "4", "1", "74%", "80%", "0:17", "1:35", "20%", "62%")
     assert row + "".join(f"<td>{cell}</td>" for cell in cells) in text
     assert Outline(text).open == []
     assert "&lt;passport&gt;" in text
+
+
+def test_a_queue_shows_what_its_counselors_do() -> None:
+    text = page(with_live(FakeStatus()), UTC)
+    assert "<td>통화 중 1 · 잠시 쉼 1</td>" in text
 
 
 def test_a_day_that_is_not_counted_from_its_beginning_says_so() -> None:

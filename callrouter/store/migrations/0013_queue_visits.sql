@@ -79,7 +79,7 @@ COMMENT ON VIEW callrouter.queue_visit IS 'Every wait of every caller: cdr_visit
 -- ever said anything is at work without an ADDMEMBER.
 CREATE OR REPLACE VIEW callrouter.queue_log AS
 SELECT
-    c.number * 1000 + least(row_number() OVER (PARTITION BY c.call_id ORDER BY v.place, e.at, e.rank) - 1, 999) AS id,
+    c.number * 1000000 + least(v.place, 99) * 10000 + e.rank AS id,
     e.at AS time,
     c.call_id::text AS callid,
     v.queue AS queuename,
@@ -102,33 +102,33 @@ CROSS JOIN LATERAL (
     SELECT 0 AS rank, v.queued_at AS at, 'NONE'::text AS agent, 'ENTERQUEUE'::text AS event,
         ''::text AS data1, c.caller AS data2, '0'::text AS data3
     UNION ALL
-    SELECT l.attempt, l.ended_at, l.agent, 'RINGNOANSWER',
+    SELECT least(l.attempt, 9990), l.ended_at, l.agent, 'RINGNOANSWER',
         trunc(extract(epoch FROM l.ended_at - coalesce(l.rang_at, l.offered_at)) * 1000)::bigint::text, '', ''
     FROM callrouter.cdr_leg AS l
     WHERE l.call_id = v.call_id AND l.agent IS NOT NULL AND l.result IN ('no-answer', 'busy', 'rejected', 'unreachable')
         AND l.offered_at >= v.queued_at AND (l.offered_at < v.left_at OR v.is_last)
     UNION ALL
-    SELECT 1000000, v.left_at, coalesce(took.agent, c.agent), 'CONNECT',
+    SELECT 9998, v.left_at, coalesce(took.agent, c.agent), 'CONNECT',
         floor(extract(epoch FROM v.left_at - v.queued_at))::bigint::text,
         coalesce(took.channel, ''),
         floor(coalesce(extract(epoch FROM v.left_at - took.offered_at), c.ring_s))::bigint::text
     WHERE v.how = 'answered'
     UNION ALL
-    SELECT 1000001, greatest(coalesce(took.ended_at, c.ended_at), v.left_at), coalesce(took.agent, c.agent),
+    SELECT 9999, greatest(coalesce(took.ended_at, c.ended_at), v.left_at), coalesce(took.agent, c.agent),
         CASE c.released_by WHEN 'caller' THEN 'COMPLETECALLER' ELSE 'COMPLETEAGENT' END,
         floor(extract(epoch FROM v.left_at - v.queued_at))::bigint::text,
         floor(extract(epoch FROM greatest(coalesce(took.ended_at, c.ended_at), v.left_at) - v.left_at))::bigint::text,
         '0'
     WHERE v.how = 'answered'
     UNION ALL
-    SELECT 1000001, v.left_at, 'NONE',
+    SELECT 9999, v.left_at, 'NONE',
         CASE v.how WHEN 'abandoned' THEN 'ABANDON' ELSE 'EXITWITHTIMEOUT' END,
         '0', '0', greatest(0, floor(extract(epoch FROM v.left_at - v.queued_at)))::bigint::text
     WHERE v.how <> 'answered'
 ) AS e
 UNION ALL
 SELECT
-    a.number * 1000 + least(q.place, 999),
+    a.number * 1000000 + q.place,
     a.at,
     CASE WHEN e.event IN ('ADDMEMBER', 'REMOVEMEMBER') THEN 'MANAGER' ELSE 'NONE' END,
     q.queue,
