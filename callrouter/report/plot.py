@@ -37,7 +37,7 @@ def plot(title: str, groups: Sequence[tuple[str, QueueTally | AgentTally]]) -> b
         axes.set_yticks(range(len(rows)), [_plain(row.name) for row in rows])
         axes.set_ylim(len(rows) - 0.4 if rows else 1, -0.6)
         axes.set_xticks(marks)
-        axes.set_xlim(0, marks[-1] * 1.2)
+        axes.set_xlim(0, marks[-1] * 1.25)
         axes.set_xlabel(axis_name(groups))
         axes.grid(axis="x", zorder=0, color="#d9dee3")
         axes.set_title(_plain(title), loc="left", fontweight="bold")
