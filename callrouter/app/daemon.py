@@ -20,6 +20,7 @@ from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
+from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember
@@ -148,8 +149,8 @@ async def _daemon(
             reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
         )
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
-        attendance = DutyDesk(dispatcher, journal)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance)
+        attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance, talks)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())

@@ -18,6 +18,7 @@ from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
 from callrouter.config.surge import compile_surge, compile_topics
 from callrouter.config.switches import check_switches_used, compile_switches
+from callrouter.config.transfers import compile_transfers
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
@@ -55,6 +56,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     _check_trunks(context)
     check_destinations(context)
     check_ring_timeouts(context)
+    transfers = compile_transfers(context)
     limits = compile_limits(context)
     _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
@@ -74,6 +76,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         fallback_context=context.model.service.fallback_context,
         switches=switches,
         agent_codes=agent_codes,
+        transfers=transfers,
         timezone=ZoneInfo(context.model.timezone),
         topics=topics,
         surge=surge,

@@ -41,11 +41,18 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
-    facts.Rang: frozenset({_S.OFFERED}),
+    facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Connected: frozenset({_S.CONNECTING}),
     facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED}),
+    facts.Held: frozenset({_S.CONNECTED}),
+    facts.Resumed: frozenset({_S.CONNECTED}),
+    facts.Invited: frozenset({_S.CONNECTED}),
+    facts.JoinedIn: frozenset({_S.CONNECTED}),
+    facts.InviteClosed: frozenset({_S.CONNECTED}),
+    facts.PassedOn: frozenset({_S.CONNECTED}),
+    facts.Redirected: frozenset({_S.CONNECTED}),
     facts.Released: frozenset(_S) - {_S.CLEARING, _S.ENDED},
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
@@ -53,7 +60,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
 
 @dataclass(slots=True)
 class Offer:
-    """The offer that is open: whose phone is called, and how far it got."""
+    """Whose phone is called or was, for the caller or to be one more in the conversation, and how far that got."""
 
     attempt: int
     agent: AgentId | None
@@ -96,6 +103,14 @@ class Call:
     queue: QueueName | None = None
     place: int = 0
     offer: Offer | None = None
+    invited: Offer | None = None
+    """Who was called into the conversation."""
+    passes_on: bool = False
+    """The call is theirs alone as soon as they answer."""
+    held: bool = False
+    """The caller is out of the bridge, and hears music."""
+    phone_holds: bool = False
+    """The counselor's phone has the caller on hold; he is in the bridge all the same."""
     attempts: int = 0
     released: facts.Released | None = None
     playback: PlaybackId | None = None
@@ -116,6 +131,10 @@ class Call:
     guarded: bool = False
     """The dead man's switch of the caller is ours, no longer the dialplan's."""
     insisted: bool = False
+    refers: bool = False
+    """The counselor's phone asked for the transfer, and waits to be told what becomes of it."""
+    told_in_vain_at: datetime | None = None
+    """When that phone was told that nothing came of it."""
     key_pressed: bool = False
     """A key was pressed while the message was recorded."""
     to_be_adopted: bool = False
@@ -135,6 +154,10 @@ class Call:
     def tenant(self) -> TenantName:
         """Whose call it is; empty before it is routed."""
         return self.region.tenant if self.region is not None else TenantName("")
+
+    def awaits(self, channel: ChannelId) -> bool:
+        """Whether ``channel`` is of who was called into the conversation and has not answered."""
+        return self.invited is not None and self.invited.bridge is None and self.invited.channel == channel
 
     def apply(self, fact: facts.Fact) -> None:
         """Take one fact into the call's state and history.
@@ -265,7 +288,7 @@ class Call:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
         match fact:
             case facts.Rang():
-                offer.rang = True
+                (self.invited or offer).rang = True
             case facts.Confirming():
                 self.state = CallState.CONFIRMING
                 self.tries += 1
@@ -275,9 +298,55 @@ class Call:
                 self.state = CallState.CONNECTING
             case facts.Connected():
                 self.state = CallState.CONNECTED
-            case _:
-                self.offer = None
+            case facts.OfferClosed():
+                self._end_offer()
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
+            case _:
+                self._take_of_conversation(fact, offer)
+
+    def _end_offer(self) -> None:
+        self.offer = self.invited = None
+        self.held = self.phone_holds = False
+
+    def _take_of_conversation(self, fact: facts.Fact, offer: Offer) -> None:
+        match fact:
+            case facts.Held(by_phone=by_phone) | facts.Resumed(by_phone=by_phone):
+                self._hold(by_phone=by_phone, held=isinstance(fact, facts.Held))
+            case facts.Invited():
+                self._invite(fact)
+            case facts.Redirected(plan=plan):
+                self._end_offer()
+                self.queue, self.state = None, CallState.ROUTING
+                self._follow(plan)
+            case _:
+                self._take_of_invited(fact, offer)
+
+    def _hold(self, *, by_phone: bool, held: bool) -> None:
+        if by_phone:
+            self.phone_holds = held
+        else:
+            self.held = held
+
+    def _invite(self, fact: facts.Invited) -> None:
+        if self.invited is not None or (fact.agent is None) is (fact.destination is None):
+            raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
+        self.attempts, self.passes_on = fact.attempt, fact.passes_on
+        self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self._next_playback()
+
+    def _take_of_invited(self, fact: facts.Fact, offer: Offer) -> None:
+        invited = self.invited
+        if invited is None:
+            raise ValueError(f"call {self.id} has called nobody in, yet {fact!r}")
+        match fact:
+            case facts.JoinedIn():
+                invited.bridge = offer.bridge
+            case facts.InviteClosed():
+                self.invited = None
+            case _:
+                self._end_offer()
+                self.offer = invited
+                self.state = CallState.OFFERED if invited.bridge is None else CallState.CONNECTED
 
     def close(self) -> None:
         """The caller's channel is gone and nothing more will happen."""

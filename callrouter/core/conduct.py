@@ -16,6 +16,7 @@ from callrouter.core.call import Call
 from callrouter.core.callback import Callbacks
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
+from callrouter.core.conversing import Conversing
 from callrouter.core.cue import Cue
 from callrouter.core.dialing import Dialing
 from callrouter.core.events import TimerKind
@@ -27,6 +28,7 @@ from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.inbound import CallFacts
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
@@ -60,6 +62,8 @@ class Conduct:
         self.waiting = Waiting(self, rulebook)
         self.offering = Offering(self)
         self.dialing = Dialing(self)
+        self.parties = Parties(self)
+        self.conversing = Conversing(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -84,7 +88,14 @@ class Conduct:
             "ring_over": self.offering.ring_over,
             "connected": self.offering.connected,
             "connect_failed": self.offering.connect_failed,
-            "agent_hung_up": self.offering.agent_hung_up,
+            "counselor_left": self.conversing.counselor_left,
+            "held_by_phone": self.conversing.held_by_phone,
+            "resumed_by_phone": self.conversing.resumed_by_phone,
+            "invited_rang": self.conversing.invited_rang,
+            "invited_answered": self.conversing.invited_answered,
+            "invited_ended": self.conversing.invited_ended,
+            "invited_over": self.conversing.invited_over,
+            "not_joined": self.conversing.not_joined,
             "caller_left": self.caller_left,
             "renew_dead_man": self._renew_dead_man,
             "finish": self.finish,
@@ -220,6 +231,7 @@ class Conduct:
     def _note_leaving(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         talked = call.state is CallState.CONNECTED
         self.waiting.leave_line(call)
+        self.parties.let_go_of_invited(call, at, out)
         self.offering.drop(call, OfferResult.ANSWERED if talked else OfferResult.CALLER_GONE, at, out, cue.cause)
         reason = ReleaseReason.VANISHED if cue.estimated else ReleaseReason.CALLER_HUNG_UP
         if cue.to_dialplan:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from callrouter.core.call_orders import CallOrder
 from callrouter.core.duty import DutyOrder
 from callrouter.core.ids import (
     AgentId,
@@ -34,6 +35,8 @@ class TimerKind(StrEnum):
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
+    INVITE = "invite"
+    """Who was called into a conversation has not answered."""
     CLEARING = "clearing"
     DEAD_MAN = "dead-man"
     LEG = "leg"
@@ -115,6 +118,20 @@ class LegDigit(msgspec.Struct, frozen=True, gc=False):
     digit: str
 
 
+class LegHeld(msgspec.Struct, frozen=True, gc=False):
+    """The phone at a leg of ours put the other side on hold, or (``held`` false) took it back."""
+
+    channel: ChannelId
+    held: bool
+
+
+class TransferAsked(msgspec.Struct, frozen=True, gc=False):
+    """The phone at a leg of ours wants the call transferred to ``target``, as it was dialled (REFER, RFC 3515)."""
+
+    channel: ChannelId
+    target: str
+
+
 class LegEnded(msgspec.Struct, frozen=True, gc=False):
     """A leg of ours is gone (Q.850 ``cause``)."""
 
@@ -178,6 +195,8 @@ class SiteUp(msgspec.Struct, frozen=True):
     requested_at: datetime
     channels: Mapping[ChannelId, ChannelSeen]
     bridges: frozenset[BridgeId]
+    members: Mapping[BridgeId, frozenset[ChannelId]] = {}
+    """Who is in those bridges."""
 
 
 class SiteDown(msgspec.Struct, frozen=True):
@@ -220,6 +239,13 @@ class DutyOrdered(msgspec.Struct, frozen=True):
     ticket: int = 0
 
 
+class CallOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
+
+    order: CallOrder
+    ticket: int = 0
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -243,4 +269,7 @@ Event = (
     | CodeDialed
     | SwitchOrdered
     | DutyOrdered
+    | LegHeld
+    | TransferAsked
+    | CallOrdered
 )

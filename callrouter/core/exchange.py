@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from callrouter.core import events as ev
 from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
@@ -36,9 +38,18 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.WAIT: Signal.WAIT_OVER,
     TimerKind.RING: Signal.RING_OVER,
     TimerKind.CONNECT: Signal.BRIDGE_FAILED,
+    TimerKind.INVITE: Signal.INVITED_OVER,
     TimerKind.CLEARING: Signal.CLEARING_OVER,
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
 }
+
+_OF_INVITED: Mapping[Signal, Signal] = {
+    Signal.LEG_RANG: Signal.INVITED_RANG,
+    Signal.LEG_ANSWERED: Signal.INVITED_ANSWERED,
+    Signal.LEG_ENDED: Signal.INVITED_ENDED,
+    Signal.RING_OVER: Signal.INVITED_OVER,
+}
+"""What is told of a leg, where it is of somebody who was called into the conversation."""
 
 _Handler = Callable[[Any, datetime, Output], None]
 
@@ -62,6 +73,8 @@ class Exchange:
             ev.LegRang: self._leg_rang,
             ev.LegAnswered: self._leg_answered,
             ev.LegDigit: self._leg_digit,
+            ev.LegHeld: self._leg_held,
+            ev.TransferAsked: self._transfer_asked,
             ev.LegEnded: self.leg_ended,
             ev.LegRefused: self._leg_refused,
             ev.LegUncertain: self._leg_uncertain,
@@ -75,6 +88,7 @@ class Exchange:
             ev.CodeDialed: self._code_dialed,
             ev.SwitchOrdered: self._switch_ordered,
             ev.DutyOrdered: self._duty_ordered,
+            ev.CallOrdered: self._call_ordered,
         }
 
     @property
@@ -148,6 +162,8 @@ class Exchange:
                 ev.LegRang(channel=channel)
                 | ev.LegAnswered(channel=channel)
                 | ev.LegDigit(channel=channel)
+                | ev.LegHeld(channel=channel)
+                | ev.TransferAsked(channel=channel)
                 | ev.LegEnded(channel=channel)
                 | ev.LegRefused(channel=channel)
                 | ev.LegUncertain(channel=channel)
@@ -254,6 +270,21 @@ class Exchange:
         else:
             self._signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
 
+    def _leg_held(self, event: ev.LegHeld, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
+        if leg is None:
+            self.counters.unknown_channel += 1
+        else:
+            self._signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
+
+    def _transfer_asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
+        call = self.calls.get(leg.call) if leg is not None else None
+        if leg is None or call is None:
+            self.counters.unknown_channel += 1
+        else:
+            self.conduct.conversing.asked_by_phone(call, leg, event.target, at, out)
+
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""
         leg = self.floor.legs.get(event.channel)
@@ -265,7 +296,7 @@ class Exchange:
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
         call = self.calls.get(leg.call)
-        if call is not None and call.state is CallState.OFFERED:
+        if call is not None and (call.state is CallState.OFFERED or call.awaits(leg.channel)):
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
@@ -335,6 +366,9 @@ class Exchange:
     def _duty_ordered(self, event: ev.DutyOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.attendance.order(event.order, at, out)))
 
+    def _call_ordered(self, event: ev.CallOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.conversing.order(event.order, at, out)))
+
     def _of_channel(self, channel: ChannelId) -> Call | None:
         call = self.conduct.call_of(channel)
         if call is None:
@@ -352,7 +386,14 @@ class Exchange:
     def _signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> bool:
         """A leg that its call has let go of speaks to it no more; whether it still does is returned."""
         call = self.calls.get(leg.call)
-        if call is None or call.offer is None or call.offer.channel != leg.channel:
+        if call is None:
+            return False
+        if call.invited is not None and call.invited.channel == leg.channel:
+            signal = _OF_INVITED.get(cue.signal)
+            if signal is not None:
+                self.signal(call, msgspec.structs.replace(cue, signal=signal), at, out)
+            return True
+        if call.offer is None or call.offer.channel != leg.channel:
             return False
         self.signal(call, cue, at, out)
         return True

@@ -198,6 +198,64 @@ class OfferClosed(msgspec.Struct, frozen=True, tag="offer-closed", gc=False):
     cause: int
 
 
+class Held(msgspec.Struct, frozen=True, tag="held", gc=False):
+    """The caller hears music while the counselor does not listen; ``by_phone``: the phone itself put him on hold."""
+
+    at: datetime
+    by_phone: bool = False
+
+
+class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):
+    """The caller is back in the conversation."""
+
+    at: datetime
+    by_phone: bool = False
+
+
+class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
+    """Somebody more is called into the conversation: a counselor or a destination, one of the two is named.
+
+    ``passes_on``: the call is theirs alone as soon as they answer.
+    """
+
+    at: datetime
+    attempt: int
+    agent: AgentId | None
+    trunk: TrunkName | None
+    channel: ChannelId
+    destination: DestinationName | None = None
+    passes_on: bool = False
+
+
+class JoinedIn(msgspec.Struct, frozen=True, tag="joined-in", gc=False):
+    """Who was invited has answered."""
+
+    at: datetime
+
+
+class InviteClosed(msgspec.Struct, frozen=True, tag="invite-closed", gc=False):
+    """Who was invited did not come, or (``ANSWERED``) has left."""
+
+    at: datetime
+    result: OfferResult
+    cause: int
+
+
+class PassedOn(msgspec.Struct, frozen=True, tag="passed-on", gc=False):
+    """The counselor left the call to who was invited, whether or not that phone was answered yet."""
+
+    at: datetime
+    cause: int
+
+
+class Redirected(msgspec.Struct, frozen=True, tag="redirected", gc=False):
+    """The counselor sent the caller on to another ``plan``, and is out of the call."""
+
+    at: datetime
+    cause: int
+    plan: Plan
+
+
 class LeftQueue(msgspec.Struct, frozen=True, tag="left-queue", gc=False):
     """The caller stopped waiting because the plan's limit was reached."""
 
@@ -231,6 +289,13 @@ Fact = (
     | PickedUp
     | Connected
     | OfferClosed
+    | Held
+    | Resumed
+    | Invited
+    | JoinedIn
+    | InviteClosed
+    | PassedOn
+    | Redirected
     | LeftQueue
     | Released
 )

@@ -27,6 +27,7 @@ from callrouter.core.ids import (
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
+from callrouter.core.transfers import TransferRules
 
 
 class WaitingSound(StrEnum):
@@ -199,6 +200,8 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
+    transfers: TransferRules = field(default_factory=TransferRules)
+    """Whom conversations may be passed on to."""
     timezone: tzinfo = UTC
     """In which people here read times."""
     topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)

@@ -50,6 +50,14 @@ class Signal(StrEnum):
     LEG_ANSWERED = "leg-answered"
     LEG_DIGIT = "leg-digit"
     LEG_ENDED = "leg-ended"
+    LEG_HELD = "leg-held"
+    """The counselor's phone put the caller on hold."""
+    LEG_RESUMED = "leg-resumed"
+    INVITED_RANG = "invited-rang"
+    INVITED_ANSWERED = "invited-answered"
+    INVITED_ENDED = "invited-ended"
+    INVITED_OVER = "invited-over"
+    """Who was called into the conversation has not answered in time."""
     RING_OVER = "ring-over"
     BRIDGED = "bridged"
     BRIDGE_FAILED = "bridge-failed"
@@ -122,7 +130,14 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONNECTING, _G.WAIT_OVER): _to("remember_wait_over", _S.CONNECTING),
     (_S.CONNECTING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.CONNECTING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONNECTING),
-    (_S.CONNECTED, _G.LEG_ENDED): _to("agent_hung_up", _S.CLEARING),
+    (_S.CONNECTED, _G.LEG_ENDED): _to("counselor_left", _S.CONNECTED, *_NEXT_STEP),
+    (_S.CONNECTED, _G.LEG_HELD): _to("held_by_phone", _S.CONNECTED),
+    (_S.CONNECTED, _G.LEG_RESUMED): _to("resumed_by_phone", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_RANG): _to("invited_rang", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_ANSWERED): _to("invited_answered", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_ENDED): _to("invited_ended", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_OVER): _to("invited_over", _S.CONNECTED),
+    (_S.CONNECTED, _G.BRIDGE_FAILED): _to("not_joined", _S.CONNECTED, *_NEXT_STEP),
     (_S.CONNECTED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.CLEARING, _G.RECORDING_OVER): _to("close_recording", _S.CLEARING, _S.ENDED),
     (_S.CLEARING, _G.RECORDING_FAILED): _to("close_recording", _S.CLEARING, _S.ENDED),
@@ -146,11 +161,12 @@ _LATE = frozenset(
         _G.CALLER_LEFT,
         _G.CLEARING_OVER,
         _G.DEAD_MAN_DUE,
+        _G.INVITED_OVER,
     }
 )
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""
 
-_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT})
+_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT, _G.LEG_HELD, _G.LEG_RESUMED})
 _HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED})
 """Only in these does a call have a leg; a leg that it has let go of speaks to it no more."""
 

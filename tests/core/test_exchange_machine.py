@@ -12,6 +12,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
+from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
@@ -40,6 +41,7 @@ STAFF = (
     agent("choi", NIGHT, BELL, trunk=CITY),
 )
 ENDPOINTS = (*(spec.endpoint for spec in STAFF), DUTY_DESK.endpoint, DUTY_MOBILE.endpoint)
+TARGETS = st.sampled_from([*(spec.id for spec in STAFF), DESK, NIGHT, "duty-desk", "duty-mobile", "nobody"])
 PHONES = ("silent", "rings", "answers", "busy", "rejects", "congested", "unknown", "uncertain")
 CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 34, 41, 127])
 SOON = st.sampled_from([0.0, 0.4, 1.0, 3.0, 6.0, 11.0, 25.0, 70.0, 130.0])
@@ -64,6 +66,23 @@ class ExchangeMachine(RuleBasedStateMachine):
     def a_resident_dials(self, dialed: str) -> None:
         if len(self.driver.asterisk.channels) < 14:
             self.driver.arrive(dialed)
+
+    @rule(dialed=st.sampled_from(["120", "124", "129", "131"]), digit=st.sampled_from("12"))
+    def a_resident_is_answered(self, dialed: str, digit: str) -> None:
+        """Left to chance alone, hardly anybody ever comes to talk."""
+        asterisk = self.driver.asterisk
+        if not asterisk.connected or len(asterisk.channels) >= 14:
+            return
+        asterisk.phones.update(dict.fromkeys(ENDPOINTS, "answers"))
+        self.driver.arrive(dialed)
+        self.deliver_all()
+        for leg in self.legs():
+            asterisk.tell(ev.LegDigit(leg, digit))
+        self.deliver_all()
+
+    def deliver_all(self) -> None:
+        while self.driver.inbox:
+            self.hand_in(self.driver.inbox.pop(0))
 
     @rule(pick=st.integers(0, 20), cause=CAUSES)
     def a_caller_hangs_up(self, pick: int, cause: int) -> None:
@@ -95,6 +114,20 @@ class ExchangeMachine(RuleBasedStateMachine):
             asterisk.pick_up(leg)
         else:
             asterisk.hang_up(leg, cause)
+
+    @rule(pick=st.integers(0, 20), what=st.sampled_from(["hold", "resume", "transfer"]), whom=TARGETS)
+    def a_phone_asks_for(self, pick: int, what: str, whom: str) -> None:
+        asterisk, legs = self.driver.asterisk, self.legs()
+        if legs:
+            leg = legs[pick % len(legs)]
+            asked = ev.TransferAsked(leg, whom) if what == "transfer" else ev.LegHeld(leg, what == "hold")
+            asterisk.tell(asked)
+
+    @rule(pick=st.integers(0, 20), verb=st.sampled_from(CallVerb), whom=TARGETS)
+    def somebody_orders(self, pick: int, verb: CallVerb, whom: str) -> None:
+        calls = sorted(self.driver.exchange.calls)
+        subject = [*calls, *(spec.id for spec in STAFF)][pick % (len(calls) + len(STAFF))]
+        self.hand_in(ev.CallOrdered(CallOrder(subject, verb, "boss", CallVia.API, whom)))
 
     @rule(endpoint=st.sampled_from(ENDPOINTS), behaviour=st.sampled_from(PHONES))
     def a_phone_will(self, endpoint: str, behaviour: str) -> None:
@@ -248,9 +281,10 @@ class ExchangeMachine(RuleBasedStateMachine):
     def a_counselor_is_on_at_most_one_call(self) -> None:
         exchange = self.driver.exchange
         offers = Counter(
-            call.offer.agent
+            offer.agent
             for call in exchange.calls.values()
-            if call.offer and call.offer.agent and not call.to_be_adopted
+            for offer in (call.offer, call.invited)
+            if offer and offer.agent and not call.to_be_adopted
         )
         assert all(count == 1 for count in offers.values()), offers
         legs = {leg.channel: leg for leg in exchange.floor.legs.values()}
@@ -264,11 +298,16 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def a_leg_belongs_to_one_call(self) -> None:
         exchange = self.driver.exchange
-        channels = [call.offer.channel for call in exchange.calls.values() if call.offer is not None]
-        assert len(channels) == len(set(channels))
-        for call in exchange.calls.values():
-            if call.offer is not None and not call.to_be_adopted:
-                assert exchange.floor.legs[call.offer.channel].call == call.id
+        offers = [
+            (call, offer)
+            for call in exchange.calls.values()
+            for offer in (call.offer, call.invited)
+            if offer is not None
+        ]
+        assert len(offers) == len({offer.channel for _, offer in offers})
+        for call, offer in offers:
+            if not call.to_be_adopted:
+                assert exchange.floor.legs[offer.channel].call == call.id
 
     def an_available_counselor_can_be_picked_and_no_other(self) -> None:
         floor = self.driver.exchange.floor
@@ -332,6 +371,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.an_available_counselor_can_be_picked_and_no_other()
         for cdr in driver.cdrs:
             total_ms = (cdr.ended_at - cdr.started_at) // timedelta(milliseconds=1)
+            assert 0 <= cdr.hold_s <= cdr.talk_s
             assert round((cdr.wait_s + cdr.ring_s + cdr.talk_s) * 1000) == total_ms
         assert not [key for key in driver.timers if key[0] is not TimerKind.TRUNK]
 

@@ -12,6 +12,7 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.fold import fold
 from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, RegionName, RuleId, TenantName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
+from callrouter.core.queued import visits
 from tests.core.driver import DESK, HALL, NIGHT, PLANS, START
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
@@ -216,6 +217,18 @@ def test_who_is_put_into_another_queue_without_having_left_one_left_it_for_that(
     assert ends_of == [(DESK, VisitEnd.OTHER), (NIGHT, VisitEnd.ABANDONED)]
 
 
+def test_a_call_that_a_counselor_sends_on_into_a_queue_waited_there_too_and_its_talk_is_of_the_first() -> None:
+    life = Life().opened().queued().after(5).offered().picked_up().connected().after(60)
+    life.facts.append(facts.Redirected(life.at, 16, PLANS["120"]))
+    life.queued(NIGHT).after(9).released(ReleaseReason.CALLER_HUNG_UP)
+    cdr = fold(life.facts)
+    assert [(one.queue, one.how) for one in cdr.visits] == [(DESK, VisitEnd.ANSWERED), (NIGHT, VisitEnd.ABANDONED)]
+    assert [(one.outcome, one.talk_s) for one in visits(cdr)] == [
+        (Outcome.HANDLED, cdr.talk_s),
+        (Outcome.ABANDONED, 0.0),
+    ]
+
+
 def test_a_call_that_never_waited_visited_nothing() -> None:
     assert fold(Life().opened("122").released(ReleaseReason.PLAN_ENDED).facts).visits == ()
 
@@ -243,3 +256,10 @@ def test_wait_ring_and_talk_add_up_to_the_millisecond(history: list[facts.Fact])
     assert min(cdr.wait_s, cdr.ring_s, cdr.talk_s) >= 0
     parts_ms = sum(round(part * 1000) for part in (cdr.wait_s, cdr.ring_s, cdr.talk_s))
     assert timedelta(milliseconds=parts_ms) == cdr.ended_at - cdr.started_at
+
+
+def test_what_is_told_of_a_leg_that_nobody_made_is_left_out() -> None:
+    life = Life().opened().rang()
+    life.facts.append(facts.JoinedIn(life.at))
+    life.facts.append(facts.PassedOn(life.at, 16))
+    assert fold(life.released(ReleaseReason.CALLER_HUNG_UP).facts).legs == ()

@@ -20,6 +20,7 @@ from callrouter.config.model.people import (
     Queue,
     ServiceLevel,
     Switch,
+    Transfers,
     Trunk,
     as_prompt,
     parse_code,
@@ -131,6 +132,7 @@ __all__ = [
     "Switch",
     "Tenant",
     "Topic",
+    "Transfers",
     "Trunk",
     "Use",
     "Web",
@@ -207,6 +209,8 @@ class Model(Section):
     """What calls may go out to."""
     destinations: dict[Name, Destination] = Field(default={})
     """Whom plans may call outside the queues, by name."""
+    transfers: Transfers = Transfers()
+    """Whom counselors may pass calls on to."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(as_prompt)]]
     """Announcements, by the name of their sound file."""
     voicemail: dict[Name, Box] = Field(default={})

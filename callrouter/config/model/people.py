@@ -170,6 +170,22 @@ class Destination(Section):
         return self
 
 
+class Transfers(Section):
+    """Whom counselors may pass calls on to, or call in, under ``transfers:``.
+
+    Counselors, queues and destinations can be, always.
+    """
+
+    trunk: Name | None = None
+    """The trunk group by which numbers outside are called; left out: none may be."""
+    ring_timeout: Seconds = 25.0
+    """How long a number outside rings before the counselor has the caller again."""
+    short: dict[Text, Name] = Field(default={})
+    """What phones dial, to the counselor, queue or destination that it stands for."""
+    music_class: Text = "default"
+    """What a caller on hold hears whose call came by no queue, as a class of Asterisk's ``musiconhold.conf``."""
+
+
 class Box(Section):
     """Where messages of callers are kept, under ``voicemail:``."""
 

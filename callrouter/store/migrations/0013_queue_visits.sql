@@ -106,7 +106,7 @@ CROSS JOIN LATERAL (
         trunc(extract(epoch FROM l.ended_at - coalesce(l.rang_at, l.offered_at)) * 1000)::bigint::text, '', ''
     FROM callrouter.cdr_leg AS l
     WHERE l.call_id = v.call_id AND l.agent IS NOT NULL AND l.result IN ('no-answer', 'busy', 'rejected', 'unreachable')
-        AND l.offered_at >= v.queued_at AND (l.offered_at < v.left_at OR v.is_last)
+        AND l.offered_at >= v.queued_at AND (l.offered_at < v.left_at OR v.is_last AND l.offered_at = v.left_at)
     UNION ALL
     SELECT 9998, v.left_at, coalesce(took.agent, c.agent), 'CONNECT',
         floor(extract(epoch FROM v.left_at - v.queued_at))::bigint::text,
