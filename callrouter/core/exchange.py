@@ -149,8 +149,8 @@ class Exchange:
         """A defect in counting costs a figure, not the commands for the call that was to be counted."""
         try:
             self.today.note(out, at)
-        except Exception:
-            self.counters.defects += 1
+        except Exception as defect:
+            out.notices.append(Notice(NoticeKind.COUNTING_FAILED, None, repr(defect)))
 
     def concerns(self, event: ev.Event) -> CallId | None:
         """The call in progress that an event is about, if it is about one."""

@@ -80,7 +80,7 @@ class Today:
         return work.spent(
             at,
             talks_since=agent.since if agent.state is AgentState.ON_CALL else None,
-            offered_at=agent.offered_at if agent.state in _CALLED else None,
+            done_at=_done_at(agent),
         )
 
     def of_topics(self, hour: datetime) -> Counter[str]:
@@ -127,6 +127,13 @@ class Today:
         if agent not in self._work:
             self._work[agent] = WorkTime(max(self.begin, self.since), duty, reason)
         return self._work[agent]
+
+
+def _done_at(agent: Agent) -> datetime | None:
+    """When the work after his last call was over, as far as what he does now tells."""
+    if agent.state is AgentState.WRAP_UP:
+        return None
+    return agent.offered_at if agent.state in _CALLED else agent.since
 
 
 def day_of(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:

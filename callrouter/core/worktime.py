@@ -115,10 +115,10 @@ class WorkTime:
             self._last = talk
         self._take(talk.answered_at, talk.ended_at, self._done, is_talk=True)
 
-    def spent(self, end: datetime, *, talks_since: datetime | None = None, offered_at: datetime | None = None) -> Spent:
+    def spent(self, end: datetime, *, talks_since: datetime | None = None, done_at: datetime | None = None) -> Spent:
         """His time up to ``end``, which is not before anything that was told.
 
-        ``talks_since``: he talks now; ``offered_at``: since when his phone is called, or was for that conversation.
+        ``talks_since``: he talks now; ``done_at``: the work after his last call was over then, at the latest.
         """
         spent = Spent()
         spent.add(self._done)
@@ -129,7 +129,7 @@ class WorkTime:
             if period.duty is Duty.PAUSED:
                 spent.pauses[period.reason] += seconds
         if self._last is not None:
-            until = min(self._wrap_up_end(self._last, offered_at), end)
+            until = min(self._wrap_up_end(self._last, done_at), end)
             self._take(self._last.ended_at, until, spent, is_talk=False)
         if talks_since is not None:
             self._take(talks_since, end, spent, is_talk=True)
@@ -141,9 +141,9 @@ class WorkTime:
         self._take(talk.ended_at, self._wrap_up_end(talk, next_offer), self._done, is_talk=False)
 
     @staticmethod
-    def _wrap_up_end(talk: Talk, next_offer: datetime | None) -> datetime:
+    def _wrap_up_end(talk: Talk, done_at: datetime | None) -> datetime:
         end = talk.ended_at + timedelta(seconds=talk.wrap_up_s)
-        return end if next_offer is None or next_offer < talk.ended_at else min(end, next_offer)
+        return end if done_at is None or done_at < talk.ended_at else min(end, done_at)
 
     def _take(self, since: datetime, until: datetime, into: Spent, *, is_talk: bool) -> None:
         """He was busy; what was said of him meanwhile did not hold yet."""

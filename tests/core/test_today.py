@@ -13,7 +13,7 @@ from callrouter.core.call import Call
 from callrouter.core.duty import Duty, DutyOrder, DutyVerb, DutyVia
 from callrouter.core.ids import AgentId, QueueName
 from callrouter.core.live import Figures, Live, QueueLive, live
-from callrouter.core.output import Output
+from callrouter.core.output import NoticeKind, Output
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.service_level import Formula, ServiceGoal
 from callrouter.core.today import day_of, hour_of
@@ -135,6 +135,14 @@ def test_occupancy_is_of_the_day_so_far_with_the_call_in_progress(centre: Centre
     assert centre.live.tenants[0].occupancy == centre.queue().occupancy
 
 
+def test_who_ends_the_work_after_a_call_early_is_not_busy_any_more(centre: Centre) -> None:
+    centre.talk(0, 60)
+    centre.advance(4)
+    centre.order(DutyVerb.READY)
+    centre.advance(100)
+    assert centre.exchange.today.spent(centre.agent("kim"), centre.now).wrap_up_s == 4
+
+
 def test_at_midnight_a_new_day_begins_and_what_was_said_of_counselors_holds(centre: Centre) -> None:
     centre.talk(5, 60)
     centre.order(DutyVerb.PAUSE, "야간")
@@ -205,7 +213,9 @@ def test_a_defect_in_counting_costs_no_call(centre: Centre, monkeypatch: pytest.
     monkeypatch.setattr(centre.exchange.today, "note", broken)
     centre.pick_up(call)
     centre.hang_up(call)
-    assert (centre.cdr(call).agent, centre.exchange.counters.defects > 0) == (KIM, True)
+    assert centre.cdr(call).agent == KIM
+    told = [notice.text for notice in centre.notices if notice.kind is NoticeKind.COUNTING_FAILED]
+    assert set(told) == {"RuntimeError('a figure too many')"}
 
 
 def test_a_day_is_the_local_one_and_so_are_its_hours() -> None:

@@ -46,7 +46,7 @@ def test_the_work_after_a_call_is_counted_as_far_as_it_has_got() -> None:
     work = WorkTime(NINE)
     work.talk(talk(10, 20, wrap_up=5))
     assert spent(work, until=22) == (22, 10, 2, {})
-    assert work.spent(at(24), offered_at=at(23)).wrap_up_s == 3 * 60
+    assert work.spent(at(24), done_at=at(23)).wrap_up_s == 3 * 60
 
 
 def test_a_pause_counts_by_its_reason_and_is_logged_in() -> None:
@@ -112,7 +112,7 @@ def test_a_call_that_was_over_before_leaves_what_is_left_of_the_work_after_it() 
 
 def test_a_call_that_goes_on_counts_up_to_now() -> None:
     work = WorkTime(NINE)
-    found = work.spent(at(30), talks_since=at(25), offered_at=at(24.5))
+    found = work.spent(at(30), talks_since=at(25), done_at=at(24.5))
     assert (found.logged_in_s, found.talk_s) == (30 * 60, 5 * 60)
 
 
