@@ -16,14 +16,16 @@ log = structlog.get_logger(__name__)
 async def remember_today(dispatcher: Dispatcher, journal: Journal, now: Callable[[], datetime]) -> None:
     """Count again what earlier daemons have counted of the day. If that cannot be read, the day counts from now on.
 
-    The journal has it all: it keeps delivered records for days, and whoever is in charge writes one.
+    The journal keeps delivered records for days. One without any record of before today is perhaps new, on another
+    machine or after a damage: then the day counts from its first call on.
     """
     today = dispatcher.exchange.today
     try:
-        cdrs = await journal.cdrs_since(today.begin)
+        cdrs, has_whole_day = await journal.cdrs_since(today.begin)
         duties = await journal.audit_of(AuditKind.AGENT)
     except JournalError as error:
         log.warning("today.not_remembered", why=str(error), counts_since=today.since.isoformat())
         return
-    dispatcher.exchange.restore_today(cdrs, duties, now())
-    log.info("today.remembered", calls=len(cdrs), changes=len(duties))
+    first = min((cdr.started_at for cdr in cdrs), default=today.since)
+    dispatcher.exchange.restore_today(cdrs, duties, today.begin if has_whole_day else first, now())
+    log.info("today.remembered", calls=len(cdrs), counts_since=today.since.isoformat())

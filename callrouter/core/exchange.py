@@ -132,9 +132,12 @@ class Exchange:
         self.conduct.attendance.restore(entries, out)
         return out
 
-    def restore_today(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], at: datetime) -> None:
-        """Count anew what an earlier daemon had counted of the day; ``duties`` in order; before the first event."""
-        self.today.remember(cdrs, duties, at)
+    def restore_today(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], since: datetime, at: datetime) -> None:
+        """Count anew what an earlier daemon had counted of the day since ``since``; before the first event.
+
+        ``duties`` are in their order.
+        """
+        self.today.remember(cdrs, duties, since, at)
 
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
         """Send one call to the dialplan's fallback, whatever state it is in: its handling failed."""

@@ -45,10 +45,13 @@ class Today:
         """The local day."""
         return self.begin.astimezone(self._floor.rulebook.timezone).date()
 
-    def remember(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], at: datetime) -> None:
-        """Know again what was counted before a restart, from the records of the day and what was said of counselors."""
+    def remember(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], since: datetime, at: datetime) -> None:
+        """Know again what was counted before a restart, from the records of the day and what was said of counselors.
+
+        The records are all that there are ``since`` then.
+        """
         self.keep_up(at)
-        self.since = self.begin
+        self.since = max(self.begin, since)
         for entry in duties:
             self._say(entry)
         for cdr in cdrs:

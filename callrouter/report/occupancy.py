@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import assert_never
 
 from callrouter.core.duty import Duty
 from callrouter.core.worktime import DutyChange, Spent, Talk, WorkTime
@@ -126,6 +127,8 @@ class OccupancyReport:
                 return ()
             case By.HOUR | By.DAY | By.WEEK | By.MONTH:
                 return (interval(local, by),)
+            case _:
+                assert_never(by)
 
 
 def edges(begin: datetime, end: datetime, by: By, zone: tzinfo | None) -> Iterator[tuple[datetime, datetime]]:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, assert_never
 
 import xlsxwriter
 
@@ -86,3 +86,5 @@ def _in_units(found: float, kind: Kind) -> float:
             return found / _DAY_S
         case Kind.COUNT:
             return found
+        case _:
+            assert_never(kind)

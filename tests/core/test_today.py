@@ -62,7 +62,7 @@ class Centre(Driver):
         self.cdrs = records
         if remembering:
             self.exchange.restore_duties(self.audit[-1:])
-            self.exchange.restore_today(records, self.audit, self.now)
+            self.exchange.restore_today(records, self.audit, day_of(self.now, SEOUL)[0], self.now)
         self.sync()
 
 
