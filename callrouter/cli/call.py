@@ -78,6 +78,8 @@ _order("transfer", "Pass WHICH on to TARGET: to a queue at once, to anybody else
 _order("consult", "Put the caller of WHICH on hold, and call TARGET.", has_target=True)
 _order("conference", "Call TARGET into the conversation WHICH.", has_target=True)
 _order("complete", "Leave the caller of WHICH to who was called in.", has_target=False)
+_order("dismiss", "End the call WHICH of an abusive caller, with an announcement.", has_target=False)
+_order("extend", "Put the end of WHICH by its recommended length off.", has_target=False)
 _order("cancel", "Let go of who was called into WHICH, and take the caller back.", has_target=False)
 
 

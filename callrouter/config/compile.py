@@ -5,13 +5,14 @@ from datetime import date
 from pathlib import Path as FilePath
 from zoneinfo import ZoneInfo
 
+from callrouter.config.call_keys import compile_call_keys
 from callrouter.config.contradictions import check_conditions
 from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.inward import own_numbers
 from callrouter.config.limits import check_ring_timeouts, compile_limits
-from callrouter.config.model import Queue, ServiceLevel
+from callrouter.config.model import Listener, Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.plans import PlanCompiler
 from callrouter.config.problems import Path, nearest
@@ -25,7 +26,7 @@ from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
-from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook, TrunkSpec
 from callrouter.core.service_level import ServiceGoal
 from callrouter.core.waiting_spec import QueueCare
 
@@ -63,6 +64,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     check_destinations(context)
     check_ring_timeouts(context)
     transfers = compile_transfers(context)
+    call_keys = compile_call_keys(context)
     limits = compile_limits(context)
     _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
@@ -85,6 +87,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         agent_codes=agent_codes,
         own_numbers=own_numbers(context.model),
         transfers=transfers,
+        call_keys=call_keys,
         timezone=ZoneInfo(context.model.timezone),
     )
 
@@ -100,6 +103,7 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             spec.wrap_up,
             strategy=spec.strategy,
             head_start_s=spec.head_start,
+            length=_length(context, name, spec),
             goal=_goal(spec),
             care=cares[name],
         )
@@ -120,6 +124,24 @@ def _agent_codes(context: Context) -> dict[DutyVerb, str]:
             context.error(("agent_codes", verb.value), f"the code {code} is taken by {other}", "choose another")
         found[verb] = code
     return found
+
+
+def _length(context: Context, name: str, spec: Queue) -> LengthRule | None:
+    length = spec.length
+    if length is None:
+        return None
+    for key in ("reminder", "farewell"):
+        prompt = getattr(length, key)
+        if prompt is not None:
+            context.refer("prompts", prompt, ("queues", name, "length", key))
+    return LengthRule(
+        length.remind_after,
+        PromptName(length.reminder) if length.reminder is not None else None,
+        length.to is Listener.BOTH,
+        length.end_after,
+        PromptName(length.farewell) if length.farewell is not None else None,
+        length.extension,
+    )
 
 
 def _goal(spec: Queue) -> ServiceGoal:

@@ -44,6 +44,11 @@ def _check_short(context: Context, written: str, name: str) -> None:
     elif classify(written) is NumberClass.EMERGENCY and name not in context.names("destinations"):
         message = f'who dials "{written}" wants the emergency service, and would get "{name}"'
         context.error(path, message, "choose another number, or name a destination", key=True)
+    refer_target(context, name, path)
+
+
+def refer_target(context: Context, name: str, path: Path) -> None:
+    """Note a name that nobody has who could be called in."""
     known = frozenset().union(*map(context.names, _TARGETS))
     if name not in known and context.whole(*_TARGETS):
         context.error(path, f'"{name}" is no agent, queue or destination', nearest(name, known))

@@ -51,6 +51,9 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
+    facts.Reminded: frozenset({_S.CONNECTED}),
+    facts.Extended: frozenset({_S.CONNECTED}),
+    facts.Told: frozenset({_S.CONNECTED}),
     facts.JoinedIn: frozenset({_S.CONNECTED}),
     facts.InviteClosed: frozenset({_S.CONNECTED}),
     facts.PassedOn: frozenset({_S.CONNECTED}),
@@ -128,6 +131,12 @@ class Call:
     """Since when."""
     recordings: int = 0
     queued_at: datetime | None = None
+    connected_at: datetime | None = None
+    """Since when the caller talks, to whomever; anew when another queue's counselor has answered."""
+    reminded: bool = False
+    """The recommended length was reached."""
+    extended_s: float = 0.0
+    """By how much the counselor put the end off."""
     """When the place in line was taken: by an earlier call, perhaps."""
     entered_at: datetime | None = None
     """When this call began to wait."""
@@ -146,6 +155,8 @@ class Call:
     guarded: bool = False
     """The dead man's switch of the caller is ours, no longer the dialplan's."""
     insisted: bool = False
+    keyed: str = ""
+    """The keys that the counselor has pressed, so far as they may become a code."""
     refers: bool = False
     """The counselor's phone asked for the transfer, and waits to be told what becomes of it."""
     told_in_vain_at: datetime | None = None
@@ -335,8 +346,9 @@ class Call:
             case facts.PickedUp(bridge=bridge):
                 offer.bridge = bridge
                 self.state = CallState.CONNECTING
-            case facts.Connected():
+            case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
+                self.connected_at, self.reminded, self.extended_s = at, False, 0.0
             case facts.OfferClosed():
                 self._end_offer()
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
@@ -353,6 +365,12 @@ class Call:
                 self._hold(by_phone=by_phone, held=isinstance(fact, facts.Held))
             case facts.Invited():
                 self._invite(fact)
+            case facts.Reminded():
+                self.reminded = True
+            case facts.Extended(by_s=by_s):
+                self.extended_s += by_s
+            case facts.Told():
+                self._next_playback()
             case facts.Redirected(plan=plan):
                 self._end_offer()
                 self.queue, self.state = None, CallState.ROUTING

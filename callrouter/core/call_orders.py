@@ -19,6 +19,10 @@ class CallVerb(StrEnum):
     """Call somebody in, with the caller listening all the time."""
     COMPLETE = "complete"
     """Leave the caller to who was called in."""
+    DISMISS = "dismiss"
+    """End the call of an abusive caller, with an announcement, and mark its record."""
+    EXTEND = "extend"
+    """Put the end by the recommended length off."""
     CANCEL = "cancel"
     """Let go of who was called in, and take the caller back."""
 

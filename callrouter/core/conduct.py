@@ -27,6 +27,7 @@ from callrouter.core.fold import fold
 from callrouter.core.following import Following
 from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.inbound import CallFacts
+from callrouter.core.keypad import Keypad
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
@@ -35,6 +36,7 @@ from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.switchboard import Switchboard
+from callrouter.core.talk_length import TalkLength
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
@@ -65,7 +67,9 @@ class Conduct:
         self.offering = Offering(self)
         self.dialing = Dialing(self)
         self.parties = Parties(self)
+        self.length = TalkLength(self)
         self.conversing = Conversing(self)
+        self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -91,6 +95,9 @@ class Conduct:
             "connected": self.offering.connected,
             "connect_failed": self.offering.connect_failed,
             "counselor_left": self.conversing.counselor_left,
+            "key_of_counselor": self.keypad.pressed,
+            "length_due": self.length.due,
+            "forget_keys": self.keypad.forget,
             "held_by_phone": self.conversing.held_by_phone,
             "resumed_by_phone": self.conversing.resumed_by_phone,
             "invited_rang": self.conversing.invited_rang,

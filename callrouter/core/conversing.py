@@ -15,7 +15,7 @@ from callrouter.core.agent import Agent, AgentState
 from callrouter.core.call import Call
 from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
 from callrouter.core.causes import Cause
-from callrouter.core.cdr import OfferResult
+from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.floor import Leg
@@ -23,7 +23,7 @@ from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName
 from callrouter.core.offering import offer_result
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import MOVES
-from callrouter.core.plan import Destination, EnterQueue, Plan
+from callrouter.core.plan import Announce, Destination, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.switches import one_line
@@ -49,6 +49,8 @@ class Conversing:
             CallVerb.RESUME: self._order_resume,
             CallVerb.COMPLETE: self._order_complete,
             CallVerb.CANCEL: self._order_cancel,
+            CallVerb.DISMISS: self._order_dismiss,
+            CallVerb.EXTEND: conduct.length.extend,
         }
 
     # --- orders
@@ -160,6 +162,12 @@ class Conversing:
         self._parties.let_go_of_invited(call, at, out)
         if call.held:
             self._parties.resume(call, at, out)
+        return None
+
+    def _order_dismiss(self, call: Call, at: datetime, out: Output) -> str | None:
+        goodbye = self._conduct.floor.rulebook.call_keys.goodbye
+        steps = (Announce(goodbye), HangUp()) if goodbye is not None else (HangUp(),)
+        self._parties.send_on(call, Plan("abusive call", steps), CallMark.ABUSIVE, at, out)
         return None
 
     # --- what happens to those who take part

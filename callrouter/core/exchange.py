@@ -37,6 +37,8 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.WAIT: Signal.WAIT_OVER,
     TimerKind.RING: Signal.RING_OVER,
     TimerKind.CONNECT: Signal.BRIDGE_FAILED,
+    TimerKind.LENGTH: Signal.LENGTH_DUE,
+    TimerKind.KEYS: Signal.KEYS_OVER,
     TimerKind.INVITE: Signal.INVITED_OVER,
     TimerKind.CLEARING: Signal.CLEARING_OVER,
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,

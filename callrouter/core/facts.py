@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.cdr import OfferResult, RecordingResult
+from callrouter.core.cdr import CallMark, OfferResult, RecordingResult
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -264,6 +264,25 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     passes_on: bool = False
 
 
+class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
+    """The conversation has come to its recommended length."""
+
+    at: datetime
+
+
+class Extended(msgspec.Struct, frozen=True, tag="extended", gc=False):
+    """The counselor put the end of the conversation off by ``by_s`` seconds."""
+
+    at: datetime
+    by_s: float
+
+
+class Told(msgspec.Struct, frozen=True, tag="told", gc=False):
+    """Something was played to one of the two in the conversation."""
+
+    at: datetime
+
+
 class JoinedIn(msgspec.Struct, frozen=True, tag="joined-in", gc=False):
     """Who was invited has answered."""
 
@@ -291,6 +310,7 @@ class Redirected(msgspec.Struct, frozen=True, tag="redirected", gc=False):
     at: datetime
     cause: int
     plan: Plan
+    mark: CallMark | None = None
 
 
 class LeftQueue(msgspec.Struct, frozen=True, tag="left-queue", gc=False):
@@ -332,6 +352,9 @@ Fact = (
     | Held
     | Resumed
     | Invited
+    | Reminded
+    | Extended
+    | Told
     | JoinedIn
     | InviteClosed
     | PassedOn

@@ -10,6 +10,7 @@ import msgspec
 from callrouter.core import facts
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import (
+    CallMark,
     Cdr,
     CdrCallback,
     CdrLeg,
@@ -57,6 +58,7 @@ class _Summary:
     connected: "_OpenLeg | None" = None
     """The first that was: what came of transfers since is told by the legs."""
     connected_at: datetime | None = None
+    mark: CallMark | None = None
     queue: QueueName | None = None
     """The last that was entered, or turned the caller away."""
     talk: TalkTime = field(default_factory=TalkTime)
@@ -181,7 +183,8 @@ class _Summary:
                 self._close_leg(self.offered, at, OfferResult.ANSWERED, cause)
                 self.offered, self.invited = self.invited, None
                 self._tell(f"passed on to {party(self.offered.party) if self.offered else 'nobody'}")
-            case facts.Redirected(at=at, cause=cause, plan=plan):
+            case facts.Redirected(at=at, cause=cause, plan=plan, mark=mark):
+                self.mark = mark or self.mark
                 self._close_leg(self.offered, at, OfferResult.ANSWERED, cause)
                 self.offered = None
                 self._tell(plan.name)
@@ -288,7 +291,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         outcome=_outcome(s, released),
         disposition=_disposition(s, released),
         hangup_cause=released.cause,
-        released_by=_released_by(released),
+        released_by=ReleasedBy.AGENT if s.mark else _released_by(released),
         wait_s=_seconds(started, offered),
         ring_s=_seconds(offered, answered or ended),
         talk_s=_seconds(answered, ended) if answered else 0.0,
@@ -298,6 +301,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         legs=s.legs,
         messages=s.messages,
         switches=s.switches,
+        mark=s.mark,
         callback=_callback(s),
     )
 

@@ -104,6 +104,7 @@ class Offering:
         for kind in (TimerKind.CONNECT, TimerKind.WAIT, TimerKind.COMFORT):
             self._conduct.cancel_timer(call, kind, out)
         self._conduct.lift_dead_man(call, out)
+        self._conduct.length.watch(call, at, out)
 
     def connect_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The two could not be bridged, though the phone was answered."""

@@ -10,12 +10,12 @@ from callrouter.core.agent import Agent
 from callrouter.core.call import Call, Offer
 from callrouter.core.call_orders import CallVerb
 from callrouter.core.causes import Cause
-from callrouter.core.cdr import OfferResult
+from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.events import TimerKind
 from callrouter.core.floor import Leg
 from callrouter.core.ids import BridgeId, ChannelId, QueueName
 from callrouter.core.output import Output
-from callrouter.core.plan import Destination
+from callrouter.core.plan import Destination, Plan
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.errors import ImpossibleEventError
@@ -46,10 +46,13 @@ class Parties:
 
     def take_out(self, call: Call, at: datetime, out: Output) -> None:
         """Take the caller out of the bridge, whatever is said of holding."""
-        bridge = self._bridge(call)
-        out.commands.append(cmd.LeaveBridge(call.site, call.id, bridge, call.channel))
-        self._conduct.floor.leave_bridges(call.id, call.channel, out)
+        self.leave(call, out)
         self._conduct.waiting.play_music(call, self._music(call), at, out)
+
+    def leave(self, call: Call, out: Output) -> None:
+        """Take the caller out of the bridge, into silence."""
+        out.commands.append(cmd.LeaveBridge(call.site, call.id, self._bridge(call), call.channel))
+        self._conduct.floor.leave_bridges(call.id, call.channel, out)
 
     def resume(self, call: Call, at: datetime, out: Output) -> None:
         """The caller is on hold no more."""
@@ -102,6 +105,18 @@ class Parties:
         """Hang the counselor up, who is done with the call."""
         self.tell_phone(call, leg, at, out, done=True)
         self._conduct.floor.let_go(leg, OfferResult.ANSWERED, at, out)
+
+    def send_on(self, call: Call, plan: Plan, mark: CallMark | None, at: datetime, out: Output) -> None:
+        """The conversation is over: the caller goes on with ``plan``, and everybody else is done."""
+        leg = self.leg_of(call, call.offer)
+        self.let_go_of_invited(call, at, out)
+        self._conduct.following.stop_playback(call, out)
+        self.leave(call, out)
+        self._conduct.waiting.quiet(call, out)
+        self._conduct.record(call, facts.Redirected(at, Cause.NORMAL_CLEARING, plan, mark), out)
+        self.part(call, leg, at, out)
+        self._conduct.guard(call, at, out)
+        self._conduct.following.next_step(call, at, out)
 
     def tell_phone(self, call: Call, leg: Leg, at: datetime, out: Output, *, done: bool) -> None:
         """Tell the phone that asked for a transfer what has become of it."""
@@ -187,6 +202,7 @@ class Parties:
                 self._conduct.record(call, facts.Resumed(at), out)
         self._adopt_invited(call, present, at, out)
         self._adopt_caller(call, present, out)
+        self._conduct.length.watch(call, at, out)
 
     def adopt_without_counselor(self, call: Call, invited: Leg, members: Members, at: datetime, out: Output) -> None:
         """As :meth:`adopt`, where the counselor hung up while nobody looked: the call is theirs who were called in."""
@@ -196,8 +212,10 @@ class Parties:
         self._adopt_invited(call, present, at, out)
         was_held = call.held
         self.pass_on(call, Cause.NOT_DEFINED, at, out)
-        if call.state is CallState.CONNECTED and not was_held:
-            self._adopt_caller(call, present, out)
+        if call.state is CallState.CONNECTED:
+            self._conduct.length.watch(call, at, out)
+            if not was_held:
+                self._adopt_caller(call, present, out)
 
     def _adopt_invited(self, call: Call, present: frozenset[ChannelId], at: datetime, out: Output) -> None:
         invited = call.invited

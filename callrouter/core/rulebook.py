@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
+from callrouter.core.call_keys import CallKeys
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
@@ -45,6 +46,23 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LengthRule:
+    """How long a conversation should last, as configured. Durations are seconds of talk."""
+
+    remind_after_s: float | None = None
+    """When the counselor is reminded; None: never."""
+    reminder: PromptName | None = None
+    to_both: bool = False
+    """The caller hears the reminder too."""
+    end_after_s: float | None = None
+    """When the conversation is ended; None: never."""
+    farewell: PromptName | None = None
+    """What the caller hears then."""
+    extension_s: float = 300.0
+    """By how much the counselor puts the end off, each time."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSpec:
     """A queue as configured. Durations are seconds."""
 
@@ -59,6 +77,8 @@ class QueueSpec:
     strategy: Strategy = Strategy.LONGEST_IDLE
     head_start_s: float = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: LengthRule | None = None
+    """How long its conversations should last; None: as long as they do."""
     goal: ServiceGoal = USUAL_GOAL
     """What reports measure by; routing does not look at it."""
     care: QueueCare = NO_CARE
@@ -173,6 +193,8 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
+    call_keys: CallKeys = field(default_factory=CallKeys)
+    """What counselors press during a conversation."""
     own_numbers: frozenset[str] = frozenset()
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     transfers: TransferRules = field(default_factory=TransferRules)

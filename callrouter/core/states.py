@@ -53,6 +53,10 @@ class Signal(StrEnum):
     LEG_HELD = "leg-held"
     """The counselor's phone put the caller on hold."""
     LEG_RESUMED = "leg-resumed"
+    LENGTH_DUE = "length-due"
+    """The conversation has come to its recommended length, or to its end by that."""
+    KEYS_OVER = "keys-over"
+    """No further key of a code was pressed."""
     INVITED_RANG = "invited-rang"
     INVITED_ANSWERED = "invited-answered"
     INVITED_ENDED = "invited-ended"
@@ -139,6 +143,9 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONNECTING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.CONNECTING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONNECTING),
     (_S.CONNECTED, _G.LEG_ENDED): _to("counselor_left", _S.CONNECTED, *_NEXT_STEP),
+    (_S.CONNECTED, _G.LEG_DIGIT): _to("key_of_counselor", _S.CONNECTED, *_NEXT_STEP),
+    (_S.CONNECTED, _G.LENGTH_DUE): _to("length_due", _S.CONNECTED, *_NEXT_STEP),
+    (_S.CONNECTED, _G.KEYS_OVER): _to("forget_keys", _S.CONNECTED),
     (_S.CONNECTED, _G.LEG_HELD): _to("held_by_phone", _S.CONNECTED),
     (_S.CONNECTED, _G.LEG_RESUMED): _to("resumed_by_phone", _S.CONNECTED),
     (_S.CONNECTED, _G.INVITED_RANG): _to("invited_rang", _S.CONNECTED),
@@ -171,6 +178,8 @@ _LATE = frozenset(
         _G.DEAD_MAN_DUE,
         _G.COMFORT_DUE,
         _G.INVITED_OVER,
+        _G.KEYS_OVER,
+        _G.LENGTH_DUE,
     }
 )
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""

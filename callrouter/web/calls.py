@@ -6,7 +6,7 @@ import msgspec
 
 from callrouter.web.switches import Who
 
-Verb = Literal["hold", "resume", "transfer", "consult", "conference", "complete", "cancel"]
+Verb = Literal["hold", "resume", "transfer", "consult", "conference", "complete", "cancel", "dismiss", "extend"]
 
 
 class CallRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

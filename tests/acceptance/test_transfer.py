@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import CallMark, OfferResult, Outcome, ReleasedBy
 from lab import audio
 from lab.baresip import Baresip
-from lab.testing import MUSIC_HZ
+from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People
 from tests.acceptance.ordering import command
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.asterisk
 
 RESIDENT, INTERPRETER = "0552251234", "01098765432"
 RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
+REMINDED_S, LASTS_S, EXTENSION_S = 1.0, 3.0, 2.0
 TALK_S, ENOUGH_S, RING_S = 2.0, 1.2, 0.7
 
 OUTSIDE = """\
@@ -30,6 +32,26 @@ transfers:
 
 def with_a_way_out(config: Path) -> None:
     (config / "trunks.yaml").write_text(OUTSIDE, encoding="utf-8")
+
+
+def with_an_interpreter(config: Path) -> None:
+    more = f'destinations:\n  interpreters: {{title: 통역, number: "{INTERPRETER}", trunk: carrier}}\n'
+    (config / "trunks.yaml").write_text(OUTSIDE + more, encoding="utf-8")
+    agents = config / "agents.yaml"
+    written = agents.read_text(encoding="utf-8")
+    agents.write_text(
+        written.replace('  hold: "*3"', '  direct: {"*7": {conference: interpreters}}\n  hold: "*3"'), encoding="utf-8"
+    )
+
+
+def with_a_length(config: Path) -> None:
+    rule = (
+        f"length: {{remind_after: {REMINDED_S:g}s, reminder: length-reminder, end_after: {LASTS_S:g}s,"
+        f" farewell: length-over, extension: {EXTENSION_S:g}s}}"
+    )
+    queues = config / "queues.yaml"
+    written = queues.read_text(encoding="utf-8")
+    queues.write_text(written.replace("  changwon:\n", f"  changwon:\n    {rule}\n"), encoding="utf-8")
 
 
 async def is_invited(office: Centre, *, held: bool) -> None:
@@ -328,3 +350,111 @@ async def test_a_caller_whose_counselor_and_daemon_both_go_during_a_consultation
 
     assert seconds(resident, SECOND_HZ) >= ENOUGH_S
     assert seconds(second, RESIDENT_HZ) >= ENOUGH_S
+
+
+async def test_a_counselor_passes_the_call_on_with_keys_and_the_callers_keys_do_nothing(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, resident, first = await a_talk(caller, counselor, centre)
+    second = await counselor("202", tone_hz=SECOND_HZ)
+
+    for key in "*99":
+        await resident.press(key)
+    for key in "*2202#":
+        await first.press(key)
+    await second.incoming()
+    await second.accept()
+    await second.established()
+    await first.closed()
+    await office.until_agent("202", "on-call")
+    await resident.hang_up()
+    await second.closed()
+
+    cdr = await office.cdr()
+    assert [leg.agent for leg in cdr.legs] == ["201", "202"]
+    assert cdr.mark is None
+
+
+async def test_a_code_that_cannot_be_carried_out_is_told_to_the_counselor_alone(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, resident, first = await a_talk(caller, counselor, centre)
+
+    for key in "*2299#":
+        await first.press(key)
+    await asyncio.sleep(PROMPT_S + TALK_S)  # the counselor listens, then the two talk
+    await resident.hang_up()
+    await first.closed()
+
+    assert seconds(first, PROMPT_HZ["call-refused"]) == pytest.approx(PROMPT_S, abs=0.4)
+    assert seconds(resident, PROMPT_HZ["call-refused"]) == 0
+    assert seconds(resident, FIRST_HZ) >= ENOUGH_S / 2
+    assert (await office.cdr()).hold_s == 0
+
+
+async def test_an_abusive_caller_hears_an_announcement_and_his_record_is_marked(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, resident, first = await a_talk(caller, counselor, centre)
+
+    for key in "*99":
+        await first.press(key)
+    await first.closed()
+    await office.until_agent("201", "wrap-up")
+    await resident.closed()
+
+    assert seconds(resident, PROMPT_HZ["abusive-goodbye"]) == pytest.approx(PROMPT_S, abs=0.3)
+    cdr = await office.cdr()
+    assert (cdr.mark, cdr.outcome, cdr.released_by) == (CallMark.ABUSIVE, Outcome.HANDLED, ReleasedBy.AGENT)
+
+
+async def test_an_abusive_caller_hears_the_end_of_it_though_the_daemon_dies(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, resident, first = await a_talk(caller, counselor, centre)
+
+    await command(office, "call", "dismiss", "201")
+    await first.closed()
+    await office.kill()
+    await office.restart()
+    await resident.closed()
+
+    assert (await office.cdr()).mark is CallMark.ABUSIVE
+
+
+async def test_an_interpreter_joins_with_one_key(
+    caller: People, counselor: People, outside: People, centre: MakeCentre
+) -> None:
+    office, resident, first = await a_talk(caller, counselor, centre, with_an_interpreter)
+    interpreter = await outside(INTERPRETER, tone_hz=SECOND_HZ)
+
+    for key in "*7":
+        await first.press(key)
+    await interpreter.incoming()
+    await interpreter.accept()
+    await interpreter.established()
+    await asyncio.sleep(TALK_S)  # people talking
+    await resident.hang_up()
+    await interpreter.closed()
+    await first.closed()
+
+    assert audio.chord_seconds(resident.heard(), FIRST_HZ, SECOND_HZ) >= ENOUGH_S
+    assert (await office.cdr()).legs[1].destination == "interpreters"
+
+
+async def test_a_long_conversation_is_reminded_put_off_and_ended_with_an_announcement(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, resident, first = await a_talk(caller, counselor, centre, with_a_length)
+
+    for key in "*6":
+        await first.press(key)
+    await first.closed()
+    await resident.closed()
+
+    assert seconds(first, PROMPT_HZ["length-reminder"]) == pytest.approx(PROMPT_S, abs=0.4)
+    assert seconds(resident, PROMPT_HZ["length-reminder"]) == 0
+    assert seconds(resident, PROMPT_HZ["length-over"]) == pytest.approx(PROMPT_S, abs=0.3)
+    cdr = await office.cdr()
+    assert (cdr.released_by, cdr.outcome) == (ReleasedBy.SYSTEM, Outcome.HANDLED)
+    assert cdr.legs[0].ended_at - cdr.legs[0].answered_at >= timedelta(seconds=LASTS_S + EXTENSION_S)  # type: ignore[operator]

@@ -1,5 +1,7 @@
 """Conversations: hold, transfer, consultation and conference, and what becomes of the caller when somebody goes."""
 
+from dataclasses import replace
+
 import pytest
 
 from callrouter.core import commands as cmd
@@ -7,9 +9,10 @@ from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
+from callrouter.core.call_keys import CallKey, CallKeys
 from callrouter.core.call_orders import CallVerb
 from callrouter.core.causes import Cause
-from callrouter.core.cdr import Cdr, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import CallMark, Cdr, OfferResult, Outcome, ReleasedBy
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
 from callrouter.core.ids import AgentId, ChannelId
 from callrouter.core.output import NoticeKind, Output
@@ -17,7 +20,20 @@ from callrouter.core.plan import Dial, HangUp, Plan
 from callrouter.core.states import CallState
 from callrouter.core.transfers import party
 from callrouter.errors import ImpossibleEventError
-from tests.core.driver import CITY, DESK, DUTY_DESK, DUTY_MOBILE, NIGHT, PLANS, Driver, agent, own_leg, rulebook
+from tests.core.driver import (
+    CITY,
+    DESK,
+    DUTY_DESK,
+    DUTY_MOBILE,
+    NIGHT,
+    PLANS,
+    SORRY,
+    THANKS,
+    Driver,
+    agent,
+    own_leg,
+    rulebook,
+)
 
 
 @pytest.fixture
@@ -562,3 +578,114 @@ def test_facts_of_a_conversation_that_cannot_be_are_refused(hall: Driver, call: 
 def test_the_number_of_a_person_is_not_told_whole() -> None:
     assert party("01012345678").endswith("****")
     assert party("lee") == "lee"
+
+
+# Keys.
+
+
+CODES = CallKeys(
+    {
+        "*3": CallKey(CallVerb.HOLD),
+        "*2": CallKey(CallVerb.TRANSFER),
+        "*7": CallKey(CallVerb.CONFERENCE, "park"),
+        "*99": CallKey(CallVerb.DISMISS),
+    },
+    refused=SORRY,
+    goodbye=THANKS,
+)
+
+
+def with_keys(keys: CallKeys) -> tuple[Driver, Call]:
+    """A caller who talks to kim, whose keys mean something."""
+    rules = replace(rulebook(agent("kim"), agent("lee"), agent("park", NIGHT)), call_keys=keys)
+    hall = Driver(rules)
+    call = hall.dial("120")
+    hall.pick_up(call)
+    return hall, call
+
+
+def press(hall: Driver, call: Call, keys: str) -> None:
+    for key in keys:
+        hall.tell(ev.LegDigit(hall.leg(call), key))
+
+
+def test_a_code_counts_as_soon_as_it_is_complete_and_turns_hold_over() -> None:
+    hall, call = with_keys(CODES)
+    press(hall, call, "5*3")
+    assert call.held
+    press(hall, call, "3*3")
+    assert not call.held
+
+
+def test_a_number_is_read_up_to_its_end_and_a_star_begins_anew() -> None:
+    hall, call = with_keys(CODES)
+    press(hall, call, "*270")
+    assert call.state is CallState.CONNECTED
+    press(hall, call, "*270#")
+    assert (call.queue, call.state) == (NIGHT, CallState.OFFERED)
+
+
+def test_what_is_no_code_or_too_long_or_too_slow_means_nothing() -> None:
+    hall, call = with_keys(CODES)
+    press(hall, call, "*8")
+    press(hall, call, "*2" + "1" * 40 + "#")
+    press(hall, call, "*")
+    hall.advance(5)
+    press(hall, call, "3")
+    assert (call.keyed, call.held, call.invited) == ("", False, None)
+    assert not hall.given(cmd.Play)
+
+
+def test_one_code_may_always_call_the_same() -> None:
+    hall, call = with_keys(CODES)
+    press(hall, call, "*7")
+    assert hall.called() == ["kim", "park"]
+
+
+def test_a_code_that_cannot_be_carried_out_is_told_to_who_pressed_it() -> None:
+    hall, call = with_keys(CODES)
+    for _ in range(2):
+        press(hall, call, "*299#")
+    played = hall.given(cmd.Play)
+    assert [(play.channel, play.media) for play in played] == [(hall.leg(call), ("sound:callrouter/sorry",))] * 2
+    assert len({play.playback for play in played}) == 2
+    assert hall.notices[-1].kind is NoticeKind.CALL_REFUSED
+
+
+def test_without_a_prompt_for_it_nothing_is_heard_of_a_refusal() -> None:
+    hall, call = with_keys(replace(CODES, refused=None))
+    press(hall, call, "*299#")
+    assert not hall.given(cmd.Play)
+
+
+def test_a_destination_may_press_codes_too() -> None:
+    hall = Driver(replace(rulebook(agent("kim")), call_keys=CODES))
+    call = hall.dial("129")
+    hall.pick_up(call)
+    hall.tell(ev.LegDigit(hall.leg(call), "1"))
+    press(hall, call, "*3")
+    assert call.held
+    assert "by a destination" in hall.notices[-1].text
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_an_abusive_caller_hears_the_end_of_it_alone(*, is_held: bool) -> None:
+    hall, call = with_keys(CODES)
+    first = hall.leg(call)
+    if is_held:
+        press(hall, call, "*3")
+    press(hall, call, "*99")
+    assert (call.state, hall.channel(call).music, hall.together(call)) == (CallState.ANNOUNCING, False, set())
+    assert first not in hall.asterisk.channels
+    assert hall.agent("kim").state is AgentState.WRAP_UP
+    hall.announcement_ends(call)
+    cdr = hall.cdr(call)
+    assert (cdr.mark, cdr.released_by, cdr.outcome) == (CallMark.ABUSIVE, ReleasedBy.AGENT, Outcome.HANDLED)
+    assert "abusive call" in cdr.explanation
+
+
+def test_without_an_announcement_the_abusive_call_just_ends() -> None:
+    hall, call = with_keys(replace(CODES, goodbye=None))
+    press(hall, call, "*99")
+    assert hall.cdr(call).mark is CallMark.ABUSIVE
+    assert not hall.asterisk.channels

@@ -13,7 +13,10 @@ from callrouter.config.model.people import (
     AgentCodes,
     Box,
     Callbacks,
+    CallKeys,
     Destination,
+    DirectKey,
+    Listener,
     NumberKind,
     Outbound,
     Prompt,
@@ -22,9 +25,11 @@ from callrouter.config.model.people import (
     QueueSurge,
     ServiceLevel,
     Switch,
+    TalkLength,
     Transfers,
     Trunk,
     as_prompt,
+    parse_call_code,
     parse_code,
     parse_percent,
 )
@@ -96,15 +101,18 @@ __all__ = [
     "Box",
     "Branch",
     "Calendar",
+    "CallKeys",
     "Callbacks",
     "Choice",
     "ClosedOn",
     "Database",
     "Destination",
+    "DirectKey",
     "Holidays",
     "Key",
     "Kind",
     "LimitsSection",
+    "Listener",
     "Logging",
     "Model",
     "Name",
@@ -132,6 +140,7 @@ __all__ = [
     "Step",
     "Steps",
     "Switch",
+    "TalkLength",
     "Tenant",
     "Topic",
     "Transfers",
@@ -146,6 +155,7 @@ __all__ = [
     "as_step",
     "as_use",
     "dates_apart",
+    "parse_call_code",
     "parse_code",
     "parse_endpoint",
     "parse_exception",
@@ -210,6 +220,8 @@ class Model(Section):
     """What calls may go out to."""
     destinations: dict[Name, Destination] = Field(default={})
     """Whom plans may call outside the queues, by name."""
+    call_keys: CallKeys = CallKeys()
+    """What counselors press during a conversation."""
     transfers: Transfers = Transfers()
     """Whom counselors may pass calls on to."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(as_prompt)]]

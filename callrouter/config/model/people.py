@@ -1,6 +1,7 @@
 """Who takes calls, and by what way: queues, counselors, trunk groups, destinations, and what callers hear."""
 
 import re
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -52,6 +53,13 @@ Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value
 Way = Annotated[Strategy, BeforeValidator(lambda value: parse_member(value, Strategy))]
 
 
+class Listener(StrEnum):
+    """Who hears a reminder."""
+
+    AGENT = "agent"
+    BOTH = "both"
+
+
 def parse_percent(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?|100", value):
         return int(value)
@@ -69,6 +77,33 @@ class ServiceLevel(Section):
         Formula.OFFERED_LESS_SHORT
     )
     """Out of how many: ``answered-of-offered``, ``answered-of-offered-less-short`` or ``answered-of-answered``."""
+
+
+class TalkLength(Section):
+    """How long a queue's conversations should last, under its ``length:``."""
+
+    remind_after: Seconds | None = None
+    """When the counselor hears ``reminder``; left out: never."""
+    reminder: Name | None = None
+    """The prompt that reminds."""
+    to: Annotated[Listener, BeforeValidator(lambda value: parse_member(value, Listener))] = Listener.AGENT
+    """Who hears it: ``agent`` or ``both``."""
+    end_after: Seconds | None = None
+    """When the conversation is ended; left out: never."""
+    farewell: Name | None = None
+    """The prompt that the caller hears then."""
+    extension: Seconds = 300.0
+    """By how much the counselor puts the end off with a code or an order, each time."""
+
+    @model_validator(mode="after")
+    def _reminder_before_the_end(self) -> "TalkLength":
+        if self.remind_after is None and self.end_after is None:
+            raise ValueError("nothing happens at any length; write remind_after:, end_after: or both")
+        if (self.remind_after is None) != (self.reminder is None):
+            raise ValueError("remind_after: and reminder: belong together; write both, or neither")
+        if self.remind_after is not None and self.end_after is not None and self.end_after <= self.remind_after:
+            raise ValueError("the end comes before the reminder; write an end_after: longer than remind_after:")
+        return self
 
 
 LEAST_BETWEEN_S = 10.0
@@ -136,6 +171,8 @@ class Queue(Section):
     """Which of the free counselors is rung."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: TalkLength | None = None
+    """How long its conversations should last; left out: as long as they do."""
     service_level: ServiceLevel | None = None
     """The goal that reports measure by; left out: 80 percent in 20 s."""
     short_abandon: Seconds = 5.0
@@ -254,6 +291,59 @@ class Transfers(Section):
     """What phones dial, to the counselor, queue or destination that it stands for."""
     music_class: Text = "default"
     """What a caller on hold hears whose call came by no queue, as a class of Asterisk's ``musiconhold.conf``."""
+
+
+def parse_call_code(value: object) -> object:
+    """Like the code of a switch, but of one digit or more: nobody dials it."""
+    digits = value.removeprefix("*") if isinstance(value, str) else ""
+    if digits != value and 1 <= len(digits) <= 3 and digits.isascii() and digits.isdigit():
+        return value
+    raise ValueError(f'"{value}" is not a code to press; write a star and one to three digits, as "*7"')
+
+
+CallCode = Annotated[str, BeforeValidator(parse_call_code)]
+
+
+class DirectKey(Section):
+    """What one code does without a number, under ``call_keys: {direct:}``: exactly one of the two."""
+
+    transfer: Text | None = None
+    """Passes the call on to this counselor, queue or destination."""
+    conference: Text | None = None
+    """Has this counselor or destination join."""
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "DirectKey":
+        if (self.transfer is None) == (self.conference is None):
+            raise ValueError("a code does one thing; write either transfer: or conference:")
+        return self
+
+
+class CallKeys(Section):
+    """What counselors press during a conversation, under ``call_keys:``."""
+
+    hold: CallCode | None = None
+    """Puts the caller on hold, or takes him back."""
+    transfer: CallCode | None = None
+    """Passes the call on; then the number and #."""
+    consult: CallCode | None = None
+    """Puts the caller on hold and calls somebody; then the number and #."""
+    conference: CallCode | None = None
+    """Has somebody join; then the number and #."""
+    cancel: CallCode | None = None
+    """Lets go of who was called in."""
+    dismiss: CallCode | None = None
+    """Ends the call of an abusive caller, and marks its record."""
+    extend: CallCode | None = None
+    """Puts the end by the recommended length off."""
+    direct: dict[CallCode, DirectKey] = Field(default={})
+    """One code for one target."""
+    between: Seconds = 4.0
+    """Who pauses for longer between two keys begins anew."""
+    refused: Name | None = None
+    """The prompt that a counselor hears when a code could not be carried out."""
+    goodbye: Name | None = None
+    """The prompt that an abusive caller hears at the end."""
 
 
 class Box(Section):
