@@ -15,10 +15,11 @@ from callrouter.config.openings import check_openings
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
+from callrouter.config.skills import check_skills_asked, skill_rules
 from callrouter.config.staffing import check_sites
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SkillName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
@@ -45,6 +46,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     boxes = _boxes(context, steps, is_whole=is_whole)
     callback_queues = _check_callbacks(context, steps)
     check_sites(context, steps)
+    check_skills_asked(context)
     switches = compile_switches(context)
     check_switches_used(context)
     agent_codes = _agent_codes(context)
@@ -72,6 +74,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         fallback_context=context.model.service.fallback_context,
         switches=switches,
         agent_codes=agent_codes,
+        weights=_weights(context),
         timezone=ZoneInfo(context.model.timezone),
     )
 
@@ -88,9 +91,15 @@ def _queues(context: Context) -> dict[QueueName, QueueSpec]:
             strategy=spec.strategy,
             head_start_s=spec.head_start,
             goal=_goal(spec),
+            skills=skill_rules(context, name, spec),
         )
         for name, spec in context.model.queues.items()
     }
+
+
+def _weights(context: Context) -> dict[TenantName, int]:
+    """What tenants weigh; empty if nobody wrote a weight."""
+    return {TenantName(name): t.weight for name, t in context.model.tenants.items() if t.weight is not None}
 
 
 def _agent_codes(context: Context) -> dict[DutyVerb, str]:
@@ -141,6 +150,7 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             spec.wrap_up,
             rank=len(agents),
             weight=spec.weight,
+            skills={SkillName(skill): level for skill, level in spec.skills.items()},
         )
     return agents
 

@@ -44,6 +44,8 @@ class TimerKind(StrEnum):
     """A trunk group that was congested may be tried again."""
     SWITCH = "switch"
     """A switch goes off by itself."""
+    RELAX = "relax"
+    """A waiting caller's demand is eased."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]

@@ -37,6 +37,7 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.CONNECT: Signal.BRIDGE_FAILED,
     TimerKind.CLEARING: Signal.CLEARING_OVER,
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
+    TimerKind.RELAX: Signal.RELAX_DUE,
 }
 
 _Handler = Callable[[Any, datetime, Output], None]

@@ -13,9 +13,20 @@ from typing import Protocol
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    PromptName,
+    QueueName,
+    SiteName,
+    SkillName,
+    SwitchName,
+    TenantName,
+    TrunkName,
+)
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
+from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
 
@@ -59,6 +70,8 @@ class QueueSpec:
     """Its callers are served as if they had come so much earlier."""
     goal: ServiceGoal = USUAL_GOAL
     """What reports measure by; routing does not look at it."""
+    skills: SkillRules = NO_SKILLS
+    """What is asked of the counselors for its callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,8 @@ class AgentSpec:
     """Where he stands among the agents, for queues with the strategy ``ORDERED``."""
     weight: int = 1
     """How often he is drawn, for queues with the strategy ``WEIGHTED_RANDOM``."""
+    skills: Mapping[SkillName, int] = field(default_factory=dict)
+    """What he can do, and how well: the higher the better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +182,8 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
+    weights: Mapping[TenantName, int] = field(default_factory=dict)
+    """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     timezone: tzinfo = UTC
     """In which people here read times."""
 

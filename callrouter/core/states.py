@@ -56,6 +56,7 @@ class Signal(StrEnum):
     CALLER_LEFT = "caller-left"
     CLEARING_OVER = "clearing-over"
     DEAD_MAN_DUE = "dead-man-due"
+    RELAX_DUE = "relax-due"
 
 
 class Unmoved(Enum):
@@ -103,6 +104,7 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),
+    (_S.QUEUED, _G.RELAX_DUE): _to("relax", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
     (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -146,6 +148,7 @@ _LATE = frozenset(
         _G.CALLER_LEFT,
         _G.CLEARING_OVER,
         _G.DEAD_MAN_DUE,
+        _G.RELAX_DUE,
     }
 )
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""

@@ -32,6 +32,8 @@ TABLES: dict[str, type[model.Section]] = {
     "`calendars:`": model.Calendar,
     "`queues:`": model.Queue,
     "Service level: `service_level:`": model.ServiceLevel,
+    "Skills: `skills:`": model.Wish,
+    "Easing: `relax:`": model.Relaxation,
     "`agents:`": model.Agent,
     "`agent_codes:`": model.AgentCodes,
     "`trunks:`": model.Trunk,
@@ -70,7 +72,17 @@ def written(cell: str, info: FieldInfo) -> Any:
 def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
-    assert named - set(model.Model.model_fields) == {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
+    assert named - set(model.Model.model_fields) == {
+        "when",
+        "do",
+        "queue",
+        "keys",
+        "cases",
+        "expect",
+        "service_level",
+        "skills",
+        "relax",
+    }
 
 
 @pytest.mark.parametrize("heading", TABLES)

@@ -79,6 +79,16 @@ from callrouter.config.model.section import (
     parse_yes_no,
 )
 from callrouter.config.model.service import Agi, Database, LimitsSection, Logging, Reload, Service, Site, State, Web
+from callrouter.config.model.skills import (
+    Level,
+    LowerLevel,
+    Relaxation,
+    Weight,
+    Wish,
+    parse_level,
+    parse_lower_level,
+    parse_weight,
+)
 from callrouter.config.scalars import Names, Text
 
 __all__ = [
@@ -101,8 +111,10 @@ __all__ = [
     "Holidays",
     "Key",
     "Kind",
+    "Level",
     "LimitsSection",
     "Logging",
+    "LowerLevel",
     "Model",
     "Name",
     "NumberKind",
@@ -116,6 +128,7 @@ __all__ = [
     "QueueWhen",
     "Reference",
     "Region",
+    "Relaxation",
     "Reload",
     "Route",
     "Section",
@@ -132,8 +145,10 @@ __all__ = [
     "Trunk",
     "Use",
     "Web",
+    "Weight",
     "When",
     "Windows",
+    "Wish",
     "as_choice",
     "as_plan",
     "as_prompt",
@@ -145,6 +160,8 @@ __all__ = [
     "parse_exception",
     "parse_holiday",
     "parse_key",
+    "parse_level",
+    "parse_lower_level",
     "parse_media",
     "parse_member",
     "parse_name",
@@ -153,6 +170,7 @@ __all__ = [
     "parse_port",
     "parse_reference",
     "parse_url",
+    "parse_weight",
     "parse_yes_no",
 ]
 
