@@ -83,10 +83,8 @@ class Waiting:
 
     def relax(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The caller has waited for so long that less is asked of who answers him."""
-        queue = self.queue_of(call)
-        if queue is not None:
-            self._conduct.floor.acd.move(call.id, _place(call, queue), call.tenant, _demand(call, queue, at))
-            self._await_relaxation(call, queue, at, out)
+        self.leave_line(call)
+        self.wait(call, at, out)
 
     def _await_relaxation(self, call: Call, queue: QueueSpec, at: datetime, out: Output) -> None:
         """Have the demand eased when it is time, if there is one."""
