@@ -96,6 +96,13 @@ KINDS: Mapping[str, Schema] = {
         "maximum": 9,
         "pattern": "^[0-9]$",
     },
+    "times": {
+        "description": "How many times as many: a number, such as 1.5.",
+        "type": ["number", "string"],
+        "minimum": 0,
+        "maximum": 999.999,
+        "pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$",
+    },
     "date": {"description": "A date: 2026-12-25.", "type": "string", "pattern": rf"^\s*{_DATE}\s*$"},
     "moment": {
         "description": "A time: 2026-11-24T19:30.",
@@ -154,6 +161,11 @@ KINDS: Mapping[str, Schema] = {
         "type": "string",
         "pattern": r"^\*[0-9]{2,3}$",
     },
+    "call-code": {
+        "description": "What is pressed during a call: *7.",
+        "type": "string",
+        "pattern": r"^\*[0-9]{1,3}$",
+    },
 }
 """What scalars may look like. A pattern holds only for what YAML takes for a text."""
 
@@ -185,10 +197,12 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_media: _kind("media"),
     model.parse_endpoint: _kind("endpoint"),
     model.parse_code: _kind("code"),
+    model.parse_call_code: _kind("call-code"),
     model.parse_percent: _kind("percent"),
     model.parse_level: _kind("level"),
     model.parse_lower_level: _kind("lower-level"),
     model.parse_weight: _kind("weight"),
+    model.parse_factor: _kind("times"),
     model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
     },

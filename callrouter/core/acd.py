@@ -184,6 +184,16 @@ class Acd:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
         return sum(len(group.waiting) for group in self._groups(queue))
 
+    def position(self, call: CallId) -> int:
+        """The caller's place in his line, counted from 1; he stands in one. Who cannot be served yet counts, too."""
+        group, place = self._stands[call]
+        groups = self._lines[group.line].groups.values()
+        return sum(bisect_left(other.waiting, (place, call)) for other in groups) + 1
+
+    def waiting_in(self, queue: QueueName) -> list[CallId]:
+        """The callers who wait in ``queue``."""
+        return [call for group in self._groups(queue) for _, call in group.waiting]
+
     def first(self, queue: QueueName) -> CallId | None:
         """The caller who has the first place in ``queue``."""
         head = min((group.waiting[0] for group in self._groups(queue)), default=None)

@@ -69,6 +69,12 @@ class OfferResult(StrEnum):
     FAILED = "failed"
 
 
+class CallMark(StrEnum):
+    """What a counselor has said of a call."""
+
+    ABUSIVE = "abusive"
+
+
 class RecordingResult(StrEnum):
     """What became of a message that a caller was asked to leave."""
 
@@ -103,6 +109,31 @@ class CdrCallback:
     number: str
     asked_at: datetime
     place: int | None = None
+
+
+class VisitEnd(StrEnum):
+    """How a caller left a queue."""
+
+    ANSWERED = "answered"
+    """By a counselor."""
+    ABANDONED = "abandoned"
+    """He hung up while he waited, or while a phone rang for him."""
+    TIMEOUT = "timeout"
+    """He waited as long as the route allows, and went on."""
+    KEY = "key"
+    """He pressed a key that leads elsewhere."""
+    OTHER = "other"
+    """Sent to the fallback, or into another queue, or lost by a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrVisit:
+    """The caller waited in a queue, from entering it to leaving it or the counselor's answer. Times are aware UTC."""
+
+    queue: QueueName
+    queued_at: datetime
+    left_at: datetime
+    how: VisitEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +199,9 @@ class Cdr:
     """Those that are kept."""
     switches: tuple[SwitchName, ...] = ()
     """Those that were on when it was routed, whether or not its rule asked."""
+    mark: CallMark | None = None
+    """What a counselor has said of it."""
     callback: CdrCallback | None = None
     """Asked for, and not made needless by a counselor in the same call."""
+    visits: tuple[CdrVisit, ...] = ()
+    """Every queue in which the caller waited, in order; ``queue`` and ``queued_at`` are those of the first."""

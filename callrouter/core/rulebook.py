@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
+from callrouter.core.call_keys import CallKeys
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
@@ -22,12 +23,15 @@ from callrouter.core.ids import (
     SkillName,
     SwitchName,
     TenantName,
+    TopicName,
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
+from callrouter.core.transfers import TransferRules
+from callrouter.core.waiting_spec import NO_CARE, QueueCare
 
 
 class WaitingSound(StrEnum):
@@ -54,6 +58,23 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LengthRule:
+    """How long a conversation should last, as configured. Durations are seconds of talk."""
+
+    remind_after_s: float | None = None
+    """When the counselor is reminded; None: never."""
+    reminder: PromptName | None = None
+    to_both: bool = False
+    """The caller hears the reminder too."""
+    end_after_s: float | None = None
+    """When the conversation is ended; None: never."""
+    farewell: PromptName | None = None
+    """What the caller hears then."""
+    extension_s: float = 300.0
+    """By how much the counselor puts the end off, each time."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSpec:
     """A queue as configured. Durations are seconds."""
 
@@ -68,10 +89,14 @@ class QueueSpec:
     strategy: Strategy = Strategy.LONGEST_IDLE
     head_start_s: float = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: LengthRule | None = None
+    """How long its conversations should last; None: as long as they do."""
     goal: ServiceGoal = USUAL_GOAL
     """What reports measure by; routing does not look at it."""
     skills: SkillRules = NO_SKILLS
     """What is asked of the counselors for its callers."""
+    care: QueueCare = NO_CARE
+    """What is done for those who wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +164,28 @@ class BoxSpec:
     """How long a message is kept, heard or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What callers want, as configured."""
+
+    name: TopicName
+    title: str
+    suggest: SwitchName | None = None
+    """The switch that people are to think of when it surges."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurgeRule:
+    """When a topic surges: see :mod:`callrouter.core.surge`."""
+
+    weeks: int = 6
+    """How many past weeks this hour is compared with."""
+    factor: float = 2.0
+    """More than so many times the usual number."""
+    least: int = 10
+    """Fewer calls in an hour are no surge."""
+
+
 class Router(Protocol):
     """Whatever decides where a call goes."""
 
@@ -172,6 +219,8 @@ class Rulebook:
     limits: Limits = field(default_factory=Limits)
     prompts: Mapping[PromptName, str] = field(default_factory=dict)
     """Prompt to Asterisk media URI; a prompt that is not here is ``sound:callrouter/<name>``."""
+    translated: Mapping[str, frozenset[PromptName]] = field(default_factory=dict)
+    """The prompts that are spoken in a language of their own, by that language: ``sound:callrouter/en/<name>``."""
     boxes: Mapping[BoxName, BoxSpec] = field(default_factory=dict)
     callback_queues: Sequence[QueueName] = ()
     """Those that plans have call back."""
@@ -184,14 +233,35 @@ class Rulebook:
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
     weights: Mapping[TenantName, int] = field(default_factory=dict)
     """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
+    call_keys: CallKeys = field(default_factory=CallKeys)
+    """What counselors press during a conversation."""
+    own_numbers: frozenset[str] = frozenset()
+    """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
+    transfers: TransferRules = field(default_factory=TransferRules)
+    """Whom conversations may be passed on to."""
     timezone: tzinfo = UTC
     """In which people here read times."""
+    topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)
+    surge: SurgeRule | None = None
+    """None: nobody looks for surges."""
 
     def usual_queues(self) -> dict[QueueName, QueueState]:
         """The queues when nothing is unusual: all who serve them are free, and nobody waits."""
         serving = Counter(queue for agent in self.agents.values() for queue in agent.queues)
         return {name: QueueState(serving[name], serving[name]) for name in self.queues}
 
-    def media(self, prompt: PromptName) -> str:
-        """The media URI under which Asterisk plays ``prompt``."""
+    def wrap_up_s(self, agent: AgentId, queue: QueueName | None) -> float:
+        """How long a counselor is left in peace after a call of ``queue``, in seconds."""
+        spec = self.agents.get(agent)
+        if spec is not None and spec.wrap_up_s is not None:
+            return spec.wrap_up_s
+        return self.queues[queue].wrap_up_s if queue is not None and queue in self.queues else 0.0
+
+    def media(self, prompt: PromptName, language: str | None = None) -> str:
+        """The media URI under which Asterisk plays ``prompt``, in the ``language`` that the caller chose if it has one.
+
+        Not in that of the channel alone: Asterisk's usual one is English, whatever people speak here.
+        """
+        if language is not None and prompt in self.translated.get(language, ()):
+            return f"sound:callrouter/{language}/{prompt}"
         return self.prompts.get(prompt, f"sound:callrouter/{prompt}")

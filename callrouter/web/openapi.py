@@ -6,8 +6,10 @@ from typing import Any, Final
 import msgspec
 
 import callrouter
+from callrouter.core.live import Live
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
+from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
@@ -43,6 +45,7 @@ _KINDS: Final = (
     ReloadReport,
     ReloadRequest,
     VoicemailDocument,
+    Live,
     CallbacksDocument,
     RememberedReport,
     ForgetReport,
@@ -53,6 +56,8 @@ _KINDS: Final = (
     AgentsDocument,
     AgentReport,
     AgentRequest,
+    CallReport,
+    CallRequest,
 )
 
 
@@ -70,6 +75,10 @@ def openapi() -> bytes:
         },
         "paths": {
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", of[StatusDocument])}),
+            "/api/v1/queues": _get(
+                "Figures of this moment and of the day so far, by queue, tenant and topic",
+                {"200": ("At this moment", of[Live])},
+            ),
             "/api/v1/voicemail": _get(
                 "Messages that callers left", {"200": ("As of a few seconds ago", of[VoicemailDocument])}
             ),
@@ -124,6 +133,16 @@ def openapi() -> bytes:
                     },
                 ),
             },
+            "/api/v1/calls": _post(
+                "Hold a conversation, pass it on, or call somebody in",
+                of[CallRequest],
+                {
+                    "200": ("It is being done", of[CallReport]),
+                    "400": ("Not understood, and why", of[Fault]),
+                    "409": ("Refused, and why: nothing has changed", of[CallReport]),
+                    "415": ("Not sent as JSON", of[Fault]),
+                },
+            ),
             "/healthz": _get(
                 "Is the daemon alive?",
                 {"200": ("It is", of[Liveness]), "503": ("The dispatcher does not run: restart it", of[Liveness])},

@@ -18,6 +18,7 @@ from aiohttp import web
 from callrouter.errors import UnreachableError
 from callrouter.web.agents import AgentRequest, AgentsDocument, AttendanceDesk
 from callrouter.web.callback import callbacks_document
+from callrouter.web.calls import CallRequest, ConversationDesk
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.page import page
@@ -70,6 +71,7 @@ class WebServer:
         remembering: Remembering | None = None,
         switcher: Switcher | None = None,
         attendance: AttendanceDesk | None = None,
+        conversations: ConversationDesk | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -78,6 +80,7 @@ class WebServer:
         self._remembering = remembering
         self._switcher = switcher
         self._attendance = attendance
+        self._conversations = conversations
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -132,6 +135,7 @@ class WebServer:
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics_text)
         application.router.add_get("/api/v1/status", self._status)
+        application.router.add_get("/api/v1/queues", self._queues)
         application.router.add_get("/api/v1/voicemail", self._voicemail)
         application.router.add_get("/api/v1/callbacks", self._callbacks)
         application.router.add_get("/api/v1/openapi.json", _openapi)
@@ -140,6 +144,7 @@ class WebServer:
         application.router.add_post("/api/v1/remembered/forget", self._forget)
         application.router.add_get("/api/v1/agents", self._agents)
         application.router.add_post("/api/v1/agents", self._agent)
+        application.router.add_post("/api/v1/calls", self._call)
         application.router.add_get("/api/v1/switches", self._switches)
         application.router.add_post("/api/v1/switches", self._switch)
         for name, content_type in _STATIC.items():
@@ -149,7 +154,9 @@ class WebServer:
     def _document(self) -> StatusDocument:
         source = self._source
         boxes, queues = source.voicemail().boxes, source.callbacks().queues
-        return status_document(source.now(), source.counters(), source.health(), boxes, queues)
+        return status_document(
+            source.now(), source.counters(), source.health(), boxes, queues, source.live(), source.surges()
+        )
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page(self._document(), self._source.health().timezone)
@@ -157,6 +164,9 @@ class WebServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         return _json(self._document())
+
+    async def _queues(self, _: web.Request) -> web.Response:
+        return _json(self._source.live())
 
     async def _voicemail(self, _: web.Request) -> web.Response:
         return _json(voicemail_document(self._source.voicemail()))
@@ -200,6 +210,14 @@ class WebServer:
         if self._attendance is None:
             raise web.HTTPServiceUnavailable(reason="no agent takes orders here")
         report = await self._attendance.order(asked)
+        return _json(report, status=200 if report.ok else 409)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        example = '{"call": "its id or agent", "verb": "transfer", "target": "whom", "who": "your name"}'
+        asked = await _asked(request, CallRequest, example)
+        if self._conversations is None:
+            raise web.HTTPServiceUnavailable(reason="no call takes orders here")
+        report = await self._conversations.order(asked)
         return _json(report, status=200 if report.ok else 409)
 
     async def _switches(self, _: web.Request) -> web.Response:

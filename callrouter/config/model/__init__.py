@@ -13,15 +13,23 @@ from callrouter.config.model.people import (
     AgentCodes,
     Box,
     Callbacks,
+    CallKeys,
     Destination,
+    DirectKey,
+    Listener,
     NumberKind,
     Outbound,
     Prompt,
     Queue,
+    QueueAnnounce,
+    QueueSurge,
     ServiceLevel,
     Switch,
+    TalkLength,
+    Transfers,
     Trunk,
     as_prompt,
+    parse_call_code,
     parse_code,
     parse_percent,
 )
@@ -89,6 +97,7 @@ from callrouter.config.model.skills import (
     parse_lower_level,
     parse_weight,
 )
+from callrouter.config.model.surge import Surge, parse_factor
 from callrouter.config.scalars import Names, Text
 
 __all__ = [
@@ -103,16 +112,19 @@ __all__ = [
     "Box",
     "Branch",
     "Calendar",
+    "CallKeys",
     "Callbacks",
     "Choice",
     "ClosedOn",
     "Database",
     "Destination",
+    "DirectKey",
     "Holidays",
     "Key",
     "Kind",
     "Level",
     "LimitsSection",
+    "Listener",
     "Logging",
     "LowerLevel",
     "Model",
@@ -125,6 +137,8 @@ __all__ = [
     "Port",
     "Prompt",
     "Queue",
+    "QueueAnnounce",
+    "QueueSurge",
     "QueueWhen",
     "Reference",
     "Region",
@@ -139,9 +153,12 @@ __all__ = [
     "State",
     "Step",
     "Steps",
+    "Surge",
     "Switch",
+    "TalkLength",
     "Tenant",
     "Topic",
+    "Transfers",
     "Trunk",
     "Use",
     "Web",
@@ -155,9 +172,11 @@ __all__ = [
     "as_step",
     "as_use",
     "dates_apart",
+    "parse_call_code",
     "parse_code",
     "parse_endpoint",
     "parse_exception",
+    "parse_factor",
     "parse_holiday",
     "parse_key",
     "parse_level",
@@ -222,6 +241,10 @@ class Model(Section):
     """What calls may go out to."""
     destinations: dict[Name, Destination] = Field(default={})
     """Whom plans may call outside the queues, by name."""
+    call_keys: CallKeys = CallKeys()
+    """What counselors press during a conversation."""
+    transfers: Transfers = Transfers()
+    """Whom counselors may pass calls on to."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(as_prompt)]]
     """Announcements, by the name of their sound file."""
     voicemail: dict[Name, Box] = Field(default={})
@@ -230,6 +253,8 @@ class Model(Section):
     """What people switch on and off at once, by name."""
     callbacks: Callbacks = Callbacks()
     """Requests to be called back."""
+    surge: Surge | None = None
+    """When people are told that a topic has more calls than usual; left out: never."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(as_plan)]] = Field(default={})
