@@ -89,10 +89,10 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         fallback_context=context.model.service.fallback_context,
         switches=switches,
         agent_codes=agent_codes,
-        weights=_weights(context),
         own_numbers=own_numbers(context.model),
         transfers=transfers,
         call_keys=call_keys,
+        weights=_weights(context),
         timezone=ZoneInfo(context.model.timezone),
         topics=topics,
         surge=surge,
@@ -112,8 +112,8 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             head_start_s=spec.head_start,
             length=_length(context, name, spec),
             goal=_goal(spec),
-            skills=skill_rules(context, name, spec),
             care=cares[name],
+            skills=skill_rules(context, name, spec),
         )
         for name, spec in context.model.queues.items()
     }

@@ -75,6 +75,13 @@ KINDS: Mapping[str, Schema] = {
         "maximum": 100,
         "pattern": "^([1-9][0-9]?|100)$",
     },
+    "times": {
+        "description": "How many times as many: a number, such as 1.5.",
+        "type": ["number", "string"],
+        "minimum": 0,
+        "maximum": 999.999,
+        "pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$",
+    },
     "weight": {
         "description": "A weight, 1 or more.",
         "type": ["integer", "string"],
@@ -95,13 +102,6 @@ KINDS: Mapping[str, Schema] = {
         "minimum": 0,
         "maximum": 9,
         "pattern": "^[0-9]$",
-    },
-    "times": {
-        "description": "How many times as many: a number, such as 1.5.",
-        "type": ["number", "string"],
-        "minimum": 0,
-        "maximum": 999.999,
-        "pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$",
     },
     "date": {"description": "A date: 2026-12-25.", "type": "string", "pattern": rf"^\s*{_DATE}\s*$"},
     "moment": {
@@ -199,10 +199,10 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_code: _kind("code"),
     model.parse_call_code: _kind("call-code"),
     model.parse_percent: _kind("percent"),
+    model.parse_factor: _kind("times"),
     model.parse_level: _kind("level"),
     model.parse_lower_level: _kind("lower-level"),
     model.parse_weight: _kind("weight"),
-    model.parse_factor: _kind("times"),
     model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
     },

@@ -185,10 +185,10 @@ class Acd:
         return sum(len(group.waiting) for group in self._groups(queue))
 
     def position(self, call: CallId) -> int:
-        """The caller's place in his line, counted from 1; he stands in one. Who cannot be served yet counts, too."""
+        """The caller's place in his line, counted from 1; he stands in one."""
         group, place = self._stands[call]
-        groups = self._lines[group.line].groups.values()
-        return sum(bisect_left(other.waiting, (place, call)) for other in groups) + 1
+        others = self._lines[group.line].groups.values()
+        return sum(bisect_left(other.waiting, (place, call)) for other in others) + 1
 
     def waiting_in(self, queue: QueueName) -> list[CallId]:
         """The callers who wait in ``queue``."""

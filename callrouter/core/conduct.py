@@ -309,6 +309,6 @@ class Conduct:
     def _await_leaving(self, call: Call, out: Output) -> None:
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
         self.cancel_timer(call, TimerKind.WAIT, out)
-        self.cancel_timer(call, TimerKind.RELAX, out)
         self.cancel_timer(call, TimerKind.COMFORT, out)
+        self.cancel_timer(call, TimerKind.RELAX, out)
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)

@@ -51,10 +51,10 @@ class TimerKind(StrEnum):
     """A trunk group that was congested may be tried again."""
     SWITCH = "switch"
     """A switch goes off by itself."""
-    RELAX = "relax"
-    """A waiting caller's demand is eased."""
     COMFORT = "comfort"
     """Who waits is to be told something."""
+    RELAX = "relax"
+    """A waiting caller's demand is eased."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]

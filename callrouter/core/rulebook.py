@@ -93,10 +93,10 @@ class QueueSpec:
     """How long its conversations should last; None: as long as they do."""
     goal: ServiceGoal = USUAL_GOAL
     """What reports measure by; routing does not look at it."""
-    skills: SkillRules = NO_SKILLS
-    """What is asked of the counselors for its callers."""
     care: QueueCare = NO_CARE
     """What is done for those who wait."""
+    skills: SkillRules = NO_SKILLS
+    """What is asked of the counselors for its callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +231,14 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
-    weights: Mapping[TenantName, int] = field(default_factory=dict)
-    """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     call_keys: CallKeys = field(default_factory=CallKeys)
     """What counselors press during a conversation."""
     own_numbers: frozenset[str] = frozenset()
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     transfers: TransferRules = field(default_factory=TransferRules)
     """Whom conversations may be passed on to."""
+    weights: Mapping[TenantName, int] = field(default_factory=dict)
+    """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     timezone: tzinfo = UTC
     """In which people here read times."""
     topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)

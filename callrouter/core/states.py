@@ -68,9 +68,9 @@ class Signal(StrEnum):
     CALLER_LEFT = "caller-left"
     CLEARING_OVER = "clearing-over"
     DEAD_MAN_DUE = "dead-man-due"
-    RELAX_DUE = "relax-due"
     COMFORT_DUE = "comfort-due"
     UNSTAFFED = "unstaffed"
+    RELAX_DUE = "relax-due"
 
 
 class Unmoved(Enum):
@@ -118,11 +118,11 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),
-    (_S.QUEUED, _G.RELAX_DUE): _to("relax", _S.QUEUED),
     (_S.QUEUED, _G.COMFORT_DUE): _to("comfort", _S.QUEUED),
     (_S.QUEUED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.QUEUED),
     (_S.QUEUED, _G.DIGIT): _to("take_key_of_queue", _S.QUEUED, *_NEXT_STEP),
     (_S.QUEUED, _G.UNSTAFFED): _to("leave_unstaffed", *_NEXT_STEP),
+    (_S.QUEUED, _G.RELAX_DUE): _to("relax", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
     (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -178,11 +178,11 @@ _LATE = frozenset(
         _G.CALLER_LEFT,
         _G.CLEARING_OVER,
         _G.DEAD_MAN_DUE,
-        _G.RELAX_DUE,
         _G.COMFORT_DUE,
         _G.INVITED_OVER,
         _G.KEYS_OVER,
         _G.LENGTH_DUE,
+        _G.RELAX_DUE,
     }
 )
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""

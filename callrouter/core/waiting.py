@@ -156,18 +156,24 @@ class Waiting:
     def _leave(self, call: Call, left: facts.LeftQueue, at: datetime, out: Output) -> None:
         self.leave_line(call)
         self._conduct.record(call, left, out)
-        for kind in (TimerKind.WAIT, TimerKind.RELAX, TimerKind.COMFORT):
+        for kind in (TimerKind.WAIT, TimerKind.COMFORT, TimerKind.RELAX):
             self._conduct.cancel_timer(call, kind, out)
         call.wait_over, call.key_wanted, call.stood = False, "", None
         self.quiet(call, out)
         self._conduct.following.next_step(call, at, out)
+
+    def unattended(self) -> list[CallId]:
+        """Who waits in a queue that nobody who is logged in serves, and that has its callers go elsewhere then."""
+        acd, serving = self._conduct.floor.acd, self._conduct.floor.serving
+        queues = [name for name, queue in self._queues.items() if queue.care.when_unstaffed is not None]
+        return [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
 
     def relax(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The caller has waited for so long that less is asked of who answers him."""
         self._stand_anew(call, at, out)
 
     def _stand_anew(self, call: Call, at: datetime, out: Output) -> None:
-        """Let the call, if it waits, stand in line as the rules have it now."""
+        """Let the call, if it waits, stand in line as the rules have it now; what the caller hears goes on."""
         queue = self.queue_of(call)
         if queue is not None and call.state is CallState.QUEUED:
             self._conduct.floor.acd.move(call.id, _place(call, queue), call.tenant, _demand(call, queue, at))
@@ -180,12 +186,6 @@ class Waiting:
             self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         else:
             self._conduct.set_timer(call, TimerKind.RELAX, after_s, out)
-
-    def unattended(self) -> list[CallId]:
-        """Who waits in a queue that nobody who is logged in serves, and that has its callers go elsewhere then."""
-        acd, serving = self._conduct.floor.acd, self._conduct.floor.serving
-        queues = [name for name, queue in self._queues.items() if queue.care.when_unstaffed is not None]
-        return [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
 
     def remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The limit is reached while a phone rings: that phone may still answer."""

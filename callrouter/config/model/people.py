@@ -172,12 +172,12 @@ class Queue(Section):
     """Which of the free counselors is rung."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: TalkLength | None = None
+    """How long its conversations should last; left out: as long as they do."""
     skills: list[Wish] = Field(default=[])
     """What is asked of the counselors; all entries that concern a caller hold together."""
     relax: list[Relaxation] = Field(default=[])
     """How that is eased while a caller waits, in the order of time."""
-    length: TalkLength | None = None
-    """How long its conversations should last; left out: as long as they do."""
     service_level: ServiceLevel | None = None
     """The goal that reports measure by; left out: 80 percent in 20 s."""
     short_abandon: Seconds = 5.0
