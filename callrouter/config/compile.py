@@ -20,6 +20,7 @@ from callrouter.config.queue_care import compile_cares
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
+from callrouter.config.surge import compile_surge, compile_topics
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
 from callrouter.core.duty import DutyVerb
@@ -58,6 +59,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     switches = compile_switches(context)
     check_switches_used(context)
     agent_codes = _agent_codes(context)
+    topics, surge = compile_topics(context), compile_surge(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -89,6 +91,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         transfers=transfers,
         call_keys=call_keys,
         timezone=ZoneInfo(context.model.timezone),
+        topics=topics,
+        surge=surge,
     )
 
 

@@ -75,6 +75,13 @@ KINDS: Mapping[str, Schema] = {
         "maximum": 100,
         "pattern": "^([1-9][0-9]?|100)$",
     },
+    "times": {
+        "description": "How many times as many: a number, such as 1.5.",
+        "type": ["number", "string"],
+        "minimum": 0,
+        "maximum": 999.999,
+        "pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$",
+    },
     "date": {"description": "A date: 2026-12-25.", "type": "string", "pattern": rf"^\s*{_DATE}\s*$"},
     "moment": {
         "description": "A time: 2026-11-24T19:30.",
@@ -171,6 +178,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_code: _kind("code"),
     model.parse_call_code: _kind("call-code"),
     model.parse_percent: _kind("percent"),
+    model.parse_factor: _kind("times"),
     model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
     },

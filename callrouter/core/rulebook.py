@@ -14,7 +14,17 @@ from callrouter.core.call_keys import CallKeys
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    PromptName,
+    QueueName,
+    SiteName,
+    SwitchName,
+    TenantName,
+    TopicName,
+    TrunkName,
+)
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
@@ -148,6 +158,28 @@ class BoxSpec:
     """How long a message is kept, heard or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What callers want, as configured."""
+
+    name: TopicName
+    title: str
+    suggest: SwitchName | None = None
+    """The switch that people are to think of when it surges."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurgeRule:
+    """When a topic surges: see :mod:`callrouter.core.surge`."""
+
+    weeks: int = 6
+    """How many past weeks this hour is compared with."""
+    factor: float = 2.0
+    """More than so many times the usual number."""
+    least: int = 10
+    """Fewer calls in an hour are no surge."""
+
+
 class Router(Protocol):
     """Whatever decides where a call goes."""
 
@@ -201,11 +233,21 @@ class Rulebook:
     """Whom conversations may be passed on to."""
     timezone: tzinfo = UTC
     """In which people here read times."""
+    topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)
+    surge: SurgeRule | None = None
+    """None: nobody looks for surges."""
 
     def usual_queues(self) -> dict[QueueName, QueueState]:
         """The queues when nothing is unusual: all who serve them are free, and nobody waits."""
         serving = Counter(queue for agent in self.agents.values() for queue in agent.queues)
         return {name: QueueState(serving[name], serving[name]) for name in self.queues}
+
+    def wrap_up_s(self, agent: AgentId, queue: QueueName | None) -> float:
+        """How long a counselor is left in peace after a call of ``queue``, in seconds."""
+        spec = self.agents.get(agent)
+        if spec is not None and spec.wrap_up_s is not None:
+            return spec.wrap_up_s
+        return self.queues[queue].wrap_up_s if queue is not None and queue in self.queues else 0.0
 
     def media(self, prompt: PromptName, language: str | None = None) -> str:
         """The media URI under which Asterisk plays ``prompt``, in the ``language`` that the caller chose if it has one.

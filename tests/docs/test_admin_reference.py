@@ -46,6 +46,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`switches:`": model.Switch,
     "`voicemail:`": model.Box,
     "`callbacks:`": model.Callbacks,
+    "`surge:`": model.Surge,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,
@@ -76,7 +77,7 @@ def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
     parts = {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
-    parts |= {"length", "announce", "surge"}
+    parts |= {"length", "announce"}
     assert named - set(model.Model.model_fields) == parts
 
 

@@ -87,6 +87,7 @@ from callrouter.config.model.section import (
     parse_yes_no,
 )
 from callrouter.config.model.service import Agi, Database, LimitsSection, Logging, Reload, Service, Site, State, Web
+from callrouter.config.model.surge import Surge, parse_factor
 from callrouter.config.scalars import Names, Text
 
 __all__ = [
@@ -139,6 +140,7 @@ __all__ = [
     "State",
     "Step",
     "Steps",
+    "Surge",
     "Switch",
     "TalkLength",
     "Tenant",
@@ -159,6 +161,7 @@ __all__ = [
     "parse_code",
     "parse_endpoint",
     "parse_exception",
+    "parse_factor",
     "parse_holiday",
     "parse_key",
     "parse_media",
@@ -232,6 +235,8 @@ class Model(Section):
     """What people switch on and off at once, by name."""
     callbacks: Callbacks = Callbacks()
     """Requests to be called back."""
+    surge: Surge | None = None
+    """When people are told that a topic has more calls than usual; left out: never."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(as_plan)]] = Field(default={})

@@ -30,6 +30,8 @@ class Topic(Section):
 
     title: Text
     """Name for people."""
+    suggest: Name | None = None
+    """The switch that is suggested when it surges."""
 
 
 class Region(Section):
