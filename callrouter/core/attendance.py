@@ -4,7 +4,7 @@ What a counselor is doing (a call, wrap-up) and what was said of him are two thi
 progress: who is paused while he talks is left in peace when the wrap-up after it is over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import assert_never
 
@@ -16,6 +16,7 @@ from callrouter.core.events import CodeDialed
 from callrouter.core.floor import Floor
 from callrouter.core.ids import AgentId, CallId, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.phones import is_watched
 from callrouter.core.switchboard import ITSELF
 from callrouter.core.switches import one_line
 
@@ -29,6 +30,20 @@ _WORDS = {
 }
 """What the phone hears: prompts ``agent-<word>``."""
 NOBODY = "unknown"
+LAMPS: Mapping[AgentState, cmd.Lamp] = {
+    AgentState.AVAILABLE: cmd.Lamp.FREE,
+    AgentState.RESERVED: cmd.Lamp.RINGING,
+    AgentState.RINGING: cmd.Lamp.RINGING,
+    AgentState.ON_CALL: cmd.Lamp.IN_USE,
+    AgentState.OWN_CALL: cmd.Lamp.IN_USE,
+    AgentState.WRAP_UP: cmd.Lamp.CLOSING,
+    AgentState.RESTING: cmd.Lamp.CLOSING,
+    AgentState.PAUSED: cmd.Lamp.HELD,
+    AgentState.LOGGED_OUT: cmd.Lamp.OUT,
+    AgentState.UNREACHABLE: cmd.Lamp.GONE,
+}
+"""What the lamp of a counselor shows. Asterisk has seven states to tell apart: what means the same to who looks, shares
+one."""
 _UNFINISHED = frozenset({AgentState.WRAP_UP, AgentState.RESTING})
 
 
@@ -37,6 +52,7 @@ class Attendance:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self._shown: dict[AgentId, tuple[SiteName, cmd.Lamp]] = {}
 
     def order(self, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         """Carry an order out, or say why not."""
@@ -94,9 +110,24 @@ class Attendance:
                 self._floor.set_duty(agent, duty, entry.note, entry.at, out)
 
     def light_up(self, site: SiteName, out: Output) -> None:
-        """Have every lamp of a site stand as its counselor's duty does, whatever the site has heard of it."""
+        """Have every lamp of a site show what its counselor does, whatever the site has heard of it."""
         for agent in self._floor.agents.values():
             if agent.spec.site == site:
+                self._shown.pop(agent.spec.id, None)
+                self._light(agent, out)
+
+    def watch(self, site: SiteName, out: Output) -> None:
+        """Have the site tell of its counselors' phones."""
+        staff = [agent.spec for agent in self._floor.agents.values() if agent.spec.site == site]
+        phones = {spec.endpoint for spec in staff if is_watched(spec)}
+        out.commands.append(cmd.WatchPhones(site, CallId("phones"), tuple(sorted(phones))))
+
+    def show_changes(self, out: Output) -> None:
+        """Have the lamps of those whose state has changed show so, once for all that one event has changed."""
+        if self._floor.changed:
+            changed = {agent.spec.id: agent for agent in self._floor.changed}
+            self._floor.changed.clear()
+            for agent in changed.values():
                 self._light(agent, out)
 
     def _log_in(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
@@ -119,7 +150,6 @@ class Attendance:
             return DutyAnswer(True, False, f"agent {agent.spec.id} is {_word(agent)} already")
         self._floor.set_duty(agent, duty, reason, at, out)
         self._note(agent, was, order, at, out)
-        self._light(agent, out)
         later = ", when this call is over" if agent.leg is not None and duty is not Duty.ON else ""
         return DutyAnswer(True, True, f"agent {agent.spec.id} is {_word(agent)}{later}")
 
@@ -134,10 +164,12 @@ class Attendance:
         out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
 
     def _light(self, agent: Agent, out: Output) -> None:
-        """Lit, at the counselor's own site, while he takes no calls by his own or somebody's word."""
-        if agent.spec.site in self._floor.sites:
+        """At the counselor's own site, if it does not show that already."""
+        site, lamp = agent.spec.site, LAMPS[agent.state]
+        if site in self._floor.sites and self._shown.get(agent.spec.id) != (site, lamp):
+            self._shown[agent.spec.id] = (site, lamp)
             device, lane = f"Stasis:callrouter-agent-{agent.spec.id}", CallId(f"agent-{agent.spec.id}")
-            out.commands.append(cmd.SetLamp(agent.spec.site, lane, device, agent.duty is not Duty.ON))
+            out.commands.append(cmd.SetLamp(site, lane, device, lamp))
 
 
 def _turned_over(agent: Agent, *, is_pause: bool) -> DutyVerb:

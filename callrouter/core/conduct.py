@@ -111,6 +111,7 @@ class Conduct:
         self.switchboard.replace(at, out)
         for site in self.floor.sites:
             self.attendance.light_up(site, out)
+            self.attendance.watch(site, out)
 
     def open(self, call_id: CallId, channel: ChannelId, arrival: CallFacts, at: datetime, out: Output) -> Call:
         """A caller has come in."""

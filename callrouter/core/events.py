@@ -19,6 +19,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
+from callrouter.core.phones import PhoneSeen
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import SwitchOrder
 
@@ -178,6 +179,8 @@ class SiteUp(msgspec.Struct, frozen=True):
     requested_at: datetime
     channels: Mapping[ChannelId, ChannelSeen]
     bridges: frozenset[BridgeId]
+    phones: Mapping[str, PhoneSeen] = {}
+    """All phones and trunks, by what Asterisk dials."""
 
 
 class SiteDown(msgspec.Struct, frozen=True):
@@ -220,6 +223,13 @@ class DutyOrdered(msgspec.Struct, frozen=True):
     ticket: int = 0
 
 
+class PhonesSeen(msgspec.Struct, frozen=True):
+    """How some phones of a site are now, by what Asterisk dials (``PJSIP/201``). Told again with every change."""
+
+    site: SiteName
+    phones: Mapping[str, PhoneSeen]
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -243,4 +253,5 @@ Event = (
     | CodeDialed
     | SwitchOrdered
     | DutyOrdered
+    | PhonesSeen
 )

@@ -73,6 +73,7 @@ class Exchange:
             ev.CodeDialed: self._code_dialed,
             ev.SwitchOrdered: self._switch_ordered,
             ev.DutyOrdered: self._duty_ordered,
+            ev.PhonesSeen: self._phones_seen,
         }
 
     @property
@@ -91,6 +92,7 @@ class Exchange:
         self._handlers[type(event)](event, at, out)
         self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
+        self.conduct.attendance.show_changes(out)
         return out
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
@@ -292,10 +294,12 @@ class Exchange:
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         was_away = event.site not in self.floor.sites
         self.floor.sites.add(event.site)
+        self.floor.phones_seen(event.site, event.phones, event.requested_at, at)
         resync.compare(self, event, at, out)
         if was_away:  # what we said of lamps meanwhile was not heard
             self.conduct.switchboard.light_up(event.site, at, out)
             self.conduct.attendance.light_up(event.site, out)
+            self.conduct.attendance.watch(event.site, out)
         for call in [call for call in self.calls.values() if call.site == event.site]:
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
@@ -319,6 +323,9 @@ class Exchange:
 
     def _duty_ordered(self, event: ev.DutyOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.attendance.order(event.order, at, out)))
+
+    def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
+        self.floor.phones_seen(event.site, event.phones, at, at)
 
     def _of_channel(self, channel: ChannelId) -> Call | None:
         call = self.conduct.call_of(channel)

@@ -4,7 +4,7 @@ What is scarce is handed out here and comes back here, each thing once: a counse
 anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,9 +19,13 @@ from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.phones import Phones, PhoneSeen
 from callrouter.core.plan import Destination
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.trunks import Seizure, Trunks
+
+_AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentState.OWN_CALL})
+"""What a counselor is in by what is known of his phone, and nothing else."""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,9 @@ class Floor:
         """Sites that are up."""
         self.absent: list[Agent] = []
         """Who has missed so many calls in a row that he is to be paused; emptied by who does that."""
+        self.changed: list[Agent] = []
+        """Whose state has changed; emptied by who shows it."""
+        self.phones = Phones()
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
@@ -84,8 +91,8 @@ class Floor:
                 agent.spec = spec
             if agent.retired and agent.leg is None:
                 self._dismiss(agent)
-            elif agent.state is AgentState.AVAILABLE:
-                self.acd.offer_to(agent)
+            elif agent.state in _AT_THE_PHONE:
+                self._settle(agent, at, agent.idle_since)
         self._staff(rulebook, at)
 
     def match(self) -> Match | None:
@@ -159,7 +166,7 @@ class Floor:
 
     def _retired(self, agent_id: AgentId, site: SiteName, at: datetime) -> Agent:
         spec = AgentSpec(agent_id, agent_id, site, endpoint="", queues=(), tenant=TenantName(""))
-        agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at, retired=True)
+        agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at, retired=True, changed=self.changed)
         self.agents[agent_id] = agent
         return agent
 
@@ -266,6 +273,20 @@ class Floor:
         """What was said of somebody whom the rules do not have now."""
         self._said[agent_id] = (duty, reason)
 
+    def phones_seen(self, site: SiteName, phones: Mapping[str, PhoneSeen], as_of: datetime, at: datetime) -> None:
+        """How some phones were at ``as_of``: who cannot be rung at his is not offered calls until he can.
+
+        Who talked by himself begins to be idle anew; whose phone was away goes on being idle, so that a network that
+        breaks down for a moment does not mix up who is next.
+        """
+        self.phones.take(site, phones, as_of)
+        for agent in self.agents.values():
+            if agent.state in _AT_THE_PHONE and agent.spec.site == site and agent.spec.endpoint in phones:
+                talked = agent.state is AgentState.OWN_CALL
+                if self._at_the_phone(agent) is not agent.state:
+                    self.acd.spare(agent)
+                    self._settle(agent, at, idle_since=at if talked else agent.idle_since)
+
     def trunk_rested(self, trunk: TrunkName) -> None:
         """A congested trunk group may be tried again."""
         self.trunks.wake(trunk)
@@ -273,7 +294,7 @@ class Floor:
     def _staff(self, rulebook: Rulebook, at: datetime) -> None:
         for agent_id, spec in rulebook.agents.items():
             if agent_id not in self.agents:
-                agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at)
+                agent = Agent(spec, AgentState.LOGGED_OUT, since=at, idle_since=at, changed=self.changed)
                 self.agents[agent_id] = agent
                 agent.duty, agent.reason = self._said.pop(agent_id, (Duty.ON, ""))
                 self._settle(agent, at, idle_since=at)
@@ -311,18 +332,20 @@ class Floor:
             agent.calls += 1
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
-        pause_s = self._pause_after(leg, result)
+        pause_s = self._pause_after(leg, agent, result)
         if pause_s > 0:
             agent.change(AgentState.WRAP_UP if result is OfferResult.ANSWERED else AgentState.RESTING, at)
             out.commands.append(cmd.SetTimer((TimerKind.AGENT, agent.spec.id), pause_s))
         else:
             self._settle(agent, at, agent.idle_since)
 
-    def _pause_after(self, leg: Leg, result: OfferResult) -> float:
+    def _pause_after(self, leg: Leg, agent: Agent, result: OfferResult) -> float:
         if result is OfferResult.ANSWERED:
             return leg.wrap_up_s
         if result is OfferResult.CONGESTION and leg.seizure is not None:
             return 0.0  # the trunk group rests, not the counselor
+        if self._at_the_phone(agent) is not AgentState.AVAILABLE:
+            return 0.0  # it is known why, and will be told when that is over
         return rest_after(result, self.rulebook.limits)
 
     def _settle(self, agent: Agent, at: datetime, idle_since: datetime) -> None:
@@ -330,9 +353,19 @@ class Floor:
         if agent.duty is not Duty.ON:
             agent.change(AgentState.PAUSED if agent.duty is Duty.PAUSED else AgentState.LOGGED_OUT, at)
             return
-        agent.change(AgentState.AVAILABLE, at)
+        state = self._at_the_phone(agent)
+        if state is not agent.state:
+            agent.change(state, at)
         agent.idle_since = idle_since
-        self.acd.offer_to(agent)
+        if state is AgentState.AVAILABLE:
+            self.acd.offer_to(agent)
+
+    def _at_the_phone(self, agent: Agent) -> AgentState:
+        """Whether he can be rung, as far as that is up to his phone."""
+        phone = self.phones.of(agent.spec)
+        if not phone.online:
+            return AgentState.UNREACHABLE
+        return AgentState.OWN_CALL if phone.has_own_call else AgentState.AVAILABLE
 
 
 def _wrap_up(agent: Agent, queue: QueueSpec) -> float:

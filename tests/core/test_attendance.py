@@ -7,6 +7,7 @@ import pytest
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.agent import AgentState
+from callrouter.core.attendance import LAMPS
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.causes import Cause
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
@@ -51,8 +52,8 @@ class Desk(Driver):
         return self.agent("kim").state
 
     @property
-    def lamps(self) -> list[tuple[str, bool]]:
-        return [(command.device, command.lit) for command in self.out.commands if isinstance(command, cmd.SetLamp)]
+    def lamps(self) -> list[tuple[str, cmd.Lamp]]:
+        return [(command.device, command.shows) for command in self.out.commands if isinstance(command, cmd.SetLamp)]
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_who_is_paused_or_logged_out_is_not_rung_until_he_comes_back(
     answer = desk.order(verb, "점심\n식사")
     word = str(duty).replace("-", " ")
     assert answer == DutyAnswer(True, True, f"agent kim is {word}")
-    assert (desk.does(), desk.lamps) == (state, [("Stasis:callrouter-agent-kim", True)])
+    assert (desk.does(), desk.lamps) == (state, [("Stasis:callrouter-agent-kim", LAMPS[state])])
     told = f"kim: on-duty, now {duty}; by park, via command (점심 식사)"
     assert [(n.kind, n.text) for n in desk.out.notices] == [(NoticeKind.AGENT_DUTY, told)]
     assert desk.out.audit == [
@@ -83,7 +84,7 @@ def test_who_is_paused_or_logged_out_is_not_rung_until_he_comes_back(
     assert (call.state, desk.called()) == (CallState.QUEUED, [])
 
     desk.order(DutyVerb.LOGIN if duty is Duty.OFF else DutyVerb.READY)
-    assert desk.lamps == [("Stasis:callrouter-agent-kim", False)]
+    assert desk.lamps == [("Stasis:callrouter-agent-kim", cmd.Lamp.RINGING)], "he is rung at once"
     assert (call.state, desk.called()) == (CallState.OFFERED, ["kim"])
 
 
@@ -209,7 +210,7 @@ def test_a_daemon_that_starts_anew_knows_who_is_out_and_lights_the_lamps() -> No
     (kim,) = picture(exchange, START).agents
     assert (kim.state, kim.duty, kim.reason) == (AgentState.PAUSED, Duty.PAUSED, "점심")
     out = exchange.handle(ev.SiteUp(HALL, START, {}, frozenset()), START)
-    assert cmd.SetLamp(HALL, CallId("agent-kim"), "Stasis:callrouter-agent-kim", True) in out.commands
+    assert cmd.SetLamp(HALL, CallId("agent-kim"), "Stasis:callrouter-agent-kim", cmd.Lamp.HELD) in out.commands
 
 
 def test_who_came_back_before_the_restart_is_rung() -> None:

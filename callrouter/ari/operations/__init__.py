@@ -53,6 +53,8 @@ from callrouter.ari.operations.server import (
     ping,
     set_device_state,
     set_event_filter,
+    subscribe,
+    unsubscribe,
 )
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -99,4 +101,6 @@ __all__ = [
     "stop_playback",
     "stop_recording",
     "stop_ringing",
+    "subscribe",
+    "unsubscribe",
 ]
