@@ -50,9 +50,15 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "agent-paused": 1000.0,
         "agent-ready": 280.0,
         "agent-unknown": 240.0,
+        "agent-missed": 2000.0,
+        "agent-number": 2100.0,
+        "agent-pin": 2200.0,
+        "agent-refused": 2300.0,
+        "agent-locked": 2400.0,
+        "agent-taken": 2500.0,
     }
 )
-"""The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 Hz and more."""
+"""The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1900 Hz."""
 
 
 def asterisk_for_tests(

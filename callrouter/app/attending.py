@@ -27,9 +27,11 @@ class DutyDesk:
 
 
 async def remember_duties(dispatcher: Dispatcher, journal: Journal) -> None:
-    """Have the counselors logged in, out and paused as the last daemon left them.
+    """Have the counselors at their desks, logged in, out and paused as the last daemon left them.
 
     Raises:
         JournalError: the journal cannot be read.
     """
+    desks, locks = [await journal.newest_audit(kind) for kind in (AuditKind.DESK, AuditKind.PIN)]
+    dispatcher.restore_desks(desks, locks)
     dispatcher.restore_duties(await journal.newest_audit(AuditKind.AGENT))

@@ -133,6 +133,11 @@ KINDS: Mapping[str, Schema] = {
         "type": "string",
         "pattern": r"^\*[0-9]{2,3}$",
     },
+    "pin": {
+        "description": "A hashed PIN, as callrouter agent pin prints it.",
+        "type": "string",
+        "pattern": r"^scrypt:[0-9a-f]{32}:[0-9a-f]{64}$",
+    },
 }
 """What scalars may look like. A pattern holds only for what YAML takes for a text."""
 
@@ -164,6 +169,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_media: _kind("media"),
     model.parse_endpoint: _kind("endpoint"),
     model.parse_code: _kind("code"),
+    model.parse_pin: _kind("pin"),
     model.parse_percent: _kind("percent"),
     model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],

@@ -55,6 +55,8 @@ class Agent:
     """Why, if he is paused or logged out."""
     retired: bool = False
     """No longer in the rules; leaves when the present call is over."""
+    untold: bool = False
+    """Paused for calls that he missed, and nobody has told him so."""
     changed: list["Agent"] = field(default_factory=list, repr=False, compare=False)
     """Where whoever changes is put down, for those who show it."""
 

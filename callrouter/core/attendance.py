@@ -30,6 +30,8 @@ _WORDS = {
 }
 """What the phone hears: prompts ``agent-<word>``."""
 NOBODY = "unknown"
+MISSED = "missed-"
+"""Before the word for who was paused for calls that he missed: he hears that first."""
 LAMPS: Mapping[AgentState, cmd.Lamp] = {
     AgentState.AVAILABLE: cmd.Lamp.FREE,
     AgentState.RESERVED: cmd.Lamp.RINGING,
@@ -63,7 +65,9 @@ class Attendance:
             case DutyVerb.LOGIN:
                 return self._log_in(agent, order, at, out)
             case DutyVerb.LOGOUT:
-                return self._enter(agent, Duty.OFF, order, at, out)
+                answer = self._enter(agent, Duty.OFF, order, at, out)
+                self.sit(agent, None, one_line(order.who), at, out)
+                return answer
             case DutyVerb.PAUSE if agent.duty is Duty.OFF:
                 return DutyAnswer(False, False, f"agent {agent.spec.id} is logged out: there is nothing to pause")
             case DutyVerb.PAUSE:
@@ -84,9 +88,10 @@ class Attendance:
             out.notices.append(Notice(NoticeKind.AGENT_REFUSED, None, text))
             word = NOBODY
         else:
+            was_untold, agent.untold = agent.untold, False
             verb = _turned_over(agent, is_pause=event.code == codes.get(DutyVerb.PAUSE))
             self.order(DutyOrder(agent.spec.id, verb, agent.spec.id, DutyVia.PHONE), at, out)
-            word = _WORDS[verb]
+            word = MISSED + _WORDS[verb] if was_untold else _WORDS[verb]
         lane = CallId(event.channel)
         out.commands.append(cmd.ContinueInDialplan(event.site, lane, event.channel, TOLD_CONTEXT, word))
         return True
@@ -97,6 +102,7 @@ class Attendance:
             agent = self._floor.absent.pop()
             reason = f"{agent.misses} calls in a row were not answered"
             self.order(DutyOrder(agent.spec.id, DutyVerb.PAUSE, ITSELF, DutyVia.MISSES, reason), at, out)
+            agent.untold = agent.duty is Duty.PAUSED
 
     def restore(self, entries: Iterable[AuditEntry], out: Output) -> None:
         """Know again what was said of each counselor, from the newest entry of each; before the first event."""
@@ -108,6 +114,34 @@ class Attendance:
                 self._floor.remember_duty(agent_id, duty, entry.note)
             elif duty is not Duty.ON:
                 self._floor.set_duty(agent, duty, entry.note, entry.at, out)
+                agent.untold = duty is Duty.PAUSED and entry.via == DutyVia.MISSES
+
+    def restore_desks(self, entries: Iterable[AuditEntry], at: datetime) -> None:
+        """Know again who works at whose phone, from the newest entry of each; before what was said of them."""
+        for entry in entries:
+            site, _, endpoint = entry.becomes.partition(":")
+            agent = self._floor.agents.get(AgentId(entry.name))
+            if endpoint and agent is not None:
+                self._floor.seat(agent, (SiteName(site), endpoint), at)
+            elif endpoint:
+                self._floor.desks[AgentId(entry.name)] = (SiteName(site), endpoint)
+
+    def sit(self, agent: Agent, desk: tuple[SiteName, str] | None, who: str, at: datetime, out: Output) -> None:
+        """Let a counselor work at another phone, or again at his own, and have that kept."""
+        own = self._floor.rulebook.agents.get(agent.spec.id)
+        if own is not None and desk == (own.site, own.endpoint):
+            desk = None
+        was = self._floor.desks.get(agent.spec.id)
+        if was == desk:
+            return
+        self._floor.seat(agent, desk, at)
+        words = [":".join(place) if place is not None else "" for place in (was, desk)]
+        out.audit.append(AuditEntry(at, who, AuditKind.DESK, agent.spec.id, words[0], words[1], DutyVia.PHONE, at))
+        text = f"{agent.spec.id} works at {words[1] or 'his own phone'} from now on"
+        out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
+        for site in sorted({place[0] for place in (was, desk) if place is not None} & self._floor.sites):
+            self.watch(site, out)
+        self._light(agent, out)
 
     def light_up(self, site: SiteName, out: Output) -> None:
         """Have every lamp of a site show what its counselor does, whatever the site has heard of it."""
@@ -133,6 +167,15 @@ class Attendance:
     def _log_in(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         if agent.duty is not Duty.OFF:
             return DutyAnswer(True, False, f"agent {agent.spec.id} is logged in already")
+        if not agent.spec.endpoint:
+            message = (
+                f"agent {agent.spec.id} has no phone of his own; he logs in at the one where he sits, with his PIN"
+            )
+            return DutyAnswer(False, False, message)
+        there = self._floor.agent_at(agent.spec.site, agent.spec.endpoint)
+        if there is not None and there is not agent and there.duty is not Duty.OFF:
+            message = f"agent {there.spec.id} works at the phone of {agent.spec.id}; log that one out first"
+            return DutyAnswer(False, False, message)
         return self._enter(agent, Duty.ON, order, at, out)
 
     def _get_ready(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
@@ -148,6 +191,7 @@ class Attendance:
         was, reason = agent.duty, one_line(order.reason)
         if (was, agent.reason) == (duty, reason):
             return DutyAnswer(True, False, f"agent {agent.spec.id} is {_word(agent)} already")
+        agent.untold = False
         self._floor.set_duty(agent, duty, reason, at, out)
         self._note(agent, was, order, at, out)
         later = ", when this call is over" if agent.leg is not None and duty is not Duty.ON else ""

@@ -17,6 +17,7 @@ from callrouter.core.callback import Callbacks
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
+from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
@@ -53,6 +54,7 @@ class Conduct:
         self._gone: dict[ChannelId, datetime] = {}
         self.switchboard = Switchboard(self.floor)
         self.attendance = Attendance(self.floor)
+        self.desks = Desks(self.floor, self.attendance)
         self.following = Following(self)
         self.asking = Asking(self)
         self.recording = Recording(self)

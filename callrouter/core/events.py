@@ -45,6 +45,8 @@ class TimerKind(StrEnum):
     """A trunk group that was congested may be tried again."""
     SWITCH = "switch"
     """A switch goes off by itself."""
+    DESK = "desk"
+    """Nobody has pressed a key for as long as may pass, at a phone where somebody logs in."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]

@@ -117,6 +117,11 @@ class Exchange:
         self.conduct.attendance.restore(entries, out)
         return out
 
+    def restore_desks(self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], at: datetime) -> None:
+        """Know again who works at whose phone, and where nobody may log in; before what was said of them."""
+        self.conduct.attendance.restore_desks(desks, at)
+        self.conduct.desks.restore_locks(locks, at)
+
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
         """Send one call to the dialplan's fallback, whatever state it is in: its handling failed."""
         out = Output()
@@ -211,6 +216,8 @@ class Exchange:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
+        if self.conduct.desks.pressed(event, at, out):
+            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.DIGIT, digit=event.digit), at, out)
@@ -279,6 +286,8 @@ class Exchange:
             self.floor.trunk_rested(TrunkName(subject))
         elif kind is TimerKind.SWITCH:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
+        elif kind is TimerKind.DESK:
+            self.conduct.desks.key_overdue(ChannelId(subject), out)
         elif kind is TimerKind.LEG:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
@@ -318,7 +327,7 @@ class Exchange:
         out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
 
     def _code_dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> None:
-        if not self.conduct.attendance.dialed(event, at, out):
+        if not (self.conduct.desks.dialed(event, at, out) or self.conduct.attendance.dialed(event, at, out)):
             self.conduct.switchboard.dialed(event, at, out)
 
     def _duty_ordered(self, event: ev.DutyOrdered, at: datetime, out: Output) -> None:

@@ -5,7 +5,7 @@ anything is dialled, and return when Asterisk says that the leg is gone, whateve
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from callrouter.core import commands as cmd
@@ -73,6 +73,8 @@ class Floor:
         self.changed: list[Agent] = []
         """Whose state has changed; emptied by who shows it."""
         self.phones = Phones()
+        self.desks: dict[AgentId, tuple[SiteName, str]] = {}
+        """Whose phone is not his own: where he works, and what Asterisk dials there."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
@@ -85,7 +87,7 @@ class Floor:
         self.acd.queues = rulebook.queues
         for agent in list(self.agents.values()):
             self.acd.spare(agent)
-            spec = rulebook.agents.get(agent.spec.id)
+            spec = self._spec(agent.spec.id)
             agent.retired = spec is None
             if spec is not None:
                 agent.spec = spec
@@ -102,7 +104,9 @@ class Floor:
     def agent_at(self, site: SiteName, endpoint: str) -> Agent | None:
         """The counselor whose phone that is by the rules of now, as Asterisk names it in a channel."""
         staff = (agent for agent in self.agents.values() if not agent.retired)
-        return next((one for one in staff if (one.spec.site, one.spec.endpoint) == (site, endpoint)), None)
+        owners = [one for one in staff if (one.spec.site, one.spec.endpoint) == (site, endpoint)]
+        # Whoever works at another's phone: that one is not there.
+        return min(owners, key=lambda one: (one.duty is Duty.OFF, one.spec.id not in self.desks), default=None)
 
     def serving(self, queue: QueueName) -> int:
         """How many counselors who are logged in serve ``queue``, whatever they are doing."""
@@ -269,6 +273,27 @@ class Floor:
         out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
         self._settle(agent, at, idle_since=at)
 
+    def seat(self, agent: Agent, desk: tuple[SiteName, str] | None, at: datetime) -> None:
+        """Let the counselor work at another phone from the next call on; None: at his own, if he has one."""
+        if desk is None:
+            self.desks.pop(agent.spec.id, None)
+        else:
+            self.desks[agent.spec.id] = desk
+        spec = self._spec(agent.spec.id)
+        if spec is None:
+            return
+        self.acd.spare(agent)
+        agent.spec = spec
+        if agent.state in _AT_THE_PHONE:
+            self._settle(agent, at, agent.idle_since)
+
+    def _spec(self, agent_id: AgentId) -> AgentSpec | None:
+        """The counselor by the rules of now, at the phone where he works."""
+        spec, desk = self.rulebook.agents.get(agent_id), self.desks.get(agent_id)
+        if spec is None or desk is None:
+            return spec
+        return replace(spec, site=desk[0], endpoint=desk[1], trunk=None)
+
     def remember_duty(self, agent_id: AgentId, duty: Duty, reason: str) -> None:
         """What was said of somebody whom the rules do not have now."""
         self._said[agent_id] = (duty, reason)
@@ -292,8 +317,9 @@ class Floor:
         self.trunks.wake(trunk)
 
     def _staff(self, rulebook: Rulebook, at: datetime) -> None:
-        for agent_id, spec in rulebook.agents.items():
-            if agent_id not in self.agents:
+        for agent_id in rulebook.agents:
+            spec = self._spec(agent_id)
+            if spec is not None and agent_id not in self.agents:
                 agent = Agent(spec, AgentState.LOGGED_OUT, since=at, idle_since=at, changed=self.changed)
                 self.agents[agent_id] = agent
                 agent.duty, agent.reason = self._said.pop(agent_id, (Duty.ON, ""))
@@ -363,7 +389,7 @@ class Floor:
     def _at_the_phone(self, agent: Agent) -> AgentState:
         """Whether he can be rung, as far as that is up to his phone."""
         phone = self.phones.of(agent.spec)
-        if not phone.online:
+        if not phone.online or not agent.spec.endpoint:
             return AgentState.UNREACHABLE
         return AgentState.OWN_CALL if phone.has_own_call else AgentState.AVAILABLE
 

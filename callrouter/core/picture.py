@@ -24,7 +24,7 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         calls=tuple(_call(call) for call in exchange.calls.values()),
         queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
         agents=tuple(
-            AgentNow(agent_id, a.spec.name, a.spec.site, a.state, a.since, a.misses, duty=a.duty, reason=a.reason)
+            AgentNow(agent_id, a.spec.name, a.spec.site, a.state, a.since, a.misses, a.duty, a.reason, a.spec.endpoint)
             for agent_id, a in floor.agents.items()
         ),
         trunks=tuple(

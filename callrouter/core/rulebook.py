@@ -15,6 +15,7 @@ from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.pins import Pin
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
@@ -69,7 +70,7 @@ class AgentSpec:
     name: str
     site: SiteName
     endpoint: str
-    """What Asterisk dials, such as ``PJSIP/201``."""
+    """What Asterisk dials, such as ``PJSIP/201``; empty for one who has no phone of his own."""
     queues: tuple[QueueName, ...]
     tenant: TenantName
     trunk: TrunkName | None = None
@@ -80,6 +81,8 @@ class AgentSpec:
     """Where he stands among the agents, for queues with the strategy ``ORDERED``."""
     weight: int = 1
     """How often he is drawn, for queues with the strategy ``WEIGHTED_RANDOM``."""
+    pin: Pin | None = None
+    """With which he logs in at any phone; None: he does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,9 @@ class Limits:
     retry_after_congestion_s: float = 2.0
     misses_before_pause: int = 3
     """A counselor who did not answer so many calls in a row is paused; 0: never."""
+    pin_tries: int = 3
+    """So many wrong tries to log in lock the phone and the counselor's number."""
+    pin_lock_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,8 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
+    desk_code: str = ""
+    """What any phone dials for a counselor to log in there; empty: nothing."""
     timezone: tzinfo = UTC
     """In which people here read times."""
 

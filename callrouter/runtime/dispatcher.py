@@ -206,6 +206,10 @@ class Dispatcher:
         """Let the exchange remember who is logged out or paused, from the newest entry of each; before :meth:`run`."""
         self._carry_out(self.exchange.restore_duties(entries))
 
+    def restore_desks(self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry]) -> None:
+        """Let the exchange remember who works at whose phone, and where nobody may log in; before :meth:`run`."""
+        self.exchange.restore_desks(desks, locks, self._now())
+
     async def order(self, order: SwitchOrder, timeout_s: float = ANSWERED_WITHIN_S) -> SwitchAnswer:
         """Have a switch set between two events, and wait for the answer."""
         answer = await self._answer_to(partial(ev.SwitchOrdered, order), timeout_s)

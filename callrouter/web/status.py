@@ -67,7 +67,8 @@ class Queue(msgspec.Struct, frozen=True):
 class Agent(msgspec.Struct, frozen=True):
     """One counselor; ``misses`` counts the offers missed in a row.
 
-    ``duty`` is what was said of him, and ``reason`` why; it holds when what he is doing is over.
+    ``duty`` is what was said of him, and ``reason`` why; it holds when what he is doing is over. ``phone`` is what
+    Asterisk dials for him, at the moment.
     """
 
     agent: str
@@ -78,6 +79,7 @@ class Agent(msgspec.Struct, frozen=True):
     misses: int
     duty: Duty = Duty.ON
     reason: str = ""
+    phone: str = ""
 
 
 class Trunk(msgspec.Struct, frozen=True):
@@ -199,7 +201,17 @@ def _queue(queue: QueueNow) -> Queue:
 
 def agent_of(agent: AgentNow) -> Agent:
     """A counselor as documents show one."""
-    return Agent(agent.agent, agent.name, agent.site, agent.state, agent.since, agent.misses, agent.duty, agent.reason)
+    return Agent(
+        agent.agent,
+        agent.name,
+        agent.site,
+        agent.state,
+        agent.since,
+        agent.misses,
+        agent.duty,
+        agent.reason,
+        agent.phone,
+    )
 
 
 def _trunk(trunk: TrunkNow) -> Trunk:

@@ -24,6 +24,7 @@ from callrouter.config.model.people import (
     as_prompt,
     parse_code,
     parse_percent,
+    parse_pin,
 )
 from callrouter.config.model.places import (
     DATES,
@@ -150,6 +151,7 @@ __all__ = [
     "parse_name",
     "parse_network",
     "parse_percent",
+    "parse_pin",
     "parse_port",
     "parse_reference",
     "parse_url",
