@@ -2,11 +2,13 @@
 
 import pytest
 
+from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.sipp import Lamp
+from lab.testing import DEADLINE_S, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import MakeCentre, People
 from tests.acceptance.conftest import PHONES_ADDRESS
-from tests.acceptance.ordering import audit, command, hears
+from tests.acceptance.ordering import TOLERANCE_S, audit, command, hears
 from tests.acceptance.phones import phone_that
 
 pytestmark = pytest.mark.asterisk
@@ -86,8 +88,8 @@ async def test_the_phone_of_no_counselor_is_told_so(counselor: People, centre: M
     assert f"PJSIP/{WATCHER} dialled {PAUSE}: it is the phone of no agent" in line
 
 
-async def test_three_missed_calls_in_a_row_pause_a_counselor_and_the_page_says_why(
-    caller: People, lab_asterisk: LabAsterisk, centre: MakeCentre
+async def test_three_missed_calls_in_a_row_pause_a_counselor_who_hears_why_as_the_page_says(
+    caller: People, counselor: People, lab_asterisk: LabAsterisk, centre: MakeCentre
 ) -> None:
     office = await centre(agents=(AGENT,), ring_timeout="1s", settings={"LIMITS_REST_AFTER_REJECTED": "500ms"})
     resident = await caller(RESIDENT)
@@ -101,3 +103,12 @@ async def test_three_missed_calls_in_a_row_pause_a_counselor_and_the_page_says_w
     assert len((await office.cdr()).legs) == 3
     (entry,) = await audit(office, 1)
     assert (entry["who"], entry["becomes"], entry["via"]) == ("callrouter", "paused", "misses")
+
+    await office.kill()
+    await office.restart()
+    phone = await counselor(AGENT)
+    await phone.dial(PAUSE)
+    await phone.established()
+    await phone.closed(timeout_s=2 * PROMPT_S + DEADLINE_S + 4)
+    heard = [audio.tone_seconds(phone.heard(), PROMPT_HZ[f"agent-{word}"]) for word in ("missed", "ready")]
+    assert heard == [pytest.approx(PROMPT_S, abs=TOLERANCE_S)] * 2, "he hears why, and that it is over"
