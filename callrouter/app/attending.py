@@ -1,5 +1,7 @@
 """Counselors' duty, as web server and journal know it: orders for the daemon that runs, and how it stood before it."""
 
+from typing import Final
+
 from callrouter.app.kept import told_when_kept
 from callrouter.core.audit import AuditKind
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
@@ -7,6 +9,9 @@ from callrouter.core.ids import AgentId
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
 from callrouter.web.agents import AgentReport, AgentRequest
+
+NEWEST_CDRS: Final = 5000
+"""So many calls are read at the start, to know how counselors stood: enough for a day of most centres."""
 
 
 class DutyDesk:
@@ -34,4 +39,6 @@ async def remember_duties(dispatcher: Dispatcher, journal: Journal) -> None:
     """
     desks, locks = [await journal.newest_audit(kind) for kind in (AuditKind.DESK, AuditKind.PIN)]
     dispatcher.restore_desks(desks, locks)
-    dispatcher.restore_duties(await journal.newest_audit(AuditKind.AGENT))
+    duties = await journal.newest_audit(AuditKind.AGENT)
+    dispatcher.restore_standing(await journal.newest_cdrs(NEWEST_CDRS), duties)
+    dispatcher.restore_duties(duties)

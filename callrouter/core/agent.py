@@ -46,7 +46,7 @@ class Agent:
     misses: int = 0
     """Offers missed in a row."""
     calls: int = 0
-    """Calls taken since the daemon started."""
+    """Calls taken today; who logs in begins with as many as have those who took the fewest."""
     offered_at: datetime | None = None
     """When the phone was called last."""
     duty: Duty = Duty.ON

@@ -181,9 +181,10 @@ class Attendance:
     def _get_ready(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         if agent.duty is Duty.OFF:
             return DutyAnswer(False, False, f"agent {agent.spec.id} is logged out; log in first")
-        if agent.state in _UNFINISHED:
+        if (was := agent.state) in _UNFINISHED:
             self._floor.end_rest(agent, at, out)
             if agent.duty is Duty.ON:
+                self._note(agent, was, order, at, out)
                 return DutyAnswer(True, True, f"agent {agent.spec.id} is available")
         return self._enter(agent, Duty.ON, order, at, out)
 
@@ -197,7 +198,7 @@ class Attendance:
         later = ", when this call is over" if agent.leg is not None and duty is not Duty.ON else ""
         return DutyAnswer(True, True, f"agent {agent.spec.id} is {_word(agent)}{later}")
 
-    def _note(self, agent: Agent, was: Duty, order: DutyOrder, at: datetime, out: Output) -> None:
+    def _note(self, agent: Agent, was: Duty | AgentState, order: DutyOrder, at: datetime, out: Output) -> None:
         """Have it kept who said what of a counselor."""
         who = one_line(order.who)
         out.audit.append(

@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, resync
+from callrouter.core import facts, naming, resync, standing
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
-from callrouter.core.cdr import OfferResult
+from callrouter.core.cdr import Cdr, OfferResult
 from callrouter.core.conduct import Conduct
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
@@ -117,6 +117,12 @@ class Exchange:
         self.conduct.attendance.restore(entries, out)
         return out
 
+    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at: datetime) -> Output:
+        """Know again who has been idle since when, and how many calls each took; before what was said of them."""
+        out = Output()
+        standing.recall(self.floor, ended, duties, at, out)
+        return out
+
     def restore_desks(self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], at: datetime) -> None:
         """Know again who works at whose phone, and where nobody may log in; before what was said of them."""
         self.conduct.attendance.restore_desks(desks, at)
@@ -170,6 +176,7 @@ class Exchange:
             self.conduct.act(reaction, call, cue, at, out)
 
     def _match(self, at: datetime, out: Output) -> None:
+        self.floor.begin_day(at)
         while (match := self.floor.match()) is not None:
             call, cue = self.calls[match.call], Cue(Signal.MATCHED, agent=match.agent)
             with self.contained(call.id, at, out):

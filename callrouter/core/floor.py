@@ -18,6 +18,7 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.local_time import midnights
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import Phones, PhoneSeen
 from callrouter.core.plan import Destination
@@ -78,6 +79,7 @@ class Floor:
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
+        _, self._day_ends = midnights(at, rulebook.timezone)
         self._staff(rulebook, at)
 
     def replace(self, rulebook: Rulebook, at: datetime) -> None:
@@ -96,6 +98,31 @@ class Floor:
             elif agent.state in _AT_THE_PHONE:
                 self._settle(agent, at, agent.idle_since)
         self._staff(rulebook, at)
+
+    def begin_day(self, at: datetime) -> None:
+        """Count calls anew when a day has begun."""
+        if at < self._day_ends:
+            return
+        _, self._day_ends = midnights(at, self.rulebook.timezone)
+        for agent in self.agents.values():
+            self.acd.spare(agent)
+            agent.calls = 0
+            if agent.state is AgentState.AVAILABLE:
+                self.acd.offer_to(agent)
+
+    def fewest_calls(self, newcomer: Agent) -> int:
+        """How many calls those have taken today who are at work with a counselor and have taken the fewest.
+
+        Who comes later, or is new in the rules, begins there: he would else get every call until he has caught up.
+        """
+        queues = set(newcomer.spec.queues)
+        others = (one for one in self.agents.values() if one is not newcomer and one.duty is not Duty.OFF)
+        return min((one.calls for one in others if queues & set(one.spec.queues)), default=0)
+
+    def wrap_up_s(self, agent: Agent, queue: QueueName | None) -> float:
+        """How long a counselor is left in peace after a call of ``queue``, by the rules of now."""
+        spec = self.rulebook.queues.get(queue) if queue is not None else None
+        return _wrap_up(agent, spec) if spec is not None else 0.0
 
     def match(self) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them."""
@@ -264,6 +291,8 @@ class Floor:
 
     def set_duty(self, agent: Agent, duty: Duty, reason: str, at: datetime, out: Output) -> None:
         """From now on the counselor takes calls, or does not; a call in progress and its wrap-up are left alone."""
+        if agent.duty is Duty.OFF and duty is not Duty.OFF:
+            agent.calls = max(agent.calls, self.fewest_calls(agent))
         agent.duty, agent.reason = duty, reason
         if duty is Duty.ON:
             agent.misses = 0
@@ -323,6 +352,7 @@ class Floor:
                 agent = Agent(spec, AgentState.LOGGED_OUT, since=at, idle_since=at, changed=self.changed)
                 self.agents[agent_id] = agent
                 agent.duty, agent.reason = self._said.pop(agent_id, (Duty.ON, ""))
+                agent.calls = self.fewest_calls(agent)
                 self._settle(agent, at, idle_since=at)
 
     def _dismiss(self, agent: Agent) -> None:

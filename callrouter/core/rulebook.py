@@ -34,7 +34,7 @@ class Strategy(StrEnum):
 
     LONGEST_IDLE = "longest-idle"
     FEWEST_CALLS = "fewest-calls"
-    """Who has taken the fewest calls since the daemon started."""
+    """Who has taken the fewest calls today."""
     ROUND_ROBIN = "round-robin"
     """Whose phone was called the longest ago, whatever came of it."""
     ORDERED = "ordered"

@@ -206,6 +206,10 @@ class Dispatcher:
         """Let the exchange remember who is logged out or paused, from the newest entry of each; before :meth:`run`."""
         self._carry_out(self.exchange.restore_duties(entries))
 
+    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
+        """Let the exchange remember how counselors stood when their newest calls had ended; before :meth:`run`."""
+        self._carry_out(self.exchange.restore_standing(ended, duties, self._now()))
+
     def restore_desks(self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry]) -> None:
         """Let the exchange remember who works at whose phone, and where nobody may log in; before :meth:`run`."""
         self.exchange.restore_desks(desks, locks, self._now())

@@ -112,3 +112,28 @@ async def test_three_missed_calls_in_a_row_pause_a_counselor_who_hears_why_as_th
     await phone.closed(timeout_s=2 * PROMPT_S + DEADLINE_S + 4)
     heard = [audio.tone_seconds(phone.heard(), PROMPT_HZ[f"agent-{word}"]) for word in ("missed", "ready")]
     assert heard == [pytest.approx(PROMPT_S, abs=TOLERANCE_S)] * 2, "he hears why, and that it is over"
+
+
+async def test_a_crash_changes_neither_who_is_next_nor_who_is_in_his_wrap_up(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT, WATCHER), wrap_up="60s")
+    resident, other = await caller(RESIDENT), await counselor(WATCHER)
+    await office.talk(resident, other)
+    await resident.hang_up()
+    await office.until_agent(WATCHER, "wrap-up")
+    await command(office, "agent", "ready", WATCHER)
+    phone = await counselor(AGENT)
+    await office.until_agent(AGENT, "available")
+    await office.talk(resident, phone)
+    await resident.hang_up()
+    await office.until_agent(AGENT, "wrap-up")
+
+    await office.kill()
+    await office.restart()
+    await office.until_agent(AGENT, "wrap-up")
+    await command(office, "agent", "ready", AGENT)
+    await office.talk(resident, other)
+    await resident.hang_up()
+
+    assert [cdr.agent for cdr in await office.cdrs(3)] == [WATCHER, AGENT, WATCHER], "the longest idle is next"
