@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from callrouter.core.cdr import Cdr, CdrCallback, CdrLeg, CdrMessage, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import (
+    CallMark,
+    Cdr,
+    CdrCallback,
+    CdrLeg,
+    CdrMessage,
+    Disposition,
+    OfferResult,
+    Outcome,
+    ReleasedBy,
+)
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -182,6 +192,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         storable(cdr.explanation),
         storable(cdr.destination),
         [storable(name) for name in cdr.switches],
+        cdr.mark.value if cdr.mark is not None else None,
     )
 
 
@@ -434,4 +445,5 @@ def _cdr_of(
         callback=callback,
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         switches=tuple(map(SwitchName, row["switches"])),
+        mark=CallMark(row["mark"]) if row["mark"] is not None else None,
     )

@@ -94,9 +94,9 @@ def test_a_phone_that_was_away_keeps_its_owners_place_and_who_talked_begins_to_b
 def test_what_the_snapshot_says_counts_unless_something_newer_was_told(hall: Hall) -> None:
     hall.sees(THERE)
     seen = hall.snapshot(requested_at=hall.now - timedelta(seconds=1))
-    hall.tell(ev.SiteUp(HALL, seen.requested_at, seen.channels, seen.bridges, {"PJSIP/kim": OFF}))
+    hall.tell(ev.SiteUp(HALL, seen.requested_at, seen.channels, seen.bridges, phones={"PJSIP/kim": OFF}))
     assert hall.agent("kim").state is AgentState.AVAILABLE
-    hall.tell(ev.SiteUp(HALL, hall.now, seen.channels, seen.bridges, {"PJSIP/kim": OFF}))
+    hall.tell(ev.SiteUp(HALL, hall.now, seen.channels, seen.bridges, phones={"PJSIP/kim": OFF}))
     assert hall.agent("kim").state is AgentState.UNREACHABLE
 
 

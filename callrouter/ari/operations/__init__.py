@@ -34,6 +34,7 @@ from callrouter.ari.operations.channels import (
     start_music,
     stop_music,
     stop_ringing,
+    tell_transfer,
 )
 from callrouter.ari.operations.recordings import (
     RECORDING_OPERATIONS,
@@ -102,5 +103,6 @@ __all__ = [
     "stop_recording",
     "stop_ringing",
     "subscribe",
+    "tell_transfer",
     "unsubscribe",
 ]

@@ -65,6 +65,13 @@ _CONTINUE = Operation(
     path="channels/{channelId}/continue",
     optional=("context", "extension", "priority"),
 )
+_TELL_TRANSFER = Operation(
+    name="transfer_progress",
+    method=Method.POST,
+    path="channels/{channelId}/transfer_progress",
+    required=("states",),
+    since=("22.3.0", "21.8.0", "20.13.0"),
+)
 _LIST_CHANNELS = Operation(name="list", method=Method.GET, path="channels")
 _GET_CHANNEL = Operation(name="get", method=Method.GET, path="channels/{channelId}")
 
@@ -179,6 +186,12 @@ def continue_in_dialplan(
     return _CONTINUE.request(channel_id, query=given(context=context, extension=extension, priority=priority))
 
 
+def tell_transfer(channel_id: str, *, done: bool) -> Request:
+    """Tell the phone that sent REFER how the transfer ended: 200, or 603 (RFC 3515)."""
+    states = "channel_answered" if done else "channel_declined"
+    return _TELL_TRANSFER.request(channel_id, query=(("states", states),))
+
+
 def list_channels() -> Request:
     """All channels of this Asterisk, not only ours."""
     return _LIST_CHANNELS.request()
@@ -207,6 +220,7 @@ CHANNEL_OPERATIONS: Final = (
     _DIAL,
     _HANG_UP,
     _CONTINUE,
+    _TELL_TRANSFER,
     _LIST_CHANNELS,
     _GET_CHANNEL,
 )

@@ -13,15 +13,23 @@ from callrouter.config.model.people import (
     AgentCodes,
     Box,
     Callbacks,
+    CallKeys,
     Destination,
+    DirectKey,
+    Listener,
     NumberKind,
     Outbound,
     Prompt,
     Queue,
+    QueueAnnounce,
+    QueueSurge,
     ServiceLevel,
     Switch,
+    TalkLength,
+    Transfers,
     Trunk,
     as_prompt,
+    parse_call_code,
     parse_code,
     parse_percent,
     parse_pin,
@@ -94,15 +102,18 @@ __all__ = [
     "Box",
     "Branch",
     "Calendar",
+    "CallKeys",
     "Callbacks",
     "Choice",
     "ClosedOn",
     "Database",
     "Destination",
+    "DirectKey",
     "Holidays",
     "Key",
     "Kind",
     "LimitsSection",
+    "Listener",
     "Logging",
     "Model",
     "Name",
@@ -114,6 +125,8 @@ __all__ = [
     "Port",
     "Prompt",
     "Queue",
+    "QueueAnnounce",
+    "QueueSurge",
     "QueueWhen",
     "Reference",
     "Region",
@@ -128,8 +141,10 @@ __all__ = [
     "Step",
     "Steps",
     "Switch",
+    "TalkLength",
     "Tenant",
     "Topic",
+    "Transfers",
     "Trunk",
     "Use",
     "Web",
@@ -141,6 +156,7 @@ __all__ = [
     "as_step",
     "as_use",
     "dates_apart",
+    "parse_call_code",
     "parse_code",
     "parse_endpoint",
     "parse_exception",
@@ -206,6 +222,10 @@ class Model(Section):
     """What calls may go out to."""
     destinations: dict[Name, Destination] = Field(default={})
     """Whom plans may call outside the queues, by name."""
+    call_keys: CallKeys = CallKeys()
+    """What counselors press during a conversation."""
+    transfers: Transfers = Transfers()
+    """Whom counselors may pass calls on to."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(as_prompt)]]
     """Announcements, by the name of their sound file."""
     voicemail: dict[Name, Box] = Field(default={})
