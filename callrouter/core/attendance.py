@@ -14,7 +14,7 @@ from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
 from callrouter.core.events import CodeDialed
 from callrouter.core.floor import Floor
-from callrouter.core.ids import AgentId, CallId, SiteName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import is_watched
 from callrouter.core.switchboard import ITSELF
@@ -74,6 +74,8 @@ class Attendance:
                 return self._enter(agent, Duty.PAUSED, order, at, out)
             case DutyVerb.READY:
                 return self._get_ready(agent, order, at, out)
+            case DutyVerb.SERVE:
+                return self._serve(agent, order, at, out)
             case _:
                 assert_never(order.verb)
 
@@ -125,6 +127,16 @@ class Attendance:
                 self._floor.seat(agent, (SiteName(site), endpoint), at)
             elif endpoint:
                 self._floor.desks[AgentId(entry.name)] = (SiteName(site), endpoint)
+
+    def restore_queues(self, entries: Iterable[AuditEntry], at: datetime) -> None:
+        """Know again who takes calls of some of his queues alone, from the newest entry of each."""
+        for entry in entries:
+            chosen = tuple(map(QueueName, filter(None, entry.becomes.split(","))))
+            agent = self._floor.agents.get(AgentId(entry.name))
+            if agent is not None:
+                self._floor.serve(agent, chosen, at)
+            elif chosen:
+                self._floor.chosen[AgentId(entry.name)] = chosen
 
     def sit(self, agent: Agent, desk: tuple[SiteName, str] | None, who: str, at: datetime, out: Output) -> None:
         """Let a counselor work at another phone, or again at his own, and have that kept."""
@@ -187,6 +199,26 @@ class Attendance:
                 self._note(agent, was, order, at, out)
                 return DutyAnswer(True, True, f"agent {agent.spec.id} is available")
         return self._enter(agent, Duty.ON, order, at, out)
+
+    def _serve(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
+        own = self._floor.rulebook.agents[agent.spec.id].queues
+        strange = [queue for queue in order.queues if queue not in own]
+        if strange:
+            there = ", ".join(own)
+            message = f'agent {agent.spec.id} does not serve "{one_line(strange[0])}" by the rules; there are: {there}'
+            return DutyAnswer(False, False, message)
+        chosen = tuple(queue for queue in own if queue in order.queues)
+        chosen = chosen if chosen != own else ()
+        was = self._floor.chosen.get(agent.spec.id, ())
+        serves = f"agent {agent.spec.id} serves {', '.join(chosen or own)}"
+        if was == chosen:
+            return DutyAnswer(True, False, f"{serves} already")
+        self._floor.serve(agent, chosen, at)
+        who, words, note = one_line(order.who), [",".join(queues) for queues in (was, chosen)], one_line(order.reason)
+        entry = AuditEntry(at, who, AuditKind.QUEUES, agent.spec.id, words[0], words[1], order.via, at, None, note)
+        out.audit.append(entry)
+        out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, f"{serves}; by {who}, via {order.via}"))
+        return DutyAnswer(True, True, serves)
 
     def _enter(self, agent: Agent, duty: Duty, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         was, reason = agent.duty, one_line(order.reason)

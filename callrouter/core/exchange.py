@@ -148,8 +148,11 @@ class Exchange:
         standing.recall(self.floor, ended, duties, at, out)
         return out
 
-    def restore_desks(self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], at: datetime) -> None:
-        """Know again who works at whose phone, and where nobody may log in; before what was said of them."""
+    def restore_desks(
+        self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], queues: Iterable[AuditEntry], at: datetime
+    ) -> None:
+        """Know again who works at whose phone and for which queues, and where nobody may log in; before who is out."""
+        self.conduct.attendance.restore_queues(queues, at)
         self.conduct.attendance.restore_desks(desks, at)
         self.conduct.desks.restore_locks(locks, at)
 

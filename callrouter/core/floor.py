@@ -78,6 +78,8 @@ class Floor:
         self.phones = Phones()
         self.desks: dict[AgentId, tuple[SiteName, str]] = {}
         """Whose phone is not his own: where he works, and what Asterisk dials there."""
+        self.chosen: dict[AgentId, tuple[QueueName, ...]] = {}
+        """Who takes calls of some of his queues alone."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
@@ -329,6 +331,16 @@ class Floor:
             self.desks.pop(agent.spec.id, None)
         else:
             self.desks[agent.spec.id] = desk
+        self._respecify(agent, at)
+
+    def serve(self, agent: Agent, queues: tuple[QueueName, ...], at: datetime) -> None:
+        """Let the counselor take calls of these of his queues alone, from the next one on; none: of all."""
+        self.chosen[agent.spec.id] = queues
+        if not queues:
+            del self.chosen[agent.spec.id]
+        self._respecify(agent, at)
+
+    def _respecify(self, agent: Agent, at: datetime) -> None:
         spec = self._spec(agent.spec.id)
         if spec is None:
             return
@@ -338,11 +350,15 @@ class Floor:
             self._settle(agent, at, agent.idle_since)
 
     def _spec(self, agent_id: AgentId) -> AgentSpec | None:
-        """The counselor by the rules of now, at the phone where he works."""
+        """The counselor by the rules of now, at the phone where he works, with the queues that were chosen for him."""
         spec, desk = self.rulebook.agents.get(agent_id), self.desks.get(agent_id)
-        if spec is None or desk is None:
-            return spec
-        return replace(spec, site=desk[0], endpoint=desk[1], trunk=None)
+        if spec is None:
+            return None
+        chosen = self.chosen.get(agent_id, ())
+        queues = tuple(queue for queue in spec.queues if queue in chosen)
+        if queues:
+            spec = replace(spec, queues=queues)
+        return replace(spec, site=desk[0], endpoint=desk[1], trunk=None) if desk is not None else spec
 
     def remember_duty(self, agent_id: AgentId, duty: Duty, reason: str) -> None:
         """What was said of somebody whom the rules do not have now."""

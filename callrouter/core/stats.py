@@ -67,6 +67,8 @@ class AgentNow(msgspec.Struct, frozen=True):
     reason: str = ""
     phone: str = ""
     """What Asterisk dials for him now; empty: he has none, and is not logged in at another."""
+    queues: tuple[QueueName, ...] = ()
+    """Whose calls he takes now."""
 
 
 class QueueNow(msgspec.Struct, frozen=True):

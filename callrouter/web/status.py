@@ -6,7 +6,7 @@ import msgspec
 
 from callrouter.core.agent import AgentState
 from callrouter.core.duty import Duty
-from callrouter.core.ids import CallId, SiteName, TenantName
+from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
@@ -71,7 +71,7 @@ class Agent(msgspec.Struct, frozen=True):
     """One counselor; ``misses`` counts the offers missed in a row.
 
     ``duty`` is what was said of him, and ``reason`` why; it holds when what he is doing is over. ``phone`` is what
-    Asterisk dials for him, at the moment.
+    Asterisk dials for him, and ``queues`` whose calls he takes, at the moment.
     """
 
     agent: str
@@ -83,6 +83,7 @@ class Agent(msgspec.Struct, frozen=True):
     duty: Duty = Duty.ON
     reason: str = ""
     phone: str = ""
+    queues: tuple[QueueName, ...] = ()
 
 
 class Trunk(msgspec.Struct, frozen=True):
@@ -216,6 +217,7 @@ def agent_of(agent: AgentNow) -> Agent:
         agent.duty,
         agent.reason,
         agent.phone,
+        agent.queues,
     )
 
 

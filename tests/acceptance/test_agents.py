@@ -137,3 +137,26 @@ async def test_a_crash_changes_neither_who_is_next_nor_who_is_in_his_wrap_up(
     await resident.hang_up()
 
     assert [cdr.agent for cdr in await office.cdrs(3)] == [WATCHER, AGENT, WATCHER], "the longest idle is next"
+
+
+async def test_a_counselor_takes_calls_of_one_queue_alone_over_a_crash_and_of_all_again(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT,))
+    resident, phone = await caller(RESIDENT), await counselor(AGENT)
+    said = await command(office, "agent", "serve", AGENT, "gyeongnam")
+    await office.kill()
+    await office.restart()
+    await resident.dial("120")
+    await office.until_waiting(1)
+    staff = {queue["queue"]: queue["agents"] for queue in (await office.status())["queues"]}
+
+    await command(office, "agent", "serve", AGENT)
+    await phone.incoming()
+    await phone.accept()
+    await office.until_call("connected")
+    await resident.hang_up()
+
+    assert said == f"agent {AGENT} serves gyeongnam\n"
+    assert (staff["gyeongnam"], staff["changwon"]) == (1, 0)
+    assert (await office.cdr()).agent == AGENT

@@ -12,12 +12,12 @@ from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.causes import Cause
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName
+from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, SiteName
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.picture import picture
 from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState
-from tests.core.driver import DESK, HALL, START, Driver, agent, rulebook
+from tests.core.driver import BELL, DESK, HALL, NIGHT, START, Driver, agent, rulebook
 
 KIM = AgentId("kim")
 LOGIN_CODE, PAUSE_CODE = "*11", "*12"
@@ -264,3 +264,58 @@ def test_a_phone_belongs_to_whom_the_rules_of_now_say_though_another_still_talks
     assert (desk.agent("lee").duty, desk.agent("kim").duty) == (Duty.PAUSED, Duty.ON)
     desk.tell(ev.RulebookReplaced(replace(RULES, agents={})))
     assert desk.dial_code(PAUSE_CODE) == "unknown", "and not that he is paused, which nobody would be"
+
+
+TWO = replace(rulebook(agent("kim", DESK, NIGHT)), agent_codes=RULES.agent_codes)
+
+
+class TwoQueues(Desk):
+    def __init__(self) -> None:
+        Driver.__init__(self, TWO)
+        self.out = Output()
+
+    def serve(self, *queues: QueueName) -> DutyAnswer:
+        order = DutyOrder(KIM, DutyVerb.SERVE, "park", DutyVia.COMMAND, "교육", queues)
+        self.out = self.exchange.handle(ev.DutyOrdered(order), self.now)
+        self.carry_out(self.out)
+        self.settle()
+        ((_, answer),) = self.out.answers
+        assert isinstance(answer, DutyAnswer)
+        return answer
+
+
+def test_who_takes_calls_of_one_queue_alone_is_no_staff_of_the_other_until_he_takes_all_again() -> None:
+    hall = TwoQueues()
+    assert hall.serve(NIGHT) == DutyAnswer(True, True, "agent kim serves night")
+    (entry,) = hall.out.audit
+    assert (entry.kind, entry.name, entry.was, entry.becomes, entry.note) == ("queues", "kim", "", "night", "교육")
+    assert [hall.exchange.floor.serving(queue) for queue in (DESK, NIGHT)] == [0, 1]
+    call = hall.dial()
+    assert (call.state, hall.called()) == (CallState.QUEUED, [])
+    assert hall.serve(NIGHT) == DutyAnswer(True, False, "agent kim serves night already")
+    assert hall.serve() == DutyAnswer(True, True, "agent kim serves desk, night")
+    assert hall.called() == ["kim"]
+    assert hall.serve(NIGHT, DESK) == DutyAnswer(True, False, "agent kim serves desk, night already")
+
+
+def test_a_queue_that_the_rules_do_not_give_him_is_refused() -> None:
+    hall = TwoQueues()
+    message = 'agent kim does not serve "bell" by the rules; there are: desk, night'
+    assert hall.serve(DESK, BELL) == DutyAnswer(False, False, message)
+    assert hall.out.audit == []
+
+
+def test_his_queues_are_known_after_a_restart_and_new_rules_and_all_are_his_if_none_is_left() -> None:
+    hall = TwoQueues()
+    hall.serve(NIGHT)
+    entries = hall.out.audit
+    gone = AuditEntry(START, "park", AuditKind.QUEUES, "gone", "", "desk", "command")
+    back = AuditEntry(START, "park", AuditKind.QUEUES, "back", "desk", "", "command")
+    exchange = Exchange(TWO, START)
+    exchange.restore_desks([], [], [*entries, gone, back], START)
+    assert picture(exchange, START).agents[0].queues == (NIGHT,)
+    exchange.handle(ev.RulebookReplaced(TWO), START)
+    assert picture(exchange, START).agents[0].queues == (NIGHT,)
+    exchange.handle(ev.RulebookReplaced(RULES), START)
+    assert picture(exchange, START).agents[0].queues == (DESK,)
+    assert set(exchange.floor.chosen) == {KIM, "gone"}

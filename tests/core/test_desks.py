@@ -179,7 +179,7 @@ def test_three_wrong_pins_lock_number_and_phone_over_a_restart_until_the_time_is
     assert "0000" not in repr(office.entries) + repr(office.notices)
 
     office.exchange = Exchange(RULES, office.now)
-    office.exchange.restore_desks([], locks, office.now)
+    office.exchange.restore_desks([], locks, [], office.now)
     office.sync()
     assert office.log_in("counter") == "locked"
     office.advance(300.0)
@@ -219,7 +219,7 @@ def test_a_daemon_that_starts_anew_knows_who_works_where(office: Office) -> None
     newest = {entry.name: entry for entry in office.entries if entry.kind is AuditKind.DESK}
     gone = replace_name(newest["11"], "gone")
     exchange = Exchange(RULES, START)
-    exchange.restore_desks([*newest.values(), gone], [], START)
+    exchange.restore_desks([*newest.values(), gone], [], [], START)
     phones = {one.agent: one.phone for one in picture(exchange, START).agents}
     assert phones == {"11": "PJSIP/window", "12": "PJSIP/12", "lee": "PJSIP/lee"}
     assert AgentId("gone") in exchange.floor.desks, "he may be put back into the rules"
