@@ -50,6 +50,8 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "agent-paused": 1000.0,
         "agent-ready": 280.0,
         "agent-unknown": 240.0,
+        "supervise-refused": 260.0,
+        "supervise-nobody": 300.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 Hz and more."""

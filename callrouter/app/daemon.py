@@ -25,6 +25,7 @@ from callrouter.app.memory import remember
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
+from callrouter.app.supervising import HearingDesk
 from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.app.watch import FolderWatch
@@ -143,7 +144,8 @@ async def _daemon(
         status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks)
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance = DutyDesk(dispatcher, journal)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance)
+        hearing = HearingDesk(dispatcher, journal)
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance, hearing)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())

@@ -16,6 +16,11 @@ from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
+from callrouter.config.supervision import (
+    compile_supervision_code,
+    compile_supervision_keys,
+    compile_supervisors,
+)
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
@@ -48,6 +53,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     switches = compile_switches(context)
     check_switches_used(context)
     agent_codes = _agent_codes(context)
+    supervisors, supervision_code = compile_supervisors(context), compile_supervision_code(context)
+    supervision_keys = compile_supervision_keys(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -72,6 +79,9 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         fallback_context=context.model.service.fallback_context,
         switches=switches,
         agent_codes=agent_codes,
+        supervisors=supervisors,
+        supervision_code=supervision_code,
+        supervision_keys=supervision_keys,
         timezone=ZoneInfo(context.model.timezone),
     )
 

@@ -15,6 +15,8 @@ class AuditKind(StrEnum):
     SWITCH = "switch"
     AGENT = "agent"
     """Whether a counselor takes calls."""
+    SUPERVISION = "supervision"
+    """Who hears a conversation; the name is the call's."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

@@ -14,10 +14,12 @@ from callrouter.core.ids import (
     RecordingId,
     RuleId,
     SiteName,
+    SupervisorName,
     SwitchName,
     TenantName,
     TrunkName,
 )
+from callrouter.core.supervisors import HearingMode
 
 
 class Outcome(StrEnum):
@@ -106,6 +108,17 @@ class CdrCallback:
 
 
 @dataclass(frozen=True, slots=True)
+class CdrHearing:
+    """A supervisor heard the conversation with ``agent``, in these modes one after another. Times are aware UTC."""
+
+    supervisor: SupervisorName
+    agent: AgentId
+    began_at: datetime
+    ended_at: datetime
+    modes: tuple[HearingMode, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CdrLeg:
     """One offer: a leg to a counselor's phone or to a destination. Times are aware UTC."""
 
@@ -170,3 +183,5 @@ class Cdr:
     """Those that were on when it was routed, whether or not its rule asked."""
     callback: CdrCallback | None = None
     """Asked for, and not made needless by a counselor in the same call."""
+    hearings: tuple[CdrHearing, ...] = ()
+    """Supervisors who heard it, in the order in which they were done."""

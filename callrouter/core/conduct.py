@@ -31,6 +31,7 @@ from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
+from callrouter.core.supervision import Supervision
 from callrouter.core.switchboard import Switchboard
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
@@ -60,6 +61,7 @@ class Conduct:
         self.waiting = Waiting(self, rulebook)
         self.offering = Offering(self)
         self.dialing = Dialing(self)
+        self.supervision = Supervision(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -131,6 +133,7 @@ class Conduct:
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
         self.waiting.take(call)
+        self.supervision.take(call)
         return True
 
     def act(self, transition: Transition, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -163,6 +166,8 @@ class Conduct:
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
+        if call.hearings and isinstance(fact, facts.OfferClosed):
+            self.supervision.end_all(call, fact.at, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
 

@@ -20,6 +20,7 @@ from callrouter.core.ids import (
 )
 from callrouter.core.inbound import CallFacts
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.supervisors import HearingOrder
 from callrouter.core.switches import SwitchOrder
 
 
@@ -44,6 +45,8 @@ class TimerKind(StrEnum):
     """A trunk group that was congested may be tried again."""
     SWITCH = "switch"
     """A switch goes off by itself."""
+    HEARING = "hearing"
+    """A supervisor's phone was not answered, or he is not let hear."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
@@ -165,6 +168,8 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """For a channel that the dialplan sent into our application: what it says of the call."""
     fresh_call: CallId | None = None
     """An id to use if this inbound channel turns out to be unknown."""
+    dialed_code: bool = False
+    """A phone that dialled a code, and has not been sent on."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):
@@ -220,6 +225,40 @@ class DutyOrdered(msgspec.Struct, frozen=True):
     ticket: int = 0
 
 
+class HearingOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a supervisor to hear a call, and waits for the answer that has the same ``ticket``."""
+
+    order: HearingOrder
+    ticket: int = 0
+
+
+class SupervisorEntered(msgspec.Struct, frozen=True, gc=False):
+    """A supervisor's phone that we called was answered, or an ear of his is there."""
+
+    channel: ChannelId
+
+
+class SupervisorLeft(msgspec.Struct, frozen=True, gc=False):
+    """A supervisor's phone has hung up, or never was: it is off, or did not answer."""
+
+    channel: ChannelId
+
+
+class HearingJoined(msgspec.Struct, frozen=True, gc=False):
+    """A supervisor's phone and his ear are in their bridge."""
+
+    call: CallId
+    bridge: BridgeId
+
+
+class HearingFailed(msgspec.Struct, frozen=True, gc=False):
+    """An ear, or the bridge for it (``what`` is the id), could not be made, or nobody knows."""
+
+    call: CallId
+    what: str
+    why: str
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -243,4 +282,9 @@ Event = (
     | CodeDialed
     | SwitchOrdered
     | DutyOrdered
+    | HearingOrdered
+    | SupervisorEntered
+    | SupervisorLeft
+    | HearingJoined
+    | HearingFailed
 )

@@ -73,6 +73,11 @@ class Exchange:
             ev.CodeDialed: self._code_dialed,
             ev.SwitchOrdered: self._switch_ordered,
             ev.DutyOrdered: self._duty_ordered,
+            ev.HearingOrdered: self._hearing_ordered,
+            ev.SupervisorEntered: self._supervisor_entered,
+            ev.SupervisorLeft: self._supervisor_left,
+            ev.HearingJoined: self._hearing_joined,
+            ev.HearingFailed: self._hearing_failed,
         }
 
     @property
@@ -139,7 +144,12 @@ class Exchange:
             ):
                 leg = naming.parse_leg_channel(channel)
                 return leg.call if leg is not None else None
-            case ev.Bridged(call=call_id) | ev.BridgeFailed(call=call_id):
+            case (
+                ev.Bridged(call=call_id)
+                | ev.BridgeFailed(call=call_id)
+                | ev.HearingJoined(call=call_id)
+                | ev.HearingFailed(call=call_id)
+            ):
                 return call_id
             case ev.PlaybackEnded(playback=playback):
                 return naming.parse_playback(playback)
@@ -194,6 +204,8 @@ class Exchange:
             self.signal(call, Cue(Signal.ARRIVED), at, out)
 
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
+        if self.conduct.supervision.left(event.channel, at, out):
+            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
@@ -209,6 +221,8 @@ class Exchange:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
+        if self.conduct.supervision.pressed(event.channel, event.digit, out):
+            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.DIGIT, digit=event.digit), at, out)
@@ -277,6 +291,8 @@ class Exchange:
             self.floor.trunk_rested(TrunkName(subject))
         elif kind is TimerKind.SWITCH:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
+        elif kind is TimerKind.HEARING:
+            self.conduct.supervision.overdue(ChannelId(subject), at, out)
         elif kind is TimerKind.LEG:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
@@ -314,11 +330,27 @@ class Exchange:
         out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
 
     def _code_dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> None:
-        if not self.conduct.attendance.dialed(event, at, out):
-            self.conduct.switchboard.dialed(event, at, out)
+        if self.conduct.supervision.dialed(event, at, out) or self.conduct.attendance.dialed(event, at, out):
+            return
+        self.conduct.switchboard.dialed(event, at, out)
 
     def _duty_ordered(self, event: ev.DutyOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.attendance.order(event.order, at, out)))
+
+    def _hearing_ordered(self, event: ev.HearingOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.supervision.order(event.order, at, out)))
+
+    def _supervisor_entered(self, event: ev.SupervisorEntered, at: datetime, out: Output) -> None:
+        self.conduct.supervision.entered(event.channel, at, out)
+
+    def _supervisor_left(self, event: ev.SupervisorLeft, at: datetime, out: Output) -> None:
+        self.conduct.supervision.left(event.channel, at, out)
+
+    def _hearing_joined(self, event: ev.HearingJoined, at: datetime, out: Output) -> None:
+        self.conduct.supervision.joined(event, at, out)
+
+    def _hearing_failed(self, event: ev.HearingFailed, at: datetime, out: Output) -> None:
+        self.conduct.supervision.failed(event, at, out)
 
     def _of_channel(self, channel: ChannelId) -> Call | None:
         call = self.conduct.call_of(channel)

@@ -1,7 +1,7 @@
 """From the facts of a call to its CDR."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
@@ -12,6 +12,7 @@ from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import (
     Cdr,
     CdrCallback,
+    CdrHearing,
     CdrLeg,
     CdrMessage,
     Disposition,
@@ -59,6 +60,9 @@ class _Summary:
     """The last message that was asked for could not be recorded."""
     messages: tuple[CdrMessage, ...] = ()
     wanted: facts.CallbackWanted | None = None
+    listening: dict[int, tuple[facts.HearingBegun, list[facts.Heard]]] = field(default_factory=dict)
+    """Supervisors who are let in, and what they heard so far."""
+    hearings: tuple[CdrHearing, ...] = ()
 
     def take(self, fact: facts.Fact) -> None:
         match fact:
@@ -113,8 +117,22 @@ class _Summary:
                 self.recording = fact
             case facts.RecordingEnded():
                 self._close_recording(fact)
+            case facts.HearingBegun() | facts.Heard() | facts.HearingEnded():
+                self._take_hearing(fact)
             case _:
                 pass
+
+    def _take_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:
+        if isinstance(fact, facts.HearingBegun):
+            self.listening[fact.number] = (fact, [])
+            return
+        begun, heard = self.listening[fact.number]
+        if isinstance(fact, facts.Heard):
+            heard.append(fact)
+        elif heard:  # else he never heard anything
+            modes = tuple(one.mode for one in heard)
+            one = CdrHearing(begun.supervisor, begun.agent, _ms(heard[0].at), _ms(fact.at), modes)
+            self.hearings = (*self.hearings, one)
 
     def _close_recording(self, ended: facts.RecordingEnded) -> None:
         begun, self.recording = self.recording, None
@@ -214,6 +232,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         messages=s.messages,
         switches=s.switches,
         callback=_callback(s),
+        hearings=s.hearings,
     )
 
 

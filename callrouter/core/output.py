@@ -9,6 +9,7 @@ from callrouter.core.commands import Command
 from callrouter.core.duty import DutyAnswer
 from callrouter.core.facts import Fact
 from callrouter.core.ids import CallId
+from callrouter.core.supervisors import HearingAnswer
 from callrouter.core.switches import SwitchAnswer
 
 
@@ -37,6 +38,10 @@ class NoticeKind(StrEnum):
     """A counselor logged in or out, paused, or takes calls again."""
     AGENT_REFUSED = "agent-refused"
     """A phone that is no counselor's dialled a code of theirs."""
+    SUPERVISION = "supervision"
+    """A supervisor hears a conversation, in another way, or no longer."""
+    SUPERVISION_REFUSED = "supervision-refused"
+    """A phone that may not hear a conversation dialled the code for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +65,4 @@ class Output:
     cdrs: list[Cdr] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
-    answers: list[tuple[int, SwitchAnswer | DutyAnswer]] = field(default_factory=list)
+    answers: list[tuple[int, SwitchAnswer | DutyAnswer | HearingAnswer]] = field(default_factory=list)

@@ -13,9 +13,20 @@ from typing import Protocol
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    PromptName,
+    QueueName,
+    SiteName,
+    SupervisorName,
+    SwitchName,
+    TenantName,
+    TrunkName,
+)
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
+from callrouter.core.supervisors import USUAL_KEYS, HearingMode, SupervisorSpec
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 
 
@@ -167,6 +178,11 @@ class Rulebook:
     switches: Mapping[SwitchName, SwitchSpec] = field(default_factory=dict)
     agent_codes: Mapping[DutyVerb, str] = field(default_factory=dict)
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
+    supervisors: Mapping[SupervisorName, SupervisorSpec] = field(default_factory=dict)
+    supervision_code: str = ""
+    """What a supervisor dials before a counselor's name; empty: nothing."""
+    supervision_keys: Mapping[str, HearingMode] = field(default_factory=lambda: dict(USUAL_KEYS))
+    """What a supervisor who hears a conversation presses to hear it in another way."""
     timezone: tzinfo = UTC
     """In which people here read times."""
 

@@ -26,6 +26,7 @@ from callrouter.core.events import TimerKey
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, ChannelId, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.supervisors import HearingAnswer, HearingOrder
 from callrouter.core.switches import SwitchAnswer, SwitchOrder
 from callrouter.runtime.recall import Memory, NoMemory, event_with_memory
 from callrouter.runtime.timers import Timers
@@ -45,11 +46,14 @@ _WARNINGS = frozenset(
         NoticeKind.ORPHAN_LEG,
         NoticeKind.SWITCH_REFUSED,
         NoticeKind.AGENT_REFUSED,
+        NoticeKind.SUPERVISION_REFUSED,
     }
 )
 
 ANSWERED_WITHIN_S: Final = 5.0
 """How long an order may wait for the dispatcher to come to it."""
+
+_Answer = SwitchAnswer | DutyAnswer | HearingAnswer
 
 
 class Commander(Protocol):
@@ -117,7 +121,7 @@ class Dispatcher:
         self._dropped = self._handled = self._failures = 0
         self._stood_down = self._running = False
         self._tickets = count(1)
-        self._awaited: dict[int, asyncio.Future[SwitchAnswer | DutyAnswer]] = {}
+        self._awaited: dict[int, asyncio.Future[_Answer]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
     @property
@@ -216,12 +220,17 @@ class Dispatcher:
         answer = await self._answer_to(partial(ev.DutyOrdered, order), timeout_s)
         return answer if isinstance(answer, DutyAnswer) else DutyAnswer(False, False, _why_none(answer))
 
-    async def _answer_to(self, ask: Callable[[int], ev.Event], timeout_s: float) -> SwitchAnswer | DutyAnswer | str:
+    async def order_hearing(self, order: HearingOrder, timeout_s: float = ANSWERED_WITHIN_S) -> HearingAnswer:
+        """Have a supervisor hear a call between two events, and wait for the answer."""
+        answer = await self._answer_to(partial(ev.HearingOrdered, order), timeout_s)
+        return answer if isinstance(answer, HearingAnswer) else HearingAnswer(False, False, _why_none(answer))
+
+    async def _answer_to(self, ask: Callable[[int], ev.Event], timeout_s: float) -> _Answer | str:
         """What the exchange says to the event that ``ask`` makes of a ticket, or why there is no answer."""
         if self._stood_down:
             return "another daemon is in charge; ask that one"
         ticket = next(self._tickets)
-        answer: asyncio.Future[SwitchAnswer | DutyAnswer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._awaited[ticket] = answer
         self.post(ask(ticket))
         try:
@@ -325,7 +334,7 @@ class Dispatcher:
             self._commander.resync(self._lost_from.pop())
 
 
-def _why_none(answer: SwitchAnswer | DutyAnswer | str) -> str:
+def _why_none(answer: _Answer | str) -> str:
     """Why there is no answer; one to another question would be a defect, and is told so."""
     return answer if isinstance(answer, str) else f"the daemon answered another question: {answer.message}"
 

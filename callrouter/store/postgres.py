@@ -11,8 +11,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import msgspec
 
-from callrouter.core.cdr import Cdr, CdrCallback, CdrLeg, CdrMessage, Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import (
+    Cdr,
+    CdrCallback,
+    CdrHearing,
+    CdrLeg,
+    CdrMessage,
+    Disposition,
+    OfferResult,
+    Outcome,
+    ReleasedBy,
+)
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -63,6 +74,7 @@ DATA_ERRORS = (
 """The record is to blame, not the server: trying again gives the same answer."""
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
+_hearings = msgspec.json.Decoder(tuple[CdrHearing, ...])
 _MILLISECOND = Decimal("0.001")
 
 
@@ -182,6 +194,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         storable(cdr.explanation),
         storable(cdr.destination),
         [storable(name) for name in cdr.switches],
+        msgspec.json.encode(cdr.hearings).decode(),
     )
 
 
@@ -434,4 +447,5 @@ def _cdr_of(
         callback=callback,
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         switches=tuple(map(SwitchName, row["switches"])),
+        hearings=_hearings.decode(row["hearings"]),
     )

@@ -131,6 +131,8 @@ class TestTheSample:
             "agent-paused",
             "agent-ready",
             "agent-unknown",
+            "supervise-refused",
+            "supervise-nobody",
             "passport-surge",
             "switch-on",
             "switch-off",

@@ -34,6 +34,8 @@ TABLES: dict[str, type[model.Section]] = {
     "Service level: `service_level:`": model.ServiceLevel,
     "`agents:`": model.Agent,
     "`agent_codes:`": model.AgentCodes,
+    "`supervisors:`": model.Supervisor,
+    "`supervision:`": model.SupervisionKeys,
     "`trunks:`": model.Trunk,
     "`outbound:`": model.Outbound,
     "`destinations:`": model.Destination,

@@ -19,6 +19,8 @@ from callrouter.config.model.people import (
     Prompt,
     Queue,
     ServiceLevel,
+    SupervisionKeys,
+    Supervisor,
     Switch,
     Trunk,
     as_prompt,
@@ -126,6 +128,8 @@ __all__ = [
     "State",
     "Step",
     "Steps",
+    "SupervisionKeys",
+    "Supervisor",
     "Switch",
     "Tenant",
     "Topic",
@@ -198,6 +202,10 @@ class Model(Section):
     """The counselors, by name; usually the extension."""
     agent_codes: AgentCodes = AgentCodes()
     """What their phones dial to log in and out, and to pause."""
+    supervisors: dict[Name, Supervisor] = Field(default={})
+    """Who may hear conversations, by name."""
+    supervision: SupervisionKeys = SupervisionKeys()
+    """What supervisors dial and press."""
     trunks: dict[Name, Trunk] = Field(default={})
     """Trunk groups, by name."""
     outbound: Outbound = Outbound()
