@@ -101,6 +101,18 @@ def heard_seconds(path: Path, frequency_hz: float) -> float:
     )
 
 
+def chord_seconds(path: Path, *frequencies_hz: float) -> float:
+    """For how many seconds the recording ``path`` holds all these tones at once, about equally loud."""
+    samples, rate_hz = read_samples(path)
+    block = int(rate_hz * BLOCK_S)
+    heard = sum(
+        _is_audible(part) and all(tone_share(part, rate_hz, tone) >= PURE / 2 for tone in frequencies_hz)
+        for start in range(0, len(samples) - block + 1, block)
+        for part in (samples[start : start + block],)
+    )
+    return heard * BLOCK_S
+
+
 def sound_seconds(path: Path) -> float:
     """For how many seconds anything at all is heard in the recording ``path``."""
     samples, rate_hz = read_samples(path)

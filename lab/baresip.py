@@ -124,6 +124,18 @@ class Baresip:
         """End the call; a call that still rings here is rejected with 486 Busy Here."""
         await self.command("hangup")
 
+    async def hold(self) -> None:
+        """Put the other side on hold (re-INVITE, ``sendonly``)."""
+        await self.command("hold")
+
+    async def resume(self) -> None:
+        """Take the other side back."""
+        await self.command("resume")
+
+    async def transfer(self, number: str) -> None:
+        """Ask the server to pass the call on to ``number`` (REFER, RFC 3515)."""
+        await self.command("transfer", f"sip:{number}@{self.server}")
+
     async def press(self, key: str) -> None:
         """Press a key of the telephone during the call; sent as RFC 4733 events."""
         await self.command("sndcode", key)
@@ -171,6 +183,18 @@ class Baresip:
         if caller is None:
             raise LabError(f"phone {self.user} was not called")
         return caller
+
+    async def printed(self, text: str, timeout_s: float = 10.0) -> None:
+        """Wait until baresip has printed ``text``, which stands in a SIP message, say.
+
+        Raises:
+            LabError: it has not within ``timeout_s`` seconds.
+        """
+        deadline = time.monotonic() + timeout_s
+        while text not in self.trace():
+            if time.monotonic() > deadline:
+                raise LabError(f"phone {self.user}: no {text!r} within {timeout_s} s\n{self.trace()[-1500:]}")
+            await asyncio.sleep(0.05)
 
     def trace(self) -> str:
         """All that baresip printed, every SIP message included."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from lab import audio, ports
@@ -52,9 +53,53 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "agent-unknown": 240.0,
         "supervise-refused": 260.0,
         "supervise-nobody": 300.0,
+        "call-refused": 200.0,
+        "length-reminder": 120.0,
+        "length-over": 140.0,
+        "abusive-goodbye": 160.0,
+        "queue-position-1": 1600.0,
+        "queue-position-2": 1640.0,
+        "queue-position-3": 1680.0,
+        "queue-position-4": 1720.0,
+        "queue-position-5": 1760.0,
+        "queue-position-6": 1800.0,
+        "queue-position-7": 1840.0,
+        "queue-position-8": 1880.0,
+        "queue-position-9": 1920.0,
+        "queue-position-10": 1960.0,
+        "queue-position-more": 2000.0,
+        "queue-wait-0-1": 2040.0,
+        "queue-wait-0-3": 2080.0,
+        "queue-wait-1-3": 2120.0,
+        "queue-wait-1-5": 2160.0,
+        "queue-wait-3-5": 2200.0,
+        "queue-wait-3-10": 2240.0,
+        "queue-wait-5-10": 2280.0,
+        "queue-wait-5-15": 2320.0,
+        "queue-wait-10-15": 2360.0,
+        "queue-wait-10-20": 2400.0,
+        "queue-wait-15-30": 2440.0,
+        "queue-wait-20-30": 2480.0,
+        "queue-wait-30-more": 2520.0,
+        "queue-keys": 2560.0,
     }
 )
-"""The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 Hz and more."""
+"""The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""
+
+
+ENGLISH_HZ: Mapping[str, float] = MappingProxyType(
+    {name: hz + 20 for name, hz in PROMPT_HZ.items() if name.startswith("queue-") or name == "waiting"}
+)
+"""The same for prompts that are spoken in English, too."""
+
+
+def write_tones(folder: Path, *, but: str = "") -> None:
+    """Put the tones of all prompts into a sounds folder, except that of one."""
+    for name, frequency_hz in PROMPT_HZ.items():
+        if name != but:
+            audio.write_tone(folder / f"{name}.wav", frequency_hz, duration_s=PROMPT_S)
+    for name, frequency_hz in ENGLISH_HZ.items():
+        audio.write_tone(folder / "en" / f"{name}.wav", frequency_hz, duration_s=PROMPT_S)
 
 
 def asterisk_for_tests(
@@ -81,9 +126,7 @@ def asterisk_for_tests(
         queues=QUEUES,
         carrier_port=ports.free_udp(CARRIER_ADDRESS),
     )
-    for name, frequency_hz in PROMPT_HZ.items():
-        path = instance.sounds_dir / "callrouter" / f"{name}.wav"
-        audio.write_tone(path, frequency_hz, duration_s=PROMPT_S)
+    write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)
     return instance
 

@@ -20,8 +20,9 @@ from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
+from callrouter.app.conversing import CallDesk
 from callrouter.app.history import RulesHistory
-from callrouter.app.memory import remember
+from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
@@ -125,6 +126,7 @@ async def _daemon(
         dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
+        await remember_lost_places(dispatcher, journal)
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
         history = RulesHistory(journal, directory, clock.now)
@@ -143,9 +145,9 @@ async def _daemon(
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks)
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
-        attendance = DutyDesk(dispatcher, journal)
-        hearing = HearingDesk(dispatcher, journal)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance, hearing)
+        attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
+        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal))
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())

@@ -87,6 +87,22 @@ def _ending(history: Sequence[facts.Fact]) -> list[facts.Fact]:
     return ending
 
 
+async def remember_lost_places(dispatcher: Dispatcher, journal: Journal) -> None:
+    """Know who hung up while waiting shortly before the daemon ended: who dials again soon has the place again.
+
+    A journal that does not tell costs those few their place, and nothing else.
+    """
+    within_s = dispatcher.exchange.conduct.waiting.longest_redial_s
+    if not within_s:
+        return
+    try:
+        closed = await journal.calls_closed_within(within_s)
+    except JournalError as error:
+        log.warning("journal.lost_places_unknown", why=str(error))
+        return
+    dispatcher.exchange.restore_lost_places(_decode(records) for records in closed.values())
+
+
 async def _set_aside(journal: Journal, call_id: CallId, why: str) -> None:
     log.error("journal.history_set_aside", call=call_id, why=why, remedy="callrouter cdr --set-aside lists it")
     try:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Final, assert_never
 
 import msgspec
@@ -33,6 +34,9 @@ MOST_LEAVING = 10_000
 LIFTED_S = 86_400.0
 """What a dead man's switch that is lifted is set to. Not to 0, which means never: a channel that is looking at its time
 to hang up just when there comes to be none takes it for one long past, and hangs up (Asterisk 22.10)."""
+
+TRANSFERS_TO_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
+"""Leaves it to us what becomes of a REFER from the phone (Asterisk 22.3, 20.13; an older one goes on by itself)."""
 
 _NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
@@ -73,9 +77,8 @@ class EventReader:
                 return _recorded(recording)
             case wire.RecordingFailed(recording=recording):
                 return ev.RecordingFailed(RecordingId(recording.name), recording.cause or "Asterisk gives no reason")
-            case wire.ChannelDtmfReceived(channel=channel, digit=digit):
-                ours = naming.parse_leg_channel(channel.id) is not None
-                return (ev.LegDigit if ours else ev.DigitPressed)(ChannelId(channel.id), digit)
+            case wire.ChannelDtmfReceived() | wire.ChannelHold() | wire.ChannelUnhold() | wire.ChannelTransfer():
+                return _done_by_hand(event)
             case _:
                 return None
 
@@ -88,8 +91,8 @@ class EventReader:
             channel_id = ChannelId(channel.id)
             dialed_code = _arguments(channel)[:1] == (CODE,)
             seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh, dialed_code)
-        bridges = frozenset(BridgeId(bridge.id) for bridge in snapshot.bridges)
-        return ev.SiteUp(self._site, requested_at, seen, bridges)
+        members = {BridgeId(one.id): frozenset(map(ChannelId, one.channels)) for one in snapshot.bridges}
+        return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members)
 
     def _entered(self, event: wire.StasisStart) -> ev.Event | None:
         channel = ChannelId(event.channel.id)
@@ -173,6 +176,25 @@ def _endpoint(channel_name: str) -> str:
     return channel_name.partition("/")[2].rpartition("-")[0]
 
 
+def _done_by_hand(
+    event: wire.ChannelDtmfReceived | wire.ChannelHold | wire.ChannelUnhold | wire.ChannelTransfer,
+) -> ev.Event | None:
+    """What somebody does at a phone. Of hold and transfer, only a counselor's means something."""
+    channel = event.referred_by.source_channel if isinstance(event, wire.ChannelTransfer) else event.channel
+    channel_id, is_leg = ChannelId(channel.id), naming.parse_leg_channel(channel.id) is not None
+    match event:
+        case wire.ChannelDtmfReceived(digit=digit):
+            return (ev.LegDigit if is_leg else ev.DigitPressed)(channel_id, digit)
+        case _ if not is_leg:
+            return None
+        case wire.ChannelTransfer(state=state) if state:
+            return None  # what we told the phone ourselves
+        case wire.ChannelTransfer(refer_to=refer_to):
+            return ev.TransferAsked(channel_id, refer_to.requested_destination.destination)
+        case _:
+            return ev.LegHeld(channel_id, isinstance(event, wire.ChannelHold))
+
+
 def _recorded(recording: LiveRecording) -> ev.Event:
     """A recording that is over. One without a duration never was."""
     name = RecordingId(recording.name)
@@ -222,6 +244,8 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
         case cmd.Connect(call=call, bridge=bridge, caller=caller, leg=leg):
             add = operations.add_channels(bridge, (caller, leg), may_block=False)
             return (Order(operations.create_bridge(bridge)), Order(add, _bridged(call, bridge)))
+        case cmd.JoinBridge() | cmd.LeaveBridge() | cmd.TellTransfer():
+            return _of_conversation(command)
         case cmd.DestroyBridge(bridge=bridge):
             return (Order(operations.destroy_bridge(bridge)),)
         case cmd.Snoop() | cmd.Hear():
@@ -251,6 +275,19 @@ def _of_supervision(command: cmd.Snoop | cmd.Hear, application: str) -> tuple[Or
         case cmd.Hear(bridge=bridge, phone=phone, ear=ear):
             add = operations.add_channels(bridge, (phone, ear), may_block=False, absorb_keys=True)
             return (Order(operations.create_bridge(bridge)), Order(add, _heard(command.call, bridge)))
+        case _:
+            assert_never(command)
+
+
+def _of_conversation(command: cmd.JoinBridge | cmd.LeaveBridge | cmd.TellTransfer) -> tuple[Order, ...]:
+    match command:
+        case cmd.JoinBridge(call=call, bridge=bridge, channel=channel):
+            add = operations.add_channels(bridge, (channel,), may_block=False)
+            return (Order(add, _joined(call, bridge)),)
+        case cmd.LeaveBridge(bridge=bridge, channel=channel):
+            return (Order(operations.remove_channels(bridge, (channel,))),)
+        case cmd.TellTransfer(channel=channel, done=done):
+            return (Order(operations.tell_transfer(channel, done=done)),)
         case _:
             assert_never(command)
 
@@ -314,6 +351,7 @@ def _originate(command: cmd.Originate, application: str) -> Order:
         caller_id=caller_id(command.caller_name, command.caller_number),
         timeout_s=max(1, round(command.timeout_s)),
         originator=command.originator,
+        variables=TRANSFERS_TO_US,
     )
     return Order(request, _originated(command.channel))
 
@@ -351,6 +389,16 @@ def _originated(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
 def _bridged(call: CallId, bridge: BridgeId) -> Callable[[Reply], ev.Event | None]:
     def read(reply: Reply) -> ev.Event | None:
         return ev.Bridged(call, bridge) if reply.outcome is Outcome.DONE else ev.BridgeFailed(call, bridge)
+
+    return read
+
+
+def _joined(call: CallId, bridge: BridgeId) -> Callable[[Reply], ev.Event | None]:
+    """A channel that is gone (400) is told of by itself; anything else parts people who believe that they talk."""
+
+    def read(reply: Reply) -> ev.Event | None:
+        is_fine = reply.outcome in (Outcome.DONE, Outcome.GONE) or reply.status == HTTPStatus.BAD_REQUEST
+        return None if is_fine else ev.BridgeFailed(call, bridge)
 
     return read
 

@@ -113,6 +113,50 @@ class ChannelDtmfReceived(_Event, frozen=True, kw_only=True):
     duration_ms: int = 0
 
 
+class RequiredDestination(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a phone wants to transfer a call to: a number, or (``protocol_id``) the SIP call that is to be replaced."""
+
+    protocol_id: str = ""
+    destination: str = ""
+
+
+class ReferTo(msgspec.Struct, frozen=True, kw_only=True):
+    """The target of a transfer; ``destination_channel`` is the phone's other call, ``connected_channel`` its peer."""
+
+    requested_destination: RequiredDestination
+    destination_channel: Channel | None = None
+    connected_channel: Channel | None = None
+
+
+class ReferredBy(msgspec.Struct, frozen=True, kw_only=True):
+    """The channel whose phone wants the transfer."""
+
+    source_channel: Channel
+
+
+class ChannelHold(_Event, frozen=True, kw_only=True):
+    """The phone at a channel put the other side on hold."""
+
+    channel: Channel
+
+
+class ChannelUnhold(_Event, frozen=True, kw_only=True):
+    """The phone at a channel took the other side back."""
+
+    channel: Channel
+
+
+class ChannelTransfer(_Event, frozen=True, kw_only=True):
+    """A phone sent REFER on a channel whose transfers are left to us (RFC 3515, RFC 3891).
+
+    Sent again for each progress that we report, with ``state``.
+    """
+
+    refer_to: ReferTo
+    referred_by: ReferredBy
+    state: str = ""
+
+
 class PlaybackStarted(_Event, frozen=True, kw_only=True):
     """A playback began to sound."""
 
@@ -215,6 +259,9 @@ Event = (
     | ChannelStateChange
     | Dial
     | ChannelDtmfReceived
+    | ChannelHold
+    | ChannelUnhold
+    | ChannelTransfer
     | PlaybackStarted
     | PlaybackFinished
     | RecordingFinished

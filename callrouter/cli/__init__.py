@@ -22,6 +22,7 @@ COMMANDS = {
     "agent": "callrouter.cli.agent:agent",
     "audit": "callrouter.cli.audit:audit",
     "calendar": "callrouter.cli.calendar:calendar",
+    "call": "callrouter.cli.call:call",
     "callback": "callrouter.cli.callback:callback",
     "cdr": "callrouter.cli.cdr:cdr",
     "check": "callrouter.cli.check:check",

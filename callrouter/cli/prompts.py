@@ -1,6 +1,7 @@
 """``callrouter prompts``: speak the announcements into the sites' sound folders."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from callrouter.prompts import VOICE, PromptReport, espeak, provide_music, speak
     type=click.Path(file_okay=False, path_type=Path),
     help="Also put gentle music on hold into this folder, if it is empty.",
 )
-@click.option("--voice", default=VOICE, show_default=True, help="The voice of espeak-ng.")
+@click.option("--voice", default=VOICE, show_default=True, help="The voice of espeak-ng, but for texts of languages:.")
 @json_option
 def prompts(config: Path, sounds: Path | None, music: Path | None, voice: str, as_json: bool) -> None:
     """Speak the texts of prompts.yaml, as far as they are new or changed.
@@ -34,6 +35,10 @@ def prompts(config: Path, sounds: Path | None, music: Path | None, voice: str, a
     folders = [sounds] if sounds else sorted({site.sounds_dir for site in loaded.settings.sites.values()})
     texts = {str(name): text for name, text in loaded.prompts.items()}
     reports = [report for folder in folders for report in speak_prompts(texts, folder, partial(espeak, voice=voice))]
+    for language, others in loaded.translations.items():
+        speak = partial(espeak, voice=language)
+        spoken = [report for folder in folders for report in speak_prompts(others, folder / language, speak)]
+        reports += [replace(report, name=f"{language}/{report.name}") for report in spoken]
     made = provide_music(music) if music else None
     if as_json:
         click.echo(json.dumps({"prompts": [_as_data(report) for report in reports], "music": made and str(made)}))

@@ -1,18 +1,22 @@
 """From the sound model to the rulebook; what one part says of another is checked here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path as FilePath
 from zoneinfo import ZoneInfo
 
+from callrouter.config.call_keys import compile_call_keys
 from callrouter.config.contradictions import check_conditions
 from callrouter.config.destinations import check_destinations, check_endpoint
 from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
+from callrouter.config.inward import own_numbers
 from callrouter.config.limits import check_ring_timeouts, compile_limits
-from callrouter.config.model import Queue, ServiceLevel
+from callrouter.config.model import Listener, Queue, ServiceLevel
 from callrouter.config.openings import check_openings
+from callrouter.config.plans import PlanCompiler
 from callrouter.config.problems import Path, nearest
+from callrouter.config.queue_care import compile_cares
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
@@ -22,12 +26,14 @@ from callrouter.config.supervision import (
     compile_supervisors,
 )
 from callrouter.config.switches import check_switches_used, compile_switches
+from callrouter.config.transfers import compile_transfers
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
-from callrouter.core.rulebook import AgentSpec, BoxSpec, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook, TrunkSpec
 from callrouter.core.service_level import ServiceGoal
+from callrouter.core.waiting_spec import QueueCare
 
 SHORTEST_RETENTION_S = 86_400.0
 
@@ -40,11 +46,15 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     calendars = compile_calendars(context, today)
     geography = compile_geography(context, directory)
     check_openings(context, calendars)
-    routes = compile_routes(context)
+    plans = PlanCompiler(context)
+    plans.check_named()
+    cares = compile_cares(context, plans)
+    routes = compile_routes(context, plans)
     check_conditions(context)
-    queues = _queues(context)
+    queues = _queues(context, cares)
     agents = _agents(context)
-    steps = [step for route in routes for step in walk(route.plan)]
+    entered = [route.plan for route in routes] + [plan for care in cares.values() for plan in care.plans]
+    steps = [step for plan in entered for step in walk(plan)]
     is_whole = context.whole("routes", "plans") and len(routes) == len(context.model.routes)
     _check_staff(context, steps, is_whole=is_whole)
     boxes = _boxes(context, steps, is_whole=is_whole)
@@ -60,6 +70,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     _check_trunks(context)
     check_destinations(context)
     check_ring_timeouts(context)
+    transfers = compile_transfers(context)
+    call_keys = compile_call_keys(context)
     limits = compile_limits(context)
     _check_prompts(context)
     if context.problems.errors or geography is None or not routes:
@@ -73,6 +85,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
+        translated=_translated(context),
         boxes=boxes,
         callback_queues=callback_queues,
         callback_retention_s=context.model.callbacks.retention,
@@ -82,11 +95,14 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         supervisors=supervisors,
         supervision_code=supervision_code,
         supervision_keys=supervision_keys,
+        own_numbers=own_numbers(context.model),
+        transfers=transfers,
+        call_keys=call_keys,
         timezone=ZoneInfo(context.model.timezone),
     )
 
 
-def _queues(context: Context) -> dict[QueueName, QueueSpec]:
+def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName, QueueSpec]:
     return {
         QueueName(name): QueueSpec(
             QueueName(name),
@@ -97,7 +113,9 @@ def _queues(context: Context) -> dict[QueueName, QueueSpec]:
             spec.wrap_up,
             strategy=spec.strategy,
             head_start_s=spec.head_start,
+            length=_length(context, name, spec),
             goal=_goal(spec),
+            care=cares[name],
         )
         for name, spec in context.model.queues.items()
     }
@@ -116,6 +134,24 @@ def _agent_codes(context: Context) -> dict[DutyVerb, str]:
             context.error(("agent_codes", verb.value), f"the code {code} is taken by {other}", "choose another")
         found[verb] = code
     return found
+
+
+def _length(context: Context, name: str, spec: Queue) -> LengthRule | None:
+    length = spec.length
+    if length is None:
+        return None
+    for key in ("reminder", "farewell"):
+        prompt = getattr(length, key)
+        if prompt is not None:
+            context.refer("prompts", prompt, ("queues", name, "length", key))
+    return LengthRule(
+        length.remind_after,
+        PromptName(length.reminder) if length.reminder is not None else None,
+        length.to is Listener.BOTH,
+        length.end_after,
+        PromptName(length.farewell) if length.farewell is not None else None,
+        length.extension,
+    )
 
 
 def _goal(spec: Queue) -> ServiceGoal:
@@ -197,6 +233,15 @@ def _check_trunks(context: Context) -> None:
     for name, spec in context.model.trunks.items():
         if spec.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
+
+
+def _translated(context: Context) -> dict[str, frozenset[PromptName]]:
+    prompts = context.model.prompts
+    languages = {language for prompt in prompts.values() for language in prompt.languages}
+    return {
+        language: frozenset(PromptName(name) for name, prompt in prompts.items() if language in prompt.languages)
+        for language in languages
+    }
 
 
 def _check_prompts(context: Context) -> None:

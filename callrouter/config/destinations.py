@@ -53,8 +53,7 @@ def destination(context: Context, name: str) -> Destination | None:
     if spec.endpoint is not None:
         endpoint = spec.endpoint
     elif trunk is not None and spec.trunk is not None and spec.number is not None:
-        way = trunk.endpoints[0] if trunk.endpoints else spec.trunk
-        endpoint = f"PJSIP/{_dialled(spec.number, trunk)}@{way}"
+        endpoint = f"PJSIP/{_dialled(spec.number, trunk)}@{way_out(spec.trunk, trunk)}"
     else:
         return None
     return Destination(
@@ -65,6 +64,11 @@ def destination(context: Context, name: str) -> Destination | None:
         (trunk.caller_id or "") if trunk is not None else "",
         spec.ring_timeout,
     )
+
+
+def way_out(name: str, trunk: model.Trunk) -> str:
+    """The PJSIP endpoint by which calls of a trunk group go out."""
+    return trunk.endpoints[0] if trunk.endpoints else name
 
 
 def _check_number(context: Context, written: str, path: Path) -> None:

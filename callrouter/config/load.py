@@ -42,6 +42,15 @@ class Loaded:
     files: Mapping[str, str] = field(repr=False)
     """The text of every file that it was read from, by name: what the rulebook's hash is of."""
 
+    @property
+    def translations(self) -> dict[str, dict[str, str]]:
+        """What is to be spoken in other languages, by language and prompt."""
+        found: dict[str, dict[str, str]] = {}
+        for name, prompt in self.model.prompts.items():
+            for language, text in prompt.languages.items():
+                found.setdefault(language, {})[name] = text
+        return found
+
     def require_secrets(self) -> None:
         """Raise ConfigError if a password is not there: the daemon cannot run, although the configuration is right."""
         if self.missing_secrets:

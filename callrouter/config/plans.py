@@ -98,6 +98,10 @@ class PlanCompiler:
         self._under_way.pop()
         return plan
 
+    def use(self, use: model.Use | None, path: Path) -> Plan | None:
+        """How it goes on as written at ``path``, outside any plan; None if nothing is written, or it is faulty."""
+        return self._use(use, path, NOTHING)
+
     def steps(self, name: str, written: list[model.Step], path: Path, scope: Scope = NOTHING) -> Plan | None:
         """The steps as a plan, or None if one is faulty or it does not end."""
         compiled: list[Step] = []

@@ -12,11 +12,9 @@ from callrouter.core.plan import Menu, Plan, RouteAgain, Step, walk
 from callrouter.core.routing import Route
 
 
-def compile_routes(context: Context) -> tuple[Route, ...]:
-    """Every sound route in order; faults go to the context's problems."""
+def compile_routes(context: Context, plans: PlanCompiler) -> tuple[Route, ...]:
+    """Every sound route in order; faults go to the context's problems. ``plans`` has looked at the named ones."""
     check_lists(context)
-    plans = PlanCompiler(context)
-    plans.check_named()
     routes: list[Route] = []
     placed: list[tuple[list[Step], Path]] = []
     first_at: dict[str, Place] = {}
@@ -30,7 +28,7 @@ def compile_routes(context: Context) -> tuple[Route, ...]:
         plan = _plan_of(plans, spec, path)
         if plan is not None:
             placed.append((list(walk(plan)), (*path, "plan" if spec.plan else "do")))
-            _check_route_again(context, *placed[-1])
+            check_route_again(context, *placed[-1])
             routes.append(Route(RuleId(spec.id), f"{place.file}:{place.line}", plan, conditions))
     check_consents(context, placed)
     _check_order(context)
@@ -44,7 +42,7 @@ def _plan_of(plans: PlanCompiler, spec: model.Route, path: Path) -> Plan | None:
     return plans.named(spec.plan or "", spec.arguments, path)
 
 
-def _check_route_again(context: Context, steps: list[Step], path: Path) -> None:
+def check_route_again(context: Context, steps: list[Step], path: Path) -> None:
     """A call that comes back to the routes as it was would meet the same route."""
     if not any(isinstance(step, RouteAgain) for step in steps):
         return

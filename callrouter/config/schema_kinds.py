@@ -133,6 +133,11 @@ KINDS: Mapping[str, Schema] = {
         "type": "string",
         "pattern": r"^\*[0-9]{2,3}$",
     },
+    "call-code": {
+        "description": "What is pressed during a call: *7.",
+        "type": "string",
+        "pattern": r"^\*[0-9]{1,3}$",
+    },
 }
 """What scalars may look like. A pattern holds only for what YAML takes for a text."""
 
@@ -164,6 +169,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_media: _kind("media"),
     model.parse_endpoint: _kind("endpoint"),
     model.parse_code: _kind("code"),
+    model.parse_call_code: _kind("call-code"),
     model.parse_percent: _kind("percent"),
     model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],

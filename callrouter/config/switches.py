@@ -32,6 +32,8 @@ def check_switches_used(context: Context) -> None:
     if not context.model.switches or not context.whole("routes", "plans"):
         return
     used = {name for when in _conditions(context.model) for name in _asked(when)}
+    announced = (queue.announce.surge for queue in context.model.queues.values() if queue.announce is not None)
+    used |= {surge.switch for surge in announced if surge is not None and surge.switch is not None}
     for name in context.model.switches:
         if name not in used:
             message = f'no route asks for the switch "{name}": setting it changes nothing'

@@ -111,6 +111,15 @@ class Acd:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
         return sum(len(waiting) for (name, _), waiting in self._waiting.items() if name == queue)
 
+    def position(self, call: CallId) -> int:
+        """The caller's place in his line, counted from 1; he stands in one."""
+        line, place = self._stands[call]
+        return bisect_left(self._waiting[line], (place, call)) + 1
+
+    def waiting_in(self, queue: QueueName) -> list[CallId]:
+        """The callers who wait in ``queue``."""
+        return [call for (name, _), waiting in self._waiting.items() if name == queue for _, call in waiting]
+
     def first(self, queue: QueueName) -> CallId | None:
         """The caller who has the first place in ``queue``."""
         heads = (waiting[0] for (name, _), waiting in self._waiting.items() if name == queue and waiting)

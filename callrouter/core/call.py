@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from callrouter.core import facts, naming
+from callrouter.core.estimating import Standing
 from callrouter.core.events import TimerKind
 from callrouter.core.geography import Region
 from callrouter.core.ids import (
@@ -15,6 +16,7 @@ from callrouter.core.ids import (
     ChannelId,
     DestinationName,
     PlaybackId,
+    PromptName,
     QueueName,
     RecordingId,
     RegionName,
@@ -42,22 +44,34 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
-    facts.Rang: frozenset({_S.OFFERED}),
+    facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Connected: frozenset({_S.CONNECTING}),
     facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED}),
+    facts.Held: frozenset({_S.CONNECTED}),
+    facts.Resumed: frozenset({_S.CONNECTED}),
+    facts.Invited: frozenset({_S.CONNECTED}),
+    facts.Reminded: frozenset({_S.CONNECTED}),
+    facts.Extended: frozenset({_S.CONNECTED}),
+    facts.Told: frozenset({_S.CONNECTED}),
+    facts.JoinedIn: frozenset({_S.CONNECTED}),
+    facts.InviteClosed: frozenset({_S.CONNECTED}),
+    facts.PassedOn: frozenset({_S.CONNECTED}),
+    facts.Redirected: frozenset({_S.CONNECTED}),
     facts.Released: frozenset(_S) - {_S.CLEARING, _S.ENDED},
     facts.HearingBegun: frozenset({_S.CONNECTED}),
     facts.Heard: frozenset({_S.CONNECTED}),
     facts.HearingEnded: frozenset({_S.CONNECTED}),
+    facts.TurnedAway: frozenset({_S.ROUTING}),
+    facts.Comforted: frozenset({_S.QUEUED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
 
 @dataclass(slots=True)
 class Offer:
-    """The offer that is open: whose phone is called, and how far it got."""
+    """Whose phone is called or was, for the caller or to be one more in the conversation, and how far that got."""
 
     attempt: int
     agent: AgentId | None
@@ -90,6 +104,8 @@ class Call:
     step: int = -1
     region: Region | None = None
     """Where the call is from: as the rule found it, or as the caller said since."""
+    language: str | None = None
+    """The one that the caller chose in a menu."""
     said: RegionName | None = None
     """The region that the caller chose with a key, while nothing else is known since."""
     tries: int = 0
@@ -100,6 +116,14 @@ class Call:
     queue: QueueName | None = None
     place: int = 0
     offer: Offer | None = None
+    invited: Offer | None = None
+    """Who was called into the conversation."""
+    passes_on: bool = False
+    """The call is theirs alone as soon as they answer."""
+    held: bool = False
+    """The caller is out of the bridge, and hears music."""
+    phone_holds: bool = False
+    """The counselor's phone has the caller on hold; he is in the bridge all the same."""
     attempts: int = 0
     released: facts.Released | None = None
     playback: PlaybackId | None = None
@@ -111,6 +135,21 @@ class Call:
     """Since when."""
     recordings: int = 0
     queued_at: datetime | None = None
+    connected_at: datetime | None = None
+    """Since when the caller talks, to whomever; anew when another queue's counselor has answered."""
+    reminded: bool = False
+    """The recommended length was reached."""
+    extended_s: float = 0.0
+    """By how much the counselor put the end off."""
+    """When the place in line was taken: by an earlier call, perhaps."""
+    entered_at: datetime | None = None
+    """When this call began to wait."""
+    comforted_at: datetime | None = None
+    """When the caller, who waits, was told something last."""
+    comforts: int = 0
+    """How many playbacks, up to the last that is counted, that has taken."""
+    told: int | None = None
+    """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
     hearings: dict[int, Hearing] = field(default_factory=dict)
     """Supervisors who are let into the conversation, by number."""
@@ -124,8 +163,22 @@ class Call:
     guarded: bool = False
     """The dead man's switch of the caller is ours, no longer the dialplan's."""
     insisted: bool = False
+    keyed: str = ""
+    """The keys that the counselor has pressed, so far as they may become a code."""
+    refers: bool = False
+    """The counselor's phone asked for the transfer, and waits to be told what becomes of it."""
+    told_in_vain_at: datetime | None = None
+    """When that phone was told that nothing came of it."""
     key_pressed: bool = False
     """A key was pressed while the message was recorded."""
+    comforting: bool = False
+    """An announcement plays to who waits."""
+    untold: tuple[PromptName, ...] = ()
+    """What is still to be played of it."""
+    key_wanted: str = ""
+    """The key that was pressed while a phone rang; it may still be answered."""
+    stood: Standing | None = None
+    """Where the caller stood on entering the queue, if he had to wait."""
     to_be_adopted: bool = False
     timers: set[TimerKind] = field(default_factory=set)
 
@@ -143,6 +196,10 @@ class Call:
     def tenant(self) -> TenantName:
         """Whose call it is; empty before it is routed."""
         return self.region.tenant if self.region is not None else TenantName("")
+
+    def awaits(self, channel: ChannelId) -> bool:
+        """Whether ``channel`` is of who was called into the conversation and has not answered."""
+        return self.invited is not None and self.invited.bridge is None and self.invited.channel == channel
 
     def apply(self, fact: facts.Fact) -> None:
         """Take one fact into the call's state and history.
@@ -167,10 +224,8 @@ class Call:
                 self.answered = True
             case facts.CallbackWanted():
                 self.callback = fact
-            case facts.Queued(queue=queue, place=place, at=at):
-                self._wait_in(queue, place, at)
-            case facts.LeftQueue():
-                self.queue, self.state = None, CallState.ROUTING
+            case facts.Queued() | facts.LeftQueue() | facts.TurnedAway() | facts.Comforted():
+                self._take_of_queue(fact)
             case facts.Released():
                 self.released, self.state = fact, CallState.CLEARING
             case facts.Offered():
@@ -220,6 +275,7 @@ class Call:
 
     def _learn(self, choice: Choice) -> None:
         self.region = choice.region or self.region
+        self.language = choice.language or self.language
         self.known = replace(
             self.known,
             topic=choice.topic or self.known.topic,
@@ -252,10 +308,27 @@ class Call:
             case _:
                 self.state, self.tried = CallState.ROUTING, 0
 
-    def _wait_in(self, queue: QueueName, place: int, at: datetime) -> None:
+    def _take_of_queue(self, fact: facts.Queued | facts.LeftQueue | facts.TurnedAway | facts.Comforted) -> None:
+        match fact:
+            case facts.Queued():
+                self._wait_in(fact)
+            case facts.LeftQueue(plan=plan):
+                self.queue, self.comforted_at, self.state = None, None, CallState.ROUTING
+                self._follow(plan)
+            case facts.TurnedAway(plan=plan):
+                self._follow(plan)
+            case facts.Comforted(at=at, prompts=prompts, position=position):
+                self.comforted_at, self.told = at, position or self.told
+                self.comforts = len(prompts)
+                self.playbacks += len(prompts)
+            case _:
+                assert_never(fact)
+
+    def _wait_in(self, fact: facts.Queued) -> None:
         if not self.steps or not isinstance(self.steps[self.step], EnterQueue):
             raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
-        self.queue, self.place, self.queued_at = queue, place, at
+        self.queue, self.place, self.queued_at = fact.queue, fact.place, fact.since or fact.at
+        self.entered_at, self.comforted_at, self.told = fact.at, None, None
         self.state = CallState.QUEUED
 
     def _offer(self, fact: facts.Offered) -> None:
@@ -276,7 +349,7 @@ class Call:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
         match fact:
             case facts.Rang():
-                offer.rang = True
+                (self.invited or offer).rang = True
             case facts.Confirming():
                 self.state = CallState.CONFIRMING
                 self.tries += 1
@@ -284,11 +357,64 @@ class Call:
             case facts.PickedUp(bridge=bridge):
                 offer.bridge = bridge
                 self.state = CallState.CONNECTING
-            case facts.Connected():
+            case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
-            case _:
-                self.offer = None
+                self.connected_at, self.reminded, self.extended_s = at, False, 0.0
+            case facts.OfferClosed():
+                self._end_offer()
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
+            case _:
+                self._take_of_conversation(fact, offer)
+
+    def _end_offer(self) -> None:
+        self.offer = self.invited = None
+        self.held = self.phone_holds = False
+
+    def _take_of_conversation(self, fact: facts.Fact, offer: Offer) -> None:
+        match fact:
+            case facts.Held(by_phone=by_phone) | facts.Resumed(by_phone=by_phone):
+                self._hold(by_phone=by_phone, held=isinstance(fact, facts.Held))
+            case facts.Invited():
+                self._invite(fact)
+            case facts.Reminded():
+                self.reminded = True
+            case facts.Extended(by_s=by_s):
+                self.extended_s += by_s
+            case facts.Told():
+                self._next_playback()
+            case facts.Redirected(plan=plan):
+                self._end_offer()
+                self.queue, self.state = None, CallState.ROUTING
+                self._follow(plan)
+            case _:
+                self._take_of_invited(fact, offer)
+
+    def _hold(self, *, by_phone: bool, held: bool) -> None:
+        if by_phone:
+            self.phone_holds = held
+        else:
+            self.held = held
+
+    def _invite(self, fact: facts.Invited) -> None:
+        if self.invited is not None or (fact.agent is None) is (fact.destination is None):
+            raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
+        self.attempts, self.passes_on = fact.attempt, fact.passes_on
+        self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self._next_playback()
+
+    def _take_of_invited(self, fact: facts.Fact, offer: Offer) -> None:
+        invited = self.invited
+        if invited is None:
+            raise ValueError(f"call {self.id} has called nobody in, yet {fact!r}")
+        match fact:
+            case facts.JoinedIn():
+                invited.bridge = offer.bridge
+            case facts.InviteClosed():
+                self.invited = None
+            case _:
+                self._end_offer()
+                self.offer = invited
+                self.state = CallState.OFFERED if invited.bridge is None else CallState.CONNECTED
 
     def _take_of_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:
         if isinstance(fact, facts.HearingBegun):

@@ -47,8 +47,9 @@ class Callbacks:
     def take_down(self, call: Call, step: Callback, at: datetime, out: Output) -> None:
         """Note the request, or go the way of those who cannot be called."""
         number = number_to_call(call.arrival.caller, step.allowed)
-        if number is None:
-            why = f"call back by {step.queue}? not this number: {_kind(call.arrival.caller)}"
+        is_ours = number is not None and self._is_ours(call, number)
+        if number is None or is_ours:
+            why = f"call back by {step.queue}? not this number: {'our own' if is_ours else _kind(call.arrival.caller)}"
             self._conduct.record(call, facts.Branched(at, why, step.otherwise), out)
         elif call.callback is not None:
             why = f"call back by {step.queue}? asked for already, of {call.callback.queue}"
@@ -57,6 +58,10 @@ class Callbacks:
             self._conduct.record(call, facts.CallbackWanted(at, step.queue, number, _place(call, step.queue)), out)
             out.notices.append(Notice(NoticeKind.CALLBACK, call.id, f"{step.queue} is to call back"))
         self._conduct.following.next_step(call, at, out)
+
+    def _is_ours(self, call: Call, number: str) -> bool:
+        """Whether we would call ourselves: somebody shows a number of ours, or a call of ours came back."""
+        return number == parse(call.arrival.dialed).e164 or number in self._conduct.floor.rulebook.own_numbers
 
 
 def _place(call: Call, queue: QueueName) -> int | None:

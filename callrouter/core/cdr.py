@@ -71,6 +71,12 @@ class OfferResult(StrEnum):
     FAILED = "failed"
 
 
+class CallMark(StrEnum):
+    """What a counselor has said of a call."""
+
+    ABUSIVE = "abusive"
+
+
 class RecordingResult(StrEnum):
     """What became of a message that a caller was asked to leave."""
 
@@ -181,6 +187,8 @@ class Cdr:
     """Those that are kept."""
     switches: tuple[SwitchName, ...] = ()
     """Those that were on when it was routed, whether or not its rule asked."""
+    mark: CallMark | None = None
+    """What a counselor has said of it."""
     callback: CdrCallback | None = None
     """Asked for, and not made needless by a counselor in the same call."""
     hearings: tuple[CdrHearing, ...] = ()

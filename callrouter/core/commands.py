@@ -117,6 +117,27 @@ class Connect(SiteCommand, frozen=True, gc=False):
     leg: ChannelId
 
 
+class JoinBridge(SiteCommand, frozen=True, gc=False):
+    """Put one more channel into ``bridge``; told as :class:`~callrouter.core.events.BridgeFailed` if it cannot be."""
+
+    bridge: BridgeId
+    channel: ChannelId
+
+
+class LeaveBridge(SiteCommand, frozen=True, gc=False):
+    """Take a channel out of ``bridge``; the others go on."""
+
+    bridge: BridgeId
+    channel: ChannelId
+
+
+class TellTransfer(SiteCommand, frozen=True, gc=False):
+    """Tell the phone that asked for a transfer what became of it (RFC 3515, NOTIFY)."""
+
+    channel: ChannelId
+    done: bool
+
+
 class DestroyBridge(SiteCommand, frozen=True, gc=False):
     """Destroy a bridge whose channels are gone."""
 
@@ -215,6 +236,9 @@ AriCommand = (
     | StopMusic
     | Originate
     | Connect
+    | JoinBridge
+    | LeaveBridge
+    | TellTransfer
     | DestroyBridge
     | SetDeadMan
     | Hangup

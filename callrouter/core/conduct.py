@@ -16,6 +16,8 @@ from callrouter.core.call import Call
 from callrouter.core.callback import Callbacks
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
+from callrouter.core.comforting import Comforting
+from callrouter.core.conversing import Conversing
 from callrouter.core.cue import Cue
 from callrouter.core.dialing import Dialing
 from callrouter.core.events import TimerKind
@@ -25,18 +27,24 @@ from callrouter.core.fold import fold
 from callrouter.core.following import Following
 from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.inbound import CallFacts
+from callrouter.core.keypad import Keypad
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
 from callrouter.core.switchboard import Switchboard
+from callrouter.core.talk_length import TalkLength
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
 FALLBACK_EXTENSION = "s"
+
+_ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
+"""The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
 
 
 class _Action(Protocol):
@@ -59,9 +67,14 @@ class Conduct:
         self.recording = Recording(self)
         self.callbacks = Callbacks(self)
         self.waiting = Waiting(self, rulebook)
+        self.comforting = Comforting(self)
         self.offering = Offering(self)
         self.dialing = Dialing(self)
         self.supervision = Supervision(self)
+        self.parties = Parties(self)
+        self.length = TalkLength(self)
+        self.conversing = Conversing(self)
+        self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -86,9 +99,24 @@ class Conduct:
             "ring_over": self.offering.ring_over,
             "connected": self.offering.connected,
             "connect_failed": self.offering.connect_failed,
-            "agent_hung_up": self.offering.agent_hung_up,
+            "counselor_left": self.conversing.counselor_left,
+            "key_of_counselor": self.keypad.pressed,
+            "length_due": self.length.due,
+            "forget_keys": self.keypad.forget,
+            "held_by_phone": self.conversing.held_by_phone,
+            "resumed_by_phone": self.conversing.resumed_by_phone,
+            "invited_rang": self.conversing.invited_rang,
+            "invited_answered": self.conversing.invited_answered,
+            "invited_ended": self.conversing.invited_ended,
+            "invited_over": self.conversing.invited_over,
+            "not_joined": self.conversing.not_joined,
             "caller_left": self.caller_left,
             "renew_dead_man": self._renew_dead_man,
+            "comfort": self.comforting.due,
+            "end_comfort": self.comforting.over,
+            "take_key_of_queue": self.waiting.take_key,
+            "remember_key": self.waiting.remember_key,
+            "leave_unstaffed": self.waiting.leave_unstaffed,
             "finish": self.finish,
             "insist": self._insist,
         }
@@ -166,7 +194,7 @@ class Conduct:
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
-        if call.hearings and isinstance(fact, facts.OfferClosed):
+        if call.hearings and isinstance(fact, _ENDS_TALK):
             self.supervision.end_all(call, fact.at, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
@@ -189,7 +217,8 @@ class Conduct:
         """
         after_s = self.floor.rulebook.limits.dead_man_s
         if playing is None:
-            playing = call.guarded and call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING)
+            plays = call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING) or call.comforting
+            playing = call.guarded and plays
         call.guarded = True
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
@@ -225,6 +254,7 @@ class Conduct:
     def _note_leaving(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         talked = call.state is CallState.CONNECTED
         self.waiting.leave_line(call)
+        self.parties.let_go_of_invited(call, at, out)
         self.offering.drop(call, OfferResult.ANSWERED if talked else OfferResult.CALLER_GONE, at, out, cue.cause)
         reason = ReleaseReason.VANISHED if cue.estimated else ReleaseReason.CALLER_HUNG_UP
         if cue.to_dialplan:
@@ -253,6 +283,7 @@ class Conduct:
         del self._by_channel[call.channel]
         self._gone[call.channel] = at
         call.close()
+        self.waiting.keep_place(call, at)
         cdr = fold(call.history)
         self.counters.ended[cdr.outcome] += 1
         out.cdrs.append(cdr)
@@ -285,4 +316,5 @@ class Conduct:
     def _await_leaving(self, call: Call, out: Output) -> None:
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
         self.cancel_timer(call, TimerKind.WAIT, out)
+        self.cancel_timer(call, TimerKind.COMFORT, out)
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from callrouter.core.call_orders import CallOrder
 from callrouter.core.duty import DutyOrder
 from callrouter.core.ids import (
     AgentId,
@@ -35,6 +36,12 @@ class TimerKind(StrEnum):
     WAIT = "wait"
     RING = "ring"
     CONNECT = "connect"
+    LENGTH = "length"
+    """A conversation has come to its recommended length, or to its end by that."""
+    KEYS = "keys"
+    """The counselor has pressed no further key of a code."""
+    INVITE = "invite"
+    """Who was called into a conversation has not answered."""
     CLEARING = "clearing"
     DEAD_MAN = "dead-man"
     LEG = "leg"
@@ -47,6 +54,8 @@ class TimerKind(StrEnum):
     """A switch goes off by itself."""
     HEARING = "hearing"
     """A supervisor's phone was not answered, or he is not let hear."""
+    COMFORT = "comfort"
+    """Who waits is to be told something."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
@@ -118,6 +127,20 @@ class LegDigit(msgspec.Struct, frozen=True, gc=False):
     digit: str
 
 
+class LegHeld(msgspec.Struct, frozen=True, gc=False):
+    """The phone at a leg of ours put the other side on hold, or (``held`` false) took it back."""
+
+    channel: ChannelId
+    held: bool
+
+
+class TransferAsked(msgspec.Struct, frozen=True, gc=False):
+    """The phone at a leg of ours wants the call transferred to ``target``, as it was dialled (REFER, RFC 3515)."""
+
+    channel: ChannelId
+    target: str
+
+
 class LegEnded(msgspec.Struct, frozen=True, gc=False):
     """A leg of ours is gone (Q.850 ``cause``)."""
 
@@ -183,6 +206,8 @@ class SiteUp(msgspec.Struct, frozen=True):
     requested_at: datetime
     channels: Mapping[ChannelId, ChannelSeen]
     bridges: frozenset[BridgeId]
+    members: Mapping[BridgeId, frozenset[ChannelId]] = {}
+    """Who is in those bridges."""
 
 
 class SiteDown(msgspec.Struct, frozen=True):
@@ -259,6 +284,13 @@ class HearingFailed(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
+class CallOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
+
+    order: CallOrder
+    ticket: int = 0
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -287,4 +319,7 @@ Event = (
     | SupervisorLeft
     | HearingJoined
     | HearingFailed
+    | LegHeld
+    | TransferAsked
+    | CallOrdered
 )

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from callrouter.core import events as ev
 from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
@@ -35,9 +37,21 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.WAIT: Signal.WAIT_OVER,
     TimerKind.RING: Signal.RING_OVER,
     TimerKind.CONNECT: Signal.BRIDGE_FAILED,
+    TimerKind.LENGTH: Signal.LENGTH_DUE,
+    TimerKind.KEYS: Signal.KEYS_OVER,
+    TimerKind.INVITE: Signal.INVITED_OVER,
     TimerKind.CLEARING: Signal.CLEARING_OVER,
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
+    TimerKind.COMFORT: Signal.COMFORT_DUE,
 }
+
+_OF_INVITED: Mapping[Signal, Signal] = {
+    Signal.LEG_RANG: Signal.INVITED_RANG,
+    Signal.LEG_ANSWERED: Signal.INVITED_ANSWERED,
+    Signal.LEG_ENDED: Signal.INVITED_ENDED,
+    Signal.RING_OVER: Signal.INVITED_OVER,
+}
+"""What is told of a leg, where it is of somebody who was called into the conversation."""
 
 _Handler = Callable[[Any, datetime, Output], None]
 
@@ -60,6 +74,8 @@ class Exchange:
             ev.LegRang: self._leg_rang,
             ev.LegAnswered: self._leg_answered,
             ev.LegDigit: self._leg_digit,
+            ev.LegHeld: self._leg_held,
+            ev.TransferAsked: self._transfer_asked,
             ev.LegEnded: self.leg_ended,
             ev.LegRefused: self._leg_refused,
             ev.LegUncertain: self._leg_uncertain,
@@ -78,6 +94,7 @@ class Exchange:
             ev.SupervisorLeft: self._supervisor_left,
             ev.HearingJoined: self._hearing_joined,
             ev.HearingFailed: self._hearing_failed,
+            ev.CallOrdered: self._call_ordered,
         }
 
     @property
@@ -107,6 +124,14 @@ class Exchange:
         return tuple(
             call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
         )
+
+    def restore_lost_places(self, histories: Iterable[Sequence[facts.Fact]]) -> None:
+        """Know who lost a place in line shortly before, from the facts of calls that are over, in their order.
+
+        To be called before the first event, and after the calls in progress are known: theirs are not lost.
+        """
+        for history in histories:
+            self.conduct.waiting.note_lost(history)
 
     def restore_switches(self, entries: Iterable[AuditEntry], at: datetime) -> Output:
         """Know again how the switches stood, from the newest entry of each; before the first event."""
@@ -138,6 +163,8 @@ class Exchange:
                 ev.LegRang(channel=channel)
                 | ev.LegAnswered(channel=channel)
                 | ev.LegDigit(channel=channel)
+                | ev.LegHeld(channel=channel)
+                | ev.TransferAsked(channel=channel)
                 | ev.LegEnded(channel=channel)
                 | ev.LegRefused(channel=channel)
                 | ev.LegUncertain(channel=channel)
@@ -215,7 +242,7 @@ class Exchange:
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:
             self.counters.unknown_channel += 1
-        elif call.playback != event.playback:
+        elif call.playback != event.playback or (call.queue is not None and not call.comforting):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
@@ -253,6 +280,21 @@ class Exchange:
         else:
             self._signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
 
+    def _leg_held(self, event: ev.LegHeld, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
+        if leg is None:
+            self.counters.unknown_channel += 1
+        else:
+            self._signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
+
+    def _transfer_asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
+        call = self.calls.get(leg.call) if leg is not None else None
+        if leg is None or call is None:
+            self.counters.unknown_channel += 1
+        else:
+            self.conduct.conversing.asked_by_phone(call, leg, event.target, at, out)
+
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""
         leg = self.floor.legs.get(event.channel)
@@ -264,7 +306,7 @@ class Exchange:
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
         call = self.calls.get(leg.call)
-        if call is not None and call.state is CallState.OFFERED:
+        if call is not None and (call.state is CallState.OFFERED or call.awaits(leg.channel)):
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
@@ -313,6 +355,8 @@ class Exchange:
             self.conduct.switchboard.light_up(event.site, at, out)
             self.conduct.attendance.light_up(event.site, out)
         for call in [call for call in self.calls.values() if call.site == event.site]:
+            if was_away:
+                self.conduct.comforting.after_silence(call, at, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)
@@ -325,17 +369,28 @@ class Exchange:
 
     def _rulebook_replaced(self, event: ev.RulebookReplaced, at: datetime, out: Output) -> None:
         self.conduct.replace(event.rulebook, at, out)
+        self._mind_staff(at, out)
 
     def _switch_ordered(self, event: ev.SwitchOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
 
     def _code_dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> None:
-        if self.conduct.supervision.dialed(event, at, out) or self.conduct.attendance.dialed(event, at, out):
-            return
-        self.conduct.switchboard.dialed(event, at, out)
+        if not (self.conduct.supervision.dialed(event, at, out) or self.conduct.attendance.dialed(event, at, out)):
+            self.conduct.switchboard.dialed(event, at, out)
+        self._mind_staff(at, out)
 
     def _duty_ordered(self, event: ev.DutyOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.attendance.order(event.order, at, out)))
+        self._mind_staff(at, out)
+
+    def _mind_staff(self, at: datetime, out: Output) -> None:
+        """Counselors may have gone: who waits where nobody is there any more goes elsewhere, if the queue says so."""
+        for call_id in self.conduct.waiting.unattended():
+            with self.contained(call_id, at, out):
+                self.signal(self.calls[call_id], Cue(Signal.UNSTAFFED), at, out)
+
+    def _call_ordered(self, event: ev.CallOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.conversing.order(event.order, at, out)))
 
     def _hearing_ordered(self, event: ev.HearingOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.supervision.order(event.order, at, out)))
@@ -369,7 +424,14 @@ class Exchange:
     def _signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> bool:
         """A leg that its call has let go of speaks to it no more; whether it still does is returned."""
         call = self.calls.get(leg.call)
-        if call is None or call.offer is None or call.offer.channel != leg.channel:
+        if call is None:
+            return False
+        if call.invited is not None and call.invited.channel == leg.channel:
+            signal = _OF_INVITED.get(cue.signal)
+            if signal is not None:
+                self.signal(call, msgspec.structs.replace(cue, signal=signal), at, out)
+            return True
+        if call.offer is None or call.offer.channel != leg.channel:
             return False
         self.signal(call, cue, at, out)
         return True

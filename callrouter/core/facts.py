@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from callrouter.core.cdr import OfferResult, RecordingResult
+from callrouter.core.cdr import CallMark, OfferResult, RecordingResult
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -18,6 +18,7 @@ from callrouter.core.ids import (
     CallId,
     ChannelId,
     DestinationName,
+    PromptName,
     QueueName,
     RecordingId,
     RegionName,
@@ -50,6 +51,19 @@ class ReleaseReason(StrEnum):
     """An event met the call in a state that forbids it; the caller went to the fallback."""
     VANISHED = "vanished"
     """Asterisk no longer knew the caller's channel: it ended unseen."""
+
+
+class LeaveReason(StrEnum):
+    """Why a caller is not, or no longer, in a queue's line."""
+
+    WAITED = "waited"
+    """As long as the plan allows."""
+    KEY = "key"
+    """The caller pressed one that leads elsewhere."""
+    FULL = "full"
+    """As many waited as may."""
+    UNSTAFFED = "unstaffed"
+    """Nobody who serves the queue was logged in."""
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened", gc=False):
@@ -140,11 +154,34 @@ class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
 
 
 class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
-    """The caller began to wait; ``place`` orders callers over all queues."""
+    """The caller began to wait; ``place`` orders callers over all queues.
+
+    ``since``: the place is a former one, that of who began to wait then, and came back.
+    """
 
     at: datetime
     queue: QueueName
     place: int
+    since: datetime | None = None
+
+
+class TurnedAway(msgspec.Struct, frozen=True, tag="turned-away", gc=False):
+    """The queue took no more callers; the call goes on with ``plan``. ``waiting`` is how many waited."""
+
+    at: datetime
+    queue: QueueName
+    why: LeaveReason
+    plan: Plan
+    waiting: int = 0
+
+
+class Comforted(msgspec.Struct, frozen=True, tag="comforted", gc=False):
+    """Who waits is told something: these prompts, among them the place in line and the range of seconds to wait."""
+
+    at: datetime
+    prompts: tuple[PromptName, ...]
+    position: int | None = None
+    wait_s: tuple[float, float] | None = None
 
 
 class CallbackWanted(msgspec.Struct, frozen=True, tag="callback-wanted", gc=False):
@@ -200,10 +237,91 @@ class OfferClosed(msgspec.Struct, frozen=True, tag="offer-closed", gc=False):
     cause: int
 
 
-class LeftQueue(msgspec.Struct, frozen=True, tag="left-queue", gc=False):
-    """The caller stopped waiting because the plan's limit was reached."""
+class Held(msgspec.Struct, frozen=True, tag="held", gc=False):
+    """The caller hears music while the counselor does not listen; ``by_phone``: the phone itself put him on hold."""
 
     at: datetime
+    by_phone: bool = False
+
+
+class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):
+    """The caller is back in the conversation."""
+
+    at: datetime
+    by_phone: bool = False
+
+
+class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
+    """Somebody more is called into the conversation: a counselor or a destination, one of the two is named.
+
+    ``passes_on``: the call is theirs alone as soon as they answer.
+    """
+
+    at: datetime
+    attempt: int
+    agent: AgentId | None
+    trunk: TrunkName | None
+    channel: ChannelId
+    destination: DestinationName | None = None
+    passes_on: bool = False
+
+
+class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
+    """The conversation has come to its recommended length."""
+
+    at: datetime
+
+
+class Extended(msgspec.Struct, frozen=True, tag="extended", gc=False):
+    """The counselor put the end of the conversation off by ``by_s`` seconds."""
+
+    at: datetime
+    by_s: float
+
+
+class Told(msgspec.Struct, frozen=True, tag="told", gc=False):
+    """Something was played to one of the two in the conversation."""
+
+    at: datetime
+
+
+class JoinedIn(msgspec.Struct, frozen=True, tag="joined-in", gc=False):
+    """Who was invited has answered."""
+
+    at: datetime
+
+
+class InviteClosed(msgspec.Struct, frozen=True, tag="invite-closed", gc=False):
+    """Who was invited did not come, or (``ANSWERED``) has left."""
+
+    at: datetime
+    result: OfferResult
+    cause: int
+
+
+class PassedOn(msgspec.Struct, frozen=True, tag="passed-on", gc=False):
+    """The counselor left the call to who was invited, whether or not that phone was answered yet."""
+
+    at: datetime
+    cause: int
+
+
+class Redirected(msgspec.Struct, frozen=True, tag="redirected", gc=False):
+    """The counselor sent the caller on to another ``plan``, and is out of the call."""
+
+    at: datetime
+    cause: int
+    plan: Plan
+    mark: CallMark | None = None
+
+
+class LeftQueue(msgspec.Struct, frozen=True, tag="left-queue", gc=False):
+    """The caller stopped waiting, and goes on with ``plan`` (None: the next step); ``pressed`` is the key, if any."""
+
+    at: datetime
+    why: LeaveReason = LeaveReason.WAITED
+    plan: Plan | None = None
+    pressed: str = ""
 
 
 class Released(msgspec.Struct, frozen=True, tag="released", gc=False):
@@ -263,9 +381,21 @@ Fact = (
     | PickedUp
     | Connected
     | OfferClosed
+    | Held
+    | Resumed
+    | Invited
+    | Reminded
+    | Extended
+    | Told
+    | JoinedIn
+    | InviteClosed
+    | PassedOn
+    | Redirected
     | LeftQueue
     | Released
     | HearingBegun
     | Heard
     | HearingEnded
+    | TurnedAway
+    | Comforted
 )

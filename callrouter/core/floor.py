@@ -23,6 +23,9 @@ from callrouter.core.plan import Destination
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.trunks import Seizure, Trunks
 
+_NO_QUEUE = QueueName("")
+"""Stands for a queue where a counselor is called for none."""
+
 
 @dataclass(slots=True)
 class Leg:
@@ -101,6 +104,10 @@ class Floor:
         """How many counselors who are logged in serve ``queue``, whatever they are doing."""
         return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is not Duty.OFF)
 
+    def taking_calls(self, queue: QueueName) -> int:
+        """How many counselors serve ``queue`` and are not paused."""
+        return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is Duty.ON)
+
     def can_serve(self, queue: QueueName, site: SiteName) -> bool:
         """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
         return self.acd.can_serve((queue, site), self._reachable)
@@ -124,6 +131,15 @@ class Floor:
         number = destination.caller_number or call.arrival.caller
         out.commands.append(self._originate(call, leg, destination.endpoint, number, destination.ring_timeout_s))
         return leg
+
+    def can_be_called_in(self, agent: Agent) -> bool:
+        """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
+        return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and self._reachable(agent)
+
+    def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
+        """As :meth:`call_agent`, for a conversation; wrap-up and pause end for it."""
+        out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
+        return self.call_agent(call, agent, QueueSpec(_NO_QUEUE, "", ring_timeout_s=ring_timeout_s), at, out)
 
     def _originate(self, call: Call, leg: Leg, endpoint: str, number: str, ring_timeout_s: float) -> cmd.Originate:
         return cmd.Originate(
@@ -207,6 +223,11 @@ class Floor:
         bridges = self._bridges.setdefault(call.id, [])
         bridges[:] = [other for other in bridges if other.id != bridge]
         bridges.append(_Bridge(bridge, call.site, {call.channel, leg.channel}))
+
+    def enter_bridge(self, call: Call, bridge: BridgeId, channel: ChannelId) -> None:
+        """Remember that one more channel is in a bridge."""
+        for known in (one for one in self._bridges.get(call.id, ()) if one.id == bridge):
+            known.channels.add(channel)
 
     def leave_bridges(self, call: CallId, channel: ChannelId, out: Output) -> None:
         """``channel`` of the call is gone; a bridge without channels is destroyed.
@@ -302,7 +323,7 @@ class Floor:
         if agent.retired:
             self._dismiss(agent)
             return
-        if is_missed(result):
+        if is_missed(result) and agent.duty is Duty.ON:
             agent.misses += 1
             if 0 < self.rulebook.limits.misses_before_pause <= agent.misses:
                 self.absent.append(agent)

@@ -1,6 +1,6 @@
 """From the facts of a call to its CDR."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
@@ -10,6 +10,7 @@ import msgspec
 from callrouter.core import facts
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import (
+    CallMark,
     Cdr,
     CdrCallback,
     CdrHearing,
@@ -21,11 +22,20 @@ from callrouter.core.cdr import (
     RecordingResult,
     ReleasedBy,
 )
-from callrouter.core.facts import ReleaseReason
+from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
+from callrouter.core.talk_time import TalkTime
+from callrouter.core.transfers import party
+
+_LEFT: Mapping[LeaveReason, str] = {
+    LeaveReason.WAITED: "waited as long as the plan allows",
+    LeaveReason.KEY: "pressed a key",
+    LeaveReason.FULL: "full",
+    LeaveReason.UNSTAFFED: "nobody is logged in",
+}
 
 
 @dataclass(slots=True)
@@ -44,11 +54,15 @@ class _Summary:
     story: tuple[str, ...] = ()
     """Why the call was treated so, a line or more for each decision."""
     queued: facts.Queued | None = None
-    offered: facts.Offered | None = None
-    rang_at: datetime | None = None
-    picked_up_at: datetime | None = None
-    connected: facts.Offered | None = None
+    offered: "_OpenLeg | None" = None
+    invited: "_OpenLeg | None" = None
+    connected: "_OpenLeg | None" = None
+    """The first that was: what came of transfers since is told by the legs."""
     connected_at: datetime | None = None
+    mark: CallMark | None = None
+    queue: QueueName | None = None
+    """The last that was entered, or turned the caller away."""
+    talk: TalkTime = field(default_factory=TalkTime)
     left_queue: bool = False
     switches: tuple[SwitchName, ...] = ()
     """Those that were on at one of its decisions."""
@@ -65,20 +79,19 @@ class _Summary:
     hearings: tuple[CdrHearing, ...] = ()
 
     def take(self, fact: facts.Fact) -> None:
+        self.talk.take(fact)
         match fact:
             case facts.Routed() | facts.Branched() | facts.Chosen():
                 self._take_decision(fact)
-            case facts.Queued():
-                self.queued = self.queued or fact
-                self.left_queue = False
-            case facts.LeftQueue():
-                self.left_queue = True
+            case facts.Queued() | facts.LeftQueue() | facts.TurnedAway():
+                self._take_queue(fact)
             case facts.Released():
                 self.released = fact
             case facts.Offered():
-                self.offered, self.rang_at, self.picked_up_at = fact, None, None
-            case facts.OfferClosed():
-                self._close_offer(fact)
+                self.offered = _OpenLeg(fact)
+            case facts.OfferClosed(at=at, result=result, cause=cause):
+                self._close_leg(self.offered, at, result, cause)
+                self.offered = None
             case _:
                 self._take_progress(fact)
 
@@ -99,17 +112,39 @@ class _Summary:
             case _:
                 assert_never(fact)
 
+    def _take_queue(self, fact: facts.Queued | facts.LeftQueue | facts.TurnedAway) -> None:
+        match fact:
+            case facts.Queued():
+                if fact.since is not None:
+                    came = "dialled again" if self.queue is None else "is back"
+                    self._tell(f"queue {fact.queue}: {came}, and has the place of {fact.since:%H:%M:%S} UTC again")
+                self.queued, self.queue, self.left_queue = self.queued or fact, fact.queue, False
+            case facts.LeftQueue(why=why, plan=plan, pressed=key):
+                self.left_queue = why is not LeaveReason.KEY
+                self._go_on_with(plan, is_chosen=why is LeaveReason.KEY)
+                words = f"pressed {key}" if key else _LEFT[why]
+                self._tell(f"queue {self.queue}: {words} → {plan.name if plan else 'next step'}")
+            case facts.TurnedAway(queue=queue, why=why, plan=plan):
+                self.queue, self.left_queue = self.queue or queue, True
+                self._go_on_with(plan, is_chosen=False)
+                count = f", {fact.waiting} wait already" if why is LeaveReason.FULL else ""
+                self._tell(f"queue {queue}: {_LEFT[why]}{count} → {plan.name}")
+            case _:
+                assert_never(fact)
+
+    def _go_on_with(self, plan: Plan | None, *, is_chosen: bool) -> None:
+        if plan is not None:
+            self.plan, self.is_chosen = plan, is_chosen
+
     def _tell(self, why: str) -> None:
         self.story = (*self.story, why)
 
     def _take_progress(self, fact: facts.Fact) -> None:
         match fact:
-            case facts.Rang():
-                self.rang_at = fact.at
-            case facts.PickedUp():
-                self.picked_up_at = fact.at
-            case facts.Connected():
-                self.connected, self.connected_at = self.offered, self.picked_up_at
+            case facts.Rang() | facts.PickedUp() | facts.Connected():
+                self._take_of_leg(fact)
+            case facts.Invited() | facts.JoinedIn() | facts.InviteClosed() | facts.PassedOn() | facts.Redirected():
+                self._take_of_conversation(fact)
             case facts.CallbackWanted():
                 self.wanted = fact
                 self._tell(f"call back: wanted of {fact.queue}")
@@ -134,6 +169,46 @@ class _Summary:
             one = CdrHearing(begun.supervisor, begun.agent, _ms(heard[0].at), _ms(fact.at), modes)
             self.hearings = (*self.hearings, one)
 
+    def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
+        leg = self.invited or self.offered
+        if leg is None:
+            return
+        match fact:
+            case facts.Rang():
+                leg.rang_at = fact.at
+            case facts.PickedUp():
+                leg.answered_at = fact.at
+            case facts.Connected():
+                if self.connected is None:
+                    self.connected, self.connected_at = leg, leg.answered_at
+            case _:
+                assert_never(fact)
+
+    def _take_of_conversation(
+        self, fact: facts.Invited | facts.JoinedIn | facts.InviteClosed | facts.PassedOn | facts.Redirected
+    ) -> None:
+        match fact:
+            case facts.Invited():
+                self.invited = _OpenLeg(fact)
+                self._tell(f"called in: {party(fact.agent or fact.destination or '')}")
+            case facts.JoinedIn():
+                if self.invited is not None:
+                    self.invited.answered_at = fact.at
+            case facts.InviteClosed(at=at, result=result, cause=cause):
+                self._close_leg(self.invited, at, result, cause)
+                self.invited = None
+            case facts.PassedOn(at=at, cause=cause):
+                self._close_leg(self.offered, at, OfferResult.ANSWERED, cause)
+                self.offered, self.invited = self.invited, None
+                self._tell(f"passed on to {party(self.offered.party) if self.offered else 'nobody'}")
+            case facts.Redirected(at=at, cause=cause, plan=plan, mark=mark):
+                self.mark = mark or self.mark
+                self._close_leg(self.offered, at, OfferResult.ANSWERED, cause)
+                self.offered = None
+                self._tell(plan.name)
+            case _:
+                assert_never(fact)
+
     def _close_recording(self, ended: facts.RecordingEnded) -> None:
         begun, self.recording = self.recording, None
         if begun is None:
@@ -152,11 +227,26 @@ class _Summary:
         result = RecordingResult.KEPT if length_s >= int(self.recording.min_s) else RecordingResult.TOO_SHORT
         self._close_recording(facts.RecordingEnded(released.at, result, length_s, "its end was not seen"))
 
-    def _close_offer(self, closed: facts.OfferClosed) -> None:
+    def _close_leg(self, leg: "_OpenLeg | None", at: datetime, result: OfferResult, cause: int) -> None:
+        if leg is not None:
+            self.legs = (*self.legs, leg.closed(at, result, cause))
+
+
+@dataclass(slots=True)
+class _OpenLeg:
+    """A leg that has not been told to end."""
+
+    offered: facts.Offered | facts.Invited
+    rang_at: datetime | None = None
+    answered_at: datetime | None = None
+
+    @property
+    def party(self) -> str:
+        return self.offered.agent or self.offered.destination or ""
+
+    def closed(self, at: datetime, result: OfferResult, cause: int) -> CdrLeg:
         offered = self.offered
-        if offered is None:
-            return
-        leg = CdrLeg(
+        return CdrLeg(
             attempt=offered.attempt,
             channel=offered.channel,
             agent=offered.agent,
@@ -164,13 +254,11 @@ class _Summary:
             trunk=offered.trunk,
             offered_at=_ms(offered.at),
             rang_at=_ms(self.rang_at) if self.rang_at else None,
-            answered_at=_ms(self.picked_up_at) if self.picked_up_at else None,
-            ended_at=_ms(closed.at),
-            result=closed.result,
-            cause=closed.cause,
+            answered_at=_ms(self.answered_at) if self.answered_at else None,
+            ended_at=_ms(at),
+            result=result,
+            cause=cause,
         )
-        self.legs = (*self.legs, leg)
-        self.offered = None
 
 
 def fold(history: Sequence[facts.Fact]) -> Cdr:
@@ -215,22 +303,23 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         rule=routed.rule if routed else RuleId(""),
         config_hash=routed.config_hash if routed else "",
         queue=_queue(s),
-        agent=s.connected.agent if s.connected else None,
-        destination=s.connected.destination if s.connected else None,
-        trunk=s.connected.trunk if s.connected else None,
+        agent=s.connected.offered.agent if s.connected else None,
+        destination=s.connected.offered.destination if s.connected else None,
+        trunk=s.connected.offered.trunk if s.connected else None,
         outcome=_outcome(s, released),
         disposition=_disposition(s, released),
         hangup_cause=released.cause,
-        released_by=_released_by(released),
+        released_by=ReleasedBy.AGENT if s.mark else _released_by(released),
         wait_s=_seconds(started, offered),
         ring_s=_seconds(offered, answered or ended),
         talk_s=_seconds(answered, ended) if answered else 0.0,
-        hold_s=0.0,
+        hold_s=s.talk.hold_s(answered, ended),
         explanation=_explanation(s, released),
         queued_at=_ms(s.queued.at) if s.queued else None,
         legs=s.legs,
         messages=s.messages,
         switches=s.switches,
+        mark=s.mark,
         callback=_callback(s),
         hearings=s.hearings,
     )
@@ -239,13 +328,14 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
 def _last_offer_at(s: _Summary, ended: datetime) -> datetime:
     """When waiting turned into ringing: at the offer that was answered, or that was open when the call ended."""
     if s.connected:
-        return _ms(s.connected.at)
+        return _ms(s.connected.offered.at)
     last = s.legs[-1] if s.legs else None
     return last.offered_at if last and last.ended_at == ended else ended
 
 
 def _queue(s: _Summary) -> QueueName | None:
-    return s.queued.queue if s.queued else None
+    """The first that was entered; the one that turned the caller away, if none was."""
+    return s.queued.queue if s.queued else s.queue
 
 
 def _callback(s: _Summary) -> CdrCallback | None:
@@ -268,7 +358,7 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
         case ReleaseReason.DEFECT | ReleaseReason.TAKEN_AWAY:
             return Outcome.FAILED
         case ReleaseReason.HANDED_OVER:
-            return Outcome.OVERFLOWED if s.queued else Outcome.HANDLED
+            return Outcome.OVERFLOWED if s.queue else Outcome.HANDLED
         case _:
             return _outcome_without_counselor(s, released)
 

@@ -103,11 +103,13 @@ class Following:
         if not call.guarded:  # Asterisk would let the switch wait behind the sound, for longer than the dialplan's
             self._conduct.guard(call, at, out)
         self._conduct.answer(call, at, out)
-        self.play_on(call, call.channel, (*map(self._conduct.floor.rulebook.media, prompts), *more), out)
+        rulebook = self._conduct.floor.rulebook
+        media = [rulebook.media(prompt, call.language) for prompt in prompts]
+        self.play_on(call, call.channel, (*media, *more), out)
 
     def play_on(self, call: Call, channel: ChannelId, media: tuple[str, ...], out: Output) -> None:
         """Play on the caller's channel or on the leg's, as the playback that the call's facts have counted."""
-        playback = naming.playback(call.id, call.playbacks)
+        playback = call.playback or naming.playback(call.id, call.playbacks)
         out.commands.append(cmd.Play(call.site, call.id, channel, playback, media))
         self._conduct.set_timer(call, TimerKind.ANNOUNCEMENT, self._conduct.floor.rulebook.limits.announcement_s, out)
 

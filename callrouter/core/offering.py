@@ -87,6 +87,7 @@ class Offering:
         if leg.agent is not None:
             leg.agent.change(AgentState.ON_CALL, at)
         self._conduct.cancel_timer(call, TimerKind.RING, out)
+        self._conduct.comforting.served(call, at)
         self._conduct.waiting.quiet(call, out)
         self._conduct.answer(call, at, out)
         self.connect(call, leg, bridge, out)
@@ -100,9 +101,10 @@ class Offering:
     def connected(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The two can speak."""
         self._conduct.record(call, facts.Connected(at), out)
-        for kind in (TimerKind.CONNECT, TimerKind.WAIT):
+        for kind in (TimerKind.CONNECT, TimerKind.WAIT, TimerKind.COMFORT):
             self._conduct.cancel_timer(call, kind, out)
         self._conduct.lift_dead_man(call, out)
+        self._conduct.length.watch(call, at, out)
 
     def connect_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The two could not be bridged, though the phone was answered."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from callrouter.core.audit import AuditEntry
+from callrouter.core.call_orders import CallAnswer
 from callrouter.core.cdr import Cdr
 from callrouter.core.commands import Command
 from callrouter.core.duty import DutyAnswer
@@ -11,6 +12,9 @@ from callrouter.core.facts import Fact
 from callrouter.core.ids import CallId
 from callrouter.core.supervisors import HearingAnswer
 from callrouter.core.switches import SwitchAnswer
+
+Answer = SwitchAnswer | DutyAnswer | CallAnswer | HearingAnswer
+"""What is said to somebody who ordered something."""
 
 
 class NoticeKind(StrEnum):
@@ -36,6 +40,10 @@ class NoticeKind(StrEnum):
     """A phone dialled the code of a switch that it may not set, or of none."""
     AGENT_DUTY = "agent-duty"
     """A counselor logged in or out, paused, or takes calls again."""
+    CALL_ORDER = "call-order"
+    """Somebody held a call, passed it on, or called somebody in."""
+    CALL_REFUSED = "call-refused"
+    """A phone wanted a transfer that cannot be."""
     AGENT_REFUSED = "agent-refused"
     """A phone that is no counselor's dialled a code of theirs."""
     SUPERVISION = "supervision"
@@ -65,4 +73,4 @@ class Output:
     cdrs: list[Cdr] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
-    answers: list[tuple[int, SwitchAnswer | DutyAnswer | HearingAnswer]] = field(default_factory=list)
+    answers: list[tuple[int, Answer]] = field(default_factory=list)

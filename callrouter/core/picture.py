@@ -60,6 +60,8 @@ def _call(call: Call) -> CallNow:
         queue=call.queue,
         agent=call.offer.agent if call.offer else None,
         destination=call.offer.destination if call.offer else None,
+        invited=(call.invited.agent or call.invited.destination) if call.invited else None,
+        held=call.held or call.phone_holds,
     )
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming, supervision_resync
-from callrouter.core.call import Call
+from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
+from callrouter.core.floor import Leg
 from callrouter.core.ids import ChannelId, QueueName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Dial, EnterQueue
@@ -46,6 +47,8 @@ def remember(history: Sequence[facts.Fact]) -> Call | None:
     except ValueError:
         return None
     call.to_be_adopted = True
+    # What was being told may be heard still:
+    call.comforting = call.queue is not None and call.comforted_at is not None and call.state is not CallState.CONNECTED
     return call
 
 
@@ -135,6 +138,8 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     conduct = exchange.conduct
     call.to_be_adopted = False
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
+    # First of all: over HTTP alone, what waits behind a sound holds up the command that ends it.
+    was_told = conduct.comforting.recall(call, out)
     conduct.reset_dead_man(call, at, out)
     match call.state:
         case CallState.ROUTING if call.routed is None:
@@ -153,6 +158,8 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             _adopt_waiting(exchange, call, at, out)
         case CallState.OFFERED | CallState.CONFIRMING | CallState.CONNECTING | CallState.CONNECTED:
             _adopt_offer(exchange, call, event, at, out)
+            if was_told and call.state is CallState.OFFERED:
+                conduct.comforting.resume(call, at, out)
         case _:  # being let go
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
 
@@ -165,19 +172,25 @@ def _adopt_waiting(exchange: "Exchange", call: Call, at: datetime, out: Output) 
 def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
     """What is left of the time that the plan lets the call wait."""
     step = call.steps[call.step]
-    if isinstance(step, EnterQueue) and step.max_wait_s is not None and call.queued_at is not None:
-        left_s = step.max_wait_s - (at - call.queued_at).total_seconds()
+    if isinstance(step, EnterQueue) and step.max_wait_s is not None and call.entered_at is not None:
+        left_s = step.max_wait_s - (at - call.entered_at).total_seconds()
         exchange.conduct.set_timer(call, TimerKind.WAIT, max(0.0, left_s), out)
 
 
 def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
     offer, queue = call.offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call)
-    leg = exchange.floor.adopt_leg(call, offer, queue, at) if offer and offer.channel in event.channels else None
+    other = _adopt_leg(exchange, call, call.invited, event, at)
+    leg = _adopt_leg(exchange, call, offer, event, at)
+    if call.state is CallState.CONNECTED and leg is not None:
+        exchange.conduct.parties.adopt(call, leg, other, event.members, at, out)
+        return
+    if call.state is CallState.CONNECTED and other is not None:
+        exchange.conduct.parties.adopt_without_counselor(call, other, event.members, at, out)
+        return
     if offer is None or leg is None:
         _offer_is_gone(exchange, call, at, out)
         return
-    if call.state is not CallState.CONNECTED:
-        _limit_wait(exchange, call, at, out)
+    _limit_wait(exchange, call, at, out)
     match call.state:
         case CallState.OFFERED:
             _recall_sound(call, queue)
@@ -190,10 +203,15 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
             # The question may have been heard, but a key that was pressed since is lost.
             exchange.conduct.following.playback_over(call, out)
             exchange.conduct.dialing.ask_for_key(call, at, out)
-        case CallState.CONNECTING:
-            exchange.conduct.offering.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
         case _:
-            exchange.floor.make_bridge(call, offer.bridge or naming.bridge(call.id, offer.attempt), leg)
+            exchange.conduct.offering.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
+
+
+def _adopt_leg(exchange: "Exchange", call: Call, offer: Offer | None, event: ev.SiteUp, at: datetime) -> Leg | None:
+    """The leg of an offer that is still there."""
+    if offer is None or offer.channel not in event.channels:
+        return None
+    return exchange.floor.adopt_leg(call, offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call), at)
 
 
 def _recall_sound(call: Call, queue: QueueSpec) -> None:
@@ -203,7 +221,8 @@ def _recall_sound(call: Call, queue: QueueSpec) -> None:
         call.music = step.music_class is not None
         call.ring_tone = call.answered and not call.music
     else:
-        call.music = queue.sound is WaitingSound.MUSIC
+        was_passed_on = any(isinstance(fact, facts.PassedOn) for fact in call.history)
+        call.music = queue.sound is WaitingSound.MUSIC or was_passed_on
 
 
 def _is_dialing(call: Call) -> bool:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
+from callrouter.core.call_keys import CallKeys
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
@@ -28,6 +29,8 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.supervisors import USUAL_KEYS, HearingMode, SupervisorSpec
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
+from callrouter.core.transfers import TransferRules
+from callrouter.core.waiting_spec import NO_CARE, QueueCare
 
 
 class WaitingSound(StrEnum):
@@ -54,6 +57,23 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LengthRule:
+    """How long a conversation should last, as configured. Durations are seconds of talk."""
+
+    remind_after_s: float | None = None
+    """When the counselor is reminded; None: never."""
+    reminder: PromptName | None = None
+    to_both: bool = False
+    """The caller hears the reminder too."""
+    end_after_s: float | None = None
+    """When the conversation is ended; None: never."""
+    farewell: PromptName | None = None
+    """What the caller hears then."""
+    extension_s: float = 300.0
+    """By how much the counselor puts the end off, each time."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSpec:
     """A queue as configured. Durations are seconds."""
 
@@ -68,8 +88,12 @@ class QueueSpec:
     strategy: Strategy = Strategy.LONGEST_IDLE
     head_start_s: float = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: LengthRule | None = None
+    """How long its conversations should last; None: as long as they do."""
     goal: ServiceGoal = USUAL_GOAL
     """What reports measure by; routing does not look at it."""
+    care: QueueCare = NO_CARE
+    """What is done for those who wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +192,8 @@ class Rulebook:
     limits: Limits = field(default_factory=Limits)
     prompts: Mapping[PromptName, str] = field(default_factory=dict)
     """Prompt to Asterisk media URI; a prompt that is not here is ``sound:callrouter/<name>``."""
+    translated: Mapping[str, frozenset[PromptName]] = field(default_factory=dict)
+    """The prompts that are spoken in a language of their own, by that language: ``sound:callrouter/en/<name>``."""
     boxes: Mapping[BoxName, BoxSpec] = field(default_factory=dict)
     callback_queues: Sequence[QueueName] = ()
     """Those that plans have call back."""
@@ -183,6 +209,12 @@ class Rulebook:
     """What a supervisor dials before a counselor's name; empty: nothing."""
     supervision_keys: Mapping[str, HearingMode] = field(default_factory=lambda: dict(USUAL_KEYS))
     """What a supervisor who hears a conversation presses to hear it in another way."""
+    call_keys: CallKeys = field(default_factory=CallKeys)
+    """What counselors press during a conversation."""
+    own_numbers: frozenset[str] = frozenset()
+    """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
+    transfers: TransferRules = field(default_factory=TransferRules)
+    """Whom conversations may be passed on to."""
     timezone: tzinfo = UTC
     """In which people here read times."""
 
@@ -191,6 +223,11 @@ class Rulebook:
         serving = Counter(queue for agent in self.agents.values() for queue in agent.queues)
         return {name: QueueState(serving[name], serving[name]) for name in self.queues}
 
-    def media(self, prompt: PromptName) -> str:
-        """The media URI under which Asterisk plays ``prompt``."""
+    def media(self, prompt: PromptName, language: str | None = None) -> str:
+        """The media URI under which Asterisk plays ``prompt``, in the ``language`` that the caller chose if it has one.
+
+        Not in that of the channel alone: Asterisk's usual one is English, whatever people speak here.
+        """
+        if language is not None and prompt in self.translated.get(language, ()):
+            return f"sound:callrouter/{language}/{prompt}"
         return self.prompts.get(prompt, f"sound:callrouter/{prompt}")

@@ -50,12 +50,26 @@ class Signal(StrEnum):
     LEG_ANSWERED = "leg-answered"
     LEG_DIGIT = "leg-digit"
     LEG_ENDED = "leg-ended"
+    LEG_HELD = "leg-held"
+    """The counselor's phone put the caller on hold."""
+    LEG_RESUMED = "leg-resumed"
+    LENGTH_DUE = "length-due"
+    """The conversation has come to its recommended length, or to its end by that."""
+    KEYS_OVER = "keys-over"
+    """No further key of a code was pressed."""
+    INVITED_RANG = "invited-rang"
+    INVITED_ANSWERED = "invited-answered"
+    INVITED_ENDED = "invited-ended"
+    INVITED_OVER = "invited-over"
+    """Who was called into the conversation has not answered in time."""
     RING_OVER = "ring-over"
     BRIDGED = "bridged"
     BRIDGE_FAILED = "bridge-failed"
     CALLER_LEFT = "caller-left"
     CLEARING_OVER = "clearing-over"
     DEAD_MAN_DUE = "dead-man-due"
+    COMFORT_DUE = "comfort-due"
+    UNSTAFFED = "unstaffed"
 
 
 class Unmoved(Enum):
@@ -103,6 +117,10 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),
+    (_S.QUEUED, _G.COMFORT_DUE): _to("comfort", _S.QUEUED),
+    (_S.QUEUED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.QUEUED),
+    (_S.QUEUED, _G.DIGIT): _to("take_key_of_queue", _S.QUEUED, *_NEXT_STEP),
+    (_S.QUEUED, _G.UNSTAFFED): _to("leave_unstaffed", *_NEXT_STEP),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
     (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -110,6 +128,8 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
     (_S.OFFERED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.OFFERED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.OFFERED),
+    (_S.OFFERED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.OFFERED),
+    (_S.OFFERED, _G.DIGIT): _to("remember_key", _S.OFFERED),
     (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),
     (_S.CONFIRMING, _G.ANNOUNCEMENT_OVER): _to("ask_for_key_again", _S.CONFIRMING),
     (_S.CONFIRMING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -122,7 +142,17 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONNECTING, _G.WAIT_OVER): _to("remember_wait_over", _S.CONNECTING),
     (_S.CONNECTING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.CONNECTING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONNECTING),
-    (_S.CONNECTED, _G.LEG_ENDED): _to("agent_hung_up", _S.CLEARING),
+    (_S.CONNECTED, _G.LEG_ENDED): _to("counselor_left", _S.CONNECTED, *_NEXT_STEP),
+    (_S.CONNECTED, _G.LEG_DIGIT): _to("key_of_counselor", _S.CONNECTED, *_NEXT_STEP),
+    (_S.CONNECTED, _G.LENGTH_DUE): _to("length_due", _S.CONNECTED, *_NEXT_STEP),
+    (_S.CONNECTED, _G.KEYS_OVER): _to("forget_keys", _S.CONNECTED),
+    (_S.CONNECTED, _G.LEG_HELD): _to("held_by_phone", _S.CONNECTED),
+    (_S.CONNECTED, _G.LEG_RESUMED): _to("resumed_by_phone", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_RANG): _to("invited_rang", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_ANSWERED): _to("invited_answered", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_ENDED): _to("invited_ended", _S.CONNECTED),
+    (_S.CONNECTED, _G.INVITED_OVER): _to("invited_over", _S.CONNECTED),
+    (_S.CONNECTED, _G.BRIDGE_FAILED): _to("not_joined", _S.CONNECTED, *_NEXT_STEP),
     (_S.CONNECTED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.CLEARING, _G.RECORDING_OVER): _to("close_recording", _S.CLEARING, _S.ENDED),
     (_S.CLEARING, _G.RECORDING_FAILED): _to("close_recording", _S.CLEARING, _S.ENDED),
@@ -146,11 +176,15 @@ _LATE = frozenset(
         _G.CALLER_LEFT,
         _G.CLEARING_OVER,
         _G.DEAD_MAN_DUE,
+        _G.COMFORT_DUE,
+        _G.INVITED_OVER,
+        _G.KEYS_OVER,
+        _G.LENGTH_DUE,
     }
 )
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""
 
-_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT})
+_LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT, _G.LEG_HELD, _G.LEG_RESUMED})
 _HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED})
 """Only in these does a call have a leg; a leg that it has let go of speaks to it no more."""
 

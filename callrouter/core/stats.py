@@ -47,6 +47,10 @@ class CallNow(msgspec.Struct, frozen=True):
     agent: AgentId | None
     destination: DestinationName | None = None
     """Who is called, or talks, where that is no counselor."""
+    invited: str | None = None
+    """Who was called into the conversation."""
+    held: bool = False
+    """The caller is on hold."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

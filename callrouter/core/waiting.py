@@ -1,6 +1,7 @@
 """Waiting in a queue: the place in line, what is heard meanwhile, and the plan's limit."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from callrouter.core.call import Call
 from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import QueueName
+from callrouter.core.facts import LeaveReason, ReleaseReason
+from callrouter.core.ids import CallId, QueueName
 from callrouter.core.output import Output
-from callrouter.core.plan import EnterQueue
+from callrouter.core.plan import EnterQueue, Plan
+from callrouter.core.regaining import LostPlaces
 from callrouter.core.rulebook import QueueSpec, Rulebook, WaitingSound
 from callrouter.core.states import Signal
 
@@ -29,6 +31,7 @@ class Waiting:
         self._conduct = conduct
         self._queues: dict[QueueName, QueueSpec] = dict(rulebook.queues)
         self._last_place = 0
+        self._lost = LostPlaces()
 
     def replace(self, rulebook: Rulebook) -> None:
         """Go on by new rules. A queue that is no longer there is kept for those who wait in it.
@@ -46,12 +49,65 @@ class Waiting:
         self._last_place = max(self._last_place, call.place)
 
     def enter(self, call: Call, step: EnterQueue, at: datetime, out: Output) -> None:
-        """Join the queue behind all who wait."""
-        self._last_place += 1
-        self._conduct.record(call, facts.Queued(at, step.queue, self._last_place), out)
+        """Join the queue behind all who wait, or at a former place; or go elsewhere, if nobody is to join."""
+        away = self._turned_away(step.queue, at)
+        if away is not None:
+            self._conduct.record(call, away, out)
+            self._conduct.following.next_step(call, at, out)
+            return
+        self._conduct.record(call, self._place_of(call, step.queue, at), out)
         if step.max_wait_s is not None:
             self._conduct.set_timer(call, TimerKind.WAIT, step.max_wait_s, out)
         self.wait(call, at, out)
+        queue = self.queue_of(call)
+        if queue is not None:
+            self._conduct.comforting.stood(call, queue)
+
+    def _turned_away(self, name: QueueName, at: datetime) -> facts.TurnedAway | None:
+        queue = self._queues.get(name)
+        if queue is None:
+            return None
+        care, waiting = queue.care, self._conduct.floor.acd.waiting(name)
+        if care.when_unstaffed is not None and not self._conduct.floor.serving(name):
+            return facts.TurnedAway(at, name, LeaveReason.UNSTAFFED, care.when_unstaffed, waiting)
+        if care.when_full is not None and care.max_waiting is not None and waiting >= care.max_waiting:
+            return facts.TurnedAway(at, name, LeaveReason.FULL, care.when_full, waiting)
+        return None
+
+    def _place_of(self, call: Call, name: QueueName, at: datetime) -> facts.Queued:
+        """A former place: that which the call left with a key, or that of an earlier call of the same caller."""
+        before = [fact for fact in call.history if isinstance(fact, facts.Queued) and fact.queue == name]
+        if before:
+            return facts.Queued(at, name, before[-1].place, before[-1].since or before[-1].at)
+        queue = self._queues.get(name)
+        within_s = queue.care.redial_within_s if queue is not None else 0.0
+        lost = self._lost.regain(name, call.arrival.caller, within_s, at) if within_s else None
+        if lost is not None:
+            return facts.Queued(at, name, lost.place, lost.queued_at)
+        self._last_place += 1
+        return facts.Queued(at, name, self._last_place)
+
+    def keep_place(self, call: Call, at: datetime) -> None:
+        """A call is over: who hung up while waiting may come back."""
+        longest_s = self.longest_redial_s
+        if longest_s:
+            self._lost.forget(at - timedelta(seconds=longest_s))
+            self.note_lost(call.history)
+
+    @property
+    def longest_redial_s(self) -> float:
+        """How long a lost place is of use at most."""
+        return max((queue.care.redial_within_s for queue in self._queues.values()), default=0.0)
+
+    def note_lost(self, history: Sequence[facts.Fact]) -> None:
+        """Keep the place that a call which is over has lost, if it has; who comes later stands behind it."""
+        lost = self._lost.note(history)
+        if lost is None:
+            return
+        if any(call.place == lost.place for call in self._conduct.calls.values()):  # given, before it was noted again
+            self._lost.drop(lost)
+        else:
+            self._last_place = max(self._last_place, lost.place)
 
     def wait(self, call: Call, at: datetime, out: Output) -> None:
         """Stand in line at the call's place, with what its queue lets callers hear."""
@@ -59,28 +115,67 @@ class Waiting:
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self._conduct.hand_over(call, ReleaseReason.DEFECT, at, out)
             return
+        if queue.care.when_unstaffed is not None and not self._conduct.floor.serving(queue.name):
+            self._leave(call, facts.LeftQueue(at, LeaveReason.UNSTAFFED, queue.care.when_unstaffed), at, out)
+            return
         self._conduct.floor.acd.join((call.queue, call.site), _place(call, queue), call.id)
         if queue.sound is WaitingSound.MUSIC:
             self.play_music(call, queue.music_class, at, out)
         elif not self._conduct.floor.can_serve(queue.name, call.site):  # else a phone rings in a moment
             self.let_ring(call, out)
+        self._conduct.comforting.arm(call, queue, at, out)
 
     def leave_queue(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The plan's limit of waiting is reached: go on with the plan."""
+        self._leave(call, facts.LeftQueue(at), at, out)
+
+    def leave_unstaffed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Everybody who serves the queue has logged out: go on as it says."""
+        queue = self.queue_of(call)
+        plan = queue.care.when_unstaffed if queue is not None else None
+        self._leave(call, facts.LeftQueue(at, LeaveReason.UNSTAFFED, plan), at, out)
+
+    def take_key(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Who waits pressed a key: go on as the queue says, or wait on if it means nothing."""
+        plan = self._way_of(call, cue.digit)
+        if plan is not None:
+            self._leave(call, facts.LeftQueue(at, LeaveReason.KEY, plan, cue.digit), at, out)
+
+    def remember_key(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """A key was pressed while a phone rings: that phone may still answer."""
+        if self._way_of(call, cue.digit) is not None:
+            call.key_wanted = cue.digit
+
+    def _way_of(self, call: Call, key: str) -> Plan | None:
+        queue = self.queue_of(call)
+        ways = queue.care.keys if queue is not None else ()
+        return next((way.plan for way in ways if way.key == key), None)
+
+    def _leave(self, call: Call, left: facts.LeftQueue, at: datetime, out: Output) -> None:
         self.leave_line(call)
-        self._conduct.record(call, facts.LeftQueue(at), out)
-        self._conduct.cancel_timer(call, TimerKind.WAIT, out)
-        call.wait_over = False
+        self._conduct.record(call, left, out)
+        for kind in (TimerKind.WAIT, TimerKind.COMFORT):
+            self._conduct.cancel_timer(call, kind, out)
+        call.wait_over, call.key_wanted, call.stood = False, "", None
         self.quiet(call, out)
         self._conduct.following.next_step(call, at, out)
+
+    def unattended(self) -> list[CallId]:
+        """Who waits in a queue that nobody who is logged in serves, and that has its callers go elsewhere then."""
+        acd, serving = self._conduct.floor.acd, self._conduct.floor.serving
+        queues = [name for name, queue in self._queues.items() if queue.care.when_unstaffed is not None]
+        return [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
 
     def remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The limit is reached while a phone rings: that phone may still answer."""
         call.wait_over = True
 
     def wait_again(self, call: Call, at: datetime, out: Output) -> None:
-        """Back to the same place in line, or on in the plan if the wait ran out meanwhile."""
-        if call.wait_over:
+        """Back to the same place in line, or on if a key was pressed or the wait ran out meanwhile."""
+        plan = self._way_of(call, call.key_wanted)
+        if plan is not None:
+            self._leave(call, facts.LeftQueue(at, LeaveReason.KEY, plan, call.key_wanted), at, out)
+        elif call.wait_over:
             self.leave_queue(call, Cue(Signal.WAIT_OVER), at, out)
         else:
             self.wait(call, at, out)
@@ -92,7 +187,7 @@ class Waiting:
     def play_music(self, call: Call, music_class: str, at: datetime, out: Output) -> None:
         """Let the caller, who is answered for it, hear music on hold."""
         self._conduct.answer(call, at, out)
-        if not call.music:
+        if not call.music and not call.comforting:
             call.music = True
             out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, music_class))
 
@@ -103,7 +198,8 @@ class Waiting:
             out.commands.append(cmd.Ring(call.site, call.id, call.channel))
 
     def quiet(self, call: Call, out: Output) -> None:
-        """End music and ringing tone, if they play: two sounds on one channel make it deaf to the other party."""
+        """End what plays, whatever it is: two sounds on one channel make it deaf to the other party."""
+        self._conduct.comforting.stop(call, out)
         if call.music:
             call.music = False
             out.commands.append(cmd.StopMusic(call.site, call.id, call.channel))

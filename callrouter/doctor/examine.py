@@ -57,6 +57,7 @@ async def _site(site: SiteSettings, loaded: Loaded) -> list[Finding]:
     agents = [agent for agent in book.agents.values() if agent.site == site.name]
     music = {queue.music_class for queue in book.queues.values()}
     spoken = [str(name) for name in loaded.prompts if name not in book.prompts]
+    spoken += [f"{language}/{name}" for language, texts in loaded.translations.items() for name in texts]
     found = await check_asterisk(site, agents, spoken)
     return found + await check_console(site, (INBOUND, book.fallback_context), music)
 

@@ -86,7 +86,9 @@ def _unseen(check: str, site: SiteSettings, where: Path | None, wanted: list[str
 
 def _files(check: str, site: SiteSettings, wanted: list[str]) -> Finding:
     try:
-        there = {path.name.partition(".")[0] for path in site.sounds_dir.iterdir() if path.stat().st_size > 0}
+        paths = [*site.sounds_dir.iterdir(), *site.sounds_dir.glob("*/*")]
+        names = {path.relative_to(site.sounds_dir).as_posix(): path.stat().st_size for path in paths}
+        there = {name.partition(".")[0] for name, size in names.items() if size > 0}
     except OSError as exc:
         remedy = "callrouter prompts makes it"
         return error(check, f"{site.sounds_dir}: {exc.strerror}; callers hear no announcement", remedy)

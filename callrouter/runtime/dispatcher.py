@@ -20,12 +20,13 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.audit import AuditEntry
+from callrouter.core.call_orders import CallAnswer, CallOrder
 from callrouter.core.cdr import Cdr
 from callrouter.core.duty import DutyAnswer, DutyOrder
 from callrouter.core.events import TimerKey
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, ChannelId, SiteName
-from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.output import Answer, Notice, NoticeKind, Output
 from callrouter.core.supervisors import HearingAnswer, HearingOrder
 from callrouter.core.switches import SwitchAnswer, SwitchOrder
 from callrouter.runtime.recall import Memory, NoMemory, event_with_memory
@@ -47,13 +48,12 @@ _WARNINGS = frozenset(
         NoticeKind.SWITCH_REFUSED,
         NoticeKind.AGENT_REFUSED,
         NoticeKind.SUPERVISION_REFUSED,
+        NoticeKind.CALL_REFUSED,
     }
 )
 
 ANSWERED_WITHIN_S: Final = 5.0
 """How long an order may wait for the dispatcher to come to it."""
-
-_Answer = SwitchAnswer | DutyAnswer | HearingAnswer
 
 
 class Commander(Protocol):
@@ -121,7 +121,7 @@ class Dispatcher:
         self._dropped = self._handled = self._failures = 0
         self._stood_down = self._running = False
         self._tickets = count(1)
-        self._awaited: dict[int, asyncio.Future[_Answer]] = {}
+        self._awaited: dict[int, asyncio.Future[Answer]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
     @property
@@ -225,12 +225,17 @@ class Dispatcher:
         answer = await self._answer_to(partial(ev.HearingOrdered, order), timeout_s)
         return answer if isinstance(answer, HearingAnswer) else HearingAnswer(False, False, _why_none(answer))
 
-    async def _answer_to(self, ask: Callable[[int], ev.Event], timeout_s: float) -> _Answer | str:
+    async def order_call(self, order: CallOrder, timeout_s: float = ANSWERED_WITHIN_S) -> CallAnswer:
+        """Have a conversation held, passed on or joined between two events, and wait for the answer."""
+        answer = await self._answer_to(partial(ev.CallOrdered, order), timeout_s)
+        return answer if isinstance(answer, CallAnswer) else CallAnswer(False, _why_none(answer))
+
+    async def _answer_to(self, ask: Callable[[int], ev.Event], timeout_s: float) -> Answer | str:
         """What the exchange says to the event that ``ask`` makes of a ticket, or why there is no answer."""
         if self._stood_down:
             return "another daemon is in charge; ask that one"
         ticket = next(self._tickets)
-        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._awaited[ticket] = answer
         self.post(ask(ticket))
         try:
@@ -334,7 +339,7 @@ class Dispatcher:
             self._commander.resync(self._lost_from.pop())
 
 
-def _why_none(answer: _Answer | str) -> str:
+def _why_none(answer: Answer | str) -> str:
     """Why there is no answer; one to another question would be a defect, and is told so."""
     return answer if isinstance(answer, str) else f"the daemon answered another question: {answer.message}"
 

@@ -208,6 +208,11 @@ class Journal:
         """
         return await self._ask(_open_calls)
 
+    async def calls_closed_within(self, seconds: float) -> dict[CallId, list[Fact]]:
+        """The facts, in order, of every call whose CDR was handed over in the last ``seconds``."""
+        since = time.time() - seconds
+        return await self._ask(lambda c: _calls(c, "call_id IN (SELECT call_id FROM outbox WHERE at >= ?)", since))
+
     async def undelivered(self, limit: int) -> list[tuple[int, Cdr]]:
         """The oldest CDRs that were not delivered, with their numbers. One that cannot be read is set aside."""
         return await self._ask(lambda connection: _undelivered(connection, limit), is_urgent=False)
@@ -365,9 +370,13 @@ class Journal:
 
 
 def _open_calls(connection: sqlite3.Connection) -> dict[CallId, list[Fact]]:
+    return _calls(connection, "call_id NOT IN (SELECT call_id FROM outbox)")
+
+
+def _calls(connection: sqlite3.Connection, which: str, *values: float) -> dict[CallId, list[Fact]]:
     calls: dict[CallId, list[Fact]] = {}
-    query = "SELECT at, call_id, kind, body FROM fact WHERE call_id NOT IN (SELECT call_id FROM outbox) ORDER BY seq"
-    for at, call_id, kind, body in connection.execute(query):
+    query = f"SELECT at, call_id, kind, body FROM fact WHERE {which} ORDER BY seq"  # noqa: S608 - words of our own
+    for at, call_id, kind, body in connection.execute(query, values):
         calls.setdefault(CallId(call_id), []).append(Fact(datetime.fromtimestamp(at, UTC), kind, body))
     return calls
 

@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from callrouter.core.cdr import (
+    CallMark,
     Cdr,
     CdrCallback,
     CdrHearing,
@@ -194,6 +195,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         storable(cdr.explanation),
         storable(cdr.destination),
         [storable(name) for name in cdr.switches],
+        cdr.mark.value if cdr.mark is not None else None,
         msgspec.json.encode(cdr.hearings).decode(),
     )
 
@@ -447,5 +449,6 @@ def _cdr_of(
         callback=callback,
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         switches=tuple(map(SwitchName, row["switches"])),
+        mark=CallMark(row["mark"]) if row["mark"] is not None else None,
         hearings=_hearings.decode(row["hearings"]),
     )

@@ -11,6 +11,7 @@ import msgspec
 from callrouter.config.settings import WebSettings
 from callrouter.errors import UnreachableError
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
+from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
@@ -94,6 +95,16 @@ async def ask_agent(url: str, request: AgentRequest, *, timeout_s: float = ORDER
             order was carried out is not known then.
     """
     return await _order(url, "/api/v1/agents", request, AgentReport, timeout_s)
+
+
+async def ask_call(url: str, request: CallRequest, *, timeout_s: float = ORDER_TIMEOUT_S) -> CallReport:
+    """Have the daemon at ``url`` hold a call, pass it on, or call somebody in.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether the
+            order was carried out is not known then.
+    """
+    return await _order(url, "/api/v1/calls", request, CallReport, timeout_s)
 
 
 async def ask_supervision(

@@ -8,6 +8,7 @@ import msgspec
 import callrouter
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
+from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
@@ -57,6 +58,8 @@ _KINDS: Final = (
     SupervisionDocument,
     SupervisionReport,
     SupervisionRequest,
+    CallReport,
+    CallRequest,
 )
 
 
@@ -145,6 +148,16 @@ def openapi() -> bytes:
                     },
                 ),
             },
+            "/api/v1/calls": _post(
+                "Hold a conversation, pass it on, or call somebody in",
+                of[CallRequest],
+                {
+                    "200": ("It is being done", of[CallReport]),
+                    "400": ("Not understood, and why", of[Fault]),
+                    "409": ("Refused, and why: nothing has changed", of[CallReport]),
+                    "415": ("Not sent as JSON", of[Fault]),
+                },
+            ),
             "/healthz": _get(
                 "Is the daemon alive?",
                 {"200": ("It is", of[Liveness]), "503": ("The dispatcher does not run: restart it", of[Liveness])},

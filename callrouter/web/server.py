@@ -18,6 +18,7 @@ from aiohttp import web
 from callrouter.errors import UnreachableError
 from callrouter.web.agents import AgentRequest, AgentsDocument, AttendanceDesk
 from callrouter.web.callback import callbacks_document
+from callrouter.web.calls import CallRequest, ConversationDesk
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.page import page
@@ -71,6 +72,7 @@ class WebServer:
         remembering: Remembering | None = None,
         switcher: Switcher | None = None,
         attendance: AttendanceDesk | None = None,
+        conversations: ConversationDesk | None = None,
         supervision: SupervisionDesk | None = None,
     ) -> None:
         self._host = host
@@ -81,6 +83,7 @@ class WebServer:
         self._switcher = switcher
         self._attendance = attendance
         self._supervision = supervision
+        self._conversations = conversations
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -143,6 +146,7 @@ class WebServer:
         application.router.add_post("/api/v1/remembered/forget", self._forget)
         application.router.add_get("/api/v1/agents", self._agents)
         application.router.add_post("/api/v1/agents", self._agent)
+        application.router.add_post("/api/v1/calls", self._call)
         application.router.add_get("/api/v1/switches", self._switches)
         application.router.add_post("/api/v1/switches", self._switch)
         application.router.add_get("/api/v1/calls/{call}/supervision", self._hearings)
@@ -205,6 +209,14 @@ class WebServer:
         if self._attendance is None:
             raise web.HTTPServiceUnavailable(reason="no agent takes orders here")
         report = await self._attendance.order(asked)
+        return _json(report, status=200 if report.ok else 409)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        example = '{"call": "its id or agent", "verb": "transfer", "target": "whom", "who": "your name"}'
+        asked = await _asked(request, CallRequest, example)
+        if self._conversations is None:
+            raise web.HTTPServiceUnavailable(reason="no call takes orders here")
+        report = await self._conversations.order(asked)
         return _json(report, status=200 if report.ok else 409)
 
     async def _switches(self, _: web.Request) -> web.Response:

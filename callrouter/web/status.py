@@ -10,6 +10,7 @@ from callrouter.core.ids import CallId, SiteName, TenantName
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.core.transfers import party
 from callrouter.web.callback import CallbackQueue, callback_queue
 from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.sources import BoxNow, CallbackQueueNow, Health
@@ -50,6 +51,8 @@ class Call(msgspec.Struct, frozen=True):
     queue: str | None
     agent: str | None
     destination: str | None = None
+    invited: str | None = None
+    held: bool = False
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -190,6 +193,8 @@ def _call(call: CallNow) -> Call:
         queue=call.queue,
         agent=call.agent,
         destination=call.destination,
+        invited=party(call.invited) if call.invited else None,
+        held=call.held,
     )
 
 

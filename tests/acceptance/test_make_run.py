@@ -15,14 +15,14 @@ from typing import IO
 
 import pytest
 
-from lab import audio, clean, ports, processes
+from lab import clean, ports, processes
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 from lab.errors import LabError
 from lab.paths import INSTANCES, POSTGRES, PROJECT, try_lock
 from lab.phones import CARRIER_ADDRESS, RESIDENT_NUMBER, SERVICE_NUMBER
 from lab.record import command_path
-from lab.testing import PROMPT_HZ, PROMPT_S
+from lab.testing import ENGLISH_HZ, PROMPT_HZ, PROMPT_S, write_tones
 
 pytestmark = pytest.mark.asterisk
 
@@ -168,10 +168,7 @@ def name() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def terminal(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     person = Terminal(name, tmp_path_factory.mktemp("terminal"))
-    for prompt, frequency_hz in PROMPT_HZ.items():
-        if prompt != SPOKEN:
-            path = person.asterisk.sounds_dir / f"callrouter/{prompt}.wav"
-            audio.write_tone(path, frequency_hz, duration_s=PROMPT_S)
+    write_tones(person.asterisk.sounds_dir / "callrouter", but=SPOKEN)
     yield person
     person.remove()
 
@@ -199,7 +196,7 @@ def test_a_person_starts_it_has_a_call_placed_and_stops_it(terminal: Terminal) -
     assert [line.split()[0] for line in printed.splitlines()[:5]] == [
         "programs", "PostgreSQL", "Asterisk", "prompts", "daemon",
     ]  # fmt: skip
-    assert f"{len(PROMPT_HZ) - 1} recorded, 1 spoken" in printed
+    assert f"{len(PROMPT_HZ) + len(ENGLISH_HZ) - 1} recorded, 1 spoken" in printed
     assert f"Register a phone at {terminal.sip_address} " in printed
     assert password(printed, "201") != password(printed, "resident")
     assert "and dial 120 as the resident" in printed

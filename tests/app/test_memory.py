@@ -1,16 +1,18 @@
 """What an earlier daemon left in the journal is dealt with once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from structlog.testing import capture_logs
 
-from callrouter.app.memory import remember
+from callrouter.app.memory import remember, remember_lost_places
 from callrouter.core import facts, naming
 from callrouter.core.cdr import Cdr, OfferResult, Outcome
 from callrouter.core.ids import AgentId, ChannelId, QueueName, SiteName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.waiting_spec import QueueCare
 from callrouter.store.journal import Journal
 from callrouter.store.set_aside import records_set_aside
 from tests.app.conftest import HALL, Parts
@@ -91,3 +93,34 @@ async def test_cdrs_that_were_set_aside_are_tried_again_at_a_start(parts: Parts)
         await journal.set_aside(number, "value out of range")
         await remember(parts.dispatcher, journal, [HALL])
         assert await journal.undelivered(10) == [(number, cdr)]
+
+
+async def test_who_hung_up_while_waiting_before_the_daemon_ended_has_lost_a_place_that_is_known(parts: Parts) -> None:
+    queues = parts.dispatcher.exchange.rulebook.queues
+    name = next(iter(queues))
+    care = replace(queues[name], care=QueueCare(redial_within_s=60.0))
+    rules = replace(parts.dispatcher.exchange.rulebook, queues={**queues, name: care})
+    parts.dispatcher.exchange.conduct.waiting.replace(rules)
+    gone = facts.Released(LATER, facts.ReleaseReason.CALLER_HUNG_UP, 16)
+    async with parts.journal as journal:
+        await left(journal, [opened(), facts.Queued(AT, name, 7), gone])
+        journal.finish(cdrs.abandoned(call_id=CALL))
+        await remember_lost_places(parts.dispatcher, journal)
+    regain = parts.dispatcher.exchange.conduct.waiting._lost.regain
+    lost = regain(name, "0552251234", 60.0, LATER)
+    assert lost is not None
+    assert (lost.place, lost.queued_at) == (7, AT)
+
+
+async def test_a_journal_that_does_not_tell_costs_nothing_but_places(parts: Parts) -> None:
+    queues = parts.dispatcher.exchange.rulebook.queues
+    name = next(iter(queues))
+    care = replace(queues[name], care=QueueCare(redial_within_s=60.0))
+    parts.dispatcher.exchange.conduct.waiting.replace(
+        replace(parts.dispatcher.exchange.rulebook, queues={**queues, name: care})
+    )
+    async with parts.journal as journal:
+        pass
+    with capture_logs() as logs:
+        await remember_lost_places(parts.dispatcher, journal)
+    assert [entry["event"] for entry in logs] == ["journal.lost_places_unknown"]

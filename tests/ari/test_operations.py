@@ -36,6 +36,7 @@ EXAMPLES = (
     operations.hang_up("c", reason="busy"),
     operations.continue_in_dialplan("c", context="fallback", extension="120", priority=1),
     operations.snoop("c", "s", application="callrouter", whisper="out", arguments="supervision"),
+    operations.tell_transfer("c", done=True),
     operations.list_channels(),
     operations.get_channel("c"),
     operations.create_bridge("b", "talk"),
@@ -128,7 +129,7 @@ def test_what_waits_behind_a_playback_says_so_unless_nothing_plays(request_: Req
 
 
 def test_a_bridge_gets_our_own_id() -> None:
-    assert operations.create_bridge("b1").query == (("type", "mixing"), ("bridgeId", "b1"))
+    assert operations.create_bridge("b1").query == (("type", "mixing,proxy_media"), ("bridgeId", "b1"))
 
 
 def test_phones_that_are_bridged_go_on_showing_what_they_showed_when_they_rang() -> None:

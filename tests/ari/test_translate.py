@@ -379,6 +379,46 @@ def test_nothing_that_a_caller_sends_breaks_out_of_the_display(name: str, number
     assert shown.isprintable() or not any(ord(c) < 32 for c in shown)
 
 
+@pytest.mark.parametrize(("kind", "held"), [("ChannelHold", True), ("ChannelUnhold", False)])
+def test_a_phone_that_holds_is_told_of_and_a_caller_who_does_is_not(kind: str, held: bool) -> None:
+    assert a_reader().read(a_message(kind, channel=a_channel(LEG))) == ev.LegHeld(LEG, held)
+    assert a_reader().read(a_message(kind, channel=a_channel(CALLER))) is None
+
+
+def a_refer(channel: str, state: str = "") -> wire.Event:
+    refer_to = {"requested_destination": {"destination": "202"}}
+    return a_message(
+        "ChannelTransfer", refer_to=refer_to, referred_by={"source_channel": a_channel(channel)}, state=state
+    )
+
+
+def test_a_phone_asks_for_a_transfer_once_and_what_we_told_it_is_no_news() -> None:
+    assert a_reader().read(a_refer(LEG)) == ev.TransferAsked(LEG, "202")
+    assert a_reader().read(a_refer(LEG, "channel_declined")) is None
+    assert a_reader().read(a_refer(CALLER)) is None
+
+
+def test_joining_and_leaving_a_bridge_are_requests_of_their_own() -> None:
+    bridge = naming.bridge(CALL, 1)
+    (join,) = orders(cmd.JoinBridge(SITE, CALL, bridge, CALLER), "callrouter")
+    (leave,) = orders(cmd.LeaveBridge(SITE, CALL, bridge, CALLER), "callrouter")
+    (tell,) = orders(cmd.TellTransfer(SITE, CALL, LEG, done=False), "callrouter")
+    assert (join.request.path, leave.request.path) == (
+        f"bridges/{bridge}/addChannel",
+        f"bridges/{bridge}/removeChannel",
+    )
+    assert tell.request.query == (("states", "channel_declined"),)
+
+
+@pytest.mark.parametrize(("status", "fails"), [(204, False), (400, False), (404, False), (409, True), (500, True)])
+def test_a_channel_that_cannot_be_put_in_is_told_of_unless_it_is_gone(status: int, fails: bool) -> None:
+    bridge = naming.bridge(CALL, 1)
+    (join,) = orders(cmd.JoinBridge(SITE, CALL, bridge, CALLER), "callrouter")
+    assert join.on_reply is not None
+    event = join.on_reply(answered(status, ""))
+    assert event == (ev.BridgeFailed(CALL, bridge) if fails else None)
+
+
 SUPERVISOR, EAR = naming.supervisor_channel(CALL, 1), naming.ear(CALL, 1, 2)
 HEARING = naming.hearing(CALL, 1, 2)
 

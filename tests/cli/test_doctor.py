@@ -75,8 +75,9 @@ def test_without_errors_the_answer_is_yes_although_there_are_warnings(asterisk: 
     ]
     asterisk.on("GET asterisk/ping", lambda _: Answer(200, {"asterisk_id": "a", "timestamp": f"{datetime.now(UTC)}"}))
     asterisk.on("GET asterisk/variable", variables(ASTDATADIR=str(tmp_path)))
-    (tmp_path / "sounds/callrouter").mkdir(parents=True)
-    for prompt in load(SAMPLE).prompts:
+    sample = load(SAMPLE)
+    (tmp_path / "sounds/callrouter/en").mkdir(parents=True)
+    for prompt in [*sample.prompts, *(f"en/{name}" for name in sample.translations["en"])]:
         (tmp_path / "sounds/callrouter" / f"{prompt}.wav").write_text("x")
     result = run("--json")
     data = json.loads(result.stdout)

@@ -43,6 +43,9 @@ def test_every_announcement_of_the_sample_is_spoken_once(tmp_path: Path, espeak_
 
     assert (sounds / "changwon-welcome.wav").exists()
     assert (sounds / "fallback-sorry.wav").exists()
+    assert (sounds / "en" / "queue-position-1.wav").exists()
+    assert not (sounds / "en" / "welcome.wav").exists()
+    assert "en/queue-position-1" in first
     assert "music on hold" in first
     assert {prompt["state"] for prompt in second["prompts"]} == {"unchanged"}
     assert second["music"] is None

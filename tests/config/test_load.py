@@ -19,6 +19,7 @@ from callrouter.core.inbound import CallFacts, RegionSource
 from callrouter.core.plan import Announce, EnterQueue, HangUp
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import Limits
+from callrouter.core.waiting_spec import POSITION_PROMPTS, WAIT_PROMPTS
 from callrouter.errors import ConfigError
 
 SAMPLE = Path(__file__).parents[2] / "config"
@@ -133,12 +134,19 @@ class TestTheSample:
             "agent-unknown",
             "supervise-refused",
             "supervise-nobody",
+            "call-refused",
+            "length-reminder",
+            "length-over",
+            "abusive-goodbye",
             "passport-surge",
             "switch-on",
             "switch-off",
             "switch-refused",
             "switch-unknown",
             "switch-away",
+            "queue-keys",
+            *POSITION_PROMPTS,
+            *WAIT_PROMPTS,
         }
         assert all(any("가" <= letter <= "힣" for letter in text) for text in sample.prompts.values())
         assert sample.rulebook.media(PromptName("welcome")) == "sound:callrouter/welcome"

@@ -14,6 +14,7 @@ from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import Agent
 from callrouter.core.call import Call
+from callrouter.core.call_orders import CallAnswer, CallOrder, CallVerb, CallVia
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr
 from callrouter.core.conditions import (
@@ -77,6 +78,7 @@ from callrouter.core.remembering import remembered_as
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
 from callrouter.core.states import CallState
 from callrouter.core.switches import ALL_OFF, SwitchesOn
+from callrouter.core.transfers import TransferRules
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HALL = SiteName("hall")
@@ -227,6 +229,7 @@ def rulebook(
         agents={spec.id: spec for spec in agents},
         trunks={CITY: TrunkSpec(CITY, trunk_channels)},
         limits=limits or Limits(),
+        transfers=TransferRules(destinations={one.name: one for one in (DUTY_DESK, DUTY_MOBILE)}, short={"70": NIGHT}),
     )
 
 
@@ -286,6 +289,8 @@ class Asterisk:
                 self._originate(command)
             case cmd.Connect():
                 self._connect(command)
+            case cmd.JoinBridge() | cmd.LeaveBridge():
+                self._move(command)
             case cmd.Hangup(channel=channel, cause=cause):
                 self.hang_up(channel, cause)
             case cmd.ContinueInDialplan(channel=channel):
@@ -400,6 +405,16 @@ class Asterisk:
             self.tell(ev.HearingJoined(command.call, command.bridge))
         else:
             self.tell(ev.HearingFailed(command.call, command.bridge, "Asterisk did not let him hear (400)"))
+
+    def _move(self, command: cmd.JoinBridge | cmd.LeaveBridge) -> None:
+        for members in self.bridges.values():
+            members.discard(command.channel)
+        if isinstance(command, cmd.LeaveBridge) or command.channel not in self.channels:
+            return
+        if command.bridge in self.bridges:
+            self.bridges[command.bridge].add(command.channel)
+        else:
+            self.tell(ev.BridgeFailed(command.call, command.bridge))
 
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
@@ -561,6 +576,24 @@ class Driver:
         assert call.offer is not None, call
         return call.offer.channel
 
+    def invited(self, call: Call) -> ChannelId:
+        """The channel of who was called into the conversation."""
+        assert call.invited is not None, call
+        return call.invited.channel
+
+    def order_call(self, subject: str, verb: CallVerb, target: str = "") -> CallAnswer:
+        """Somebody gives an order; everything settles."""
+        out = self.handle(ev.CallOrdered(CallOrder(subject, verb, "boss", CallVia.API, target), 7))
+        self.settle()
+        ((ticket, answer),) = out.answers
+        assert ticket == 7
+        assert isinstance(answer, CallAnswer)
+        return answer
+
+    def together(self, call: Call) -> set[ChannelId]:
+        """Who hears the caller, he himself included; empty while he is on hold."""
+        return next((set(inside) for inside in self.asterisk.bridges.values() if call.channel in inside), set())
+
     def ring(self, call: Call) -> None:
         self.asterisk.ring(self.leg(call))
         self.settle()
@@ -599,7 +632,8 @@ class Driver:
             )
             for channel in self.asterisk.channels.values()
         }
-        return ev.SiteUp(HALL, requested_at or self.now, seen, frozenset(self.asterisk.bridges))
+        members = {bridge: frozenset(inside) for bridge, inside in self.asterisk.bridges.items()}
+        return ev.SiteUp(HALL, requested_at or self.now, seen, frozenset(members), members)
 
     def sync(self) -> None:
         """The site is (again) connected, and its snapshot is taken."""
@@ -628,6 +662,7 @@ class Driver:
         self.timers.clear()
         self.exchange = Exchange(self.rules, self.now)
         self.exchange.restore([history for call, history in self.journal.items() if call not in ended])
+        self.exchange.restore_lost_places([history for call, history in self.journal.items() if call in ended])
 
     # Looking.
 

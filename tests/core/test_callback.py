@@ -1,5 +1,7 @@
 """Requests to be called back: whose, at which number, once, and whatever dies meanwhile."""
 
+from dataclasses import replace
+
 import pytest
 
 from callrouter.core import commands as cmd
@@ -93,6 +95,18 @@ def test_who_cannot_be_called_goes_another_way(hall: Driver, caller: str, why: s
     cdr = hall.cdr(call)
     assert (cdr.outcome, cdr.callback) == (Outcome.CLOSED, None)
     assert cdr.explanation.endswith(f"asked: call back by desk? not this number: {why} → else")
+
+
+@pytest.mark.parametrize("dialed", ["151", "0552110120"])
+def test_a_number_of_our_own_is_never_called_back(dialed: str) -> None:
+    plans = {**PLANS, "0552110120": PLANS["151"]}
+    rules = replace(rulebook(plans=plans), own_numbers=frozenset({"+82552110000"}))
+    hall = Driver(rules)
+    call = hall.dial(dialed, "0552110000" if dialed == "151" else dialed)
+    hall.announcement_ends(call)
+    cdr = hall.cdr(call)
+    assert (cdr.outcome, cdr.callback) == (Outcome.CLOSED, None)
+    assert "call back by desk? not this number: our own → else" in cdr.explanation
 
 
 def test_without_another_way_the_plan_goes_on(hall: Driver) -> None:

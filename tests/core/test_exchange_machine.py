@@ -12,14 +12,18 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
+from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 from callrouter.core.output import Output
-from callrouter.core.rulebook import AgentSpec, Limits, Rulebook
+from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
+from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook
 from callrouter.core.states import CallState
+from callrouter.core.waiting_spec import Comfort, KeyWay, QueueCare, Surge
 from tests.core.driver import (
     BELL,
+    CALL_BACK,
     CITY,
     DESK,
     DUTY_DESK,
@@ -27,6 +31,9 @@ from tests.core.driver import (
     HALL,
     NIGHT,
     PLANS,
+    SORRY,
+    THANKS,
+    WELCOME,
     Driver,
     agent,
     rulebook,
@@ -40,14 +47,33 @@ STAFF = (
     agent("choi", NIGHT, BELL, trunk=CITY),
 )
 ENDPOINTS = (*(spec.endpoint for spec in STAFF), DUTY_DESK.endpoint, DUTY_MOBILE.endpoint)
+TARGETS = st.sampled_from([*(spec.id for spec in STAFF), DESK, NIGHT, "duty-desk", "duty-mobile", "nobody"])
 PHONES = ("silent", "rings", "answers", "busy", "rejects", "congested", "unknown", "uncertain")
 CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 34, 41, 127])
 SOON = st.sampled_from([0.0, 0.4, 1.0, 3.0, 6.0, 11.0, 25.0, 70.0, 130.0])
 CLEAN_UP = (cmd.Hangup, cmd.DestroyBridge, cmd.CancelTimer, cmd.SetTimer)
 
 
+CARED_FOR = QueueSpec(
+    DESK,
+    "창원시",
+    care=QueueCare(
+        Comfort(20.0, 3.0, WELCOME, position=True, wait=True, surge=Surge(SORRY, longer_than=1)),
+        (
+            KeyWay("1", Plan("call-me", (CALL_BACK, Announce(THANKS), HangUp()))),
+            KeyWay("2", Plan("rather-not", (Announce(SORRY), EnterQueue(DESK)))),
+        ),
+        max_waiting=4,
+        when_full=Plan("full", (EnterQueue(NIGHT),)),
+        redial_within_s=60.0,
+    ),
+)
+LEFT_ALONE = QueueSpec(NIGHT, "야간", care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))))
+
+
 def rules_with(staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:
-    return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6))
+    queues = (CARED_FOR, LEFT_ALONE)
+    return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6), queues=queues)
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -57,6 +83,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         super().__init__()
         self.driver = Driver(rules_with(STAFF, 1))
         self.ended: set[CallId] = set()
+        self.sounds_are_known = True
+        """No daemon died without a word of what it had begun to play, and no command was lost."""
 
     # What the world does. Nothing is delivered but by deliver().
 
@@ -64,6 +92,23 @@ class ExchangeMachine(RuleBasedStateMachine):
     def a_resident_dials(self, dialed: str) -> None:
         if len(self.driver.asterisk.channels) < 14:
             self.driver.arrive(dialed)
+
+    @rule(dialed=st.sampled_from(["120", "124", "129", "131"]), digit=st.sampled_from("12"))
+    def a_resident_is_answered(self, dialed: str, digit: str) -> None:
+        """Left to chance alone, hardly anybody ever comes to talk."""
+        asterisk = self.driver.asterisk
+        if not asterisk.connected or len(asterisk.channels) >= 14:
+            return
+        asterisk.phones.update(dict.fromkeys(ENDPOINTS, "answers"))
+        self.driver.arrive(dialed)
+        self.deliver_all()
+        for leg in self.legs():
+            asterisk.tell(ev.LegDigit(leg, digit))
+        self.deliver_all()
+
+    def deliver_all(self) -> None:
+        while self.driver.inbox:
+            self.hand_in(self.driver.inbox.pop(0))
 
     @rule(pick=st.integers(0, 20), cause=CAUSES)
     def a_caller_hangs_up(self, pick: int, cause: int) -> None:
@@ -95,6 +140,20 @@ class ExchangeMachine(RuleBasedStateMachine):
             asterisk.pick_up(leg)
         else:
             asterisk.hang_up(leg, cause)
+
+    @rule(pick=st.integers(0, 20), what=st.sampled_from(["hold", "resume", "transfer"]), whom=TARGETS)
+    def a_phone_asks_for(self, pick: int, what: str, whom: str) -> None:
+        asterisk, legs = self.driver.asterisk, self.legs()
+        if legs:
+            leg = legs[pick % len(legs)]
+            asked = ev.TransferAsked(leg, whom) if what == "transfer" else ev.LegHeld(leg, what == "hold")
+            asterisk.tell(asked)
+
+    @rule(pick=st.integers(0, 20), verb=st.sampled_from(CallVerb), whom=TARGETS)
+    def somebody_orders(self, pick: int, verb: CallVerb, whom: str) -> None:
+        calls = sorted(self.driver.exchange.calls)
+        subject = [*calls, *(spec.id for spec in STAFF)][pick % (len(calls) + len(STAFF))]
+        self.hand_in(ev.CallOrdered(CallOrder(subject, verb, "boss", CallVia.API, whom)))
 
     @rule(endpoint=st.sampled_from(ENDPOINTS), behaviour=st.sampled_from(PHONES))
     def a_phone_will(self, endpoint: str, behaviour: str) -> None:
@@ -166,6 +225,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule()
     def the_site_is_lost(self) -> None:
         self.driver.asterisk.connected = False
+        self.sounds_are_known = False
         self.driver.inbox.clear()
         self.hand_in(ev.SiteDown(HALL))
 
@@ -196,6 +256,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(lost=st.integers(0, 3))
     def the_daemon_dies_and_another_begins(self, lost: int) -> None:
         self.driver.restart(lost=lost)
+        self.sounds_are_known &= not lost
         self.ended = {cdr.call_id for cdr in self.driver.cdrs}
         if self.driver.asterisk.connected:
             self.hand_in(self.driver.snapshot())
@@ -244,13 +305,22 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.a_trunk_channel_is_held_by_a_leg()
         self.the_call_is_what_its_facts_say()
         self.nothing_impossible_happened()
+        self.nobody_hears_two_sounds()
+
+    def nobody_hears_two_sounds(self) -> None:
+        asterisk = self.driver.asterisk
+        if self.sounds_are_known:
+            heard = Counter(asterisk.playing.values())
+            heard.update(channel.id for channel in asterisk.channels.values() if channel.music)
+            assert all(count == 1 for channel, count in heard.items() if channel in asterisk.channels), heard
 
     def a_counselor_is_on_at_most_one_call(self) -> None:
         exchange = self.driver.exchange
         offers = Counter(
-            call.offer.agent
+            offer.agent
             for call in exchange.calls.values()
-            if call.offer and call.offer.agent and not call.to_be_adopted
+            for offer in (call.offer, call.invited)
+            if offer and offer.agent and not call.to_be_adopted
         )
         assert all(count == 1 for count in offers.values()), offers
         legs = {leg.channel: leg for leg in exchange.floor.legs.values()}
@@ -264,11 +334,16 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def a_leg_belongs_to_one_call(self) -> None:
         exchange = self.driver.exchange
-        channels = [call.offer.channel for call in exchange.calls.values() if call.offer is not None]
-        assert len(channels) == len(set(channels))
-        for call in exchange.calls.values():
-            if call.offer is not None and not call.to_be_adopted:
-                assert exchange.floor.legs[call.offer.channel].call == call.id
+        offers = [
+            (call, offer)
+            for call in exchange.calls.values()
+            for offer in (call.offer, call.invited)
+            if offer is not None
+        ]
+        assert len(offers) == len({offer.channel for _, offer in offers})
+        for call, offer in offers:
+            if not call.to_be_adopted:
+                assert exchange.floor.legs[offer.channel].call == call.id
 
     def an_available_counselor_can_be_picked_and_no_other(self) -> None:
         floor = self.driver.exchange.floor
@@ -332,6 +407,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.an_available_counselor_can_be_picked_and_no_other()
         for cdr in driver.cdrs:
             total_ms = (cdr.ended_at - cdr.started_at) // timedelta(milliseconds=1)
+            assert 0 <= cdr.hold_s <= cdr.talk_s
             assert round((cdr.wait_s + cdr.ring_s + cdr.talk_s) * 1000) == total_ms
         assert not [key for key in driver.timers if key[0] is not TimerKind.TRUNK]
 

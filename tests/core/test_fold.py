@@ -206,3 +206,10 @@ def test_wait_ring_and_talk_add_up_to_the_millisecond(history: list[facts.Fact])
     assert min(cdr.wait_s, cdr.ring_s, cdr.talk_s) >= 0
     parts_ms = sum(round(part * 1000) for part in (cdr.wait_s, cdr.ring_s, cdr.talk_s))
     assert timedelta(milliseconds=parts_ms) == cdr.ended_at - cdr.started_at
+
+
+def test_what_is_told_of_a_leg_that_nobody_made_is_left_out() -> None:
+    life = Life().opened().rang()
+    life.facts.append(facts.JoinedIn(life.at))
+    life.facts.append(facts.PassedOn(life.at, 16))
+    assert fold(life.released(ReleaseReason.CALLER_HUNG_UP).facts).legs == ()

@@ -8,6 +8,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.call import Call
+from callrouter.core.call_orders import CallVerb
 from callrouter.core.cdr import CdrHearing
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName, SupervisorName, TenantName
@@ -214,6 +215,19 @@ class TestTheConversation:
         driver.leg_ends(call)
         assert driver.asterisk.channels == {}
         assert driver.asterisk.bridges == {}
+
+    @pytest.mark.parametrize("target", ["night", "lim"])
+    def test_is_passed_on_and_the_supervisor_hears_no_more(self, driver: Driver, target: str) -> None:
+        call = talking(driver)
+        heard(driver, call)
+        assert driver.order_call(call.id, CallVerb.TRANSFER, target).ok
+        if target == "lim":
+            driver.asterisk.pick_up(driver.invited(call))
+            driver.settle()
+        assert not call.hearings
+        assert not [channel for channel in driver.asterisk.channels if naming.parse_ear(channel)]
+        driver.hang_up(call)
+        assert len(driver.cdr(call).hearings) == 1
 
     def test_goes_on_when_the_supervisor_hangs_up(self, driver: Driver) -> None:
         call = talking(driver)

@@ -42,6 +42,14 @@ def test_announcements_count_in_any_format_but_not_empty(site: SiteSettings, dat
     assert (missing.level, missing.remedy) == (Level.ERROR, "callrouter prompts speaks them")
 
 
+def test_those_in_another_language_are_looked_for_in_its_folder(site: SiteSettings, data_dir: Path) -> None:
+    folder = spoken(data_dir / "sounds/callrouter", waiting_wav="x", closed_wav="x")
+    spoken(folder / "en", waiting_wav="x")
+    site = replace(site, sounds_dir=folder)
+    assert ask(site, ["waiting", "en/waiting"]).level is Level.OK
+    assert ask(site, ["closed", "en/closed"]).text == f"1 of 2 announcements have no file in {folder}: en/closed"
+
+
 def test_announcements_in_a_folder_where_asterisk_does_not_look_are_an_error(
     site: SiteSettings, data_dir: Path, tmp_path: Path
 ) -> None:

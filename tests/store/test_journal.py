@@ -57,6 +57,17 @@ async def test_facts_of_open_calls_come_back_in_order_after_a_restart(path: Path
     assert abs(calls[CALL][0].at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+async def test_facts_of_calls_that_were_closed_lately_can_be_asked_for(path: Path) -> None:
+    async with Journal(path) as journal:
+        journal.append_facts(CALL, "step", b"1")
+        journal.append_facts(OTHER, "step", b"open")
+        journal.append_facts(CALL, "step", b"2")
+        journal.finish(cdrs.abandoned(call_id=CALL))
+        lately, before = await journal.calls_closed_within(60), await journal.calls_closed_within(-60)
+    assert _bodies(lately) == {CALL: [b"1", b"2"]}
+    assert before == {}
+
+
 async def test_the_journal_is_for_the_daemons_user_alone_whatever_the_umask(path: Path) -> None:
     before = os.umask(0)
     try:

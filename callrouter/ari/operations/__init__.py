@@ -35,6 +35,7 @@ from callrouter.ari.operations.channels import (
     start_music,
     stop_music,
     stop_ringing,
+    tell_transfer,
 )
 from callrouter.ari.operations.recordings import (
     RECORDING_OPERATIONS,
@@ -101,4 +102,5 @@ __all__ = [
     "stop_playback",
     "stop_recording",
     "stop_ringing",
+    "tell_transfer",
 ]

@@ -24,7 +24,7 @@ _STOP_PLAYBACK = Operation(name="stop", method=Method.DELETE, path="playbacks/{p
 
 def create_bridge(bridge_id: str, name: str = "") -> Request:
     """Create a mixing bridge with our own id. An id in use is answered 409; ids must not be used again."""
-    query = given(type="mixing", bridgeId=bridge_id, name=name or None)
+    query = given(type="mixing,proxy_media", bridgeId=bridge_id, name=name or None)
     return _CREATE.request(query=query)
 
 

@@ -73,6 +73,13 @@ _SNOOP = Operation(
     optional=("spy", "whisper", "appArgs"),
     since=("12.2.0",),
 )
+_TELL_TRANSFER = Operation(
+    name="transfer_progress",
+    method=Method.POST,
+    path="channels/{channelId}/transfer_progress",
+    required=("states",),
+    since=("22.3.0", "21.8.0", "20.13.0"),
+)
 _LIST_CHANNELS = Operation(name="list", method=Method.GET, path="channels")
 _GET_CHANNEL = Operation(name="get", method=Method.GET, path="channels/{channelId}")
 
@@ -197,6 +204,12 @@ def snoop(channel_id: str, snoop_id: str, *, application: str, whisper: str, arg
     return _SNOOP.request(channel_id, snoop_id, query=query)
 
 
+def tell_transfer(channel_id: str, *, done: bool) -> Request:
+    """Tell the phone that sent REFER how the transfer ended: 200, or 603 (RFC 3515)."""
+    states = "channel_answered" if done else "channel_declined"
+    return _TELL_TRANSFER.request(channel_id, query=(("states", states),))
+
+
 def list_channels() -> Request:
     """All channels of this Asterisk, not only ours."""
     return _LIST_CHANNELS.request()
@@ -226,6 +239,7 @@ CHANNEL_OPERATIONS: Final = (
     _HANG_UP,
     _CONTINUE,
     _SNOOP,
+    _TELL_TRANSFER,
     _LIST_CHANNELS,
     _GET_CHANNEL,
 )

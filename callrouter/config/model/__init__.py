@@ -13,17 +13,25 @@ from callrouter.config.model.people import (
     AgentCodes,
     Box,
     Callbacks,
+    CallKeys,
     Destination,
+    DirectKey,
+    Listener,
     NumberKind,
     Outbound,
     Prompt,
     Queue,
+    QueueAnnounce,
+    QueueSurge,
     ServiceLevel,
     SupervisionKeys,
     Supervisor,
     Switch,
+    TalkLength,
+    Transfers,
     Trunk,
     as_prompt,
+    parse_call_code,
     parse_code,
     parse_percent,
 )
@@ -95,15 +103,18 @@ __all__ = [
     "Box",
     "Branch",
     "Calendar",
+    "CallKeys",
     "Callbacks",
     "Choice",
     "ClosedOn",
     "Database",
     "Destination",
+    "DirectKey",
     "Holidays",
     "Key",
     "Kind",
     "LimitsSection",
+    "Listener",
     "Logging",
     "Model",
     "Name",
@@ -115,6 +126,8 @@ __all__ = [
     "Port",
     "Prompt",
     "Queue",
+    "QueueAnnounce",
+    "QueueSurge",
     "QueueWhen",
     "Reference",
     "Region",
@@ -131,8 +144,10 @@ __all__ = [
     "SupervisionKeys",
     "Supervisor",
     "Switch",
+    "TalkLength",
     "Tenant",
     "Topic",
+    "Transfers",
     "Trunk",
     "Use",
     "Web",
@@ -144,6 +159,7 @@ __all__ = [
     "as_step",
     "as_use",
     "dates_apart",
+    "parse_call_code",
     "parse_code",
     "parse_endpoint",
     "parse_exception",
@@ -212,6 +228,10 @@ class Model(Section):
     """What calls may go out to."""
     destinations: dict[Name, Destination] = Field(default={})
     """Whom plans may call outside the queues, by name."""
+    call_keys: CallKeys = CallKeys()
+    """What counselors press during a conversation."""
+    transfers: Transfers = Transfers()
+    """Whom counselors may pass calls on to."""
     prompts: dict[Name, Annotated[Prompt, BeforeValidator(as_prompt)]]
     """Announcements, by the name of their sound file."""
     voicemail: dict[Name, Box] = Field(default={})

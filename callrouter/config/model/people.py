@@ -1,13 +1,15 @@
 """Who takes calls, and by what way: queues, counselors, trunk groups, destinations, and what callers hear."""
 
 import re
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from callrouter.config.model.plans import Key
+from callrouter.config.model.plans import Branch, Key
 from callrouter.config.model.section import Name, Section, parse_endpoint, parse_media, parse_member
 from callrouter.config.scalars import (
+    Flag,
     Names,
     Seconds,
     Text,
@@ -51,6 +53,13 @@ Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value
 Way = Annotated[Strategy, BeforeValidator(lambda value: parse_member(value, Strategy))]
 
 
+class Listener(StrEnum):
+    """Who hears a reminder."""
+
+    AGENT = "agent"
+    BOTH = "both"
+
+
 def parse_percent(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?|100", value):
         return int(value)
@@ -70,6 +79,81 @@ class ServiceLevel(Section):
     """Out of how many: ``answered-of-offered``, ``answered-of-offered-less-short`` or ``answered-of-answered``."""
 
 
+class TalkLength(Section):
+    """How long a queue's conversations should last, under its ``length:``."""
+
+    remind_after: Seconds | None = None
+    """When the counselor hears ``reminder``; left out: never."""
+    reminder: Name | None = None
+    """The prompt that reminds."""
+    to: Annotated[Listener, BeforeValidator(lambda value: parse_member(value, Listener))] = Listener.AGENT
+    """Who hears it: ``agent`` or ``both``."""
+    end_after: Seconds | None = None
+    """When the conversation is ended; left out: never."""
+    farewell: Name | None = None
+    """The prompt that the caller hears then."""
+    extension: Seconds = 300.0
+    """By how much the counselor puts the end off with a code or an order, each time."""
+
+    @model_validator(mode="after")
+    def _reminder_before_the_end(self) -> "TalkLength":
+        if self.remind_after is None and self.end_after is None:
+            raise ValueError("nothing happens at any length; write remind_after:, end_after: or both")
+        if (self.remind_after is None) != (self.reminder is None):
+            raise ValueError("remind_after: and reminder: belong together; write both, or neither")
+        if self.remind_after is not None and self.end_after is not None and self.end_after <= self.remind_after:
+            raise ValueError("the end comes before the reminder; write an end_after: longer than remind_after:")
+        return self
+
+
+LEAST_BETWEEN_S = 10.0
+"""Announcements must not come one on top of the other."""
+
+
+class QueueSurge(Section):
+    """What is announced in a queue when many call, under ``surge:`` of its ``announce:``."""
+
+    prompt: Name
+    """The prompt; who enters then hears it at once."""
+    switch: Name | None = None
+    """While this switch is on."""
+    longer_than: Whole | None = None
+    """While more callers than this wait."""
+
+    @model_validator(mode="after")
+    def _has_an_occasion(self) -> "QueueSurge":
+        if self.switch is None and self.longer_than is None:
+            raise ValueError("it is never said; write switch: or longer_than:")
+        return self
+
+
+class QueueAnnounce(Section):
+    """What who waits is told from time to time, under ``announce:`` of a queue."""
+
+    every: Seconds = 60.0
+    """From the beginning of one announcement to that of the next, 10 s at least."""
+    first: Seconds | None = None
+    """When the first one comes; left out: after ``every``."""
+    prompt: Name | None = None
+    """Said each time."""
+    position: Flag = False
+    """Whether the place in line is told."""
+    wait: Flag = False
+    """Whether the expected wait is told, if it can be known."""
+    surge: QueueSurge | None = None
+    """Said before all else when many call."""
+    offer: Name | None = None
+    """The prompt that says what the queue's keys mean."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "QueueAnnounce":
+        if self.every < LEAST_BETWEEN_S:
+            raise ValueError(f"every: {self.every:g} s leaves no music between announcements; write 10s or more")
+        if not (self.prompt or self.position or self.wait or self.surge or self.offer):
+            raise ValueError("nothing is announced; write prompt, position, wait, surge or offer")
+        return self
+
+
 class Queue(Section):
     """Where callers wait, under ``queues:``."""
 
@@ -87,10 +171,32 @@ class Queue(Section):
     """Which of the free counselors is rung."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
+    length: TalkLength | None = None
+    """How long its conversations should last; left out: as long as they do."""
     service_level: ServiceLevel | None = None
     """The goal that reports measure by; left out: 80 percent in 20 s."""
     short_abandon: Seconds = 5.0
     """Who hangs up sooner than this after entering the queue is a short abandon in reports."""
+    announce: QueueAnnounce | None = None
+    """What who waits is told from time to time; left out: nothing."""
+    keys: dict[Key, Branch] = Field(default={})
+    """Keys that who waits may press, and how it goes on then."""
+    max_waiting: Whole | None = None
+    """As many may wait; who comes then goes on with ``when_full``."""
+    when_full: Branch | None = None
+    """For ``max_waiting``: how it goes on."""
+    when_unstaffed: Branch | None = None
+    """How it goes on while no agent who serves the queue is logged in; left out: callers wait all the same."""
+    redial_within: Seconds = 0.0
+    """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
+
+    @model_validator(mode="after")
+    def _limits_and_sound(self) -> "Queue":
+        if (self.max_waiting is None) != (self.when_full is None):
+            raise ValueError("a full queue needs a number and a way; write both max_waiting: and when_full:")
+        if self.sound is WaitingSound.RINGBACK and (self.announce is not None or self.keys):
+            raise ValueError("who hears ringback is not answered, and can be told nothing; write sound: music")
+        return self
 
 
 class Agent(Section):
@@ -205,6 +311,75 @@ class Destination(Section):
         return self
 
 
+class Transfers(Section):
+    """Whom counselors may pass calls on to, or call in, under ``transfers:``.
+
+    Counselors, queues and destinations can be, always.
+    """
+
+    trunk: Name | None = None
+    """The trunk group by which numbers outside are called; left out: none may be."""
+    ring_timeout: Seconds = 25.0
+    """How long a number outside rings before the counselor has the caller again."""
+    short: dict[Text, Name] = Field(default={})
+    """What phones dial, to the counselor, queue or destination that it stands for."""
+    music_class: Text = "default"
+    """What a caller on hold hears whose call came by no queue, as a class of Asterisk's ``musiconhold.conf``."""
+
+
+def parse_call_code(value: object) -> object:
+    """Like the code of a switch, but of one digit or more: nobody dials it."""
+    digits = value.removeprefix("*") if isinstance(value, str) else ""
+    if digits != value and 1 <= len(digits) <= 3 and digits.isascii() and digits.isdigit():
+        return value
+    raise ValueError(f'"{value}" is not a code to press; write a star and one to three digits, as "*7"')
+
+
+CallCode = Annotated[str, BeforeValidator(parse_call_code)]
+
+
+class DirectKey(Section):
+    """What one code does without a number, under ``call_keys: {direct:}``: exactly one of the two."""
+
+    transfer: Text | None = None
+    """Passes the call on to this counselor, queue or destination."""
+    conference: Text | None = None
+    """Has this counselor or destination join."""
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "DirectKey":
+        if (self.transfer is None) == (self.conference is None):
+            raise ValueError("a code does one thing; write either transfer: or conference:")
+        return self
+
+
+class CallKeys(Section):
+    """What counselors press during a conversation, under ``call_keys:``."""
+
+    hold: CallCode | None = None
+    """Puts the caller on hold, or takes him back."""
+    transfer: CallCode | None = None
+    """Passes the call on; then the number and #."""
+    consult: CallCode | None = None
+    """Puts the caller on hold and calls somebody; then the number and #."""
+    conference: CallCode | None = None
+    """Has somebody join; then the number and #."""
+    cancel: CallCode | None = None
+    """Lets go of who was called in."""
+    dismiss: CallCode | None = None
+    """Ends the call of an abusive caller, and marks its record."""
+    extend: CallCode | None = None
+    """Puts the end by the recommended length off."""
+    direct: dict[CallCode, DirectKey] = Field(default={})
+    """One code for one target."""
+    between: Seconds = 4.0
+    """Who pauses for longer between two keys begins anew."""
+    refused: Name | None = None
+    """The prompt that a counselor hears when a code could not be carried out."""
+    goodbye: Name | None = None
+    """The prompt that an abusive caller hears at the end."""
+
+
 class Box(Section):
     """Where messages of callers are kept, under ``voicemail:``."""
 
@@ -232,6 +407,8 @@ class Prompt(Section):
     """What is spoken."""
     media: Annotated[str, BeforeValidator(parse_media)] | None = None
     """What Asterisk plays instead of ``sound:callrouter/<name>``."""
+    languages: dict[Name, Text] = Field(default={})
+    """What is spoken to callers who chose another language in a menu, by that language (``en``)."""
 
 
 def as_prompt(value: object) -> object:

@@ -1,0 +1,254 @@
+"""During the conversation: hold, transfer and conference, by order of the counselor, his phone or a supervisor.
+
+A conversation is one bridge. The caller is in it or, on hold, outside with music; beside the counselor there may be one
+more who was called in. Consulting is holding and calling in, a conference is calling in without holding, and a transfer
+is that the counselor leaves. So whatever comes (the counselor, the caller, the third or the daemon goes), who is left
+is known, and a caller is never left alone: he goes back to who put him on hold, or in line at his old place.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from callrouter.core import facts
+from callrouter.core.agent import Agent, AgentState
+from callrouter.core.call import Call
+from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.causes import Cause
+from callrouter.core.cdr import CallMark, OfferResult
+from callrouter.core.cue import Cue
+from callrouter.core.events import TimerKind
+from callrouter.core.floor import Leg
+from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName
+from callrouter.core.offering import offer_result
+from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.parties import MOVES
+from callrouter.core.plan import Announce, Destination, EnterQueue, HangUp, Plan
+from callrouter.core.rulebook import QueueSpec
+from callrouter.core.states import CallState
+from callrouter.core.switches import one_line
+from callrouter.core.transfers import TargetError, number_outside, party
+
+if TYPE_CHECKING:
+    from callrouter.core.conduct import Conduct
+
+PHONES_MIND_S = 2.0
+"""A phone that hangs up so soon after it was told that a transfer failed does so by itself."""
+
+Target = Agent | QueueSpec | Destination
+
+
+class Conversing:
+    """Leads conversations, for the :class:`~callrouter.core.conduct.Conduct` whose calls they are."""
+
+    def __init__(self, conduct: "Conduct") -> None:
+        self._conduct = conduct
+        self._parties = conduct.parties
+        self._verbs: Mapping[CallVerb, Callable[[Call, datetime, Output], str | None]] = {
+            CallVerb.HOLD: self._order_hold,
+            CallVerb.RESUME: self._order_resume,
+            CallVerb.COMPLETE: self._order_complete,
+            CallVerb.CANCEL: self._order_cancel,
+            CallVerb.DISMISS: self._order_dismiss,
+            CallVerb.EXTEND: conduct.length.extend,
+        }
+
+    # --- orders
+
+    def order(self, order: CallOrder, at: datetime, out: Output) -> CallAnswer:
+        """Carry an order out, or say why not."""
+        call = self._meant(order.subject)
+        if call is None:
+            return CallAnswer(False, f'there is no call, and no agent on a call, named "{one_line(order.subject)}"')
+        if call.state is not CallState.CONNECTED:
+            return CallAnswer(False, f"call {call.id} is {call.state}: nobody talks")
+        why_not = self._carry_out(call, order.verb, order.target, at, out)
+        if why_not is not None:
+            return CallAnswer(False, why_not)
+        target = f" {one_line(party(order.target))}" if order.target else ""
+        text = f"{order.verb}{target}; by {one_line(order.who)}, via {order.via}"
+        out.notices.append(Notice(NoticeKind.CALL_ORDER, call.id, text))
+        return CallAnswer(True, f"call {call.id}: {order.verb}{target}")
+
+    def asked_by_phone(self, call: Call, leg: Leg, target: str, at: datetime, out: Output) -> None:
+        """The counselor's phone wants the call transferred (REFER)."""
+        if call.offer is None or call.offer.channel != leg.channel or call.refers:
+            return  # asked for already: Asterisk says it again when the phone hangs up meanwhile
+        who = leg.agent.spec.id if leg.agent is not None else leg.party
+        call.refers = True
+        answer = self.order(CallOrder(call.id, CallVerb.TRANSFER, who, CallVia.PHONE, target), at, out)
+        if not answer.ok:
+            self._parties.tell_phone(call, leg, at, out, done=False)
+            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{who}: {answer.message}"))
+
+    def _meant(self, subject: str) -> Call | None:
+        call = self._conduct.calls.get(CallId(subject))
+        if call is not None:
+            return call
+        agent = self._conduct.floor.agents.get(AgentId(subject))
+        leg = self._conduct.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
+        return self._conduct.calls.get(leg.call) if leg is not None else None
+
+    def _carry_out(self, call: Call, verb: CallVerb, target: str, at: datetime, out: Output) -> str | None:
+        """Do it; or why it cannot be done, and nothing has changed."""
+        if verb not in TARGETED:
+            return self._verbs[verb](call, at, out)
+        if call.invited is not None:
+            return f"call {call.id} has called somebody in already; complete or cancel that first"
+        try:
+            whom = self._find(call, target)
+        except TargetError as error:
+            return str(error)
+        if isinstance(whom, QueueSpec):
+            return self._send_to_queue(call, verb, whom, at, out)
+        self._parties.call_in(call, verb, whom, at, out)
+        return None
+
+    def _find(self, call: Call, written: str) -> Target:
+        """Who is meant, and can be called now.
+
+        Raises:
+            TargetError: nobody is meant, or nobody who can be called.
+        """
+        floor, rules = self._conduct.floor, self._conduct.floor.rulebook.transfers
+        name = rules.short.get(written.strip(), written.strip())
+        agent = floor.agents.get(AgentId(name))
+        if agent is not None and not agent.retired:
+            if not floor.can_be_called_in(agent):
+                raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}")
+            return agent
+        queue = floor.rulebook.queues.get(QueueName(name))
+        if queue is not None:
+            return queue
+        destination = rules.destinations.get(DestinationName(name)) or number_outside(name, rules)
+        if not floor.trunks.has_room(destination.trunk):
+            raise TargetError(f"all channels of the trunk {destination.trunk} are taken")
+        return destination
+
+    def _send_to_queue(self, call: Call, verb: CallVerb, queue: QueueSpec, at: datetime, out: Output) -> str | None:
+        if verb is not CallVerb.TRANSFER:
+            return f"{queue.name} is a queue, whose callers wait; transfer the call, or name an agent"
+        leg = self._parties.leg_of(call, call.offer)
+        if not call.held:
+            self._parties.take_out(call, at, out)
+        plan = Plan(f"transfer to {queue.name}", (EnterQueue(queue.name),))
+        self._conduct.record(call, facts.Redirected(at, Cause.NORMAL_CLEARING, plan), out)
+        self._parties.part(call, leg, at, out)
+        self._conduct.guard(call, at, out)
+        self._conduct.following.next_step(call, at, out)
+        return None
+
+    def _order_hold(self, call: Call, at: datetime, out: Output) -> str | None:
+        if call.held:
+            return f"call {call.id} is on hold already"
+        self._parties.hold(call, at, out)
+        return None
+
+    def _order_resume(self, call: Call, at: datetime, out: Output) -> str | None:
+        if not call.held:
+            return f"call {call.id} is not on hold"
+        self._parties.resume(call, at, out)
+        return None
+
+    def _order_complete(self, call: Call, at: datetime, out: Output) -> str | None:
+        if call.invited is None:
+            return f"call {call.id} has called nobody in; transfer names whom to pass it on to"
+        self._parties.let_counselor_go(call, at, out)
+        return None
+
+    def _order_cancel(self, call: Call, at: datetime, out: Output) -> str | None:
+        if call.invited is None:
+            return f"call {call.id} has called nobody in"
+        self._parties.let_go_of_invited(call, at, out)
+        if call.held:
+            self._parties.resume(call, at, out)
+        return None
+
+    def _order_dismiss(self, call: Call, at: datetime, out: Output) -> str | None:
+        goodbye = self._conduct.floor.rulebook.call_keys.goodbye
+        steps = (Announce(goodbye), HangUp()) if goodbye is not None else (HangUp(),)
+        self._parties.send_on(call, Plan("abusive call", steps), CallMark.ABUSIVE, at, out)
+        return None
+
+    # --- what happens to those who take part
+
+    def counselor_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The counselor hung up: the call is over, or passes on to who was called in."""
+        if call.invited is None:
+            self._lose_counselor(call, cue, at, out)
+            return
+        leg = self._parties.leg_of(call, call.offer)
+        call.refers = False
+        self._parties.pass_on(call, cue.cause, at, out)
+        self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
+
+    def _lose_counselor(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Nobody is left but the caller. Some phones hang up by themselves when a transfer fails: nobody meant that."""
+        told_at = call.told_in_vain_at
+        if told_at is None or (at - told_at).total_seconds() > PHONES_MIND_S:
+            self._conduct.offering.agent_hung_up(call, cue, at, out)
+            return
+        leg = self._parties.leg_of(call, call.offer)
+        self._conduct.record(call, facts.OfferClosed(at, OfferResult.ANSWERED, cue.cause), out)
+        self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
+        self._conduct.floor.clear_bridges(call.id, call.channel, out)
+        self._conduct.guard(call, at, out)
+        self._conduct.offering.try_another(call, at, out)
+
+    def held_by_phone(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The counselor's phone has put the caller on hold: Asterisk plays him music by itself."""
+        if not call.phone_holds:
+            self._conduct.record(call, facts.Held(at, by_phone=True), out)
+
+    def resumed_by_phone(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The counselor's phone has taken the caller back."""
+        if call.phone_holds:
+            self._conduct.record(call, facts.Resumed(at, by_phone=True), out)
+
+    def invited_rang(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The phone of who was called in rings."""
+        if call.invited is not None and not call.invited.rang:
+            self._conduct.record(call, facts.Rang(at), out)
+
+    def invited_answered(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Who was called in is there: in the conversation, or alone with the caller."""
+        invited, offer = call.invited, call.offer
+        if invited is None or offer is None or offer.bridge is None or invited.bridge is not None:
+            return
+        self._conduct.cancel_timer(call, TimerKind.INVITE, out)
+        self._conduct.following.stop_playback(call, out)
+        self._conduct.record(call, facts.JoinedIn(at), out)
+        leg = self._parties.leg_of(call, invited)
+        if leg.agent is not None:
+            leg.agent.change(AgentState.ON_CALL, at)
+        if call.passes_on:
+            self._parties.let_counselor_go(call, at, out)
+        self._parties.join(call, offer.bridge, invited, out)
+
+    def invited_ended(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Who was called in did not come, or has left."""
+        invited = call.invited
+        if invited is None:
+            return
+        leg = self._parties.leg_of(call, invited)
+        result = offer_result(cue.cause) if invited.bridge is None else OfferResult.ANSWERED
+        self._parties.close_invited(call, result, cue.cause, at, out)
+        self._conduct.floor.leg_gone(leg, result, at, out)
+        self._parties.take_back(call, at, out)
+
+    def invited_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Who was called in has not answered in time, or nobody knows whether the phone rings."""
+        if call.invited is not None and call.invited.bridge is None:
+            self._parties.drop_invited(call, cue.result, at, out)
+            self._parties.take_back(call, at, out)
+
+    def not_joined(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Somebody could not be put into the bridge: what is left is not a conversation, so the caller goes on."""
+        if not any(isinstance(fact, MOVES) for fact in call.history):
+            return  # an answer to the first connection, late
+        self._parties.let_go_of_invited(call, at, out)
+        if not call.music:
+            self._conduct.floor.clear_bridges(call.id, call.channel, out)
+        self._conduct.offering.drop(call, OfferResult.LOST, at, out)
+        self._conduct.guard(call, at, out)
+        self._conduct.offering.try_another(call, at, out)

@@ -1,0 +1,78 @@
+"""Whom a conversation may be passed on to, or whom it may be joined by, and how what people write or dial is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from callrouter.core.ids import DestinationName, TrunkName
+from callrouter.core.numbers import masked, parse
+from callrouter.core.outbound import NumberClass, classify
+from callrouter.core.plan import Destination
+
+MOST_WRITTEN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The way by which numbers are called that are nobody's of ours."""
+
+    trunk: TrunkName
+    endpoint: str
+    """The PJSIP endpoint that calls go out by."""
+    allow: frozenset[NumberClass]
+    e164: bool = False
+    """Whether numbers are dialled as ``+82…``; else as ``055…``."""
+    caller_number: str = ""
+    """The number that is shown; empty: the caller's."""
+    ring_timeout_s: float = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRules:
+    """The section ``transfers:``, compiled."""
+
+    short: Mapping[str, str] = field(default_factory=dict)
+    """What phones dial, to the name of a queue, counselor or destination."""
+    destinations: Mapping[DestinationName, Destination] = field(default_factory=dict)
+    outside: Outside | None = None
+    """None: no number outside can be called."""
+    own: frozenset[str] = frozenset()
+    """National numbers that come back to us."""
+    music_class: str = "default"
+    """What a caller on hold hears."""
+
+
+def party(name: str) -> str:
+    """Who a leg calls, for logs and pages: of a person's number, not the end."""
+    return masked(name) if parse(name).e164 else name
+
+
+class TargetError(ValueError):
+    """Nobody can be called so; the text says why to people."""
+
+
+def number_outside(written: str, rules: TransferRules) -> Destination:
+    """The destination for a number that is nobody's of ours.
+
+    Raises:
+        TargetError: it is no number, or must not be called.
+    """
+    shown = written if len(written) <= MOST_WRITTEN else f"{written[:MOST_WRITTEN]}…"
+    if rules.outside is None:
+        raise TargetError(f'nobody is called "{shown}", and numbers outside are not called; see transfers: trunk:')
+    kind = classify(written)
+    if kind is NumberClass.UNKNOWN:
+        raise TargetError(f'"{shown}" is no agent, queue, destination or number')
+    if kind not in rules.outside.allow:
+        raise TargetError(f'"{shown}" is a number of the kind {kind}, which must not be called; see outbound: allow:')
+    number = parse(written)
+    if number.national in rules.own:
+        raise TargetError(f'"{shown}" is our own number: the call would come back here')
+    dialled = number.e164 if rules.outside.e164 and number.e164 else number.national
+    return Destination(
+        DestinationName(number.national),
+        number.national,
+        f"PJSIP/{dialled}@{rules.outside.endpoint}",
+        rules.outside.trunk,
+        rules.outside.caller_number,
+        rules.outside.ring_timeout_s,
+    )
