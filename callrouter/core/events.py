@@ -56,6 +56,8 @@ class TimerKind(StrEnum):
     """A supervisor's phone was not answered, or he is not let hear."""
     COMFORT = "comfort"
     """Who waits is to be told something."""
+    RELAX = "relax"
+    """A waiting caller's demand is eased."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]

@@ -16,11 +16,13 @@ from callrouter.core.cdr import (
     CdrHearing,
     CdrLeg,
     CdrMessage,
+    CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     RecordingResult,
     ReleasedBy,
+    VisitEnd,
 )
 from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
@@ -35,6 +37,10 @@ _LEFT: Mapping[LeaveReason, str] = {
     LeaveReason.KEY: "pressed a key",
     LeaveReason.FULL: "full",
     LeaveReason.UNSTAFFED: "nobody is logged in",
+}
+_VISIT_ENDS = {
+    ReleaseReason.CALLER_HUNG_UP: VisitEnd.ABANDONED,
+    ReleaseReason.VANISHED: VisitEnd.ABANDONED,
 }
 
 
@@ -77,6 +83,9 @@ class _Summary:
     listening: dict[int, tuple[facts.HearingBegun, list[facts.Heard]]] = field(default_factory=dict)
     """Supervisors who are let in, and what they heard so far."""
     hearings: tuple[CdrHearing, ...] = ()
+    waits: facts.Queued | None = None
+    """In a queue that was not left yet."""
+    visits: tuple[CdrVisit, ...] = ()
 
     def take(self, fact: facts.Fact) -> None:
         self.talk.take(fact)
@@ -87,6 +96,7 @@ class _Summary:
                 self._take_queue(fact)
             case facts.Released():
                 self.released = fact
+                self._end_visit(fact.at, _VISIT_ENDS.get(fact.reason, VisitEnd.OTHER))
             case facts.Offered():
                 self.offered = _OpenLeg(fact)
             case facts.OfferClosed(at=at, result=result, cause=cause):
@@ -119,8 +129,11 @@ class _Summary:
                     came = "dialled again" if self.queue is None else "is back"
                     self._tell(f"queue {fact.queue}: {came}, and has the place of {fact.since:%H:%M:%S} UTC again")
                 self.queued, self.queue, self.left_queue = self.queued or fact, fact.queue, False
+                self._end_visit(fact.at, VisitEnd.OTHER)
+                self.waits = fact
             case facts.LeftQueue(why=why, plan=plan, pressed=key):
                 self.left_queue = why is not LeaveReason.KEY
+                self._end_visit(fact.at, VisitEnd.KEY if why is LeaveReason.KEY else VisitEnd.TIMEOUT)
                 self._go_on_with(plan, is_chosen=why is LeaveReason.KEY)
                 words = f"pressed {key}" if key else _LEFT[why]
                 self._tell(f"queue {self.queue}: {words} → {plan.name if plan else 'next step'}")
@@ -157,6 +170,11 @@ class _Summary:
             case _:
                 pass
 
+    def _end_visit(self, at: datetime, how: VisitEnd) -> None:
+        if self.waits is not None:
+            self.visits += (CdrVisit(self.waits.queue, _ms(self.waits.at), _ms(at), how),)
+            self.waits = None
+
     def _take_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:
         if isinstance(fact, facts.HearingBegun):
             self.listening[fact.number] = (fact, [])
@@ -181,6 +199,7 @@ class _Summary:
             case facts.Connected():
                 if self.connected is None:
                     self.connected, self.connected_at = leg, leg.answered_at
+                self._end_visit(leg.answered_at or fact.at, VisitEnd.ANSWERED)
             case _:
                 assert_never(fact)
 
@@ -322,6 +341,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         mark=s.mark,
         callback=_callback(s),
         hearings=s.hearings,
+        visits=s.visits,
     )
 
 
