@@ -18,6 +18,10 @@ PURE = 0.5
 """Share of a block's power that a tone must have to be what is heard in it."""
 
 
+AMONG_OTHERS = 0.15
+"""Share of a block's power that a tone must have to be heard among others."""
+
+
 def write_tone(path: Path, frequency_hz: float, *, duration_s: float = 120.0, amplitude: float = 0.4) -> Path:
     """Write a sine of ``frequency_hz`` as an 8 kHz mono WAV of 16 bits and return ``path``."""
     count = int(duration_s * RATE_HZ)
@@ -85,6 +89,16 @@ def tone_seconds(path: Path, *frequencies_hz: float) -> float:
         for part in (samples[start : start + block],)
     )
     return heard * BLOCK_S
+
+
+def heard_seconds(path: Path, frequency_hz: float) -> float:
+    """For how many seconds the recording ``path`` holds this tone, alone or among one or two others as loud."""
+    samples, rate_hz = read_samples(path)
+    block = int(rate_hz * BLOCK_S)
+    parts = (samples[start : start + block] for start in range(0, len(samples) - block + 1, block))
+    return (
+        sum(_is_audible(part) and tone_share(part, rate_hz, frequency_hz) >= AMONG_OTHERS for part in parts) * BLOCK_S
+    )
 
 
 def chord_seconds(path: Path, *frequencies_hz: float) -> float:

@@ -57,6 +57,8 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "agent-refused": 2740.0,
         "agent-locked": 2780.0,
         "agent-taken": 2820.0,
+        "supervise-refused": 260.0,
+        "supervise-nobody": 300.0,
         "call-refused": 200.0,
         "length-reminder": 120.0,
         "length-over": 140.0,

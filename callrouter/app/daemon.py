@@ -27,6 +27,7 @@ from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
+from callrouter.app.supervising import HearingDesk
 from callrouter.app.surge import SurgeWatch
 from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
@@ -151,7 +152,8 @@ async def _daemon(
         )
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance, talks)
+        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal))
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -21,6 +21,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.phones import PhoneSeen
+from callrouter.core.supervisors import HearingMode
 
 INBOUND = "inbound"
 """The first argument with which the dialplan sends a caller into our application."""
@@ -77,10 +78,9 @@ class EventReader:
                 return self._hung_up(event)
             case wire.ChannelDestroyed(channel=channel, cause=cause):
                 self._leaving.pop(channel.id, None)
-                ours = naming.parse_leg_channel(channel.id) is not None
-                return ev.LegEnded(ChannelId(channel.id), cause) if ours else None
+                return _ended(ChannelId(channel.id), cause)
             case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING):
-                return ev.LegRang(ChannelId(peer.id))
+                return None if _is_supervisors(peer.id) else ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
                 return ev.PlaybackEnded(PlaybackId(playback.id))
             case wire.RecordingFinished(recording=recording):
@@ -99,7 +99,8 @@ class EventReader:
             inbound = self._arrival(channel, _arguments(channel))
             fresh = self._new_call() if inbound is not None else None
             channel_id = ChannelId(channel.id)
-            seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh)
+            dialed_code = _arguments(channel)[:1] == (CODE,)
+            seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh, dialed_code)
         members = {BridgeId(one.id): frozenset(map(ChannelId, one.channels)) for one in snapshot.bridges}
         phones = phones_seen(snapshot.endpoints)
         return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members, phones)
@@ -108,6 +109,8 @@ class EventReader:
         channel = ChannelId(event.channel.id)
         if naming.parse_leg_channel(channel) is not None:
             return ev.LegAnswered(channel)
+        if _is_supervisors(channel):
+            return ev.SupervisorEntered(channel)
         if len(event.args) > 1 and event.args[0] == CODE:
             self._codes[channel] = None
             if len(self._codes) > MOST_LEAVING:
@@ -124,7 +127,7 @@ class EventReader:
         gone: taken for an end of its own, that would ring a counselor's phone for nobody.
         """
         channel = ChannelId(event.channel.id)
-        if naming.parse_leg_channel(channel) is not None or channel in self._codes:
+        if naming.parse_leg_channel(channel) is not None or channel in self._codes or _is_supervisors(channel):
             return None
         is_told = self._leaving.get(channel, False)
         self._leaving[channel] = is_told or not event.soft
@@ -138,9 +141,11 @@ class EventReader:
     def _left(self, channel: Channel) -> ev.Event | None:
         if naming.parse_leg_channel(channel.id) is not None:
             return None  # its end, with the cause, follows
+        if _is_supervisors(channel.id):
+            return None
         if channel.id in self._codes:
             del self._codes[channel.id]
-            return None
+            return ev.SupervisorLeft(ChannelId(channel.id))  # who listens by it; of others it means nothing
         is_told = self._leaving.pop(channel.id, None)
         if is_told:
             return None
@@ -171,6 +176,18 @@ def phones_seen(endpoints: Iterable[Endpoint]) -> Mapping[str, PhoneSeen]:
 def _arguments(channel: Channel) -> tuple[str, ...]:
     """The arguments that a channel in ``Stasis()`` was given after the application's name."""
     return tuple(channel.dialplan.app_data.split(",")[1:]) if channel.dialplan.app_name == "Stasis" else ()
+
+
+def _ended(channel: ChannelId, cause: int) -> ev.Event | None:
+    """A channel is no more: of those of callers we have been told before."""
+    if naming.parse_supervisor_channel(channel) is not None:
+        return ev.SupervisorLeft(channel)
+    return ev.LegEnded(channel, cause) if naming.parse_leg_channel(channel) is not None else None
+
+
+def _is_supervisors(channel: str) -> bool:
+    """Whether it is a supervisor's phone that we called, or an ear of his."""
+    return naming.parse_supervisor_channel(channel) is not None or naming.parse_ear(channel) is not None
 
 
 def _endpoint(channel_name: str) -> str:
@@ -254,6 +271,30 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
             return (Order(operations.set_device_state(device, _DEVICE_STATES[shows])),)
         case cmd.WatchPhones():
             return ()  # the session's own affair
+        case cmd.Snoop() | cmd.Hear():
+            return _of_supervision(command, application)
+        case _:
+            assert_never(command)
+
+
+_WHISPER: Final[Mapping[HearingMode, str]] = {
+    HearingMode.LISTEN: "none",
+    HearingMode.WHISPER: "out",
+    HearingMode.BARGE: "both",
+}
+"""In Asterisk's words, for a snoop channel at the counselor's leg."""
+
+
+def _of_supervision(command: cmd.Snoop | cmd.Hear, application: str) -> tuple[Order, ...]:
+    match command:
+        case cmd.Snoop(channel=channel, ear=ear, mode=mode):
+            request = operations.snoop(
+                channel, ear, application=application, whisper=_WHISPER[mode], arguments="supervision"
+            )
+            return (Order(request, _hearing_failed(command.call, ear)),)
+        case cmd.Hear(bridge=bridge, phone=phone, ear=ear):
+            add = operations.add_channels(bridge, (phone, ear), may_block=False, absorb_keys=True)
+            return (Order(operations.create_bridge(bridge)), Order(add, _heard(command.call, bridge)))
         case _:
             assert_never(command)
 
@@ -269,6 +310,25 @@ def _of_conversation(command: cmd.JoinBridge | cmd.LeaveBridge | cmd.TellTransfe
             return (Order(operations.tell_transfer(channel, done=done)),)
         case _:
             assert_never(command)
+
+
+def _hearing_failed(call: CallId, what: str) -> Callable[[Reply], ev.Event | None]:
+    def read(reply: Reply) -> ev.Event | None:
+        if reply.outcome is Outcome.DONE:
+            return None
+        why = f"({reply.status})" if reply.doubt is None else f"({reply.doubt})"
+        return ev.HearingFailed(call, what, f"Asterisk did not let him hear {why}")
+
+    return read
+
+
+def _heard(call: CallId, bridge: BridgeId) -> Callable[[Reply], ev.Event | None]:
+    failed = _hearing_failed(call, bridge)
+
+    def read(reply: Reply) -> ev.Event | None:
+        return ev.HearingJoined(call, bridge) if reply.outcome is Outcome.DONE else failed(reply)
+
+    return read
 
 
 def _of_recording(
@@ -327,7 +387,12 @@ def caller_id(name: str, number: str) -> str:
 
 
 def _originated(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
+    supervisors = naming.parse_supervisor_channel(channel) is not None
+
     def read(reply: Reply) -> ev.Event | None:
+        if supervisors:  # where it is not known whether the phone rings, time shows
+            in_doubt = reply.outcome is Outcome.UNKNOWN and reply.was_sent
+            return None if reply.outcome is Outcome.DONE or in_doubt else ev.SupervisorLeft(channel)
         match reply.outcome:
             case Outcome.DONE:
                 return None
@@ -406,11 +471,13 @@ def _caller_gone(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
 
 def _hung_up(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
     """A channel that is gone when we hang it up has ended, whether or not we were told."""
-    ours = naming.parse_leg_channel(channel) is not None
+    ours, supervisors = naming.parse_leg_channel(channel) is not None, _is_supervisors(channel)
 
     def read(reply: Reply) -> ev.Event | None:
         if reply.outcome is not Outcome.GONE:
             return None
+        if supervisors:
+            return ev.SupervisorLeft(channel)
         return ev.LegEnded(channel, Cause.NORMAL_CLEARING) if ours else ev.CallerLeft(channel)
 
     return read

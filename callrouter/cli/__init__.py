@@ -39,6 +39,7 @@ COMMANDS = {
     "run": "callrouter.cli.run:run",
     "schema": "callrouter.cli.schema:schema",
     "status": "callrouter.cli.status:status",
+    "supervise": "callrouter.cli.supervise:supervise",
     "switch": "callrouter.cli.switch:switch",
     "test": "callrouter.cli.test:test",
     "top": "callrouter.cli.top:top",

@@ -28,7 +28,7 @@ _RIGHT = frozenset({"wait", "talk"})
 _SHORT_ID = 18
 """UUID version 7: the time to the millisecond, and twelve random bits."""
 
-_PARTS = ("legs", "messages", "callback", "visits")
+_PARTS = ("legs", "messages", "callback", "visits", "hearings")
 """What has lines of its own, and none in CSV."""
 _CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in _PARTS)
 
@@ -71,6 +71,12 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
     if call.callback is not None:
         asked = _local(call.callback.asked_at, zone).isoformat(timespec="milliseconds")
         lines += ["", f"call back: {call.callback.number} by {call.callback.queue}, asked {asked}"]
+    for hearing in call.hearings:
+        began, ended = (
+            _local(at, zone).isoformat(timespec="milliseconds") for at in (hearing.began_at, hearing.ended_at)
+        )
+        modes = ", ".join(hearing.modes)
+        lines += ["", f"heard by {hearing.supervisor} ({modes}) at {hearing.agent}, {began} to {ended}"]
     lines += ["", "explanation:", *(f"  {line}" for line in call.explanation.splitlines())]
     return "\n".join(lines)
 

@@ -21,6 +21,11 @@ from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
 from callrouter.config.skills import check_skills_asked, skill_rules
 from callrouter.config.staffing import check_sites
+from callrouter.config.supervision import (
+    compile_supervision_code,
+    compile_supervision_keys,
+    compile_supervisors,
+)
 from callrouter.config.surge import compile_surge, compile_topics
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
@@ -62,6 +67,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     switches = compile_switches(context)
     check_switches_used(context)
     agent_codes = _agent_codes(context)
+    supervisors, supervision_code = compile_supervisors(context), compile_supervision_code(context)
+    supervision_keys = compile_supervision_keys(context)
     topics, surge = compile_topics(context), compile_surge(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
@@ -91,6 +98,9 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         switches=switches,
         agent_codes=agent_codes,
         desk_code=context.model.agent_codes.desk or "",
+        supervisors=supervisors,
+        supervision_code=supervision_code,
+        supervision_keys=supervision_keys,
         own_numbers=own_numbers(context.model),
         transfers=transfers,
         call_keys=call_keys,

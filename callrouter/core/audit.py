@@ -21,6 +21,8 @@ class AuditKind(StrEnum):
     """Of which of his queues a counselor takes calls; empty: of all."""
     PIN = "pin"
     """Whether anybody may log in at a phone, or as a counselor."""
+    SUPERVISION = "supervision"
+    """Who hears a conversation; the name is the call's."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

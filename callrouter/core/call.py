@@ -28,6 +28,7 @@ from callrouter.core.ids import (
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step, Voicemail
 from callrouter.core.states import CallState
+from callrouter.core.supervisors import Hearing
 
 _S = CallState
 _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
@@ -59,6 +60,9 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.PassedOn: frozenset({_S.CONNECTED}),
     facts.Redirected: frozenset({_S.CONNECTED}),
     facts.Released: frozenset(_S) - {_S.CLEARING, _S.ENDED},
+    facts.HearingBegun: frozenset({_S.CONNECTED}),
+    facts.Heard: frozenset({_S.CONNECTED}),
+    facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
 }
@@ -147,6 +151,10 @@ class Call:
     told: int | None = None
     """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
+    hearings: dict[int, Hearing] = field(default_factory=dict)
+    """Supervisors who are let into the conversation, by number."""
+    heard: int = 0
+    """How many ever were."""
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
@@ -333,6 +341,9 @@ class Call:
         self.state = CallState.OFFERED
 
     def _take_of_offer(self, fact: facts.Fact) -> None:
+        if isinstance(fact, facts.HearingBegun | facts.Heard | facts.HearingEnded):
+            self._take_of_hearing(fact)
+            return
         offer = self.offer
         if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
@@ -404,6 +415,23 @@ class Call:
                 self._end_offer()
                 self.offer = invited
                 self.state = CallState.OFFERED if invited.bridge is None else CallState.CONNECTED
+
+    def _take_of_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:
+        if isinstance(fact, facts.HearingBegun):
+            self.heard = fact.number
+            self.hearings[fact.number] = Hearing(
+                fact.number, fact.supervisor, fact.agent, fact.channel, fact.at, fact.mode, fact.who, fact.via
+            )
+            return
+        hearing = self.hearings.get(fact.number)
+        if hearing is None:
+            raise ValueError(f"call {self.id} has no such supervisor, yet {fact!r}")
+        if isinstance(fact, facts.HearingEnded):
+            del self.hearings[fact.number]
+            return
+        hearing.mode, hearing.wanted, hearing.turn = fact.mode, fact.mode, fact.turn
+        hearing.turns = max(hearing.turns, fact.turn)
+        hearing.since = hearing.since or fact.at
 
     def close(self) -> None:
         """The caller's channel is gone and nothing more will happen."""

@@ -14,10 +14,12 @@ from callrouter.core.ids import (
     RecordingId,
     RuleId,
     SiteName,
+    SupervisorName,
     SwitchName,
     TenantName,
     TrunkName,
 )
+from callrouter.core.supervisors import HearingMode
 
 
 class Outcome(StrEnum):
@@ -137,6 +139,17 @@ class CdrVisit:
 
 
 @dataclass(frozen=True, slots=True)
+class CdrHearing:
+    """A supervisor heard the conversation with ``agent``, in these modes one after another. Times are aware UTC."""
+
+    supervisor: SupervisorName
+    agent: AgentId
+    began_at: datetime
+    ended_at: datetime
+    modes: tuple[HearingMode, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CdrLeg:
     """One offer: a leg to a counselor's phone or to a destination. Times are aware UTC."""
 
@@ -203,5 +216,7 @@ class Cdr:
     """What a counselor has said of it."""
     callback: CdrCallback | None = None
     """Asked for, and not made needless by a counselor in the same call."""
+    hearings: tuple[CdrHearing, ...] = ()
+    """Supervisors who heard it, in the order in which they were done."""
     visits: tuple[CdrVisit, ...] = ()
     """Every queue in which the caller waited, in order; ``queue`` and ``queued_at`` are those of the first."""

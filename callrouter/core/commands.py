@@ -8,6 +8,7 @@ import msgspec
 from callrouter.core.causes import Cause
 from callrouter.core.events import TimerKey
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, RegionName, SiteName
+from callrouter.core.supervisors import HearingMode
 
 
 class SiteCommand(msgspec.Struct, frozen=True, gc=False):
@@ -197,6 +198,25 @@ class WatchPhones(SiteCommand, frozen=True, gc=False):
     phones: tuple[str, ...]
 
 
+class Snoop(SiteCommand, frozen=True, gc=False):
+    """Make an ``ear`` at a leg: a channel that hears both sides, and speaks as ``mode`` says."""
+
+    channel: ChannelId
+    ear: ChannelId
+    mode: HearingMode
+
+
+class Hear(SiteCommand, frozen=True, gc=False):
+    """Make ``bridge`` and put a supervisor's phone and his ear into it, from wherever the phone is.
+
+    Keys that he presses stay his own.
+    """
+
+    bridge: BridgeId
+    phone: ChannelId
+    ear: ChannelId
+
+
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
     """Tell us when ``after_s`` seconds have passed; replaces a timer of the same key."""
 
@@ -248,6 +268,8 @@ AriCommand = (
     | ContinueInDialplan
     | SetLamp
     | WatchPhones
+    | Snoop
+    | Hear
 )
 
 Command = AriCommand | SetTimer | CancelTimer | Remember | Forget

@@ -36,12 +36,16 @@ from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
+from callrouter.core.supervision import Supervision
 from callrouter.core.switchboard import Switchboard
 from callrouter.core.talk_length import TalkLength
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
 FALLBACK_EXTENSION = "s"
+
+_ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
+"""The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
 
 
 class _Action(Protocol):
@@ -68,6 +72,7 @@ class Conduct:
         self.comforting = Comforting(self)
         self.offering = Offering(self)
         self.dialing = Dialing(self)
+        self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
         self.conversing = Conversing(self)
@@ -160,6 +165,7 @@ class Conduct:
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
         self.waiting.take(call)
+        self.supervision.take(call)
         return True
 
     def act(self, transition: Transition, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -192,6 +198,8 @@ class Conduct:
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
+        if call.hearings and isinstance(fact, _ENDS_TALK):
+            self.supervision.end_all(call, fact.at, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
 

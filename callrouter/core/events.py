@@ -22,6 +22,7 @@ from callrouter.core.ids import (
 from callrouter.core.inbound import CallFacts
 from callrouter.core.phones import PhoneSeen
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.supervisors import HearingOrder
 from callrouter.core.switches import SwitchOrder
 
 
@@ -54,6 +55,8 @@ class TimerKind(StrEnum):
     """A switch goes off by itself."""
     DESK = "desk"
     """Nobody has pressed a key for as long as may pass, at a phone where somebody logs in."""
+    HEARING = "hearing"
+    """A supervisor's phone was not answered, or he is not let hear."""
     COMFORT = "comfort"
     """Who waits is to be told something."""
     RELAX = "relax"
@@ -193,6 +196,8 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """For a channel that the dialplan sent into our application: what it says of the call."""
     fresh_call: CallId | None = None
     """An id to use if this inbound channel turns out to be unknown."""
+    dialed_code: bool = False
+    """A phone that dialled a code, and has not been sent on."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):
@@ -259,6 +264,40 @@ class PhonesSeen(msgspec.Struct, frozen=True):
     phones: Mapping[str, PhoneSeen]
 
 
+class HearingOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a supervisor to hear a call, and waits for the answer that has the same ``ticket``."""
+
+    order: HearingOrder
+    ticket: int = 0
+
+
+class SupervisorEntered(msgspec.Struct, frozen=True, gc=False):
+    """A supervisor's phone that we called was answered, or an ear of his is there."""
+
+    channel: ChannelId
+
+
+class SupervisorLeft(msgspec.Struct, frozen=True, gc=False):
+    """A supervisor's phone has hung up, or never was: it is off, or did not answer."""
+
+    channel: ChannelId
+
+
+class HearingJoined(msgspec.Struct, frozen=True, gc=False):
+    """A supervisor's phone and his ear are in their bridge."""
+
+    call: CallId
+    bridge: BridgeId
+
+
+class HearingFailed(msgspec.Struct, frozen=True, gc=False):
+    """An ear, or the bridge for it (``what`` is the id), could not be made, or nobody knows."""
+
+    call: CallId
+    what: str
+    why: str
+
+
 class CallOrdered(msgspec.Struct, frozen=True):
     """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
 
@@ -290,6 +329,11 @@ Event = (
     | SwitchOrdered
     | DutyOrdered
     | PhonesSeen
+    | HearingOrdered
+    | SupervisorEntered
+    | SupervisorLeft
+    | HearingJoined
+    | HearingFailed
     | LegHeld
     | TransferAsked
     | CallOrdered

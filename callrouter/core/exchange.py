@@ -93,6 +93,11 @@ class Exchange:
             ev.SwitchOrdered: self._switch_ordered,
             ev.DutyOrdered: self._duty_ordered,
             ev.PhonesSeen: self._phones_seen,
+            ev.HearingOrdered: self._hearing_ordered,
+            ev.SupervisorEntered: self._supervisor_entered,
+            ev.SupervisorLeft: self._supervisor_left,
+            ev.HearingJoined: self._hearing_joined,
+            ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
         }
 
@@ -201,7 +206,12 @@ class Exchange:
             ):
                 leg = naming.parse_leg_channel(channel)
                 return leg.call if leg is not None else None
-            case ev.Bridged(call=call_id) | ev.BridgeFailed(call=call_id):
+            case (
+                ev.Bridged(call=call_id)
+                | ev.BridgeFailed(call=call_id)
+                | ev.HearingJoined(call=call_id)
+                | ev.HearingFailed(call=call_id)
+            ):
                 return call_id
             case ev.PlaybackEnded(playback=playback):
                 return naming.parse_playback(playback)
@@ -257,6 +267,8 @@ class Exchange:
             self.signal(call, Cue(Signal.ARRIVED), at, out)
 
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
+        if self.conduct.supervision.left(event.channel, at, out):
+            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
@@ -272,7 +284,8 @@ class Exchange:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
-        if self.conduct.desks.pressed(event, at, out):
+        conduct = self.conduct
+        if conduct.desks.pressed(event, at, out) or conduct.supervision.pressed(event.channel, event.digit, out):
             return
         call = self._of_channel(event.channel)
         if call is not None:
@@ -359,6 +372,8 @@ class Exchange:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
         elif kind is TimerKind.DESK:
             self.conduct.desks.key_overdue(ChannelId(subject), out)
+        elif kind is TimerKind.HEARING:
+            self.conduct.supervision.overdue(ChannelId(subject), at, out)
         elif kind is TimerKind.LEG:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
@@ -401,7 +416,8 @@ class Exchange:
         out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
 
     def _code_dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> None:
-        if not (self.conduct.desks.dialed(event, at, out) or self.conduct.attendance.dialed(event, at, out)):
+        takers = (self.conduct.desks, self.conduct.supervision, self.conduct.attendance)
+        if not any(taker.dialed(event, at, out) for taker in takers):
             self.conduct.switchboard.dialed(event, at, out)
         self._mind_staff(at, out)
 
@@ -420,6 +436,21 @@ class Exchange:
 
     def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
         self.floor.phones_seen(event.site, event.phones, at, at)
+
+    def _hearing_ordered(self, event: ev.HearingOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.supervision.order(event.order, at, out)))
+
+    def _supervisor_entered(self, event: ev.SupervisorEntered, at: datetime, out: Output) -> None:
+        self.conduct.supervision.entered(event.channel, at, out)
+
+    def _supervisor_left(self, event: ev.SupervisorLeft, at: datetime, out: Output) -> None:
+        self.conduct.supervision.left(event.channel, at, out)
+
+    def _hearing_joined(self, event: ev.HearingJoined, at: datetime, out: Output) -> None:
+        self.conduct.supervision.joined(event, at, out)
+
+    def _hearing_failed(self, event: ev.HearingFailed, at: datetime, out: Output) -> None:
+        self.conduct.supervision.failed(event, at, out)
 
     def _of_channel(self, channel: ChannelId) -> Call | None:
         call = self.conduct.call_of(channel)

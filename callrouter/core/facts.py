@@ -24,6 +24,7 @@ from callrouter.core.ids import (
     RegionName,
     RuleId,
     SiteName,
+    SupervisorName,
     SwitchName,
     TenantName,
     TopicName,
@@ -31,6 +32,7 @@ from callrouter.core.ids import (
 )
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Choice, Plan
+from callrouter.core.supervisors import HearingMode, HearingVia
 
 
 class ReleaseReason(StrEnum):
@@ -331,6 +333,36 @@ class Released(msgspec.Struct, frozen=True, tag="released", gc=False):
     estimated: bool = False
 
 
+class HearingBegun(msgspec.Struct, frozen=True, tag="hearing-begun", gc=False):
+    """A supervisor is let into the conversation, the ``number``-th; ``channel`` is that of his phone."""
+
+    at: datetime
+    number: int
+    supervisor: SupervisorName
+    agent: AgentId
+    channel: ChannelId
+    mode: HearingMode
+    who: str
+    via: HearingVia
+
+
+class Heard(msgspec.Struct, frozen=True, tag="heard", gc=False):
+    """From now on that supervisor hears both sides, and is heard as ``mode`` says; ``turn`` names what he hears by."""
+
+    at: datetime
+    number: int
+    mode: HearingMode
+    turn: int
+
+
+class HearingEnded(msgspec.Struct, frozen=True, tag="hearing-ended", gc=False):
+    """That supervisor hears nothing any more."""
+
+    at: datetime
+    number: int
+    why: str
+
+
 Fact = (
     Opened
     | Routed
@@ -361,6 +393,9 @@ Fact = (
     | Redirected
     | LeftQueue
     | Released
+    | HearingBegun
+    | Heard
+    | HearingEnded
     | TurnedAway
     | Comforted
 )

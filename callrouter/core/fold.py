@@ -13,6 +13,7 @@ from callrouter.core.cdr import (
     CallMark,
     Cdr,
     CdrCallback,
+    CdrHearing,
     CdrLeg,
     CdrMessage,
     CdrVisit,
@@ -79,6 +80,9 @@ class _Summary:
     """The last message that was asked for could not be recorded."""
     messages: tuple[CdrMessage, ...] = ()
     wanted: facts.CallbackWanted | None = None
+    listening: dict[int, tuple[facts.HearingBegun, list[facts.Heard]]] = field(default_factory=dict)
+    """Supervisors who are let in, and what they heard so far."""
+    hearings: tuple[CdrHearing, ...] = ()
     waits: facts.Queued | None = None
     """In a queue that was not left yet."""
     visits: tuple[CdrVisit, ...] = ()
@@ -161,6 +165,8 @@ class _Summary:
                 self.recording = fact
             case facts.RecordingEnded():
                 self._close_recording(fact)
+            case facts.HearingBegun() | facts.Heard() | facts.HearingEnded():
+                self._take_hearing(fact)
             case _:
                 pass
 
@@ -168,6 +174,18 @@ class _Summary:
         if self.waits is not None:
             self.visits += (CdrVisit(self.waits.queue, whole_ms(self.waits.at), whole_ms(at), how),)
             self.waits = None
+
+    def _take_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:
+        if isinstance(fact, facts.HearingBegun):
+            self.listening[fact.number] = (fact, [])
+            return
+        begun, heard = self.listening[fact.number]
+        if isinstance(fact, facts.Heard):
+            heard.append(fact)
+        elif heard:  # else he never heard anything
+            modes = tuple(one.mode for one in heard)
+            one = CdrHearing(begun.supervisor, begun.agent, whole_ms(heard[0].at), whole_ms(fact.at), modes)
+            self.hearings = (*self.hearings, one)
 
     def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
         leg = self.invited or self.offered
@@ -322,6 +340,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         switches=s.switches,
         mark=s.mark,
         callback=_callback(s),
+        hearings=s.hearings,
         visits=s.visits,
     )
 

@@ -38,5 +38,6 @@ RegionName = NewType("RegionName", str)
 CalendarName = NewType("CalendarName", str)
 TopicName = NewType("TopicName", str)
 SwitchName = NewType("SwitchName", str)
+SupervisorName = NewType("SupervisorName", str)
 SkillName = NewType("SkillName", str)
 """What a counselor can do: a language, a topic, or anything else that somebody gives a name."""

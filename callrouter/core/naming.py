@@ -19,6 +19,11 @@ _RECORDING = re.compile(
     r"callrouter-(?P<call>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-message-[0-9]{1,9}"
 )
 
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_SUPERVISOR = re.compile(rf"callrouter-(?P<call>{_UUID})-supervisor-[0-9]{{1,9}}")
+_EAR = re.compile(rf"callrouter-(?P<call>{_UUID})-ear-(?P<number>[0-9]{{1,9}})-(?P<turn>[0-9]{{1,9}})")
+_HEARING = re.compile(rf"callrouter-(?P<call>{_UUID})-hearing-[0-9]{{1,9}}-[0-9]{{1,9}}")
+
 
 @dataclass(frozen=True, slots=True)
 class LegName:
@@ -26,6 +31,15 @@ class LegName:
 
     call: CallId
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarName:
+    """Which call, supervision and turn an ear's channel id stands for."""
+
+    call: CallId
+    number: int
+    turn: int
 
 
 def leg_channel(call: CallId, attempt: int) -> ChannelId:
@@ -69,4 +83,37 @@ def recording(call: CallId, number: int) -> RecordingId:
 def parse_recording(recording_id: str) -> CallId | None:
     """The call that a recording of ours belongs to, or None if the name is not ours."""
     match = _RECORDING.fullmatch(recording_id)
+    return CallId(match["call"]) if match else None
+
+
+def supervisor_channel(call: CallId, number: int) -> ChannelId:
+    """The channel id of the supervisor's phone in the call's ``number``-th supervision."""
+    return ChannelId(f"callrouter-{call}-supervisor-{number}")
+
+
+def parse_supervisor_channel(channel: str) -> CallId | None:
+    """The call that a supervisor whom we called listens to, or None if the id is not of that kind."""
+    match = _SUPERVISOR.fullmatch(channel)
+    return CallId(match["call"]) if match else None
+
+
+def ear(call: CallId, number: int, turn: int) -> ChannelId:
+    """The channel id of what the ``number``-th supervision hears the counselor's leg by, in its ``turn``-th mode."""
+    return ChannelId(f"callrouter-{call}-ear-{number}-{turn}")
+
+
+def parse_ear(channel: str) -> EarName | None:
+    """What an ear's channel id stands for, or None if the id is not of that kind."""
+    match = _EAR.fullmatch(channel)
+    return EarName(CallId(match["call"]), int(match["number"]), int(match["turn"])) if match else None
+
+
+def hearing(call: CallId, number: int, turn: int) -> BridgeId:
+    """The id of the bridge in which a supervisor meets that ear."""
+    return BridgeId(f"callrouter-{call}-hearing-{number}-{turn}")
+
+
+def parse_hearing(bridge_id: str) -> CallId | None:
+    """The call that such a bridge belongs to, or None if the id is not of that kind."""
+    match = _HEARING.fullmatch(bridge_id)
     return CallId(match["call"]) if match else None

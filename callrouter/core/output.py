@@ -10,9 +10,10 @@ from callrouter.core.commands import Command
 from callrouter.core.duty import DutyAnswer
 from callrouter.core.facts import Fact
 from callrouter.core.ids import CallId
+from callrouter.core.supervisors import HearingAnswer
 from callrouter.core.switches import SwitchAnswer
 
-Answer = SwitchAnswer | DutyAnswer | CallAnswer
+Answer = SwitchAnswer | DutyAnswer | CallAnswer | HearingAnswer
 """What is said to somebody who ordered something."""
 
 
@@ -47,6 +48,10 @@ class NoticeKind(StrEnum):
     """A phone wanted a transfer that cannot be."""
     AGENT_REFUSED = "agent-refused"
     """A phone that is no counselor's dialled a code of theirs."""
+    SUPERVISION = "supervision"
+    """A supervisor hears a conversation, in another way, or no longer."""
+    SUPERVISION_REFUSED = "supervision-refused"
+    """A phone that may not hear a conversation dialled the code for it."""
 
 
 @dataclass(frozen=True, slots=True)

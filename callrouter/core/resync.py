@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming
+from callrouter.core import facts, naming, supervision_resync
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -61,6 +61,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
             _compare_caller(exchange, call, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
+    supervision_resync.compare(exchange.conduct.supervision, event, at, out)
     for bridge in event.bridges:
         call_id = naming.parse_bridge(bridge)
         if call_id is not None and not exchange.floor.knows_bridge(bridge):

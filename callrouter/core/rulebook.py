@@ -21,6 +21,7 @@ from callrouter.core.ids import (
     QueueName,
     SiteName,
     SkillName,
+    SupervisorName,
     SwitchName,
     TenantName,
     TopicName,
@@ -30,6 +31,7 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.pins import Pin
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.skills import NO_SKILLS, SkillRules
+from callrouter.core.supervisors import USUAL_KEYS, HearingMode, SupervisorSpec
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 from callrouter.core.transfers import TransferRules
 from callrouter.core.waiting_spec import NO_CARE, QueueCare
@@ -239,6 +241,11 @@ class Rulebook:
     """What counselors' phones dial: ``LOGIN`` turns over whether he is logged in, ``PAUSE`` whether he is paused."""
     desk_code: str = ""
     """What any phone dials for a counselor to log in there; empty: nothing."""
+    supervisors: Mapping[SupervisorName, SupervisorSpec] = field(default_factory=dict)
+    supervision_code: str = ""
+    """What a supervisor dials before a counselor's name; empty: nothing."""
+    supervision_keys: Mapping[str, HearingMode] = field(default_factory=lambda: dict(USUAL_KEYS))
+    """What a supervisor who hears a conversation presses to hear it in another way."""
     call_keys: CallKeys = field(default_factory=CallKeys)
     """What counselors press during a conversation."""
     own_numbers: frozenset[str] = frozenset()

@@ -27,6 +27,7 @@ from callrouter.core.events import TimerKey
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import CallId, ChannelId, SiteName
 from callrouter.core.output import Answer, Notice, NoticeKind, Output
+from callrouter.core.supervisors import HearingAnswer, HearingOrder
 from callrouter.core.switches import SwitchAnswer, SwitchOrder
 from callrouter.runtime.recall import Memory, NoMemory, event_with_memory
 from callrouter.runtime.timers import Timers
@@ -47,6 +48,7 @@ _WARNINGS = frozenset(
         NoticeKind.COUNTING_FAILED,
         NoticeKind.SWITCH_REFUSED,
         NoticeKind.AGENT_REFUSED,
+        NoticeKind.SUPERVISION_REFUSED,
         NoticeKind.CALL_REFUSED,
     }
 )
@@ -228,6 +230,11 @@ class Dispatcher:
         """Have a counselor logged in, out or paused between two events, and wait for the answer."""
         answer = await self._answer_to(partial(ev.DutyOrdered, order), timeout_s)
         return answer if isinstance(answer, DutyAnswer) else DutyAnswer(False, False, _why_none(answer))
+
+    async def order_hearing(self, order: HearingOrder, timeout_s: float = ANSWERED_WITHIN_S) -> HearingAnswer:
+        """Have a supervisor hear a call between two events, and wait for the answer."""
+        answer = await self._answer_to(partial(ev.HearingOrdered, order), timeout_s)
+        return answer if isinstance(answer, HearingAnswer) else HearingAnswer(False, False, _why_none(answer))
 
     async def order_call(self, order: CallOrder, timeout_s: float = ANSWERED_WITHIN_S) -> CallAnswer:
         """Have a conversation held, passed on or joined between two events, and wait for the answer."""

@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import msgspec
 
 from callrouter.core.cdr import (
     CallMark,
     Cdr,
     CdrCallback,
+    CdrHearing,
     CdrLeg,
     CdrMessage,
     CdrVisit,
@@ -75,6 +77,7 @@ DATA_ERRORS = (
 """The record is to blame, not the server: trying again gives the same answer."""
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
+_hearings = msgspec.json.Decoder(tuple[CdrHearing, ...])
 _MILLISECOND = Decimal("0.001")
 
 
@@ -198,6 +201,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         storable(cdr.destination),
         [storable(name) for name in cdr.switches],
         cdr.mark.value if cdr.mark is not None else None,
+        msgspec.json.encode(cdr.hearings).decode(),
     )
 
 
@@ -469,4 +473,5 @@ def _cdr_of(
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         switches=tuple(map(SwitchName, row["switches"])),
         mark=CallMark(row["mark"]) if row["mark"] is not None else None,
+        hearings=_hearings.decode(row["hearings"]),
     )

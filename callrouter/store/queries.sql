@@ -15,10 +15,10 @@ INSERT INTO callrouter.migration (version, name) VALUES ($1, $2)
 INSERT INTO callrouter.cdr (
     call_id, site, started_at, queued_at, answered_at, ended_at, caller, dialed, region, region_source, tenant, topic,
     rule, config_hash, queue, agent, trunk, outcome, disposition, hangup_cause, released_by, wait_s, ring_s, talk_s,
-    hold_s, explanation, destination, switches, mark
+    hold_s, explanation, destination, switches, mark, hearings
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27, $28, $29
+    $26, $27, $28, $29, $30
 )
 ON CONFLICT (call_id) DO NOTHING
 

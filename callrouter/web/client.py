@@ -3,6 +3,7 @@
 import asyncio
 from ipaddress import ip_address
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -14,6 +15,7 @@ from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
+from callrouter.web.supervision import SupervisionReport, SupervisionRequest
 from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 
 TIMEOUT_S: Final = 3.0
@@ -103,6 +105,19 @@ async def ask_call(url: str, request: CallRequest, *, timeout_s: float = ORDER_T
             order was carried out is not known then.
     """
     return await _order(url, "/api/v1/calls", request, CallReport, timeout_s)
+
+
+async def ask_supervision(
+    url: str, call: str, request: SupervisionRequest, *, timeout_s: float = ORDER_TIMEOUT_S
+) -> SupervisionReport:
+    """Have the daemon at ``url`` let a supervisor hear a call, or no longer.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether the
+            order was carried out is not known then.
+    """
+    path = f"/api/v1/calls/{quote(call, safe='')}/supervision"
+    return await _order(url, path, request, SupervisionReport, timeout_s)
 
 
 async def fetch_switches(url: str, *, timeout_s: float = TIMEOUT_S) -> SwitchesDocument:

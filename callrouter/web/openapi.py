@@ -13,6 +13,7 @@ from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
+from callrouter.web.supervision import SupervisionDocument, SupervisionReport, SupervisionRequest
 from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 from callrouter.web.voicemail import VoicemailDocument
 
@@ -56,6 +57,9 @@ _KINDS: Final = (
     AgentsDocument,
     AgentReport,
     AgentRequest,
+    SupervisionDocument,
+    SupervisionReport,
+    SupervisionRequest,
     CallReport,
     CallRequest,
 )
@@ -129,6 +133,23 @@ def openapi() -> bytes:
                         "200": ("It is as asked for", of[AgentReport]),
                         "400": ("Not understood, and why", of[Fault]),
                         "409": ("Refused, and why: nothing has changed", of[AgentReport]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                    },
+                ),
+            },
+            "/api/v1/calls/{call_id}/supervision": {
+                "parameters": [{"name": "call_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+                **_get(
+                    "Which supervisors hear a call",
+                    {"200": ("At this moment", of[SupervisionDocument]), "404": ("There is no such call", of[Fault])},
+                ),
+                **_post(
+                    "Let a supervisor hear a call, whisper to its counselor, barge in, or hear it no longer",
+                    of[SupervisionRequest],
+                    {
+                        "200": ("It is as asked for, or his phone rings", of[SupervisionReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "409": ("Refused, and why: nothing has changed", of[SupervisionReport]),
                         "415": ("Not sent as JSON", of[Fault]),
                     },
                 ),

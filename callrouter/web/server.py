@@ -27,6 +27,7 @@ from callrouter.web.reload import Reloader, ReloadRequest
 from callrouter.web.remembered import ForgetRequest, Remembering
 from callrouter.web.sources import StatusSource
 from callrouter.web.status import StatusDocument, agent_of, status_document
+from callrouter.web.supervision import SupervisionDesk, SupervisionRequest
 from callrouter.web.switches import Switcher, SwitchesDocument, SwitchRequest
 from callrouter.web.voicemail import voicemail_document
 
@@ -72,6 +73,7 @@ class WebServer:
         switcher: Switcher | None = None,
         attendance: AttendanceDesk | None = None,
         conversations: ConversationDesk | None = None,
+        supervision: SupervisionDesk | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -80,6 +82,7 @@ class WebServer:
         self._remembering = remembering
         self._switcher = switcher
         self._attendance = attendance
+        self._supervision = supervision
         self._conversations = conversations
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
@@ -147,6 +150,8 @@ class WebServer:
         application.router.add_post("/api/v1/calls", self._call)
         application.router.add_get("/api/v1/switches", self._switches)
         application.router.add_post("/api/v1/switches", self._switch)
+        application.router.add_get("/api/v1/calls/{call}/supervision", self._hearings)
+        application.router.add_post("/api/v1/calls/{call}/supervision", self._supervise)
         for name, content_type in _STATIC.items():
             application.router.add_get(f"/static/{name}", _static(name, content_type))
         return application
@@ -230,6 +235,24 @@ class WebServer:
             raise web.HTTPServiceUnavailable(reason="no switch can be set here")
         report = await self._switcher.switch(asked)
         return _json(report, status=200 if report.ok else 409)
+
+    async def _hearings(self, request: web.Request) -> web.Response:
+        found = self._supervisors().hearings(request.match_info["call"])
+        if found is None:
+            raise web.HTTPNotFound(reason="there is no such call in progress; /api/v1/status has those that are")
+        return _json(found)
+
+    async def _supervise(self, request: web.Request) -> web.Response:
+        asked = await _asked(
+            request, SupervisionRequest, '{"verb": "listen", "phone": "a supervisor", "who": "your name"}'
+        )
+        report = await self._supervisors().order(request.match_info["call"], asked)
+        return _json(report, status=200 if report.ok else 409)
+
+    def _supervisors(self) -> SupervisionDesk:
+        if self._supervision is None:
+            raise web.HTTPServiceUnavailable(reason="no call can be heard here")
+        return self._supervision
 
     async def _healthz(self, _: web.Request) -> web.Response:
         alive = self._source.health().dispatcher_alive

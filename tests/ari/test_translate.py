@@ -2,8 +2,10 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from callrouter.core import events as ev
 from callrouter.core import naming
 from callrouter.core.causes import Cause
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
+from callrouter.core.supervisors import HearingMode
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
 SITE = SiteName("gyeongnam")
@@ -64,7 +67,7 @@ def test_a_caller_without_a_dialled_number_arrives_all_the_same() -> None:
     assert event.facts.dialed == ""
 
 
-def test_a_phone_that_dials_a_code_is_told_by_its_endpoint_and_its_leaving_is_not() -> None:
+def test_a_phone_that_dials_a_code_is_told_by_its_endpoint_and_leaves_as_a_supervisors_might() -> None:
     reader = a_reader()
     phone = a_channel("1.7", name="PJSIP/201-0000002a")
 
@@ -72,7 +75,7 @@ def test_a_phone_that_dials_a_code_is_told_by_its_endpoint_and_its_leaving_is_no
 
     assert event == ev.CodeDialed(SITE, ChannelId("1.7"), "PJSIP/201", "*21")
     assert reader.read(a_message("ChannelHangupRequest", channel=phone, cause=16)) is None
-    assert reader.read(a_message("StasisEnd", channel=phone)) is None
+    assert reader.read(a_message("StasisEnd", channel=phone)) == ev.SupervisorLeft(ChannelId("1.7"))
     assert isinstance(reader.read(a_message("StasisEnd", channel=phone)), ev.CallerLeft), "it is forgotten then"
 
 
@@ -86,7 +89,7 @@ def test_phones_whose_leaving_is_never_told_are_forgotten_in_the_end() -> None:
         reader.read(a_message("StasisStart", channel=a_channel(f"2.{number}"), args=["switch", "*21"]))
 
     assert isinstance(reader.read(a_message("StasisEnd", channel=a_channel("2.0"))), ev.CallerLeft)
-    assert reader.read(a_message("StasisEnd", channel=a_channel("2.1"))) is None
+    assert reader.read(a_message("StasisEnd", channel=a_channel("2.1"))) == ev.SupervisorLeft(ChannelId("2.1"))
 
 
 @pytest.mark.parametrize(("shows", "state"), [(cmd.Lamp.IN_USE, "INUSE"), (cmd.Lamp.FREE, "NOT_INUSE")])
@@ -414,3 +417,60 @@ def test_a_channel_that_cannot_be_put_in_is_told_of_unless_it_is_gone(status: in
     assert join.on_reply is not None
     event = join.on_reply(answered(status, ""))
     assert event == (ev.BridgeFailed(CALL, bridge) if fails else None)
+
+
+SUPERVISOR, EAR = naming.supervisor_channel(CALL, 1), naming.ear(CALL, 1, 2)
+HEARING = naming.hearing(CALL, 1, 2)
+
+
+@pytest.mark.parametrize("channel", [SUPERVISOR, EAR])
+def test_a_supervisors_channels_are_no_callers_and_no_legs(channel: ChannelId) -> None:
+    reader = a_reader()
+    read = partial(a_message, channel=a_channel(channel))
+
+    assert reader.read(read("StasisStart", args=["agent"])) == ev.SupervisorEntered(channel)
+    assert reader.read(read("ChannelHangupRequest", cause=16)) is None
+    assert reader.read(read("StasisEnd")) is None
+    ended = reader.read(read("ChannelDestroyed", cause=16, cause_txt="Normal Clearing"))
+    assert ended == (ev.SupervisorLeft(channel) if channel == SUPERVISOR else None)
+    ringing = a_message("Dial", peer=a_channel(channel), dialstatus="RINGING")
+    assert reader.read(ringing) is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "whisper"), [(HearingMode.LISTEN, "none"), (HearingMode.WHISPER, "out"), (HearingMode.BARGE, "both")]
+)
+def test_an_ear_hears_both_sides_and_speaks_as_its_mode_says(mode: HearingMode, whisper: str) -> None:
+    command = cmd.Snoop(SITE, CALL, LEG, EAR, mode)
+    (order,) = orders(command, "callrouter")
+    query = dict(order.request.query)
+
+    assert (order.request.method, order.request.path) == ("POST", f"channels/{LEG}/snoop/{EAR}")
+    assert (query["spy"], query["whisper"], query["app"]) == ("both", whisper, "callrouter")
+    assert the_events_after(command, answered(200)) == []
+    assert the_events_after(command, answered(404)) == [
+        ev.HearingFailed(CALL, EAR, "Asterisk did not let him hear (404)")
+    ]
+
+
+def test_a_supervisors_phone_meets_his_ear_and_his_keys_stay_his() -> None:
+    command = cmd.Hear(SITE, CALL, HEARING, SUPERVISOR, EAR)
+    create, add = orders(command, "callrouter")
+
+    assert dict(create.request.query)["bridgeId"] == HEARING
+    assert dict(add.request.query)["channel"] == f"{SUPERVISOR},{EAR}"
+    assert dict(add.request.query)["absorbDTMF"] == "true"
+    assert add.on_reply is not None
+    assert add.on_reply(answered(204)) == ev.HearingJoined(CALL, HEARING)
+    failed = ev.HearingFailed(CALL, HEARING, "Asterisk did not let him hear (timed out)")
+    assert add.on_reply(unanswered(Doubt.TIMED_OUT)) == failed
+
+
+def test_a_supervisors_phone_that_is_not_called_has_left() -> None:
+    command = msgspec.structs.replace(ORIGINATE, channel=SUPERVISOR)
+
+    assert the_events_after(command, answered(200)) == []
+    assert the_events_after(command, unanswered(Doubt.TIMED_OUT)) == []
+    assert the_events_after(command, answered(500)) == [ev.SupervisorLeft(SUPERVISOR)]
+    hang_up = cmd.Hangup(SITE, CALL, SUPERVISOR, Cause.NORMAL_CLEARING)
+    assert the_events_after(hang_up, answered(404)) == [ev.SupervisorLeft(SUPERVISOR)]

@@ -138,6 +138,8 @@ class TestTheSample:
             "agent-refused",
             "agent-locked",
             "agent-taken",
+            "supervise-refused",
+            "supervise-nobody",
             "call-refused",
             "length-reminder",
             "length-over",

@@ -252,6 +252,7 @@ class Channel:
     in_app: bool = True
     music: bool = False
     answered: bool = False
+    dialed_code: bool = False
 
 
 @dataclass(slots=True)
@@ -271,6 +272,9 @@ class Asterisk:
     phones: dict[str, str] = field(default_factory=dict)
     """What a phone does when it is called: ``answers``, ``rings``, ``busy`` … ; nothing, unless it is said."""
     endpoints: dict[ChannelId, str] = field(default_factory=dict)
+    ears: dict[ChannelId, ChannelId] = field(default_factory=dict)
+    """What supervisors hear by, and at which leg."""
+    can_snoop: bool = True
     connected: bool = True
 
     def tell(self, event: ev.Event) -> None:
@@ -291,6 +295,10 @@ class Asterisk:
                 self.hang_up(channel, cause)
             case cmd.ContinueInDialplan(channel=channel):
                 self.leave(channel)
+            case cmd.Snoop(channel=channel, ear=ear):
+                self._snoop(channel, ear)
+            case cmd.Hear():
+                self._hear(command)
             case cmd.DestroyBridge(bridge=bridge):
                 self.bridges.pop(bridge, None)
             case _:
@@ -379,6 +387,25 @@ class Asterisk:
         else:
             self.tell(ev.BridgeFailed(command.call, command.bridge))
 
+    def _snoop(self, channel: ChannelId, ear: ChannelId) -> None:
+        name = naming.parse_ear(ear)
+        assert name is not None
+        if channel not in self.channels or ear in self.channels or not self.can_snoop:
+            self.tell(ev.HearingFailed(name.call, ear, "Asterisk did not let him hear (409)"))
+            return
+        self.channels[ear] = Channel(ear, "Up")
+        self.ears[ear] = channel
+        self.tell(ev.SupervisorEntered(ear))
+
+    def _hear(self, command: cmd.Hear) -> None:
+        if command.phone in self.channels and command.ear in self.channels:
+            for members in self.bridges.values():
+                members -= {command.phone, command.ear}
+            self.bridges[command.bridge] = {command.phone, command.ear}
+            self.tell(ev.HearingJoined(command.call, command.bridge))
+        else:
+            self.tell(ev.HearingFailed(command.call, command.bridge, "Asterisk did not let him hear (400)"))
+
     def _move(self, command: cmd.JoinBridge | cmd.LeaveBridge) -> None:
         for members in self.bridges.values():
             members.discard(command.channel)
@@ -391,11 +418,13 @@ class Asterisk:
 
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
-        self.tell(ev.LegRang(channel))
+        if naming.parse_supervisor_channel(channel) is None:
+            self.tell(ev.LegRang(channel))
 
     def pick_up(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Up"
-        self.tell(ev.LegAnswered(channel))
+        is_leg = naming.parse_supervisor_channel(channel) is None
+        self.tell(ev.LegAnswered(channel) if is_leg else ev.SupervisorEntered(channel))
 
     def hang_up(self, channel: ChannelId, cause: int = Cause.NORMAL_CLEARING) -> None:
         gone = self.channels.pop(channel, None)
@@ -403,7 +432,13 @@ class Asterisk:
             return
         for members in self.bridges.values():
             members.discard(channel)
-        if gone.inbound is None:
+        for ear in [ear for ear, at in self.ears.items() if at == channel]:
+            self.hang_up(ear)
+        if naming.parse_ear(channel) is not None:
+            self.ears.pop(channel, None)
+        elif gone.dialed_code or naming.parse_supervisor_channel(channel) is not None:
+            self.tell(ev.SupervisorLeft(channel))
+        elif gone.inbound is None:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:
             self.tell(ev.CallerLeft(channel, cause))
@@ -593,6 +628,7 @@ class Driver:
                 channel.state,
                 channel.inbound if channel.in_app else None,
                 self.new_call_id() if channel.inbound is not None and channel.in_app else None,
+                channel.dialed_code,
             )
             for channel in self.asterisk.channels.values()
         }

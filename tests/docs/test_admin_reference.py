@@ -39,6 +39,8 @@ TABLES: dict[str, type[model.Section]] = {
     "Easing: `relax:`": model.Relaxation,
     "`agents:`": model.Agent,
     "`agent_codes:`": model.AgentCodes,
+    "`supervisors:`": model.Supervisor,
+    "`supervision:`": model.SupervisionKeys,
     "`call_keys:`": model.CallKeys,
     "`trunks:`": model.Trunk,
     "`outbound:`": model.Outbound,

@@ -8,9 +8,19 @@ import asyncpg
 import pytest
 
 from callrouter.core.audit import AuditEntry, AuditKind
-from callrouter.core.cdr import Cdr, CdrVisit, OfferResult, Outcome, ReleasedBy, VisitEnd
+from callrouter.core.cdr import Cdr, CdrHearing, CdrVisit, OfferResult, Outcome, ReleasedBy, VisitEnd
 from callrouter.core.duty import Duty
-from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, RegionName, RuleId, TenantName
+from callrouter.core.ids import (
+    AgentId,
+    CallId,
+    DestinationName,
+    QueueName,
+    RegionName,
+    RuleId,
+    SupervisorName,
+    TenantName,
+)
+from callrouter.core.supervisors import HearingMode
 from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.audit import insert_audit
 from callrouter.store.audit_journal import AuditRecord
@@ -57,6 +67,15 @@ async def test_a_cdr_and_its_legs_read_back_as_the_very_same(connection: "Connec
     await insert_cdrs(connection, calls)
     for cdr in calls:
         assert await CdrArchive(connection).get(cdr.call_id) == cdr
+
+
+async def test_who_heard_a_call_reads_back_as_the_very_same(connection: "Connection") -> None:
+    began, ended = cdrs.EVENING, cdrs.EVENING + timedelta(milliseconds=1)
+    modes = (HearingMode.LISTEN, HearingMode.BARGE)
+    hearings = (CdrHearing(SupervisorName("kim"), AgentId("201"), began, ended, modes),)
+    heard = cdrs.handled(hearings=hearings * 2)
+    await insert_cdrs(connection, [heard])
+    assert await CdrArchive(connection).get(heard.call_id) == heard
 
 
 async def test_the_first_cdr_of_a_call_stays(connection: "Connection") -> None:

@@ -11,7 +11,7 @@ _ADD_CHANNEL = Operation(
     method=Method.POST,
     path="bridges/{bridgeId}/addChannel",
     required=("channel",),
-    optional=("inhibitConnectedLineUpdates",),
+    optional=("absorbDTMF", "inhibitConnectedLineUpdates"),
     may_block=True,
 )
 _REMOVE_CHANNEL = Operation(
@@ -28,15 +28,19 @@ def create_bridge(bridge_id: str, name: str = "") -> Request:
     return _CREATE.request(query=query)
 
 
-def add_channels(bridge_id: str, channel_ids: Iterable[str], *, may_block: bool = True) -> Request:
+def add_channels(
+    bridge_id: str, channel_ids: Iterable[str], *, may_block: bool = True, absorb_keys: bool = False
+) -> Request:
     """Put channels into a bridge. Waits behind a playback on one of them.
 
     Phones go on showing what they showed when they rang: else Asterisk would write each party's own identity over it,
     with a request more to each phone that wants to be told. (An Asterisk before 18 does so all the same.)
+    ``absorb_keys``: keys that are pressed are told to us, and to nobody in the bridge.
     Answers 400 when a channel does not exist, 409 when the bridge is not in our application, 422 when a channel is
     not.
     """
-    query = (("channel", ",".join(channel_ids)), ("inhibitConnectedLineUpdates", "true"))
+    query: tuple[tuple[str, str], ...] = (("channel", ",".join(channel_ids)), ("inhibitConnectedLineUpdates", "true"))
+    query = (*query, ("absorbDTMF", "true")) if absorb_keys else query
     return _ADD_CHANNEL.request(bridge_id, query=query, may_block=may_block)
 
 

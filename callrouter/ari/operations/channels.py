@@ -65,6 +65,14 @@ _CONTINUE = Operation(
     path="channels/{channelId}/continue",
     optional=("context", "extension", "priority"),
 )
+_SNOOP = Operation(
+    name="snoopChannelWithId",
+    method=Method.POST,
+    path="channels/{channelId}/snoop/{snoopId}",
+    required=("app",),
+    optional=("spy", "whisper", "appArgs"),
+    since=("12.2.0",),
+)
 _TELL_TRANSFER = Operation(
     name="transfer_progress",
     method=Method.POST,
@@ -186,6 +194,16 @@ def continue_in_dialplan(
     return _CONTINUE.request(channel_id, query=given(context=context, extension=extension, priority=priority))
 
 
+def snoop(channel_id: str, snoop_id: str, *, application: str, whisper: str, arguments: str = "") -> Request:
+    """Make a channel that hears both sides of another, and puts it into ``application``.
+
+    ``whisper`` says who hears what is said into it: ``none``, ``out`` (the party on the channel), ``in`` (whoever the
+    channel talks to) or ``both``; that cannot be changed later. It ends when the other does.
+    """
+    query = given(spy="both", whisper=whisper, app=application, appArgs=arguments or None)
+    return _SNOOP.request(channel_id, snoop_id, query=query)
+
+
 def tell_transfer(channel_id: str, *, done: bool) -> Request:
     """Tell the phone that sent REFER how the transfer ended: 200, or 603 (RFC 3515)."""
     states = "channel_answered" if done else "channel_declined"
@@ -220,6 +238,7 @@ CHANNEL_OPERATIONS: Final = (
     _DIAL,
     _HANG_UP,
     _CONTINUE,
+    _SNOOP,
     _TELL_TRANSFER,
     _LIST_CHANNELS,
     _GET_CHANNEL,

@@ -24,6 +24,8 @@ from callrouter.config.model.people import (
     QueueAnnounce,
     QueueSurge,
     ServiceLevel,
+    SupervisionKeys,
+    Supervisor,
     Switch,
     TalkLength,
     Transfers,
@@ -154,6 +156,8 @@ __all__ = [
     "State",
     "Step",
     "Steps",
+    "SupervisionKeys",
+    "Supervisor",
     "Surge",
     "Switch",
     "TalkLength",
@@ -237,6 +241,10 @@ class Model(Section):
     """The counselors, by name; usually the extension."""
     agent_codes: AgentCodes = AgentCodes()
     """What their phones dial to log in and out, and to pause."""
+    supervisors: dict[Name, Supervisor] = Field(default={})
+    """Who may hear conversations, by name."""
+    supervision: SupervisionKeys = SupervisionKeys()
+    """What supervisors dial and press."""
     trunks: dict[Name, Trunk] = Field(default={})
     """Trunk groups, by name."""
     outbound: Outbound = Outbound()

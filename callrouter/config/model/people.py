@@ -255,6 +255,40 @@ class AgentCodes(Section):
     """Logs a counselor with a ``pin`` in at the phone that dials it, which asks for his number and PIN."""
 
 
+class Supervisor(Section):
+    """Somebody who may hear conversations, under ``supervisors:``."""
+
+    name: Text
+    """For people."""
+    site: Name
+    """The site that their phone is registered at; calls of other sites cannot be heard."""
+    endpoint: Annotated[str, BeforeValidator(parse_endpoint)]
+    """What Asterisk dials to let them hear; a phone that may dial ``supervision.code``, too."""
+    queues: Names = Field(default=[])
+    """Whose conversations they may hear; left out: those of all queues of the tenants."""
+    tenants: Names = Field(default=[])
+    """Whose calls they may hear; left out: those of any tenant in the queues."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> "Supervisor":
+        if not self.queues and not self.tenants:
+            raise ValueError("it is not said what this supervisor may hear; write queues:, tenants: or both")
+        return self
+
+
+class SupervisionKeys(Section):
+    """What supervisors dial and press, under ``supervision:``."""
+
+    code: Annotated[str, BeforeValidator(parse_code)] | None = None
+    """Dialled before a counselor's name (``*31203``), it lets the supervisor hear: a star and two or three digits."""
+    listen: Key = "4"
+    """The key by which nobody hears the supervisor any more."""
+    whisper: Key = "5"
+    """The key by which the counselor alone hears the supervisor."""
+    barge: Key = "6"
+    """The key by which both hear the supervisor."""
+
+
 class Trunk(Section):
     """A trunk group, under ``trunks:``."""
 

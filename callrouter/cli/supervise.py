@@ -1,0 +1,140 @@
+"""``callrouter supervise``: letting a supervisor hear a conversation of the daemon that runs."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from callrouter.cli.options import daemon_options, json_option
+from callrouter.cli.orders import tell, who
+from callrouter.cli.status import daemon_url
+from callrouter.cli.text import plain
+from callrouter.web.client import ask_supervision, fetch_status
+from callrouter.web.supervision import SupervisionReport, SupervisionRequest, SupervisionVerb
+
+_EPILOG = """\b
+Examples:
+  callrouter supervise listen --agent 203 --phone kim
+  callrouter supervise whisper --agent 203 --phone kim
+  callrouter supervise stop --agent 203 --phone kim
+"""
+
+
+@click.group(epilog=_EPILOG)
+def supervise() -> None:
+    """Let a supervisor hear a conversation, whisper to its counselor, or barge in.
+
+    The supervisor's phone rings; who answers hears both sides. Who may hear what stands under supervisors:. Each
+    time is kept in the audit log (`callrouter audit`) and on the call's record.
+    """
+
+
+def _addressed(command: Callable[..., None]) -> Callable[..., None]:
+    """What every order takes: the call, or the counselor who talks in it, and whose phone."""
+    phone = click.option("--phone", required=True, help="The supervisor: a name of supervisors:, or its endpoint.")
+    agent = click.option("--agent", help="The counselor whose conversation it is, instead of CALL.")
+    call = click.argument("call", required=False)
+    return call(agent(phone(daemon_options(json_option(click.pass_context(command))))))
+
+
+@supervise.command(epilog="Example: callrouter supervise listen --agent 203 --phone kim")
+@_addressed
+def listen(
+    context: click.Context,
+    /,
+    call: str | None,
+    agent: str | None,
+    phone: str,
+    config: Path,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Let the supervisor hear both sides of CALL; neither hears him.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, "listen", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
+
+
+@supervise.command(epilog="Example: callrouter supervise whisper --agent 203 --phone kim")
+@_addressed
+def whisper(
+    context: click.Context,
+    /,
+    call: str | None,
+    agent: str | None,
+    phone: str,
+    config: Path,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Let the supervisor hear both sides of CALL; the counselor hears him, and the caller does not.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, "whisper", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
+
+
+@supervise.command(epilog="Example: callrouter supervise barge --agent 203 --phone kim")
+@_addressed
+def barge(
+    context: click.Context,
+    /,
+    call: str | None,
+    agent: str | None,
+    phone: str,
+    config: Path,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Let the supervisor talk with both sides of CALL.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, "barge", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
+
+
+@supervise.command(epilog="Example: callrouter supervise stop --agent 203 --phone kim")
+@_addressed
+def stop(
+    context: click.Context,
+    /,
+    call: str | None,
+    agent: str | None,
+    phone: str,
+    config: Path,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Let the supervisor hear CALL no longer: his phone is hung up, and the conversation goes on.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, "stop", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
+
+
+def _ask(
+    context: click.Context,
+    verb: SupervisionVerb,
+    call: str | None,
+    agent: str | None,
+    phone: str,
+    url: str,
+    *,
+    as_json: bool,
+) -> None:
+    if (call is None) == (agent is None):
+        raise click.UsageError("name one of the two: CALL, or --agent with the counselor who talks in it")
+    request = SupervisionRequest(verb, plain(phone), who(), "command")
+    tell(context, asyncio.run(_order(url, call, agent, request)), as_json=as_json)
+
+
+async def _order(url: str, call: str | None, agent: str | None, request: SupervisionRequest) -> SupervisionReport:
+    if call is None:
+        calls = (await fetch_status(url)).calls
+        talking = [one.call for one in calls if one.agent == agent and one.state == "connected"]
+        if not talking:
+            return SupervisionReport(False, False, f"agent {plain(agent or '')} is in no conversation")
+        call = talking[0]
+    return await ask_supervision(url, plain(call), request)

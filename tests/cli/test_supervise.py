@@ -1,0 +1,68 @@
+"""``callrouter supervise`` lets a supervisor hear a conversation of the daemon that runs."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from callrouter.cli import main
+from callrouter.web.server import WebServer
+from callrouter.web.supervision import SupervisionRequest
+from tests.fakes.status import FakeStatus
+from tests.fakes.supervision import REFUSED, FakeSupervision
+from tests.fakes.threads import in_thread
+
+
+@pytest.fixture
+def supervision() -> FakeSupervision:
+    return FakeSupervision()
+
+
+@pytest.fixture
+def daemon(supervision: FakeSupervision, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a web server."""
+    monkeypatch.setenv("LOGNAME", "chief")
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), supervision=supervision)) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["supervise", *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("verb", ["listen", "whisper", "barge", "stop"])
+def test_an_order_names_the_call_the_phone_and_who_gave_it(
+    daemon: str, supervision: FakeSupervision, verb: str
+) -> None:
+    result = run(verb, "c1", "--phone", "kim", "--url", daemon)
+    assert (result.exit_code, result.stdout) == (0, "the phone of kim rings, to listen to call c1\n")
+    request = SupervisionRequest(verb, "kim", "chief", "command")  # type: ignore[arg-type]
+    assert supervision.asked == [("c1", request)]
+
+
+def test_the_conversation_of_a_counselor_is_found(daemon: str, supervision: FakeSupervision) -> None:
+    talking = next(call for call in FakeStatus().exchange.calls if call.state == "connected")
+    assert run("listen", "--agent", str(talking.agent), "--phone", "kim", "--url", daemon, "--json").exit_code == 0
+    assert supervision.asked[0][0] == talking.call
+
+
+def test_a_counselor_who_is_in_none_is_told_of(daemon: str, supervision: FakeSupervision) -> None:
+    result = run("listen", "--agent", "299", "--phone", "kim", "--url", daemon, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["message"]) == (1, "agent 299 is in no conversation")
+    assert supervision.asked == []
+
+
+def test_a_refusal_is_told(daemon: str, supervision: FakeSupervision) -> None:
+    supervision.report = REFUSED
+    result = run("listen", "c1", "--phone", "lee", "--url", daemon)
+    assert (result.exit_code, result.stderr) == (1, f"{REFUSED.message}\n")
+
+
+@pytest.mark.parametrize("arguments", [("--phone", "kim"), ("c1", "--agent", "201", "--phone", "kim"), ("c1",)])
+def test_neither_or_both_is_wrong_usage(daemon: str, arguments: tuple[str, ...]) -> None:
+    assert run("listen", *arguments, "--url", daemon).exit_code == 2
+
+
+def test_no_daemon_is_told() -> None:
+    assert run("listen", "c1", "--phone", "kim", "--url", "http://127.0.0.1:1").exit_code == 3
