@@ -45,24 +45,20 @@ def english_by_key_2(config: Path) -> None:
     routes = config / "routes.yaml"
     routes.write_text(MENU, encoding="utf-8")
     (config / "routes-test.yaml").unlink()
-    queues = config / "queues.yaml"
-    queues.write_text(
-        queues.read_text(encoding="utf-8").replace("title: 경상남도\n", f"title: 경상남도\n{SKILLS}"), encoding="utf-8"
-    )
-    agents = config / "agents.yaml"
-    text = agents.read_text(encoding="utf-8")
-    agents.write_text(re.sub(r'(  "202": .*)}', r"\1, skills: {english: 2}}", text), encoding="utf-8")
+    edit(config / "queues.yaml", r"^    title: 경상남도\n", rf"\g<0>{SKILLS}")
+    edit(config / "agents.yaml", r'^(  "202": .*)}$', r"\1, skills: {english: 2}}")
 
 
 def equal_weights(config: Path) -> None:
-    """Let the province and Changwon have equal turns."""
-    regions = config / "regions.yaml"
-    text = regions.read_text(encoding="utf-8")
-    regions.write_text(re.sub(r"(tenants:\n(?:.*\n)+?topics)", _weighed, text), encoding="utf-8")
+    """Let the province and Changwon, which weighs 1 then, have equal turns."""
+    edit(config / "regions.yaml", r"^    title: 경상남도$", r"\g<0>\n    weight: 1")
 
 
-def _weighed(tenants: re.Match[str]) -> str:
-    return re.sub(r"^(    title: .*)$", r"\1\n    weight: 1", tenants[1], flags=re.MULTILINE)
+def edit(path: Path, pattern: str, new: str) -> None:
+    """Write ``new`` in the one place where the sample has ``pattern``."""
+    text, found = re.subn(pattern, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert found == 1, f"{path.name} has {pattern} {found} times"
+    path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture
