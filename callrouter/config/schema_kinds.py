@@ -82,6 +82,27 @@ KINDS: Mapping[str, Schema] = {
         "maximum": 999.999,
         "pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$",
     },
+    "weight": {
+        "description": "A weight, 1 or more.",
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": 999_999_999,
+        "pattern": r"^\s*[0-9]*[1-9][0-9]*\s*$",
+    },
+    "level": {
+        "description": "The level of a skill, 1 to 10.",
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": 10,
+        "pattern": "^([1-9]|10)$",
+    },
+    "lower-level": {
+        "description": "A lower level of a skill; 0: not needed any more.",
+        "type": ["integer", "string"],
+        "minimum": 0,
+        "maximum": 9,
+        "pattern": "^[0-9]$",
+    },
     "date": {"description": "A date: 2026-12-25.", "type": "string", "pattern": rf"^\s*{_DATE}\s*$"},
     "moment": {
         "description": "A time: 2026-11-24T19:30.",
@@ -179,6 +200,9 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_call_code: _kind("call-code"),
     model.parse_percent: _kind("percent"),
     model.parse_factor: _kind("times"),
+    model.parse_level: _kind("level"),
+    model.parse_lower_level: _kind("lower-level"),
+    model.parse_weight: _kind("weight"),
     model.parse_exception: {
         "anyOf": [_kind("other-hours"), {"type": "array", "items": _kind("other-hours"), "minItems": 1}],
     },

@@ -44,6 +44,7 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.CLEARING: Signal.CLEARING_OVER,
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
     TimerKind.COMFORT: Signal.COMFORT_DUE,
+    TimerKind.RELAX: Signal.RELAX_DUE,
 }
 
 _OF_INVITED: Mapping[Signal, Signal] = {

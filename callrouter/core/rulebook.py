@@ -20,6 +20,7 @@ from callrouter.core.ids import (
     PromptName,
     QueueName,
     SiteName,
+    SkillName,
     SwitchName,
     TenantName,
     TopicName,
@@ -27,6 +28,7 @@ from callrouter.core.ids import (
 )
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
+from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 from callrouter.core.transfers import TransferRules
 from callrouter.core.waiting_spec import NO_CARE, QueueCare
@@ -93,6 +95,8 @@ class QueueSpec:
     """What reports measure by; routing does not look at it."""
     care: QueueCare = NO_CARE
     """What is done for those who wait."""
+    skills: SkillRules = NO_SKILLS
+    """What is asked of the counselors for its callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class AgentSpec:
     """Where he stands among the agents, for queues with the strategy ``ORDERED``."""
     weight: int = 1
     """How often he is drawn, for queues with the strategy ``WEIGHTED_RANDOM``."""
+    skills: Mapping[SkillName, int] = field(default_factory=dict)
+    """What he can do, and how well: the higher the better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +237,8 @@ class Rulebook:
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     transfers: TransferRules = field(default_factory=TransferRules)
     """Whom conversations may be passed on to."""
+    weights: Mapping[TenantName, int] = field(default_factory=dict)
+    """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     timezone: tzinfo = UTC
     """In which people here read times."""
     topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)

@@ -87,6 +87,16 @@ from callrouter.config.model.section import (
     parse_yes_no,
 )
 from callrouter.config.model.service import Agi, Database, LimitsSection, Logging, Reload, Service, Site, State, Web
+from callrouter.config.model.skills import (
+    Level,
+    LowerLevel,
+    Relaxation,
+    Weight,
+    Wish,
+    parse_level,
+    parse_lower_level,
+    parse_weight,
+)
 from callrouter.config.model.surge import Surge, parse_factor
 from callrouter.config.scalars import Names, Text
 
@@ -112,9 +122,11 @@ __all__ = [
     "Holidays",
     "Key",
     "Kind",
+    "Level",
     "LimitsSection",
     "Listener",
     "Logging",
+    "LowerLevel",
     "Model",
     "Name",
     "NumberKind",
@@ -130,6 +142,7 @@ __all__ = [
     "QueueWhen",
     "Reference",
     "Region",
+    "Relaxation",
     "Reload",
     "Route",
     "Section",
@@ -149,8 +162,10 @@ __all__ = [
     "Trunk",
     "Use",
     "Web",
+    "Weight",
     "When",
     "Windows",
+    "Wish",
     "as_choice",
     "as_plan",
     "as_prompt",
@@ -164,6 +179,8 @@ __all__ = [
     "parse_factor",
     "parse_holiday",
     "parse_key",
+    "parse_level",
+    "parse_lower_level",
     "parse_media",
     "parse_member",
     "parse_name",
@@ -172,6 +189,7 @@ __all__ = [
     "parse_port",
     "parse_reference",
     "parse_url",
+    "parse_weight",
     "parse_yes_no",
 ]
 
