@@ -56,6 +56,8 @@ class TimerKind(StrEnum):
     """Nobody has pressed a key for as long as may pass, at a phone where somebody logs in."""
     COMFORT = "comfort"
     """Who waits is to be told something."""
+    RELAX = "relax"
+    """A waiting caller's demand is eased."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]

@@ -22,7 +22,9 @@ from callrouter.core.local_time import midnights
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import Phones, PhoneSeen
 from callrouter.core.plan import Destination
+from callrouter.core.pool import Way, way_to
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.skills import NO_DEMAND, Demand
 from callrouter.core.trunks import Seizure, Trunks
 
 _AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentState.OWN_CALL})
@@ -65,7 +67,7 @@ class Floor:
 
     def __init__(self, rulebook: Rulebook, at: datetime) -> None:
         self.rulebook = rulebook
-        self.acd = Acd(rulebook.queues)
+        self.acd = Acd(rulebook.queues, rulebook.weights)
         self.trunks = Trunks(rulebook.trunks)
         self.agents: dict[AgentId, Agent] = {}
         self.legs: dict[ChannelId, Leg] = {}
@@ -90,9 +92,10 @@ class Floor:
         """Go on by new rules: counselors who are busy keep what they are doing."""
         self.rulebook = rulebook
         self.trunks.replace(rulebook.trunks)
-        self.acd.queues = rulebook.queues
-        for agent in list(self.agents.values()):
+        for agent in self.agents.values():
             self.acd.spare(agent)
+        self.acd.replace(rulebook.queues, rulebook.weights)
+        for agent in list(self.agents.values()):
             spec = self._spec(agent.spec.id)
             agent.retired = spec is None
             if spec is not None:
@@ -129,8 +132,11 @@ class Floor:
         return _wrap_up(agent, spec) if spec is not None else 0.0
 
     def match(self) -> Match | None:
-        """The next caller and counselor, if there is a pair with a way between them."""
-        return self.acd.match(self._reachable)
+        """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
+        match = self.acd.match(self._has_room)
+        if match is not None:
+            self.acd.take(match)
+        return match
 
     def agent_at(self, site: SiteName, endpoint: str) -> Agent | None:
         """The counselor whose phone that is by the rules of now, as Asterisk names it in a channel."""
@@ -147,9 +153,9 @@ class Floor:
         """How many counselors serve ``queue`` and are not paused."""
         return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is Duty.ON)
 
-    def can_serve(self, queue: QueueName, site: SiteName) -> bool:
+    def can_serve(self, queue: QueueName, site: SiteName, demand: Demand = NO_DEMAND) -> bool:
         """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
-        return self.acd.can_serve((queue, site), self._reachable)
+        return self.acd.can_serve((queue, site), self._has_room, demand)
 
     def call_agent(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
         """Take the counselor and a trunk channel, and call the phone."""
@@ -173,7 +179,7 @@ class Floor:
 
     def can_be_called_in(self, agent: Agent) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._reachable(agent)
+        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._has_room(way_to(agent))
         return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and can_ring
 
     def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
@@ -404,8 +410,9 @@ class Floor:
             leg.agent.leg = leg.channel
         return leg
 
-    def _reachable(self, agent: Agent) -> bool:
-        return agent.spec.site in self.sites and self.trunks.has_room(agent.spec.trunk)
+    def _has_room(self, way: Way) -> bool:
+        site, trunk = way
+        return site in self.sites and self.trunks.has_room(trunk)
 
     def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
         self.trunks.rest(trunk)

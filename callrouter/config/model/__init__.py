@@ -88,6 +88,17 @@ from callrouter.config.model.section import (
     parse_yes_no,
 )
 from callrouter.config.model.service import Agi, Database, LimitsSection, Logging, Reload, Service, Site, State, Web
+from callrouter.config.model.skills import (
+    Level,
+    LowerLevel,
+    Relaxation,
+    Weight,
+    Wish,
+    parse_level,
+    parse_lower_level,
+    parse_weight,
+)
+from callrouter.config.model.surge import Surge, parse_factor
 from callrouter.config.scalars import Names, Text
 
 __all__ = [
@@ -112,9 +123,11 @@ __all__ = [
     "Holidays",
     "Key",
     "Kind",
+    "Level",
     "LimitsSection",
     "Listener",
     "Logging",
+    "LowerLevel",
     "Model",
     "Name",
     "NumberKind",
@@ -130,6 +143,7 @@ __all__ = [
     "QueueWhen",
     "Reference",
     "Region",
+    "Relaxation",
     "Reload",
     "Route",
     "Section",
@@ -140,6 +154,7 @@ __all__ = [
     "State",
     "Step",
     "Steps",
+    "Surge",
     "Switch",
     "TalkLength",
     "Tenant",
@@ -148,8 +163,10 @@ __all__ = [
     "Trunk",
     "Use",
     "Web",
+    "Weight",
     "When",
     "Windows",
+    "Wish",
     "as_choice",
     "as_plan",
     "as_prompt",
@@ -160,8 +177,11 @@ __all__ = [
     "parse_code",
     "parse_endpoint",
     "parse_exception",
+    "parse_factor",
     "parse_holiday",
     "parse_key",
+    "parse_level",
+    "parse_lower_level",
     "parse_media",
     "parse_member",
     "parse_name",
@@ -171,6 +191,7 @@ __all__ = [
     "parse_port",
     "parse_reference",
     "parse_url",
+    "parse_weight",
     "parse_yes_no",
 ]
 
@@ -234,6 +255,8 @@ class Model(Section):
     """What people switch on and off at once, by name."""
     callbacks: Callbacks = Callbacks()
     """Requests to be called back."""
+    surge: Surge | None = None
+    """When people are told that a topic has more calls than usual; left out: never."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(as_plan)]] = Field(default={})
