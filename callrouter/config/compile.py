@@ -191,8 +191,8 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             spec.wrap_up,
             rank=len(agents),
             weight=spec.weight,
-            pin=Pin.parse(spec.pin) if spec.pin is not None else None,
             skills={SkillName(skill): level for skill, level in spec.skills.items()},
+            pin=Pin.parse(spec.pin) if spec.pin is not None else None,
         )
     return agents
 

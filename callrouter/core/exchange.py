@@ -146,6 +146,13 @@ class Exchange:
         self.conduct.attendance.restore(entries, out)
         return out
 
+    def restore_today(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], since: datetime, at: datetime) -> None:
+        """Count anew what an earlier daemon had counted of the day since ``since``; before the first event.
+
+        ``duties`` are in their order.
+        """
+        self.today.remember(cdrs, duties, since, at)
+
     def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at: datetime) -> Output:
         """Know again who has been idle since when, and how many calls each took; before what was said of them."""
         out = Output()
@@ -159,13 +166,6 @@ class Exchange:
         self.conduct.attendance.restore_queues(queues, at)
         self.conduct.attendance.restore_desks(desks, at)
         self.conduct.desks.restore_locks(locks, at)
-
-    def restore_today(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], since: datetime, at: datetime) -> None:
-        """Count anew what an earlier daemon had counted of the day since ``since``; before the first event.
-
-        ``duties`` are in their order.
-        """
-        self.today.remember(cdrs, duties, since, at)
 
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
         """Send one call to the dialplan's fallback, whatever state it is in: its handling failed."""

@@ -119,10 +119,10 @@ class AgentSpec:
     """Where he stands among the agents, for queues with the strategy ``ORDERED``."""
     weight: int = 1
     """How often he is drawn, for queues with the strategy ``WEIGHTED_RANDOM``."""
-    pin: Pin | None = None
-    """With which he logs in at any phone; None: he does not."""
     skills: Mapping[SkillName, int] = field(default_factory=dict)
     """What he can do, and how well: the higher the better."""
+    pin: Pin | None = None
+    """With which he logs in at any phone; None: he does not."""
 
 
 @dataclass(frozen=True, slots=True)

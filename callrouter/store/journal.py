@@ -408,15 +408,6 @@ def _undelivered(connection: sqlite3.Connection, limit: int) -> list[tuple[int, 
     return found
 
 
-def _newest_cdrs(connection: sqlite3.Connection, limit: int) -> list[Cdr]:
-    query = "SELECT body FROM outbox WHERE length(body) > 0 ORDER BY seq DESC LIMIT ?"
-    found = []
-    for (body,) in connection.execute(query, (limit,)).fetchall():
-        with contextlib.suppress(StoreError):  # whoever delivers it says so
-            found.append(decode_cdr(body))
-    return found[::-1]
-
-
 def _cdrs_since(connection: sqlite3.Connection, since: datetime) -> tuple[list[Cdr], bool]:
     # By the times in the records: those of the rows are of the machine's clock, which may differ from the daemon's.
     found: list[Cdr] = []
@@ -430,6 +421,15 @@ def _cdrs_since(connection: sqlite3.Connection, since: datetime) -> tuple[list[C
             found.append(cdr)
     found.reverse()
     return found, reaches_before
+
+
+def _newest_cdrs(connection: sqlite3.Connection, limit: int) -> list[Cdr]:
+    query = "SELECT body FROM outbox WHERE length(body) > 0 ORDER BY seq DESC LIMIT ?"
+    found = []
+    for (body,) in connection.execute(query, (limit,)).fetchall():
+        with contextlib.suppress(StoreError):  # whoever delivers it says so
+            found.append(decode_cdr(body))
+    return found[::-1]
 
 
 def _take_up_again(connection: sqlite3.Connection) -> int:
