@@ -184,7 +184,7 @@ class _Summary:
             heard.append(fact)
         elif heard:  # else he never heard anything
             modes = tuple(one.mode for one in heard)
-            one = CdrHearing(begun.supervisor, begun.agent, _ms(heard[0].at), _ms(fact.at), modes)
+            one = CdrHearing(begun.supervisor, begun.agent, whole_ms(heard[0].at), whole_ms(fact.at), modes)
             self.hearings = (*self.hearings, one)
 
     def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
