@@ -18,9 +18,8 @@ class DutyDesk:
 
     async def order(self, request: AgentRequest) -> AgentReport:
         """See the Protocol. A change is told when it is on the disk; if it does not get there, that is said."""
-        order = DutyOrder(
-            AgentId(request.agent), DutyVerb(request.verb), request.who, DutyVia(request.via), request.reason
-        )
+        verb, via = DutyVerb(request.verb), DutyVia(request.via)
+        order = DutyOrder(AgentId(request.agent), verb, request.who, via, request.reason, request.about)
         answer = await self._dispatcher.order_duty(order)
         message = await told_when_kept(self._journal, answer.message, changed=answer.changed)
         return AgentReport(answer.ok, answer.changed, message)

@@ -100,10 +100,31 @@ def ready(context: click.Context, /, name: str, config: Path, url: str | None, a
     _ask(context, name, "ready", "", config, url, as_json=as_json)
 
 
+@agent.command("wrap-up", epilog="Example: callrouter agent wrap-up 203 passport")
+@_addressed
+@click.argument("code")
+def wrap_up(context: click.Context, /, name: str, code: str, config: Path, url: str | None, as_json: bool) -> None:
+    """Say what the last call of the counselor NAME was about: a CODE of its queue's wrap_up_codes:, or its topic.
+
+    Taken until the wrap-up is over; the last that is said counts.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, name, "wrap-up", "", config, url, as_json=as_json, about=why(code, "CODE"))
+
+
 def _ask(
-    context: click.Context, name: str, verb: Verb, reason: str, config: Path, url: str | None, *, as_json: bool
+    context: click.Context,
+    name: str,
+    verb: Verb,
+    reason: str,
+    config: Path,
+    url: str | None,
+    *,
+    as_json: bool,
+    about: str = "",
 ) -> None:
-    request = AgentRequest(plain(name), verb, who(), "command", reason)
+    request = AgentRequest(plain(name), verb, who(), "command", reason, about)
     tell(context, asyncio.run(ask_agent(daemon_url(context, config, url), request)), as_json=as_json)
 
 

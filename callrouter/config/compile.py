@@ -22,6 +22,7 @@ from callrouter.config.routes import compile_routes
 from callrouter.config.staffing import check_sites
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
+from callrouter.config.wrap_up import check_wrap_up_codes
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
@@ -58,6 +59,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     switches = compile_switches(context)
     check_switches_used(context)
     agent_codes = _agent_codes(context)
+    check_wrap_up_codes(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -106,6 +108,8 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             length=_length(context, name, spec),
             goal=_goal(spec),
             care=cares[name],
+            wrap_up_codes=spec.wrap_up_codes,
+            code_ends_wrap_up=spec.code_ends_wrap_up,
         )
         for name, spec in context.model.queues.items()
     }

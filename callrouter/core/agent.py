@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
-from callrouter.core.ids import ChannelId
+from callrouter.core.ids import CallId, ChannelId, QueueName
 from callrouter.core.rulebook import AgentSpec, Limits
 
 
@@ -24,6 +24,15 @@ class AgentState(StrEnum):
     PAUSED = "paused"
     """At work, and not to be rung until somebody says so."""
     LOGGED_OUT = "logged-out"
+
+
+@dataclass(slots=True)
+class LastCall:
+    """The call that a counselor is in the wrap-up of, and what he has said it was about."""
+
+    call: CallId
+    queue: QueueName | None
+    about: str = ""
 
 
 @dataclass(slots=True)
@@ -51,6 +60,8 @@ class Agent:
     """Why, if he is paused or logged out."""
     retired: bool = False
     """No longer in the rules; leaves when the present call is over."""
+    last: LastCall | None = None
+    """The call that ended last."""
 
     def change(self, state: AgentState, at: datetime) -> None:
         """Enter ``state``."""

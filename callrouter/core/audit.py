@@ -15,6 +15,8 @@ class AuditKind(StrEnum):
     SWITCH = "switch"
     AGENT = "agent"
     """Whether a counselor takes calls."""
+    WRAP_UP = "wrap-up"
+    """What a call was about; its name is the call's id."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

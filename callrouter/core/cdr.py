@@ -178,3 +178,5 @@ class Cdr:
     """What a counselor has said of it."""
     callback: CdrCallback | None = None
     """Asked for, and not made needless by a counselor in the same call."""
+    wrap_up: str | None = None
+    """What a counselor said afterwards that it was about; not of the call's facts, but read with its record."""

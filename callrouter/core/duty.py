@@ -23,6 +23,8 @@ class DutyVerb(StrEnum):
     PAUSE = "pause"
     READY = "ready"
     """End a pause, the wrap-up, or the rest after an offer that failed."""
+    WRAP_UP = "wrap-up"
+    """Say what the last call was about."""
 
 
 class DutyVia(StrEnum):
@@ -37,13 +39,17 @@ class DutyVia(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DutyOrder:
-    """What somebody wants of a counselor; ``reason`` says why, for people."""
+    """What somebody wants of a counselor; ``reason`` says why, for people.
+
+    ``about``, for ``WRAP_UP``: a code or a topic of the queue that the last call came by.
+    """
 
     agent: AgentId
     verb: DutyVerb
     who: str
     via: DutyVia
     reason: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class QueuedCall:
     outcome: Outcome
     talk_s: float
     """With what was on hold."""
+    wrap_up: str | None = None
+    """What the counselor said afterwards that it was about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -446,4 +446,5 @@ def _cdr_of(
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
         switches=tuple(map(SwitchName, row["switches"])),
         mark=CallMark(row["mark"]) if row["mark"] is not None else None,
+        wrap_up=row["wrap_up"],
     )
