@@ -50,6 +50,7 @@ class Province:
         for name, region in regions.items():
             region["tenant"] = name
         sections["tenants"] = {name: {"title": region["title"]} for name, region in regions.items()}
+        sections["topics"] = {name: {"title": name} for name in TOPICS}
         _dump(folder / "regions.yaml", sections)
         written = list(self._routes(tuple(regions)))
         lists = {route["when"]["caller_list"] for route in written if "caller_list" in route.get("when", ())}

@@ -21,11 +21,13 @@ from callrouter.agi.server import AgiServer
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
 from callrouter.app.conversing import CallDesk
+from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
+from callrouter.app.surge import SurgeWatch
 from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.app.watch import FolderWatch
@@ -128,6 +130,7 @@ async def _daemon(
         await remember_lost_places(dispatcher, journal)
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
+        await remember_today(dispatcher, journal, clock.now)
         history = RulesHistory(journal, directory, clock.now)
         history.started_with(loaded)
         writer = _writer(journal, settings.database_url, clock)
@@ -142,7 +145,10 @@ async def _daemon(
         reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
-        status = DaemonStatus(reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks)
+        surges = SurgeWatch(settings.database_url, exchange, clock.now)
+        status = DaemonStatus(
+            reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
+        )
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
         web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, desk, attendance, talks)
@@ -158,7 +164,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, callbacks):
+            for looking in (keeper, callbacks, surges):
                 if looking is not None:
                     start(looking.run())
             yield dispatcher, status, writer

@@ -8,9 +8,11 @@ from callrouter.agi.server import AgiServer
 from callrouter.agi.server import Outcome as AgiOutcome
 from callrouter.app.callback import CallbackKeeper, callback_now, callback_queues
 from callrouter.app.reload import ConfigReloader, ReloadOutcome
+from callrouter.app.surge import SurgeWatch
 from callrouter.app.voicemail import MessageKeeper
 from callrouter.ari.fleet import Fleet
 from callrouter.core.ids import BoxName, CalendarName
+from callrouter.core.live import Live, live
 from callrouter.core.picture import picture
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import BoxSpec, Router
@@ -32,6 +34,7 @@ from callrouter.web.sources import (
     MemoryHealth,
     MessageNow,
     SiteHealth,
+    SurgesNow,
     VoicemailNow,
 )
 
@@ -77,6 +80,7 @@ class DaemonStatus:
         remembered: Remembered,
         keeper: MessageKeeper | None = None,
         callbacks: CallbackKeeper | None = None,
+        surges: SurgeWatch | None = None,
     ) -> None:
         self._reloader = reloader
         self._clock = clock
@@ -88,12 +92,21 @@ class DaemonStatus:
         self._keeper = keeper
         self._callbacks = callbacks
         self._remembered = remembered
+        self._surges = surges
         self._started_at = clock.now()
         self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
 
     def now(self) -> ExchangeNow:
         """Everything in progress."""
         return picture(self._dispatcher.exchange, self._clock.now())
+
+    def live(self) -> Live:
+        """Figures of this moment and of the day so far."""
+        return live(self._dispatcher.exchange, self._clock.now())
+
+    def surges(self) -> SurgesNow:
+        """Topics, and whether they surge."""
+        return self._surges.surges if self._surges is not None else SurgesNow()
 
     def counters(self) -> Counters:
         """What happened since the start."""

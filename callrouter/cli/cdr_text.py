@@ -28,7 +28,9 @@ _RIGHT = frozenset({"wait", "talk"})
 _SHORT_ID = 18
 """UUID version 7: the time to the millisecond, and twelve random bits."""
 
-_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in ("legs", "messages", "callback"))
+_PARTS = ("legs", "messages", "callback", "visits")
+"""What has lines of its own, and none in CSV."""
+_CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in _PARTS)
 
 
 def table(calls: Sequence[Cdr], zone: tzinfo | None) -> str:
@@ -58,6 +60,9 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
     fields = {name: _shown(getattr(call, name), zone) for name in _CSV_FIELDS if name != "explanation"}
     width = max(map(len, fields))
     lines = [f"{name:<{width}}  {text}" for name, text in fields.items()]
+    for visit in call.visits:
+        times = f"{_iso(visit.queued_at, zone)} to {_iso(visit.left_at, zone)}"
+        lines += ["", f"waited in {visit.queue}: {visit.how.value}, {times}"]
     lines += ["", "legs:" if call.legs else "legs: none"]
     lines += [_leg_line(leg, zone) for leg in call.legs]
     for message in call.messages:
@@ -96,6 +101,10 @@ def write_csv(out: TextIO, calls: Sequence[Cdr], zone: tzinfo | None) -> None:
     writer.writerow(_CSV_FIELDS)
     for call in calls:
         writer.writerow([_cell(getattr(call, name), zone) for name in _CSV_FIELDS])
+
+
+def _iso(at: datetime, zone: tzinfo | None) -> str:
+    return _local(at, zone).isoformat(timespec="milliseconds")
 
 
 def _leg_line(leg: CdrLeg, zone: tzinfo | None) -> str:

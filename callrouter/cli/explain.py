@@ -12,6 +12,7 @@ import click
 from callrouter.cli.options import config_option, instant, json_option, switch_option, switches_on
 from callrouter.cli.plan_data import step_data
 from callrouter.cli.plan_words import plan_lines
+from callrouter.cli.skill_words import asked_of, skill_data, skill_lines
 from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
 from callrouter.core.conditions import QueueStates, queues_as
@@ -76,9 +77,9 @@ def explain(
     states, on = _queue_states(queues, loaded.rulebook), switches_on(switches, loaded.rulebook)
     decision = loaded.rulebook.router.decide(facts, at, states, on)
     if as_json:
-        click.echo(json.dumps(as_data(decision, loaded.rulebook), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(as_data(decision, loaded.rulebook, facts), ensure_ascii=False, indent=2))
     else:
-        click.echo("\n".join(_lines(decision, loaded, at)))
+        click.echo("\n".join(_lines(decision, loaded, at, facts)))
 
 
 def _check_names(topic: str | None, trunk: str, loaded: Loaded) -> None:
@@ -123,7 +124,7 @@ def _queue_states(written: Sequence[str], rulebook: Rulebook) -> QueueStates:
     return queues_as(states)
 
 
-def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
+def as_data(decision: Decision, rulebook: Rulebook, facts: CallFacts) -> dict[str, object]:
     """The decision for programs; the agents are those who serve its queue."""
     return {
         "region": decision.region,
@@ -140,6 +141,7 @@ def as_data(decision: Decision, rulebook: Rulebook) -> dict[str, object]:
         "target": decision.target,
         "steps": [step_data(step) for step in decision.plan.steps],
         "agents": _agents(decision, rulebook),
+        "skills": skill_data(asked_of(decision, rulebook, facts), decision, rulebook),
         "trace": [
             {"rule": entry.rule, "where": entry.where, "matched": entry.matched, "why": entry.why}
             for entry in decision.trace
@@ -154,7 +156,7 @@ def _agents(decision: Decision, rulebook: Rulebook) -> list[str]:
     return [] if step is None else [agent.id for agent in rulebook.agents.values() if step.queue in agent.queues]
 
 
-def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
+def _lines(decision: Decision, loaded: Loaded, at: datetime, facts: CallFacts) -> list[str]:
     extra = decision.extra
     local = at.astimezone(loaded.timezone)
     calendars = ", ".join(decision.calendars) or "nothing"
@@ -173,4 +175,5 @@ def _lines(decision: Decision, loaded: Loaded, at: datetime) -> list[str]:
     agents = _agents(decision, loaded.rulebook)
     if agents:
         lines.append(f"agents    {', '.join(agents)}")
+    lines += skill_lines(asked_of(decision, loaded.rulebook, facts), decision, loaded.rulebook)
     return lines

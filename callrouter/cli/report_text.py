@@ -1,83 +1,47 @@
-"""A report as people and programs read it: a table, CSV, JSON."""
+"""A report as people and programs read it: tables, CSV, JSON."""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from callrouter.cli.text import Column, table
 from callrouter.report.grouping import NOTHING, By
-from callrouter.report.tally import AgentTally, QueueTally
+from callrouter.report.tables import Figure, Kind, Table, value
+
+KEY_COLUMNS = 17
+"""As many as the name of an hour needs; longer names are cut."""
+FIT = 100
+"""Columns of a terminal that no table is wider than."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Groups by name, and all of them together, from the first day to the last, both included."""
+    """Tables from the first day to the last, both included; the first of them is what CSV and JSON tell."""
 
     first: date
     last: date
     by: By
-    groups: Sequence[tuple[str, QueueTally | AgentTally]]
-    total: QueueTally | AgentTally
+    tables: Sequence[Table]
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """An attribute of a tally, its name for programs, and how people see it."""
-
-    name: str
-    head: str
-    shown: Callable[[Any], str]
+def as_text(report: Report) -> str:
+    """The period, and each table: a line a group, and a last one for all."""
+    return "\n\n".join([f"{days(report)}\n{_as_table(report.tables[0])}", *map(_as_table, report.tables[1:])])
 
 
-def _count(value: int) -> str:
-    return str(value)
-
-
-def _share(value: float) -> str:
-    return f"{value:.1f}%"
-
-
-def _clock(value: float) -> str:
-    minutes, seconds = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-_QUEUE = (
-    _Figure("offered", "offered", _count),
-    _Figure("answered", "answered", _count),
-    _Figure("abandoned", "abandoned", _count),
-    _Figure("short_abandons", "short", _count),
-    _Figure("overflowed", "overflowed", _count),
-    _Figure("other", "other", _count),
-    _Figure("service_level", "level", _share),
-    _Figure("target_percent", "goal", "{}%".format),
-    _Figure("asa_s", "ASA", _clock),
-    _Figure("longest_wait_s", "longest", _clock),
-    _Figure("mean_talk_s", "AHT", _clock),
-    _Figure("talk_s", "talk", _clock),
-    _Figure("abandon_rate", "lost", _share),
-    _Figure("abandon_rate_less_short", "lost-short", _share),
-)
-_AGENT = (
-    _Figure("offers", "offers", _count),
-    _Figure("answered", "answered", _count),
-    _Figure("missed", "missed", _count),
-    _Figure("talk_s", "talk", _clock),
-    _Figure("mean_talk_s", "AHT", _clock),
-)
-
-
-def as_table(report: Report) -> str:
-    """The period, a line a group, and a last one for all."""
-    figures = _figures(report)
-    columns = [Column(report.by.value, 24), *(Column(figure.head, 10, right=True) for figure in figures)]
-    lines = [[name, *_cells(tally, figures)] for name, tally in [*report.groups, ("all", report.total)]]
-    return f"{days(report)}\n{table(columns, lines)}"
+def _as_table(shown: Table) -> str:
+    figures = [figure for figure in shown.figures if figure.most]
+    columns = [
+        *(Column(key, KEY_COLUMNS) for key in shown.keys),
+        *(Column(figure.head, figure.most, right=True) for figure in figures),
+    ]
+    lines = [[*keys, *_cells(tally, figures)] for keys, tally in shown.rows]
+    if shown.total is not None:
+        lines.append(["all", *("" for _ in shown.keys[1:]), *_cells(shown.total, figures)])
+    return table(columns, lines, fit=FIT)
 
 
 def days(report: Report) -> str:
@@ -87,40 +51,61 @@ def days(report: Report) -> str:
 
 def as_csv(report: Report) -> str:
     """A header and a line a group, without the one for all; nothing is an empty cell, seconds have milliseconds."""
-    figures = _figures(report)
+    shown = report.tables[0]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([report.by.value, *(figure.name for figure in figures)])
-    for name, tally in report.groups:
-        writer.writerow([_unlike_a_formula(name), *_data(tally, figures).values()])
+    writer.writerow([*shown.keys, *(figure.name for figure in shown.figures)])
+    for keys, tally in shown.rows:
+        writer.writerow([*map(_unlike_a_formula, keys), *_data(tally, shown.figures).values()])
     return out.getvalue()
 
 
 def as_json(report: Report) -> str:
-    """Groups and total; nothing is null."""
-    figures = _figures(report)
-    data = {
+    """Groups and total of the first table, and the rows of the others under their titles; nothing is null."""
+    shown, *others = report.tables
+    data: dict[str, object] = {
         "from": report.first.isoformat(),
         "to": report.last.isoformat(),
         "by": report.by.value,
-        "groups": [{report.by.value: name} | _data(tally, figures) for name, tally in report.groups],
-        "total": _data(report.total, figures),
+        "groups": _rows(shown),
+        "total": _data(shown.total, shown.figures),
     }
+    data |= {other.title: _rows(other) for other in others}
     return json.dumps(data, ensure_ascii=False, indent=2)
 
 
-def _figures(report: Report) -> tuple[_Figure, ...]:
-    return _AGENT if report.by is By.AGENT else _QUEUE
+def _rows(shown: Table) -> list[dict[str, object]]:
+    return [{**dict(zip(shown.keys, keys, strict=True)), **_data(tally, shown.figures)} for keys, tally in shown.rows]
 
 
-def _cells(tally: object, figures: Sequence[_Figure]) -> list[str]:
-    values = [(figure, getattr(tally, figure.name)) for figure in figures]
-    return [NOTHING if value is None else figure.shown(value) for figure, value in values]
+def _cells(tally: object, figures: Sequence[Figure]) -> list[str]:
+    return [NOTHING if (found := value(tally, figure)) is None else _shown(found, figure.kind) for figure in figures]
 
 
-def _data(tally: object, figures: Sequence[_Figure]) -> dict[str, object]:
-    values = {figure.name: getattr(tally, figure.name) for figure in figures}
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
+def _shown(found: float, kind: Kind) -> str:
+    match kind:
+        case Kind.COUNT:
+            return f"{found}"
+        case Kind.SHARE:
+            return f"{found:.1f}%"
+        case Kind.WHOLE_SHARE:
+            return f"{found}%"
+        case Kind.TIME:
+            return clock(found)
+
+
+def clock(seconds: float) -> str:
+    """``3:07``, or from an hour on ``1h02``, which no number of hours makes much longer."""
+    whole_s = round(seconds)
+    if whole_s < 3600:
+        return f"{whole_s // 60}:{whole_s % 60:02}"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60}h{minutes % 60:02}"
+
+
+def _data(tally: object, figures: Sequence[Figure]) -> dict[str, object]:
+    values = {figure.name: value(tally, figure) for figure in figures}
+    return {name: round(found, 3) if isinstance(found, float) else found for name, found in values.items()}
 
 
 def _unlike_a_formula(name: str) -> str:

@@ -10,9 +10,11 @@ import click
 
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option
-from callrouter.cli.text import Column, elapsed, plain, table
+from callrouter.cli.text import Column, clock, elapsed, plain, table
 from callrouter.config import load
 from callrouter.config.settings import WebSettings
+from callrouter.core.live import QueueLive
+from callrouter.core.surge import TopicNow
 from callrouter.errors import ConfigError
 from callrouter.web.client import fetch_status, web_url
 from callrouter.web.status import Call, Queue, Site, StatusDocument
@@ -34,6 +36,16 @@ _QUEUES = (
     Column("longest", 9, right=True),
     Column("free", 5, right=True),
     Column("agents", 6, right=True),
+)
+_TODAY = (
+    Column("today", 20),
+    Column("offered", 7, right=True),
+    Column("answered", 8, right=True),
+    Column("gave up", 7, right=True),
+    Column("level", 6, right=True),
+    Column("goal", 5, right=True),
+    Column("ASA", 7, right=True),
+    Column("occupied", 8, right=True),
 )
 _AGENTS = (
     Column("agent", 16),
@@ -119,6 +131,8 @@ def _parts(found: StatusDocument) -> Iterator[str]:
         _SITES, [(s.site, s.title, "yes" if s.up else "no", elapsed(s.since, at), _note(s)) for s in found.sites]
     )
     yield table(_QUEUES, [_queue(queue, at) for queue in found.queues])
+    if found.live is not None:
+        yield table(_TODAY, [_today(queue) for queue in found.live.queues])
     yield table(
         _AGENTS, [(a.agent, a.name, a.state.value, elapsed(a.since, at), str(a.misses), a.site) for a in found.agents]
     )
@@ -143,12 +157,19 @@ def _head(found: StatusDocument) -> str:
         f"database: {_database(found)}",
         f"journal: {_journal(found)}",
     ]
-    lines += [f"! {text}" for text in (*found.hindrances, *found.remarks)]
+    lines += [f"! {text}" for text in (*map(_surge, found.surges), *found.hindrances, *found.remarks)]
     if totals.impossible_events:
         lines.append(f"! {totals.impossible_events} events did not fit their calls; see the log")
     if totals.defects:
         lines.append(f"! {totals.defects} calls were given up because of a defect; see the log, and report it")
     return "\n".join(map(plain, lines))
+
+
+def _surge(topic: TopicNow) -> str:
+    text = f"topic {topic.topic} surges: {topic.calls} calls in this hour, usually {topic.usual:g}"
+    if topic.suggest is None:
+        return text
+    return f"{text}; {topic.suggest} is on" if topic.suggest_on else f"{text}; callrouter switch on {topic.suggest}"
 
 
 def _database(found: StatusDocument) -> str:
@@ -175,6 +196,17 @@ def _queue(queue: Queue, at: datetime) -> tuple[str, ...]:
     counts = (queue.waiting, queue.ringing, queue.available, queue.agents)
     waiting, ringing, free, agents = map(str, counts)
     return (queue.queue, queue.title, waiting, ringing, elapsed(queue.oldest, at), free, agents)
+
+
+def _today(queue: QueueLive) -> tuple[str, ...]:
+    f = queue.today
+    counts = (str(count) for count in (f.offered, f.answered, f.abandoned))
+    shares = (_percent(f.service_level), _percent(f.target_percent))
+    return (queue.queue, *counts, *shares, clock(f.asa_s), _percent(queue.occupancy))
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}%"
 
 
 def _call(call: Call, at: datetime) -> tuple[str, ...]:

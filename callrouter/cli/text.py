@@ -17,12 +17,17 @@ class Column:
     right: bool = False
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
-    """Head and rows, each column as wide as its widest cell, but no wider than it may be."""
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, fit: int | None = None) -> str:
+    """Head and rows, each column as wide as its widest cell, but no wider than it may be.
+
+    With ``fit`` the columns stand closer where the table would be wider than that.
+    """
     cells = [[column.head for column in columns], *([*map(plain, row)] for row in rows)]
     widths = [min(c.most, max(width(row[i]) for row in cells)) for i, c in enumerate(columns)]
+    is_wide = fit is not None and sum(widths) + len(GAP) * (len(widths) - 1) > fit
+    gap = GAP[:1] if is_wide else GAP
     return "\n".join(
-        GAP.join(fitted(text, w, right=c.right) for text, w, c in zip(row, widths, columns, strict=True)).rstrip()
+        gap.join(fitted(text, w, right=c.right) for text, w, c in zip(row, widths, columns, strict=True)).rstrip()
         for row in cells
     )
 
@@ -44,9 +49,14 @@ def width(text: str) -> int:
 
 def elapsed(since: datetime | None, at: datetime) -> str:
     """``3:07`` or ``1:02:09``; a dash where there is no ``since``."""
-    if since is None:
+    return clock(None if since is None else max(0.0, (at - since).total_seconds()))
+
+
+def clock(seconds: float | None) -> str:
+    """The same of a number of seconds."""
+    if seconds is None:
         return "-"
-    whole_s = max(0, int((at - since).total_seconds()))
+    whole_s = int(seconds)
     minutes, seconds = divmod(whole_s, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -19,12 +19,14 @@ from callrouter.config.problems import Path, nearest
 from callrouter.config.queue_care import compile_cares
 from callrouter.config.references import Context
 from callrouter.config.routes import compile_routes
+from callrouter.config.skills import check_skills_asked, skill_rules
 from callrouter.config.staffing import check_sites
+from callrouter.config.surge import compile_surge, compile_topics
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
 from callrouter.config.wrap_up import check_wrap_up_codes
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SkillName, TenantName, TrunkName
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook, TrunkSpec
@@ -56,10 +58,12 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     boxes = _boxes(context, steps, is_whole=is_whole)
     callback_queues = _check_callbacks(context, steps)
     check_sites(context, steps)
+    check_skills_asked(context)
     switches = compile_switches(context)
     check_switches_used(context)
     agent_codes = _agent_codes(context)
     check_wrap_up_codes(context)
+    topics, surge = compile_topics(context), compile_surge(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
@@ -90,7 +94,10 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         own_numbers=own_numbers(context.model),
         transfers=transfers,
         call_keys=call_keys,
+        weights=_weights(context),
         timezone=ZoneInfo(context.model.timezone),
+        topics=topics,
+        surge=surge,
     )
 
 
@@ -110,9 +117,15 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             care=cares[name],
             wrap_up_codes=spec.wrap_up_codes,
             code_ends_wrap_up=spec.code_ends_wrap_up,
+            skills=skill_rules(context, name, spec),
         )
         for name, spec in context.model.queues.items()
     }
+
+
+def _weights(context: Context) -> dict[TenantName, int]:
+    """What tenants weigh; empty if nobody wrote a weight."""
+    return {TenantName(name): t.weight for name, t in context.model.tenants.items() if t.weight is not None}
 
 
 def _agent_codes(context: Context) -> dict[DutyVerb, str]:
@@ -181,6 +194,7 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             spec.wrap_up,
             rank=len(agents),
             weight=spec.weight,
+            skills={SkillName(skill): level for skill, level in spec.skills.items()},
         )
     return agents
 

@@ -1,25 +1,28 @@
 """Automatic call distribution: which waiting caller goes to which counselor next.
 
-Callers are served in the order of their coming, over all queues; those of a queue with a head start as if they had
-come that much earlier. A head start, unlike a rank, cannot starve anybody: whoever waits longer than it is next. Which
-of the counselors who serve the caller's queue is rung, the queue's strategy says. A caller whose offer failed keeps the
-place.
+Callers who could be served now are those for whom a counselor is free who meets their demand. Which of the tenants
+that have such a caller is next, the sharing says, if weights are configured (:mod:`callrouter.core.sharing`). Of that
+tenant's callers, or of all, the first is served, over all queues; those of a queue with a head start as if they had
+come that much earlier. A head start, unlike a rank, cannot starve anybody: whoever waits longer than it is next. Who
+cannot be served keeps nobody waiting who can. Which of the counselors who meet the demand is rung, the queue's
+strategy says (:mod:`callrouter.core.pool`). A caller whose offer failed keeps the place.
 
 Caller and counselor are of one site: two Asterisk servers have no way between them yet, and a caller who waits at one
 must not stand before those who wait at another.
 """
 
-import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
-from typing import TypeVar, assert_never
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from callrouter.core.agent import Agent
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName
+from callrouter.core.pool import Idle, Pool, Way, rank_of, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy
+from callrouter.core.sharing import Charge, Sharing
+from callrouter.core.skills import NO_DEMAND, Demand
 
 Line = tuple[QueueName, SiteName]
 """Those who wait in a queue at one site."""
@@ -27,11 +30,31 @@ Line = tuple[QueueName, SiteName]
 Place = tuple[float, int]
 """What orders the callers of all queues: when they came, in seconds, less the head start; then the place's number."""
 
-_64_BITS = 2**64 - 1
+NO_TENANT = TenantName("")
 
 _Waiting = tuple[Place, CallId]
-_Idle = tuple[tuple[float, ...], AgentId]
-_Entry = TypeVar("_Entry", _Waiting, _Idle)
+_Entry = TypeVar("_Entry", bound=tuple[object, ...])
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Those of a line who are alike but for their places: one of them can be served if and only if all can."""
+
+    line: Line
+    tenant: TenantName
+    pool: Pool
+    waiting: list[_Waiting] = field(default_factory=list)
+
+
+_Head = tuple[Place, CallId, _Group]
+"""The first of a group."""
+
+
+@dataclass(slots=True)
+class _Line:
+    groups: dict[tuple[Demand, TenantName], _Group] = field(default_factory=dict)
+    pools: dict[Demand, Pool] = field(default_factory=dict)
+    """By the demands of those who wait; that without a demand holds all who are free, and is always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,147 +63,209 @@ class Match:
 
     call: CallId
     agent: Agent
+    charge: Charge = field(default_factory=dict, compare=False)
+    """What it changes between the tenants."""
 
 
 class Acd:
     """The waiting callers and the available counselors of every queue, both in order."""
 
-    def __init__(self, queues: Mapping[QueueName, QueueSpec] | None = None) -> None:
+    def __init__(
+        self,
+        queues: Mapping[QueueName, QueueSpec] | None = None,
+        weights: Mapping[TenantName, int] | None = None,
+    ) -> None:
         self.queues: Mapping[QueueName, QueueSpec] = queues or {}
         """By whose strategies counselors are put in order; a queue that is not here has the usual one."""
-        self._waiting: dict[Line, list[_Waiting]] = {}
-        self._stands: dict[CallId, tuple[Line, Place]] = {}
-        self._idle: dict[Line, list[_Idle]] = {}
+        self.sharing = Sharing(weights or {})
+        self._lines: dict[Line, _Line] = {}
+        self._stands: dict[CallId, tuple[_Group, Place]] = {}
+        self._heads: dict[TenantName, list[_Head]] = {}
         self._agents: dict[AgentId, Agent] = {}
-        self._ranked: dict[AgentId, list[tuple[Line, _Idle]]] = {}
+        self._ranked: dict[AgentId, dict[Pool, Idle]] = {}
+        self._ways: Counter[Way] = Counter()
 
-    def join(self, line: Line, place: Place, call: CallId) -> None:
-        """Let a caller wait in ``line`` at ``place``."""
-        self._stands[call] = (line, place)
-        insort(self._waiting.setdefault(line, []), (place, call))
+    def replace(self, queues: Mapping[QueueName, QueueSpec], weights: Mapping[TenantName, int]) -> None:
+        """Go on by new rules, while no counselor is available: they are put in order as they come back."""
+        self.queues, self.sharing.weights = queues, weights
+        for (queue, _), line in self._lines.items():
+            for pool in line.pools.values():
+                pool.replace(self._strategy(queue))
+
+    def join(
+        self, line: Line, place: Place, call: CallId, tenant: TenantName = NO_TENANT, demand: Demand = NO_DEMAND
+    ) -> None:
+        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before."""
+        self.sharing.refund(call)
+        known = self._line(line)
+        group = known.groups.get((demand, tenant))
+        if group is None:
+            pool = known.pools.get(demand)
+            if pool is None:
+                pool = self._open_pool(line, known, demand)
+            group = known.groups[demand, tenant] = _Group(line, tenant, pool)
+        self._stands[call] = (group, place)
+        entry = (place, call)
+        if group.waiting and group.waiting[0] < entry:
+            insort(group.waiting, entry)
+        else:
+            self._hide_head(group)
+            group.waiting.insert(0, entry)
+            self._show_head(group)
 
     def leave(self, call: CallId) -> None:
-        """Take a caller out of his line; one who stands in none is left alone."""
-        stands = self._stands.pop(call, None)
-        if stands is not None:
-            line, place = stands
-            _remove(self._waiting[line], (place, call))
+        """Take a caller out of his line, or forget the offer that he was taken out for; another is left alone."""
+        if not self._take_out(call):
+            self.sharing.refund(call)
 
-    def move(self, call: CallId, place: Place) -> None:
-        """Let a caller stand at another place of his line; one who stands in none is left alone."""
+    def move(self, call: CallId, place: Place, tenant: TenantName = NO_TENANT, demand: Demand = NO_DEMAND) -> None:
+        """Let a caller stand at another place of his line, or with another demand; one who stands in none is left."""
         stands = self._stands.get(call)
         if stands is not None:
-            line, _ = stands
-            self.leave(call)
-            self.join(line, place, call)
+            line = stands[0].line
+            self._take_out(call)
+            self.join(line, place, call, tenant, demand)
+
+    def take(self, match: Match) -> None:
+        """The caller is to be offered to the counselor: he leaves the line, and his tenant has had its turn."""
+        self._take_out(match.call)
+        self.sharing.charge(match.call, match.charge)
+
+    def served(self, call: CallId) -> None:
+        """The caller who was taken out of the line talks to a counselor."""
+        self.sharing.keep(call)
 
     def offer_to(self, agent: Agent) -> None:
         """From now on the counselor may be picked."""
-        agent_id = agent.spec.id
-        self._agents[agent_id] = agent
-        ranked = self._ranked[agent_id] = []
-        for queue in agent.spec.queues:
-            line: Line = (queue, agent.spec.site)
-            entry = (_rank(agent, self._strategy(queue)), agent_id)
-            insort(self._idle.setdefault(line, []), entry)
-            ranked.append((line, entry))
+        spec, way = agent.spec, way_to(agent)
+        self._agents[spec.id] = agent
+        self._ways[way] += 1
+        ranked = self._ranked[spec.id] = {}
+        for queue in spec.queues:
+            rank = rank_of(agent, self._strategy(queue))
+            for pool in self._line((queue, spec.site)).pools.values():
+                entry = pool.add(agent, way, rank)
+                if entry is not None:
+                    ranked[pool] = entry
 
     def spare(self, agent: Agent) -> None:
         """From now on the counselor is not picked; one who was not to be picked is left alone."""
-        if self._agents.pop(agent.spec.id, None) is not None:
-            for line, entry in self._ranked.pop(agent.spec.id):
-                _remove(self._idle[line], entry)
+        known = self._agents.pop(agent.spec.id, None)
+        if known is not None:
+            way = way_to(known)
+            for pool, entry in self._ranked.pop(agent.spec.id).items():
+                pool.remove(way, entry)
+            self._ways[way] -= 1
+            if not self._ways[way]:
+                del self._ways[way]
 
-    def match(self, reachable: Callable[[Agent], bool]) -> Match | None:
+    def match(self, reachable: Callable[[Way], bool]) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
         ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room).
         """
-        heads = sorted((waiting[0], line) for line, waiting in self._waiting.items() if waiting)
-        for (_, call), line in heads:
-            agent = self._pick(line, call, reachable)
-            if agent is not None:
-                return Match(call, agent)
-        return None
+        shut = frozenset(way for way in self._ways if not reachable(way))
+        if len(shut) == len(self._ways):
+            return None
+        found = [self._first_of(heads, shut) for heads in self._heads.values()]
+        heads = sorted(head for head in found if head is not None)
+        if not heads:
+            return None
+        index, charge = self.sharing.pick([group.tenant for _, _, group in heads])
+        _, call, group = heads[index]
+        return Match(call, self._agents[group.pool.pick(call, self._agents, shut)], charge)
 
-    def can_serve(self, line: Line, reachable: Callable[[Agent], bool]) -> bool:
-        """Whether somebody could take a call of ``line`` now."""
-        return self._first(line, reachable) is not None
+    def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
+        """Whether somebody could take a call of ``line`` with this demand now."""
+        free = (self._agents[agent_id] for agent_id in self._line(line).pools[NO_DEMAND].members)
+        return any(reachable(way_to(agent)) and demand.is_met_by(agent.spec.skills) for agent in free)
 
     def waiting(self, queue: QueueName) -> int:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
-        return sum(len(waiting) for (name, _), waiting in self._waiting.items() if name == queue)
+        return sum(len(group.waiting) for group in self._groups(queue))
 
     def position(self, call: CallId) -> int:
         """The caller's place in his line, counted from 1; he stands in one."""
-        line, place = self._stands[call]
-        return bisect_left(self._waiting[line], (place, call)) + 1
+        group, place = self._stands[call]
+        others = self._lines[group.line].groups.values()
+        return sum(bisect_left(other.waiting, (place, call)) for other in others) + 1
 
     def waiting_in(self, queue: QueueName) -> list[CallId]:
         """The callers who wait in ``queue``."""
-        return [call for (name, _), waiting in self._waiting.items() if name == queue for _, call in waiting]
+        return [call for group in self._groups(queue) for _, call in group.waiting]
 
     def first(self, queue: QueueName) -> CallId | None:
         """The caller who has the first place in ``queue``."""
-        heads = (waiting[0] for (name, _), waiting in self._waiting.items() if name == queue and waiting)
-        head = min(heads, default=None)
+        head = min((group.waiting[0] for group in self._groups(queue)), default=None)
         return head[1] if head is not None else None
 
     def idle(self, queue: QueueName) -> int:
         """How many counselors of ``queue`` are available."""
-        return sum(len(idle) for (name, _), idle in self._idle.items() if name == queue)
+        return sum(line.pools[NO_DEMAND].size for (name, _), line in self._lines.items() if name == queue)
+
+    def _groups(self, queue: QueueName) -> list[_Group]:
+        return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
+
+    def _first_of(self, heads: list[_Head], shut: Collection[Way]) -> _Head | None:
+        """The first of a tenant's callers who could be served."""
+        return next((head for head in heads if head[2].pool.has_way(shut)), None)
+
+    def _line(self, line: Line) -> _Line:
+        known = self._lines.get(line)
+        if known is None:
+            known = self._lines[line] = _Line()
+            known.pools[NO_DEMAND] = Pool(NO_DEMAND, self._strategy(line[0]))
+        return known
+
+    def _open_pool(self, line: Line, known: _Line, demand: Demand) -> Pool:
+        pool = known.pools[demand] = Pool(demand, self._strategy(line[0]))
+        for agent_id in known.pools[NO_DEMAND].members:
+            agent = self._agents[agent_id]
+            entry = pool.add(agent, way_to(agent), rank_of(agent, pool.strategy))
+            if entry is not None:
+                self._ranked[agent_id][pool] = entry
+        return pool
 
     def _strategy(self, queue: QueueName) -> Strategy:
         spec = self.queues.get(queue)
         return spec.strategy if spec is not None else Strategy.LONGEST_IDLE
 
-    def _pick(self, line: Line, call: CallId, reachable: Callable[[Agent], bool]) -> Agent | None:
-        if self._strategy(line[0]) is not Strategy.WEIGHTED_RANDOM:
-            return self._first(line, reachable)
-        call_seed = _seed(call)
-        found = (self._agents[agent_id] for _, agent_id in self._idle.get(line, ()))
-        return max(filter(reachable, found), key=lambda agent: _draw(call_seed, agent), default=None)
+    def _take_out(self, call: CallId) -> bool:
+        """Whether he stood in a line is returned."""
+        stands = self._stands.pop(call, None)
+        if stands is None:
+            return False
+        group, place = stands
+        entry = (place, call)
+        if group.waiting[0] != entry:
+            _remove(group.waiting, entry)
+            return True
+        self._hide_head(group)
+        del group.waiting[0]
+        if group.waiting:
+            self._show_head(group)
+        else:
+            self._close(group)
+        return True
 
-    def _first(self, line: Line, reachable: Callable[[Agent], bool]) -> Agent | None:
-        for _, agent_id in self._idle.get(line, ()):
-            agent = self._agents[agent_id]
-            if reachable(agent):
-                return agent
-        return None
+    def _close(self, group: _Group) -> None:
+        """Nobody waits in the group; its pool is kept as long as another wants it."""
+        line, demand = self._lines[group.line], group.pool.demand
+        del line.groups[demand, group.tenant]
+        if demand != NO_DEMAND and all(other.pool is not group.pool for other in line.groups.values()):
+            del line.pools[demand]
+            for agent_id in group.pool.members:
+                del self._ranked[agent_id][group.pool]
 
+    def _hide_head(self, group: _Group) -> None:
+        if group.waiting:
+            heads = self._heads[group.tenant]
+            _remove(heads, (*group.waiting[0], group))
+            if not heads:
+                del self._heads[group.tenant]
 
-def _rank(agent: Agent, strategy: Strategy) -> tuple[float, ...]:
-    """What puts the counselors of a line in order: who has the least is rung first. Idle time decides among equals."""
-    idle_since = agent.idle_since.timestamp()
-    match strategy:
-        case Strategy.LONGEST_IDLE | Strategy.WEIGHTED_RANDOM:
-            return (idle_since,)
-        case Strategy.FEWEST_CALLS:
-            return (agent.calls, idle_since)
-        case Strategy.ROUND_ROBIN:
-            return (agent.offered_at.timestamp() if agent.offered_at is not None else 0.0, idle_since)
-        case Strategy.ORDERED:
-            return (agent.spec.rank, idle_since)
-        case _:
-            assert_never(strategy)
-
-
-def _draw(call_seed: int, agent: Agent) -> float:
-    """The counselor's lot for a call: the greatest wins, and each wins as often as his weight says.
-
-    Weighted rendezvous hashing: the lot comes from the two names alone, so that the same call is decided alike when it
-    is looked at again. The two are stirred together by the last steps of SplitMix64.
-    """
-    lot = call_seed ^ _seed(agent.spec.id)
-    lot = ((lot ^ (lot >> 30)) * 0xBF58476D1CE4E5B9) & _64_BITS
-    lot = ((lot ^ (lot >> 27)) * 0x94D049BB133111EB) & _64_BITS
-    chance = (((lot ^ (lot >> 31)) >> 12) + 0.5) / 2**52  # never 0 and never 1, whose logarithms would not do
-    return -agent.spec.weight / math.log(chance)
-
-
-@lru_cache(maxsize=8192)
-def _seed(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
+    def _show_head(self, group: _Group) -> None:
+        insort(self._heads.setdefault(group.tenant, []), (*group.waiting[0], group))
 
 
 def _remove(entries: list[_Entry], entry: _Entry) -> None:

@@ -148,7 +148,18 @@ class Attendance:
         """Have it kept who said what of a counselor."""
         who = one_line(order.who)
         out.audit.append(
-            AuditEntry(at, who, AuditKind.AGENT, agent.spec.id, was, agent.duty, order.via, at, None, agent.reason)
+            AuditEntry(
+                at,
+                who,
+                AuditKind.AGENT,
+                agent.spec.id,
+                was,
+                agent.duty,
+                order.via,
+                at,
+                note=agent.reason,
+                queues=agent.spec.queues,
+            )
         )
         why = f" ({agent.reason})" if agent.reason else ""
         text = f"{agent.spec.id}: {was}, now {agent.duty}; by {who}, via {order.via}{why}"

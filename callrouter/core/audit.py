@@ -37,3 +37,5 @@ class AuditEntry(msgspec.Struct, frozen=True):
     until: datetime | None = None
     """When it will end by itself."""
     note: str = ""
+    queues: tuple[str, ...] = ()
+    """Of a counselor: those that he serves by the rules of then."""

@@ -111,6 +111,31 @@ class CdrCallback:
     place: int | None = None
 
 
+class VisitEnd(StrEnum):
+    """How a caller left a queue."""
+
+    ANSWERED = "answered"
+    """By a counselor."""
+    ABANDONED = "abandoned"
+    """He hung up while he waited, or while a phone rang for him."""
+    TIMEOUT = "timeout"
+    """He waited as long as the route allows, and went on."""
+    KEY = "key"
+    """He pressed a key that leads elsewhere."""
+    OTHER = "other"
+    """Sent to the fallback, or into another queue, or lost by a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrVisit:
+    """The caller waited in a queue, from entering it to leaving it or the counselor's answer. Times are aware UTC."""
+
+    queue: QueueName
+    queued_at: datetime
+    left_at: datetime
+    how: VisitEnd
+
+
 @dataclass(frozen=True, slots=True)
 class CdrLeg:
     """One offer: a leg to a counselor's phone or to a destination. Times are aware UTC."""
@@ -180,3 +205,5 @@ class Cdr:
     """Asked for, and not made needless by a counselor in the same call."""
     wrap_up: str | None = None
     """What a counselor said afterwards that it was about; not of the call's facts, but read with its record."""
+    visits: tuple[CdrVisit, ...] = ()
+    """Every queue in which the caller waited, in order; ``queue`` and ``queued_at`` are those of the first."""

@@ -84,6 +84,7 @@ class Conduct:
             "caller_left_message": self.recording.caller_left,
             "close_recording": self.recording.close,
             "leave_queue": self.waiting.leave_queue,
+            "relax": self.waiting.relax,
             "remember_wait_over": self.waiting.remember_wait_over,
             "offer": self.offering.offer,
             "leg_rang": self.offering.leg_rang,
@@ -131,7 +132,7 @@ class Conduct:
 
     def replace(self, rulebook: Rulebook, at: datetime, out: Output) -> None:
         """Go on by new rules; calls in progress keep what they have."""
-        self.waiting.replace(rulebook)
+        self.waiting.replace(rulebook, at, out)
         self.floor.replace(rulebook, at)
         self.switchboard.replace(at, out)
         for site in self.floor.sites:
@@ -309,4 +310,5 @@ class Conduct:
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
         self.cancel_timer(call, TimerKind.WAIT, out)
         self.cancel_timer(call, TimerKind.COMFORT, out)
+        self.cancel_timer(call, TimerKind.RELAX, out)
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)

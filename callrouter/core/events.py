@@ -53,6 +53,8 @@ class TimerKind(StrEnum):
     """A switch goes off by itself."""
     COMFORT = "comfort"
     """Who waits is to be told something."""
+    RELAX = "relax"
+    """A waiting caller's demand is eased."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]

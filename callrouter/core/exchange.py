@@ -19,7 +19,7 @@ from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
-from callrouter.core.cdr import OfferResult
+from callrouter.core.cdr import Cdr, OfferResult
 from callrouter.core.conduct import Conduct
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
@@ -29,6 +29,7 @@ from callrouter.core.ids import AgentId, CallId, ChannelId, SwitchName, TrunkNam
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import TABLE, CallState, Signal, Unmoved
+from callrouter.core.today import Today
 
 _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.ANNOUNCEMENT: Signal.ANNOUNCEMENT_OVER,
@@ -43,6 +44,7 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.CLEARING: Signal.CLEARING_OVER,
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
     TimerKind.COMFORT: Signal.COMFORT_DUE,
+    TimerKind.RELAX: Signal.RELAX_DUE,
 }
 
 _OF_INVITED: Mapping[Signal, Signal] = {
@@ -63,6 +65,7 @@ class Exchange:
         self.conduct = Conduct(rulebook, at)
         self.floor = self.conduct.floor
         self.counters = self.conduct.counters
+        self.today = Today(self.floor, at)
         self.draining = False
         self._handlers: dict[type[ev.Event], _Handler] = {
             ev.CallArrived: self.call_arrived,
@@ -108,6 +111,7 @@ class Exchange:
         self._handlers[type(event)](event, at, out)
         self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
+        self._count(out, at)
         return out
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
@@ -140,13 +144,28 @@ class Exchange:
         self.conduct.attendance.restore(entries, out)
         return out
 
+    def restore_today(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], since: datetime, at: datetime) -> None:
+        """Count anew what an earlier daemon had counted of the day since ``since``; before the first event.
+
+        ``duties`` are in their order.
+        """
+        self.today.remember(cdrs, duties, since, at)
+
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
         """Send one call to the dialplan's fallback, whatever state it is in: its handling failed."""
         out = Output()
         call = self.calls.get(call_id)
         if call is not None:
             self.conduct.give_up(call, why, at, out)
+            self._count(out, at)
         return out
+
+    def _count(self, out: Output, at: datetime) -> None:
+        """A defect in counting costs a figure, not the commands for the call that was to be counted."""
+        try:
+            self.today.note(out, at)
+        except Exception as defect:
+            out.notices.append(Notice(NoticeKind.COUNTING_FAILED, None, repr(defect)))
 
     def concerns(self, event: ev.Event) -> CallId | None:
         """The call in progress that an event is about, if it is about one."""

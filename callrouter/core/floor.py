@@ -20,7 +20,9 @@ from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Destination
+from callrouter.core.pool import Way, way_to
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.skills import NO_DEMAND, Demand
 from callrouter.core.trunks import Seizure, Trunks
 
 _NO_QUEUE = QueueName("")
@@ -63,7 +65,7 @@ class Floor:
 
     def __init__(self, rulebook: Rulebook, at: datetime) -> None:
         self.rulebook = rulebook
-        self.acd = Acd(rulebook.queues)
+        self.acd = Acd(rulebook.queues, rulebook.weights)
         self.trunks = Trunks(rulebook.trunks)
         self.agents: dict[AgentId, Agent] = {}
         self.legs: dict[ChannelId, Leg] = {}
@@ -80,9 +82,10 @@ class Floor:
         """Go on by new rules: counselors who are busy keep what they are doing."""
         self.rulebook = rulebook
         self.trunks.replace(rulebook.trunks)
-        self.acd.queues = rulebook.queues
-        for agent in list(self.agents.values()):
+        for agent in self.agents.values():
             self.acd.spare(agent)
+        self.acd.replace(rulebook.queues, rulebook.weights)
+        for agent in list(self.agents.values()):
             spec = rulebook.agents.get(agent.spec.id)
             agent.retired = spec is None
             if spec is not None:
@@ -94,8 +97,11 @@ class Floor:
         self._staff(rulebook, at)
 
     def match(self) -> Match | None:
-        """The next caller and counselor, if there is a pair with a way between them."""
-        return self.acd.match(self._reachable)
+        """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
+        match = self.acd.match(self._has_room)
+        if match is not None:
+            self.acd.take(match)
+        return match
 
     def agent_at(self, site: SiteName, endpoint: str) -> Agent | None:
         """The counselor whose phone that is by the rules of now, as Asterisk names it in a channel."""
@@ -110,9 +116,9 @@ class Floor:
         """How many counselors serve ``queue`` and are not paused."""
         return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is Duty.ON)
 
-    def can_serve(self, queue: QueueName, site: SiteName) -> bool:
+    def can_serve(self, queue: QueueName, site: SiteName, demand: Demand = NO_DEMAND) -> bool:
         """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
-        return self.acd.can_serve((queue, site), self._reachable)
+        return self.acd.can_serve((queue, site), self._has_room, demand)
 
     def call_agent(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
         """Take the counselor and a trunk channel, and call the phone."""
@@ -137,7 +143,7 @@ class Floor:
 
     def can_be_called_in(self, agent: Agent) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and self._reachable(agent)
+        return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and self._has_room(way_to(agent))
 
     def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
         """As :meth:`call_agent`, for a conversation; wrap-up and pause end for it."""
@@ -315,8 +321,9 @@ class Floor:
             leg.agent.leg = leg.channel
         return leg
 
-    def _reachable(self, agent: Agent) -> bool:
-        return agent.spec.site in self.sites and self.trunks.has_room(agent.spec.trunk)
+    def _has_room(self, way: Way) -> bool:
+        site, trunk = way
+        return site in self.sites and self.trunks.has_room(trunk)
 
     def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
         self.trunks.rest(trunk)

@@ -15,11 +15,13 @@ from callrouter.core.cdr import (
     CdrCallback,
     CdrLeg,
     CdrMessage,
+    CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     RecordingResult,
     ReleasedBy,
+    VisitEnd,
 )
 from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
@@ -34,6 +36,10 @@ _LEFT: Mapping[LeaveReason, str] = {
     LeaveReason.KEY: "pressed a key",
     LeaveReason.FULL: "full",
     LeaveReason.UNSTAFFED: "nobody is logged in",
+}
+_VISIT_ENDS = {
+    ReleaseReason.CALLER_HUNG_UP: VisitEnd.ABANDONED,
+    ReleaseReason.VANISHED: VisitEnd.ABANDONED,
 }
 
 
@@ -73,6 +79,9 @@ class _Summary:
     """The last message that was asked for could not be recorded."""
     messages: tuple[CdrMessage, ...] = ()
     wanted: facts.CallbackWanted | None = None
+    waits: facts.Queued | None = None
+    """In a queue that was not left yet."""
+    visits: tuple[CdrVisit, ...] = ()
 
     def take(self, fact: facts.Fact) -> None:
         self.talk.take(fact)
@@ -83,6 +92,7 @@ class _Summary:
                 self._take_queue(fact)
             case facts.Released():
                 self.released = fact
+                self._end_visit(fact.at, _VISIT_ENDS.get(fact.reason, VisitEnd.OTHER))
             case facts.Offered():
                 self.offered = _OpenLeg(fact)
             case facts.OfferClosed(at=at, result=result, cause=cause):
@@ -115,8 +125,11 @@ class _Summary:
                     came = "dialled again" if self.queue is None else "is back"
                     self._tell(f"queue {fact.queue}: {came}, and has the place of {fact.since:%H:%M:%S} UTC again")
                 self.queued, self.queue, self.left_queue = self.queued or fact, fact.queue, False
+                self._end_visit(fact.at, VisitEnd.OTHER)
+                self.waits = fact
             case facts.LeftQueue(why=why, plan=plan, pressed=key):
                 self.left_queue = why is not LeaveReason.KEY
+                self._end_visit(fact.at, VisitEnd.KEY if why is LeaveReason.KEY else VisitEnd.TIMEOUT)
                 self._go_on_with(plan, is_chosen=why is LeaveReason.KEY)
                 words = f"pressed {key}" if key else _LEFT[why]
                 self._tell(f"queue {self.queue}: {words} → {plan.name if plan else 'next step'}")
@@ -151,6 +164,11 @@ class _Summary:
             case _:
                 pass
 
+    def _end_visit(self, at: datetime, how: VisitEnd) -> None:
+        if self.waits is not None:
+            self.visits += (CdrVisit(self.waits.queue, _ms(self.waits.at), _ms(at), how),)
+            self.waits = None
+
     def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
         leg = self.invited or self.offered
         if leg is None:
@@ -163,6 +181,7 @@ class _Summary:
             case facts.Connected():
                 if self.connected is None:
                     self.connected, self.connected_at = leg, leg.answered_at
+                self._end_visit(leg.answered_at or fact.at, VisitEnd.ANSWERED)
             case _:
                 assert_never(fact)
 
@@ -303,6 +322,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         switches=s.switches,
         mark=s.mark,
         callback=_callback(s),
+        visits=s.visits,
     )
 
 

@@ -38,3 +38,5 @@ RegionName = NewType("RegionName", str)
 CalendarName = NewType("CalendarName", str)
 TopicName = NewType("TopicName", str)
 SwitchName = NewType("SwitchName", str)
+SkillName = NewType("SkillName", str)
+"""What a counselor can do: a language, a topic, or anything else that somebody gives a name."""

@@ -59,7 +59,7 @@ class Offering:
         queue = self._conduct.waiting.queue_of(call)
         if cue.agent is None or queue is None:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
-        self._conduct.waiting.leave_line(call)
+        self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
         offered = facts.Offered(at, call.attempts + 1, cue.agent.spec.id, cue.agent.spec.trunk, leg.channel)
         self._conduct.record(call, offered, out)
@@ -101,6 +101,7 @@ class Offering:
     def connected(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The two can speak."""
         self._conduct.record(call, facts.Connected(at), out)
+        self._conduct.floor.acd.served(call.id)
         for kind in (TimerKind.CONNECT, TimerKind.WAIT, TimerKind.COMFORT):
             self._conduct.cancel_timer(call, kind, out)
         self._conduct.lift_dead_man(call, out)

@@ -37,6 +37,8 @@ class NoticeKind(StrEnum):
     SWITCH_SET = "switch-set"
     SWITCH_REFUSED = "switch-refused"
     """A phone dialled the code of a switch that it may not set, or of none."""
+    COUNTING_FAILED = "counting-failed"
+    """A defect of ours: the figures of the day lack what this event brought."""
     AGENT_DUTY = "agent-duty"
     """A counselor logged in or out, paused, or takes calls again."""
     CALL_ORDER = "call-order"

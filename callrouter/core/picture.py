@@ -10,7 +10,8 @@ from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.switches import SwitchOn, SwitchSpec
 
-_RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.CONNECTING})
+RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.CONNECTING})
+"""States of a call for which a phone rings, or has just been answered."""
 
 
 def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
@@ -73,7 +74,7 @@ def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:
         queue.name,
         queue.title,
         waiting=states[CallState.QUEUED],
-        ringing=sum(states[state] for state in _RINGING),
+        ringing=sum(states[state] for state in RINGING),
         oldest=min(waiting, default=None),
         agents=exchange.floor.serving(queue.name),
         available=exchange.floor.acd.idle(queue.name),

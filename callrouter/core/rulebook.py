@@ -14,9 +14,21 @@ from callrouter.core.call_keys import CallKeys
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    PromptName,
+    QueueName,
+    SiteName,
+    SkillName,
+    SwitchName,
+    TenantName,
+    TopicName,
+    TrunkName,
+)
 from callrouter.core.inbound import CallFacts
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
+from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 from callrouter.core.transfers import TransferRules
 from callrouter.core.waiting_spec import NO_CARE, QueueCare
@@ -86,6 +98,8 @@ class QueueSpec:
     wrap_up_codes: Mapping[str, str] = field(default_factory=dict)
     """What counselors' phones dial in the wrap-up, to what the call was about."""
     code_ends_wrap_up: bool = False
+    skills: SkillRules = NO_SKILLS
+    """What is asked of the counselors for its callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,8 @@ class AgentSpec:
     """Where he stands among the agents, for queues with the strategy ``ORDERED``."""
     weight: int = 1
     """How often he is drawn, for queues with the strategy ``WEIGHTED_RANDOM``."""
+    skills: Mapping[SkillName, int] = field(default_factory=dict)
+    """What he can do, and how well: the higher the better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +165,28 @@ class BoxSpec:
     title: str
     retention_s: float = 90 * 86_400.0
     """How long a message is kept, heard or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What callers want, as configured."""
+
+    name: TopicName
+    title: str
+    suggest: SwitchName | None = None
+    """The switch that people are to think of when it surges."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurgeRule:
+    """When a topic surges: see :mod:`callrouter.core.surge`."""
+
+    weeks: int = 6
+    """How many past weeks this hour is compared with."""
+    factor: float = 2.0
+    """More than so many times the usual number."""
+    least: int = 10
+    """Fewer calls in an hour are no surge."""
 
 
 class Router(Protocol):
@@ -202,13 +240,25 @@ class Rulebook:
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     transfers: TransferRules = field(default_factory=TransferRules)
     """Whom conversations may be passed on to."""
+    weights: Mapping[TenantName, int] = field(default_factory=dict)
+    """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     timezone: tzinfo = UTC
     """In which people here read times."""
+    topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)
+    surge: SurgeRule | None = None
+    """None: nobody looks for surges."""
 
     def usual_queues(self) -> dict[QueueName, QueueState]:
         """The queues when nothing is unusual: all who serve them are free, and nobody waits."""
         serving = Counter(queue for agent in self.agents.values() for queue in agent.queues)
         return {name: QueueState(serving[name], serving[name]) for name in self.queues}
+
+    def wrap_up_s(self, agent: AgentId, queue: QueueName | None) -> float:
+        """How long a counselor is left in peace after a call of ``queue``, in seconds."""
+        spec = self.agents.get(agent)
+        if spec is not None and spec.wrap_up_s is not None:
+            return spec.wrap_up_s
+        return self.queues[queue].wrap_up_s if queue is not None and queue in self.queues else 0.0
 
     def media(self, prompt: PromptName, language: str | None = None) -> str:
         """The media URI under which Asterisk plays ``prompt``, in the ``language`` that the caller chose if it has one.

@@ -70,6 +70,7 @@ class Signal(StrEnum):
     DEAD_MAN_DUE = "dead-man-due"
     COMFORT_DUE = "comfort-due"
     UNSTAFFED = "unstaffed"
+    RELAX_DUE = "relax-due"
 
 
 class Unmoved(Enum):
@@ -121,6 +122,7 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.QUEUED),
     (_S.QUEUED, _G.DIGIT): _to("take_key_of_queue", _S.QUEUED, *_NEXT_STEP),
     (_S.QUEUED, _G.UNSTAFFED): _to("leave_unstaffed", *_NEXT_STEP),
+    (_S.QUEUED, _G.RELAX_DUE): _to("relax", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
     (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -180,6 +182,7 @@ _LATE = frozenset(
         _G.INVITED_OVER,
         _G.KEYS_OVER,
         _G.LENGTH_DUE,
+        _G.RELAX_DUE,
     }
 )
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""

@@ -18,7 +18,8 @@ from callrouter.core.output import Output
 from callrouter.core.plan import EnterQueue, Plan
 from callrouter.core.regaining import LostPlaces
 from callrouter.core.rulebook import QueueSpec, Rulebook, WaitingSound
-from callrouter.core.states import Signal
+from callrouter.core.skills import Demand
+from callrouter.core.states import CallState, Signal
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -33,16 +34,19 @@ class Waiting:
         self._last_place = 0
         self._lost = LostPlaces()
 
-    def replace(self, rulebook: Rulebook) -> None:
+    def replace(self, rulebook: Rulebook, at: datetime, out: Output) -> None:
         """Go on by new rules. A queue that is no longer there is kept for those who wait in it.
 
-        Who waits already has the head start of the new rules too, or who comes later would go before him.
+        Who waits already has the head start of the new rules too, or who comes later would go before him; and what is
+        asked for him is what they ask.
         """
         self._queues.update(rulebook.queues)
         for call in self._conduct.calls.values():
             queue = self.queue_of(call)
             if queue is not None:
-                self._conduct.floor.acd.move(call.id, _place(call, queue))
+                self._conduct.floor.acd.move(call.id, _place(call, queue), call.tenant, _demand(call, queue, at))
+                if call.state is CallState.QUEUED:
+                    self._await_relaxation(call, queue, at, out)
 
     def take(self, call: Call) -> None:
         """Keep the place of a call that is remembered: who comes later stands behind it."""
@@ -118,10 +122,12 @@ class Waiting:
         if queue.care.when_unstaffed is not None and not self._conduct.floor.serving(queue.name):
             self._leave(call, facts.LeftQueue(at, LeaveReason.UNSTAFFED, queue.care.when_unstaffed), at, out)
             return
-        self._conduct.floor.acd.join((call.queue, call.site), _place(call, queue), call.id)
+        demand = _demand(call, queue, at)
+        self._conduct.floor.acd.join((call.queue, call.site), _place(call, queue), call.id, call.tenant, demand)
+        self._await_relaxation(call, queue, at, out)
         if queue.sound is WaitingSound.MUSIC:
             self.play_music(call, queue.music_class, at, out)
-        elif not self._conduct.floor.can_serve(queue.name, call.site):  # else a phone rings in a moment
+        elif not self._conduct.floor.can_serve(queue.name, call.site, demand):  # else a phone rings in a moment
             self.let_ring(call, out)
         self._conduct.comforting.arm(call, queue, at, out)
 
@@ -154,7 +160,7 @@ class Waiting:
     def _leave(self, call: Call, left: facts.LeftQueue, at: datetime, out: Output) -> None:
         self.leave_line(call)
         self._conduct.record(call, left, out)
-        for kind in (TimerKind.WAIT, TimerKind.COMFORT):
+        for kind in (TimerKind.WAIT, TimerKind.COMFORT, TimerKind.RELAX):
             self._conduct.cancel_timer(call, kind, out)
         call.wait_over, call.key_wanted, call.stood = False, "", None
         self.quiet(call, out)
@@ -165,6 +171,19 @@ class Waiting:
         acd, serving = self._conduct.floor.acd, self._conduct.floor.serving
         queues = [name for name, queue in self._queues.items() if queue.care.when_unstaffed is not None]
         return [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
+
+    def relax(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """The caller has waited for so long that less is asked of who answers him."""
+        self.leave_line(call)
+        self.wait(call, at, out)
+
+    def _await_relaxation(self, call: Call, queue: QueueSpec, at: datetime, out: Output) -> None:
+        """Have the demand eased when it is time, if there is one."""
+        after_s = queue.skills.next_after(_waited_s(call, at)) if _demand(call, queue, at).need else None
+        if after_s is None:
+            self._conduct.cancel_timer(call, TimerKind.RELAX, out)
+        else:
+            self._conduct.set_timer(call, TimerKind.RELAX, after_s, out)
 
     def remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The limit is reached while a phone rings: that phone may still answer."""
@@ -234,5 +253,17 @@ class Waiting:
 
 def _place(call: Call, queue: QueueSpec) -> Place:
     """Where the call stands among all who wait."""
-    queued_at = call.queued_at or call.opened_at
-    return queued_at.timestamp() - queue.head_start_s, call.place
+    return _queued_at(call).timestamp() - queue.head_start_s, call.place
+
+
+def _demand(call: Call, queue: QueueSpec, at: datetime) -> Demand:
+    """What is asked of who answers the call now."""
+    return queue.skills.demand(call.known, call.tenant, _waited_s(call, at))
+
+
+def _waited_s(call: Call, at: datetime) -> float:
+    return (at - _queued_at(call)).total_seconds()
+
+
+def _queued_at(call: Call) -> datetime:
+    return call.queued_at or call.opened_at

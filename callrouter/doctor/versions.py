@@ -14,6 +14,9 @@ ENDED_MAJORS: Final = frozenset({18, 19, 21})
 
 Version = tuple[int, int]
 
+_REFER_SINCE: Final = {20: (20, 13), 21: (21, 8), 22: (22, 3)}
+"""The first version of each branch that leaves it to us what becomes of a REFER."""
+
 _NUMBERS = re.compile(r"(?:certified[/-]|GIT-)?(\d+)(?:\.(\d+))?")
 
 
@@ -69,6 +72,9 @@ def check_version(check: str, text: str) -> list[Finding]:
     if not can_carry_rest(text):
         remedy = "calls work; for more than some 100 calls a second, use Asterisk 20.14, 22.4 or newer"
         found.append(warning(check, "this version takes no commands over the websocket, only slower HTTP", remedy))
+    if version < _REFER_SINCE.get(version[0], (0, 0)) or version[0] < min(_REFER_SINCE):
+        remedy = "use Asterisk 20.13, 22.3 or newer, or have calls passed on with call_keys:"
+        found.append(warning(check, "transfers by a phone's own key take the call out of our hands", remedy))
     found += _check_bugs(check, version)
     return found
 

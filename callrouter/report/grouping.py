@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
+from callrouter.core.queued import QueuedCall
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
-from callrouter.report.rows import AgentOffer, QueuedCall
-from callrouter.report.tally import AgentTally, QueueTally
+from callrouter.core.tally import QueueTally
+from callrouter.report.rows import AgentOffer
+from callrouter.report.tally import AgentTally
 
 NOTHING = "–"
 """Stands for no topic, and for a figure of nothing."""
@@ -32,7 +34,7 @@ class QueueReport:
     """Calls by anything but counselors."""
 
     def __init__(self, by: By, zone: tzinfo | None, goals: Mapping[str, ServiceGoal]) -> None:
-        self._by = by
+        self.by = by
         self._zone = zone
         self._goals = goals
         self._groups: dict[str, QueueTally] = {}
@@ -41,7 +43,7 @@ class QueueReport:
     def add(self, call: QueuedCall) -> None:
         """Count a call; a queue without a goal has the usual one."""
         goal = self._goals.get(call.queue, USUAL_GOAL)
-        self._groups.setdefault(_key(call, self._by, self._zone), QueueTally()).add(call, goal)
+        self._groups.setdefault(_key(call, self.by, self._zone), QueueTally()).add(call, goal)
         self.total.add(call, goal)
 
     def groups(self) -> list[tuple[str, QueueTally]]:

@@ -3,29 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from callrouter.core.cdr import OfferResult, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedCall:
-    """A call that entered a queue; if it went through several, the one that its record names."""
-
-    started_at: datetime
-    queued_at: datetime
-    """When the caller entered the queue."""
-    answered_at: datetime | None
-    """When a counselor, or a destination, answered."""
-    ended_at: datetime
-    queue: str
-    tenant: str
-    topic: str | None
-    agent: str | None
-    destination: str | None
-    outcome: Outcome
-    talk_s: float
-    """With what was on hold."""
-    wrap_up: str | None = None
-    """What the counselor said afterwards that it was about."""
+from callrouter.core.cdr import OfferResult
+from callrouter.core.duty import Duty
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +17,24 @@ class AgentOffer:
     answered_at: datetime | None
     ended_at: datetime
     result: OfferResult
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTalk:
+    """A conversation of a counselor; ``queue`` is where the caller had waited, None if nowhere."""
+
+    agent: str
+    offered_at: datetime
+    answered_at: datetime
+    ended_at: datetime
+    queue: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDuty:
+    """What was said of a counselor, and why, from ``at`` on."""
+
+    agent: str
+    at: datetime
+    duty: Duty
+    reason: str

@@ -44,6 +44,7 @@ _WARNINGS = frozenset(
         NoticeKind.IMPOSSIBLE_EVENT,
         NoticeKind.WRITTEN_OFF,
         NoticeKind.ORPHAN_LEG,
+        NoticeKind.COUNTING_FAILED,
         NoticeKind.SWITCH_REFUSED,
         NoticeKind.AGENT_REFUSED,
         NoticeKind.CALL_REFUSED,

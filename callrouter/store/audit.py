@@ -31,7 +31,9 @@ async def insert_audit(connection: "Connection", records: Sequence[AuditRecord])
 def _row(record: AuditRecord) -> tuple[Any, ...]:
     entry = record.entry
     texts = (entry.who, entry.kind.value, entry.name, entry.was, entry.becomes, entry.via)
-    return (uuid.UUID(record.id), entry.at, *map(storable, texts), entry.since, entry.until, storable(entry.note))
+    queues = [storable(queue) for queue in entry.queues]
+    number = uuid.UUID(record.id)
+    return (number, entry.at, *map(storable, texts), entry.since, entry.until, storable(entry.note), queues)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,4 +92,5 @@ def _entry(row: asyncpg.Record) -> AuditEntry:
         since=row["since"],
         until=row["until"],
         note=row["note"],
+        queues=tuple(row["queues"]),
     )

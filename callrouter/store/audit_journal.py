@@ -76,7 +76,15 @@ def row_of(entry: AuditEntry) -> AuditRow:
 def newest(connection: sqlite3.Connection, kind: AuditKind) -> list[AuditEntry]:
     """The newest entry of each thing of a kind, the oldest of them first. What cannot be read is said, and left out."""
     newest_of_each = "SELECT max(seq) FROM audit WHERE kind = ? GROUP BY name"
-    query = f"SELECT id, body FROM audit WHERE seq IN ({newest_of_each}) ORDER BY seq"  # noqa: S608 - constant
+    return _read(connection, f"SELECT id, body FROM audit WHERE seq IN ({newest_of_each}) ORDER BY seq", kind)  # noqa: S608 - constant
+
+
+def kept(connection: sqlite3.Connection, kind: AuditKind) -> list[AuditEntry]:
+    """All entries of a kind that are there still, in their order. What cannot be read is said, and left out."""
+    return _read(connection, "SELECT id, body FROM audit WHERE kind = ? ORDER BY seq", kind)
+
+
+def _read(connection: sqlite3.Connection, query: str, kind: AuditKind) -> list[AuditEntry]:
     found = []
     for entry_id, body in connection.execute(query, (kind,)).fetchall():
         try:

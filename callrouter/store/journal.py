@@ -267,6 +267,17 @@ class Journal:
         """The newest entry of the audit log on each thing: how things stood when the last daemon ended."""
         return await self._ask(lambda c: audit_journal.newest(c, kind))
 
+    async def cdrs_since(self, since: datetime) -> tuple[list[Cdr], bool]:
+        """The CDRs of calls that ended at ``since`` or later, delivered or not, and whether there is one of before.
+
+        If there is none, the journal may have begun after ``since``. What cannot be read is left out.
+        """
+        return await self._ask(lambda c: _cdrs_since(c, since), is_urgent=False)
+
+    async def audit_of(self, kind: AuditKind) -> list[AuditEntry]:
+        """The entries of the audit log of a kind that are kept still, in their order."""
+        return await self._ask(lambda c: audit_journal.kept(c, kind), is_urgent=False)
+
     async def undelivered_audit(self, limit: int) -> list[AuditRecord]:
         """The oldest entries that were not delivered. One that cannot be read is set aside."""
         return await self._ask(lambda c: audit_journal.undelivered(c, limit))
@@ -391,6 +402,21 @@ def _undelivered(connection: sqlite3.Connection, limit: int) -> list[tuple[int, 
             log.error("journal.cdr_unreadable", number=number, error=str(error))  # noqa: TRY400 - its message says all
             connection.execute("UPDATE outbox SET fault = ? WHERE seq = ?", (str(error), number))
     return found
+
+
+def _cdrs_since(connection: sqlite3.Connection, since: datetime) -> tuple[list[Cdr], bool]:
+    # By the times in the records: those of the rows are of the machine's clock, which may differ from the daemon's.
+    found: list[Cdr] = []
+    reaches_before = False
+    for (body,) in connection.execute("SELECT body FROM outbox WHERE length(body) > 0 ORDER BY seq DESC"):
+        with contextlib.suppress(StoreError):  # delivery tells of it
+            cdr = decode_cdr(body)
+            if cdr.ended_at < since:
+                reaches_before = True
+                break  # what was handed over before had ended before
+            found.append(cdr)
+    found.reverse()
+    return found, reaches_before
 
 
 def _take_up_again(connection: sqlite3.Connection) -> int:

@@ -18,10 +18,12 @@ from callrouter.core.cdr import (
     CdrCallback,
     CdrLeg,
     CdrMessage,
+    CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     ReleasedBy,
+    VisitEnd,
 )
 from callrouter.core.ids import (
     AgentId,
@@ -131,12 +133,15 @@ async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
         asyncpg.PostgresError: nothing was inserted.
     """
     legs = [leg_row(cdr, leg) for cdr in cdrs for leg in cdr.legs]
+    visits = [visit_row(cdr, place, visit) for cdr in cdrs for place, visit in enumerate(cdr.visits, start=1)]
     messages = [message_row(cdr, message) for cdr in cdrs for message in cdr.messages]
     async with connection.transaction():
         cdrs = await _insert_callbacks(connection, cdrs)
         await connection.executemany(query("insert_cdr"), [cdr_row(cdr) for cdr in cdrs])
         if legs:
             await connection.executemany(query("insert_leg"), legs)
+        if visits:
+            await connection.executemany(query("insert_visit"), visits)
         if messages:
             await connection.executemany(query("insert_message"), messages)
 
@@ -211,6 +216,18 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.result.value,
         int(leg.cause),
         storable(leg.destination),
+    )
+
+
+def visit_row(cdr: Cdr, place: int, visit: CdrVisit) -> tuple[Any, ...]:
+    """The parameters of ``insert_visit``."""
+    return (
+        uuid.UUID(cdr.call_id),
+        place,
+        storable(visit.queue),
+        visit.queued_at,
+        visit.left_at,
+        visit.how.value,
     )
 
 
@@ -318,9 +335,10 @@ class CdrArchive:
             rows = await self._connection.fetch(query(name), *values)
             calls = [row["call_id"] for row in rows]
             legs = await self._connection.fetch(query("get_legs"), calls)
+            visits = await self._connection.fetch(query("get_visits"), calls)
             messages = await self._connection.fetch(query("get_messages_of_calls"), calls)
             callbacks = await self._connection.fetch(query("get_callbacks_of_calls"), calls)
-        return _cdrs(rows, legs, messages, callbacks)
+        return _cdrs(rows, legs, visits, messages, callbacks)
 
 
 @asynccontextmanager
@@ -371,12 +389,17 @@ async def open_archive(url: str) -> AsyncIterator[CdrArchive]:
 def _cdrs(
     rows: Iterable[asyncpg.Record],
     leg_rows: Iterable[asyncpg.Record],
+    visit_rows: Iterable[asyncpg.Record],
     message_rows: Iterable[asyncpg.Record],
     callback_rows: Iterable[asyncpg.Record],
 ) -> list[Cdr]:
     legs: defaultdict[uuid.UUID, list[CdrLeg]] = defaultdict(list)
     for row in leg_rows:
         legs[row["call_id"]].append(_leg_of(row))
+    visits: defaultdict[uuid.UUID, list[CdrVisit]] = defaultdict(list)
+    for row in visit_rows:
+        visit = CdrVisit(QueueName(row["queue"]), row["queued_at"], row["left_at"], VisitEnd(row["how"]))
+        visits[row["call_id"]].append(visit)
     messages: defaultdict[uuid.UUID, list[CdrMessage]] = defaultdict(list)
     for row in message_rows:
         message = CdrMessage(
@@ -388,7 +411,7 @@ def _cdrs(
         for row in callback_rows
     }
     return [
-        _cdr_of(row, tuple(legs[call]), tuple(messages[call]), callbacks.get(call))
+        replace(_cdr_of(row, tuple(legs[call]), tuple(messages[call]), callbacks.get(call)), visits=tuple(visits[call]))
         for row in rows
         for call in (row["call_id"],)
     ]

@@ -29,6 +29,11 @@ INSERT INTO callrouter.cdr_leg (
 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (call_id, attempt) DO NOTHING
 
+-- name: insert_visit
+INSERT INTO callrouter.cdr_visit (call_id, place, queue, queued_at, left_at, how)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (call_id, place) DO NOTHING
+
 -- name: find_cdrs
 -- A parameter that is NULL asks for nothing. The newest that was said of a call counts.
 SELECT cdr.*, wrap_up FROM callrouter.cdr LEFT JOIN LATERAL (
@@ -58,6 +63,9 @@ WHERE call_id BETWEEN $1 AND $2 ORDER BY call_id LIMIT 2
 
 -- name: get_legs
 SELECT * FROM callrouter.cdr_leg WHERE call_id = ANY($1::uuid[]) ORDER BY call_id, attempt
+
+-- name: get_visits
+SELECT * FROM callrouter.cdr_visit WHERE call_id = ANY($1::uuid[]) ORDER BY call_id, place
 
 -- name: insert_message
 INSERT INTO callrouter.voicemail (recording, call_id, site, box, tenant, caller, region, topic, left_at, duration_s)
@@ -188,6 +196,17 @@ FROM callrouter.cdr LEFT JOIN LATERAL (
 WHERE queue IS NOT NULL AND started_at >= $1 AND started_at < $2
 ORDER BY started_at, call_id
 
+-- name: queue_visits
+-- Each caller's wait in each queue, with what a report needs of the call.
+SELECT c.started_at, c.answered_at, c.ended_at, c.tenant, c.topic, c.agent, c.destination, c.outcome, c.talk_s,
+    v.queue, v.queued_at, v.left_at, v.how, v.is_last, said.wrap_up
+FROM callrouter.cdr AS c JOIN callrouter.queue_visit AS v USING (call_id) LEFT JOIN LATERAL (
+    SELECT to_value AS wrap_up FROM callrouter.audit WHERE kind = 'wrap-up' AND name = c.call_id::text
+    ORDER BY at DESC, number DESC LIMIT 1
+) AS said ON true
+WHERE c.started_at >= $1 AND c.started_at < $2
+ORDER BY c.started_at, c.call_id, v.place
+
 -- name: agent_offers
 -- Offers belong to when their call began.
 SELECT l.agent, c.started_at, l.answered_at, l.ended_at, l.result
@@ -195,9 +214,37 @@ FROM callrouter.cdr_leg AS l JOIN callrouter.cdr AS c USING (call_id)
 WHERE l.agent IS NOT NULL AND c.started_at >= $1 AND c.started_at < $2
 ORDER BY c.started_at, c.call_id, l.attempt
 
+-- name: first_call
+SELECT min(started_at) FROM callrouter.cdr
+
+-- name: calls_of_hours
+SELECT c.topic, count(*) AS calls
+FROM unnest($1::timestamptz[]) AS h (begins)
+JOIN callrouter.cdr AS c ON c.started_at >= h.begins AND c.started_at < h.begins + interval '1 hour'
+WHERE c.topic IS NOT NULL
+GROUP BY c.topic
+
+-- name: talks
+-- Conversations of counselors that touch a time, with the queue in which the caller waited for them.
+SELECT l.agent, l.offered_at, l.answered_at, l.ended_at, coalesce(v.queue, c.queue) AS queue
+FROM callrouter.cdr_leg AS l
+JOIN callrouter.cdr AS c USING (call_id)
+LEFT JOIN callrouter.cdr_visit AS v ON v.call_id = l.call_id AND v.left_at = l.answered_at AND v.how = 'answered'
+WHERE l.agent IS NOT NULL AND l.answered_at IS NOT NULL AND l.result = 'answered'
+    AND l.ended_at >= $1 AND l.offered_at < $2
+ORDER BY l.answered_at, l.ended_at, l.call_id, l.attempt
+
+-- name: duty_changes
+-- What was said of counselors in a time, and the newest before it of each; in their order.
+(SELECT DISTINCT ON (name) name, at, number, to_value, note FROM callrouter.audit
+WHERE kind = 'agent' AND at < $1 ORDER BY name, at DESC, number DESC)
+UNION ALL
+(SELECT name, at, number, to_value, note FROM callrouter.audit WHERE kind = 'agent' AND at >= $1 AND at < $2)
+ORDER BY at, number
+
 -- name: insert_audit
-INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note, queues)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (id) DO NOTHING
 
 -- name: find_audit

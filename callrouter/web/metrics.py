@@ -4,7 +4,7 @@ Labels are names of the configuration and words of closed sets; no number or nam
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -16,10 +16,11 @@ from prometheus_client.registry import Collector
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.web.readiness import hindrances
-from callrouter.web.sources import CallbacksNow, Health, StatusSource, VoicemailNow
+from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 _Labels = TypeVar("_Labels", bound=tuple[str, ...])
@@ -54,6 +55,8 @@ class _Collector(Collector):
         now, counters, health = self._source.now(), self._source.counters(), self._source.health()
         yield from _of_calls(now, counters)
         yield from _of_queues(now)
+        yield from _of_today(self._source.live())
+        yield from _of_topics(self._source.surges())
         yield from _of_voicemail(counters, self._source.voicemail(), now.at)
         yield from _of_callbacks(self._source.callbacks(), now.at)
         yield from _of_resources(now)
@@ -102,6 +105,57 @@ def _of_queues(now: ExchangeNow) -> Iterator[Metric]:
     yield _gauge("queue_agents", "Counselors of the queue.", queue, {(q.queue,): q.agents for q in now.queues})
     available = {(q.queue,): q.available for q in now.queues}
     yield _gauge("queue_agents_available", "Counselors of the queue who could take a call.", queue, available)
+
+
+def _of_today(live: Live) -> Iterator[Metric]:
+    kinds = (("queue", live.queues), ("tenant", live.tenants), ("topic", live.topics))
+    groups = [(kind, group) for kind, found in kinds for group in found]
+    keys = ("by", "group")
+
+    waiting = {(kind, _name(group)): group.waiting for kind, group in groups}
+    yield _gauge("waiting", "Callers who wait now.", keys, waiting)
+    longest = {(kind, _name(group)): group.longest_wait_s for kind, group in groups}
+    yield _gauge("longest_wait_seconds", "How long the first of those has waited.", keys, longest)
+
+    def of(figure: Callable[[Figures], float | None]) -> dict[tuple[str, str], float]:
+        """Nothing is no sample, and not 0."""
+        values = {(kind, _name(group)): figure(group.today) for kind, group in groups}
+        return {key: value for key, value in values.items() if value is not None}
+
+    yield _gauge("today_offered", "Callers of the day who waited, and do not any more.", keys, of(lambda f: f.offered))
+    yield _gauge("today_answered", "Those that a counselor answered.", keys, of(lambda f: f.answered))
+    yield _gauge("today_abandoned", "Those who hung up before.", keys, of(lambda f: f.abandoned))
+    text = "Service level of the day, by each queue's own goal."
+    yield _gauge("today_service_level_ratio", text, keys, of(lambda f: _ratio(f.service_level)))
+    yield _gauge("today_abandoned_ratio", "Abandoned of offered.", keys, of(lambda f: _ratio(f.abandon_rate)))
+    yield _gauge("today_answer_seconds", "Average speed of answer of the day.", keys, of(lambda f: f.asa_s))
+    occupancies = {(kind, _name(group)): _ratio(group.occupancy) for kind, group in groups}
+    text = "Share of the time logged in that counselors talked or worked after calls, of the day."
+    known = {key: value for key, value in occupancies.items() if value is not None}
+    yield _gauge("today_occupancy_ratio", text, keys, known)
+    text = "Since when the figures of the day count."
+    yield _gauge("today_since_seconds", text, (), _one(live.since.timestamp()))
+    states = {(q.queue, state.value): q.agents.get(state, 0) for q in live.queues for state in AgentState}
+    yield _gauge("queue_agents_by_state", "Counselors of the queue, by what they do.", ("queue", "state"), states)
+
+
+def _of_topics(surges: SurgesNow) -> Iterator[Metric]:
+    """Nothing, where nobody looks or nothing is known."""
+    calls = {(one.topic,): one.calls for one in surges.topics}
+    yield _gauge("topic_calls_hour", "Calls of the topic that came in during this hour.", ("topic",), calls)
+    usual = {(one.topic,): one.usual for one in surges.topics}
+    yield _gauge("topic_calls_usual", "What past weeks had in this hour.", ("topic",), usual)
+    surging = {(one.topic,): float(one.surges) for one in surges.topics}
+    yield _gauge("topic_surge", "1 while the topic has more calls than is usual.", ("topic",), surging)
+    yield _gauge("surge_known", "0 while nothing can be said of surges.", (), _one(not surges.unknown))
+
+
+def _name(group: QueueLive | GroupLive) -> str:
+    return group.queue if isinstance(group, QueueLive) else group.name
+
+
+def _ratio(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
 
 
 def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> Iterator[Metric]:

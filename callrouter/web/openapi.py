@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 import callrouter
+from callrouter.core.live import Live
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calls import CallReport, CallRequest
@@ -44,6 +45,7 @@ _KINDS: Final = (
     ReloadReport,
     ReloadRequest,
     VoicemailDocument,
+    Live,
     CallbacksDocument,
     RememberedReport,
     ForgetReport,
@@ -73,6 +75,10 @@ def openapi() -> bytes:
         },
         "paths": {
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", of[StatusDocument])}),
+            "/api/v1/queues": _get(
+                "Figures of this moment and of the day so far, by queue, tenant and topic",
+                {"200": ("At this moment", of[Live])},
+            ),
             "/api/v1/voicemail": _get(
                 "Messages that callers left", {"200": ("As of a few seconds ago", of[VoicemailDocument])}
             ),

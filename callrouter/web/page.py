@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from html import escape
 
+from callrouter.core.agent import AgentState
 from callrouter.core.cdr import Outcome
+from callrouter.core.ids import QueueName
+from callrouter.core.live import GroupLive, Live, QueueLive
 from callrouter.core.stats import SwitchNow
+from callrouter.core.surge import TopicNow
 from callrouter.web import words
 from callrouter.web.callback import CallbackQueue
 from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument, Trunk
@@ -57,7 +61,8 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
             if status.switches
             else []
         ),
-        _table("대기열", ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사"), _queues(status)),
+        _table("대기열", _QUEUE_HEADS, _queues(status)),
+        *(_today(status.live, zone) if status.live is not None else ()),
         _table(
             "상담사", ("내선", "이름", "상태", "경과", "사유"), (_agent(agent, status.at) for agent in status.agents)
         ),
@@ -82,7 +87,7 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
 def _state(status: StatusDocument, zone: tzinfo) -> str:
     kind, word = ("good", "정상 운영 중") if status.ready else ("bad", "전화를 받지 못하고 있습니다")
     told = (*status.hindrances, *status.remarks)
-    items = "".join(f"<li>{escape(text)}</li>" for text in told)
+    items = "".join(f"<li>{escape(text)}</li>" for text in (*map(_surge, status.surges), *told))
     ended = " · ".join(
         f"{words.OUTCOMES[outcome]} {status.totals.ended[outcome.value]}"
         for outcome in Outcome
@@ -96,6 +101,14 @@ def _state(status: StatusDocument, zone: tzinfo) -> str:
         + f'<p><time datetime="{local.isoformat()}">{local:%Y-%m-%d %H:%M:%S}</time> · '
         + f"{_since_start(status, zone)} · {escape(totals)}</p></section>\n"
     )
+
+
+def _surge(topic: TopicNow) -> str:
+    text = f"문의 급증: {topic.title} – 이번 시간 {topic.calls}건 (평소 {topic.usual:g}건)."
+    if topic.suggest is None:
+        return text
+    word = "켜져 있습니다" if topic.suggest_on else "켜 보십시오"
+    return f"{text} 스위치 ‘{topic.suggest_title}’: {word}."
 
 
 def _since_start(status: StatusDocument, zone: tzinfo) -> str:
@@ -112,14 +125,74 @@ def _switch(switch: SwitchNow, zone: tzinfo) -> str:
     return _row(switch.title, cells, kind="warn" if switch.on else "")
 
 
+_QUEUE_HEADS = ("대기열", "대기", "벨 울림", "최장 대기", "상담 가능", "상담사", "상담사 상태")
+
+
 def _queues(status: StatusDocument) -> Iterable[str]:
-    return (_queue(queue, status.at) for queue in status.queues)
+    do = {queue.queue: queue.agents for queue in status.live.queues} if status.live is not None else {}
+    return (_queue(queue, status.at, do.get(QueueName(queue.queue), {})) for queue in status.queues)
 
 
-def _queue(queue: Queue, at: datetime) -> str:
+def _queue(queue: Queue, at: datetime, do: Mapping[AgentState, int]) -> str:
     is_stuck = queue.waiting and not queue.available
-    cells = (queue.waiting, queue.ringing, words.duration(queue.oldest, at), queue.available, queue.agents)
+    states = " · ".join(f"{words.AGENT_STATES[state]} {do[state]}" for state in AgentState if do.get(state))
+    cells = (
+        queue.waiting,
+        queue.ringing,
+        words.duration(queue.oldest, at),
+        queue.available,
+        queue.agents,
+        states or "–",
+    )
     return _row(queue.title, cells, kind="warn" if is_stuck else "")
+
+
+_FIGURES = (
+    "지금 대기",
+    "인입",
+    "응대",
+    "포기",
+    "전환",
+    "서비스 수준",
+    "목표",
+    "평균 응답",
+    "최장 대기",
+    "포기율",
+    "점유율",
+)
+
+
+def _today(live: Live, zone: tzinfo) -> Iterable[str]:
+    """The day so far: by queue always, by tenant and topic where there are several."""
+    since = live.since.astimezone(zone)
+    day = f"오늘 {live.day:%m-%d}" + (f", {since:%H:%M}부터" if (since.hour, since.minute) != (0, 0) else "")
+    yield _table(f"{day}: 대기열", ("대기열", *_FIGURES), (_figures(q.title, q) for q in live.queues))
+    for word, groups in (("기관", live.tenants), ("업무", live.topics)):
+        if len(groups) > 1:
+            yield _table(f"{day}: {word}", (word, *_FIGURES), (_figures(g.name or "–", g) for g in groups))
+
+
+def _figures(head: str, of: QueueLive | GroupLive) -> str:
+    f = of.today
+    cells = (
+        of.waiting,
+        f.offered,
+        f.answered,
+        f.abandoned,
+        f.overflowed,
+        _percent(f.service_level),
+        _percent(f.target_percent),
+        words.clock(f.asa_s),
+        words.clock(f.longest_wait_s),
+        _percent(f.abandon_rate),
+        _percent(of.occupancy),
+    )
+    is_low = f.service_level is not None and f.target_percent is not None and f.service_level < f.target_percent
+    return _row(head, cells, kind="warn" if is_low else "")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}%"
 
 
 def _agent(agent: Agent, at: datetime) -> str:

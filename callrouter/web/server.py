@@ -135,6 +135,7 @@ class WebServer:
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics_text)
         application.router.add_get("/api/v1/status", self._status)
+        application.router.add_get("/api/v1/queues", self._queues)
         application.router.add_get("/api/v1/voicemail", self._voicemail)
         application.router.add_get("/api/v1/callbacks", self._callbacks)
         application.router.add_get("/api/v1/openapi.json", _openapi)
@@ -153,7 +154,9 @@ class WebServer:
     def _document(self) -> StatusDocument:
         source = self._source
         boxes, queues = source.voicemail().boxes, source.callbacks().queues
-        return status_document(source.now(), source.counters(), source.health(), boxes, queues)
+        return status_document(
+            source.now(), source.counters(), source.health(), boxes, queues, source.live(), source.surges()
+        )
 
     async def _page(self, _: web.Request) -> web.Response:
         text = page(self._document(), self._source.health().timezone)
@@ -161,6 +164,9 @@ class WebServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         return _json(self._document())
+
+    async def _queues(self, _: web.Request) -> web.Response:
+        return _json(self._source.live())
 
     async def _voicemail(self, _: web.Request) -> web.Response:
         return _json(voicemail_document(self._source.voicemail()))

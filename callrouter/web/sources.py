@@ -6,7 +6,9 @@ from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from callrouter.core.ids import BoxName, CalendarName, CallId, QueueName, SiteName, TenantName
+from callrouter.core.live import Live
 from callrouter.core.stats import Counters, ExchangeNow
+from callrouter.core.surge import TopicNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +191,27 @@ class CallbacksNow:
     requests: tuple[CallbackNow, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SurgesNow:
+    """Every topic in this hour; ``unknown`` says in words why nothing is known of them. Neither: nobody looks."""
+
+    topics: tuple[TopicNow, ...] = ()
+    unknown: str = ""
+
+
 class StatusSource(Protocol):
     """Asked at every request, from the event loop: answers at once, from memory, and does not wait."""
 
     def now(self) -> ExchangeNow:
         """Everything in progress."""
+        ...
+
+    def live(self) -> Live:
+        """Figures of this moment and of the day so far."""
+        ...
+
+    def surges(self) -> SurgesNow:
+        """Topics, and whether they surge."""
         ...
 
     def counters(self) -> Counters:

@@ -7,14 +7,18 @@ import msgspec
 from callrouter.core.agent import AgentState
 from callrouter.core.duty import Duty
 from callrouter.core.ids import CallId, SiteName, TenantName
+from callrouter.core.live import Live
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.core.surge import TopicNow
 from callrouter.core.transfers import party
 from callrouter.web.callback import CallbackQueue, callback_queue
 from callrouter.web.readiness import hindrances, remarks
-from callrouter.web.sources import BoxNow, CallbackQueueNow, Health
+from callrouter.web.sources import BoxNow, CallbackQueueNow, Health, SurgesNow
 from callrouter.web.voicemail import Box, box
+
+NOTHING_SURGES = SurgesNow()
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -143,6 +147,8 @@ class StatusDocument(msgspec.Struct, frozen=True):
     boxes: tuple[Box, ...] = ()
     switches: tuple[SwitchNow, ...] = ()
     callbacks: tuple[CallbackQueue, ...] = ()
+    live: Live | None = None
+    surges: tuple[TopicNow, ...] = ()
 
 
 def status_document(
@@ -151,6 +157,8 @@ def status_document(
     health: Health,
     boxes: tuple[BoxNow, ...] = (),
     callbacks: tuple[CallbackQueueNow, ...] = (),
+    live: Live | None = None,
+    surges: SurgesNow = NOTHING_SURGES,
 ) -> StatusDocument:
     """The document for this moment."""
     against = hindrances(health)
@@ -159,7 +167,7 @@ def status_document(
         service=Service(health.title, health.version, health.config_hash, health.started_at),
         ready=not against,
         hindrances=against,
-        remarks=remarks(health),
+        remarks=(*remarks(health), *_of_surges(surges)),
         draining=health.draining,
         sites=tuple(Site(s.site, s.title, s.up, s.state, s.since, s.version) for s in health.sites),
         queues=tuple(map(_queue, now.queues)),
@@ -177,7 +185,13 @@ def status_document(
         boxes=tuple(map(box, boxes)),
         switches=now.switches,
         callbacks=tuple(map(callback_queue, callbacks)),
+        live=live,
+        surges=tuple(topic for topic in surges.topics if topic.surges),
     )
+
+
+def _of_surges(surges: SurgesNow) -> tuple[str, ...]:
+    return (f"whether topics surge is not known: {surges.unknown}",) if surges.unknown else ()
 
 
 def _call(call: CallNow) -> Call:

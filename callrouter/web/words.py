@@ -49,7 +49,14 @@ def duration(since: datetime | None, at: datetime) -> str:
     """``3:07`` or ``1:02:09`` from ``since`` until ``at``; a dash where there is no ``since``."""
     if since is None:
         return "–"
-    whole_s = max(0, int((at - since).total_seconds()))
+    return clock(max(0.0, (at - since).total_seconds()))
+
+
+def clock(seconds: float | None) -> str:
+    """The same of a number of seconds."""
+    if seconds is None:
+        return "–"
+    whole_s = int(seconds)
     minutes, seconds = divmod(whole_s, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

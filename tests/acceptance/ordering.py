@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.request
 from typing import Any
 
 import pytest
@@ -19,6 +20,17 @@ async def command(office: Centre, *arguments: str) -> str:
     done = await asyncio.to_thread(office.daemon.run, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+async def read(office: Centre, path: str) -> str:
+    """What the daemon's web server answers."""
+
+    def get() -> str:
+        with urllib.request.urlopen(f"{office.daemon.url}{path}", timeout=5) as answer:  # noqa: S310 - our own URL
+            text: str = answer.read().decode()
+            return text
+
+    return await asyncio.to_thread(get)
 
 
 async def audit(office: Centre, entries: int) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from lab import audio
 from lab.baresip import Baresip
 from lab.testing import PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.ordering import read
 
 pytestmark = pytest.mark.asterisk
 
@@ -67,15 +67,6 @@ async def command(office: Centre, *arguments: str, status: int = 0) -> str:
     done = await asyncio.to_thread(office.daemon.run, "callback", *arguments)
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
-
-
-async def read(office: Centre, path: str) -> str:
-    def get() -> str:
-        with urllib.request.urlopen(f"{office.daemon.url}{path}", timeout=5) as answer:  # noqa: S310 - our own URL
-            text: str = answer.read().decode()
-            return text
-
-    return await asyncio.to_thread(get)
 
 
 async def until_open(office: Centre, count: int) -> None:

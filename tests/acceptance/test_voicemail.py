@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from lab.baresip import Baresip
 from lab.errors import LabError
 from lab.testing import PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import PATIENCE_S, POLL_S, Centre, MakeCentre, People
+from tests.acceptance.ordering import read
 
 pytestmark = pytest.mark.asterisk
 
@@ -102,15 +102,6 @@ async def run(office: Centre, *arguments: str) -> str:
     done = await asyncio.to_thread(office.daemon.run, "voicemail", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-async def read(office: Centre, path: str) -> str:
-    def get() -> str:
-        with urllib.request.urlopen(f"{office.daemon.url}{path}", timeout=5) as answer:  # noqa: S310 - our own URL
-            text: str = answer.read().decode()
-            return text
-
-    return await asyncio.to_thread(get)
 
 
 async def test_a_message_is_greeted_recorded_listed_saved_heard_and_deleted(

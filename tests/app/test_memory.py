@@ -12,6 +12,7 @@ from callrouter.core import facts, naming
 from callrouter.core.cdr import Cdr, OfferResult, Outcome
 from callrouter.core.ids import AgentId, ChannelId, QueueName, SiteName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.output import Output
 from callrouter.core.waiting_spec import QueueCare
 from callrouter.store.journal import Journal
 from callrouter.store.set_aside import records_set_aside
@@ -100,7 +101,7 @@ async def test_who_hung_up_while_waiting_before_the_daemon_ended_has_lost_a_plac
     name = next(iter(queues))
     care = replace(queues[name], care=QueueCare(redial_within_s=60.0))
     rules = replace(parts.dispatcher.exchange.rulebook, queues={**queues, name: care})
-    parts.dispatcher.exchange.conduct.waiting.replace(rules)
+    parts.dispatcher.exchange.conduct.waiting.replace(rules, AT, Output())
     gone = facts.Released(LATER, facts.ReleaseReason.CALLER_HUNG_UP, 16)
     async with parts.journal as journal:
         await left(journal, [opened(), facts.Queued(AT, name, 7), gone])
@@ -117,7 +118,7 @@ async def test_a_journal_that_does_not_tell_costs_nothing_but_places(parts: Part
     name = next(iter(queues))
     care = replace(queues[name], care=QueueCare(redial_within_s=60.0))
     parts.dispatcher.exchange.conduct.waiting.replace(
-        replace(parts.dispatcher.exchange.rulebook, queues={**queues, name: care})
+        replace(parts.dispatcher.exchange.rulebook, queues={**queues, name: care}), AT, Output()
     )
     async with parts.journal as journal:
         pass

@@ -49,6 +49,9 @@ def test_status_shows_everything_in_a_hundred_columns(daemon: str) -> None:
     assert ["connected", "1:02:09", "055-225-****", "120", "changwon", "changwon", "201"] in lines
     assert ["night", "야간", "<민원>", "1", "15:00", "2"] in lines
     assert "takes calls" in result.stdout
+    assert ["changwon", "20", "15", "4", "74%", "80%", "0:17", "62%"] in lines
+    surge = "! topic passport surges: 34 calls in this hour, usually 12.3; callrouter switch on passport-surge"
+    assert surge in result.stdout.splitlines()
     assert "connected for 0:00, 7 CDRs wait" in result.stdout
     assert "0552251234" not in result.stdout
 

@@ -17,7 +17,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.ids import CallId, QueueName
 from callrouter.core.rulebook import QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
-from tests.core.driver import DESK, HALL, NIGHT, START, Driver, agent, rulebook
+from tests.core.driver import CITY, DESK, HALL, NIGHT, START, Driver, agent, rulebook
 
 LINE = (DESK, HALL)
 
@@ -95,10 +95,12 @@ def test_lots_fall_as_often_as_the_weights_say_and_alike_for_the_same_call() -> 
 
 def test_who_cannot_be_reached_is_not_drawn() -> None:
     acd = acd_by(Strategy.WEIGHTED_RANDOM)
-    acd.offer_to(free("kim", weight=1000))
+    kim = free("kim", weight=1000)
+    kim.spec = replace(kim.spec, trunk=CITY)
+    acd.offer_to(kim)
     acd.offer_to(free("lee"))
     acd.join(LINE, (0.0, 1), CallId("a"))
-    match = acd.match(lambda one: one.spec.id != "kim")
+    match = acd.match(lambda way: way != (HALL, CITY))
     assert match == Match(CallId("a"), free("lee"))
     assert acd.match(lambda _: False) is None
 

@@ -77,7 +77,18 @@ def test_who_is_paused_or_logged_out_is_not_rung_until_he_comes_back(
     told = f"kim: on-duty, now {duty}; by park, via command (점심 식사)"
     assert [(n.kind, n.text) for n in desk.out.notices] == [(NoticeKind.AGENT_DUTY, told)]
     assert desk.out.audit == [
-        AuditEntry(desk.now, "park", AuditKind.AGENT, "kim", "on-duty", duty, "command", desk.now, None, "점심 식사")
+        AuditEntry(
+            desk.now,
+            "park",
+            AuditKind.AGENT,
+            "kim",
+            "on-duty",
+            duty,
+            "command",
+            desk.now,
+            note="점심 식사",
+            queues=desk.agent("kim").spec.queues,
+        )
     ]
     call = desk.dial()
     assert (call.state, desk.called()) == (CallState.QUEUED, [])
@@ -85,6 +96,12 @@ def test_who_is_paused_or_logged_out_is_not_rung_until_he_comes_back(
     desk.order(DutyVerb.LOGIN if duty is Duty.OFF else DutyVerb.READY)
     assert desk.lamps == [("Stasis:callrouter-agent-kim", False)]
     assert (call.state, desk.called()) == (CallState.OFFERED, ["kim"])
+
+
+def test_it_is_kept_which_queues_he_served_when_his_duty_changed(desk: Desk) -> None:
+    desk.order(DutyVerb.LOGOUT)
+    (entry,) = desk.out.audit
+    assert DESK in entry.queues
 
 
 def test_who_is_paused_counts_as_staff_and_who_is_logged_out_does_not(desk: Desk) -> None:

@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callrouter.core import facts, naming
-from callrouter.core.cdr import Disposition, OfferResult, Outcome, ReleasedBy
+from callrouter.core.cdr import CdrVisit, Disposition, OfferResult, Outcome, ReleasedBy, VisitEnd
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.fold import fold
-from callrouter.core.ids import AgentId, CallId, ChannelId, RegionName, RuleId, TenantName
+from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, RegionName, RuleId, TenantName
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
-from tests.core.driver import DESK, HALL, PLANS, START
+from callrouter.core.queued import visits
+from tests.core.driver import DESK, HALL, NIGHT, PLANS, START
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
 KIM = AgentId("kim")
@@ -51,8 +52,8 @@ class Life:
             )
         return self
 
-    def queued(self) -> "Life":
-        self.facts.append(facts.Queued(self.at, DESK, 1))
+    def queued(self, queue: QueueName = DESK) -> "Life":
+        self.facts.append(facts.Queued(self.at, queue, 1))
         return self
 
     def left_queue(self) -> "Life":
@@ -181,6 +182,55 @@ def test_only_an_ended_call_has_a_cdr(history: list[facts.Fact]) -> None:
 def test_an_offer_that_is_closed_twice_is_one_leg() -> None:
     life = Life().opened().queued().offered().closed(OfferResult.BUSY).closed(OfferResult.BUSY)
     assert len(fold(life.released(ReleaseReason.CALLER_HUNG_UP).facts).legs) == 1
+
+
+def visit(queue: QueueName, begin_s: float, end_s: float, how: VisitEnd) -> CdrVisit:
+    return CdrVisit(queue, START + timedelta(seconds=begin_s), START + timedelta(seconds=end_s), how)
+
+
+def test_a_call_that_waited_in_two_queues_tells_of_both_and_was_answered_when_the_phone_was() -> None:
+    life = Life().opened("123").after(1).queued().after(30).left_queue().after(2).queued(NIGHT).after(5).offered()
+    life.after(3).picked_up().after(0.2).connected().after(60).closed(OfferResult.ANSWERED)
+    cdr = fold(life.released(ReleaseReason.AGENT_HUNG_UP).facts)
+    assert cdr.visits == (visit(DESK, 1, 31, VisitEnd.TIMEOUT), visit(NIGHT, 33, 41, VisitEnd.ANSWERED))
+    assert cdr.answered_at == cdr.visits[-1].left_at
+    assert (cdr.queue, cdr.queued_at) == (cdr.visits[0].queue, cdr.visits[0].queued_at)
+
+
+@pytest.mark.parametrize(
+    ("reason", "how"),
+    [
+        (ReleaseReason.CALLER_HUNG_UP, VisitEnd.ABANDONED),
+        (ReleaseReason.VANISHED, VisitEnd.ABANDONED),
+        (ReleaseReason.TAKEN_AWAY, VisitEnd.OTHER),
+        (ReleaseReason.DEFECT, VisitEnd.OTHER),
+    ],
+)
+def test_a_call_that_ends_in_a_queue_left_it_then(reason: ReleaseReason, how: VisitEnd) -> None:
+    cdr = fold(Life().opened().queued().after(7).released(reason).facts)
+    assert cdr.visits == (visit(DESK, 0, 7, how),)
+
+
+def test_who_is_put_into_another_queue_without_having_left_one_left_it_for_that() -> None:
+    life = Life().opened().queued().after(7).queued(NIGHT).after(2).released(ReleaseReason.CALLER_HUNG_UP)
+    ends_of = [(one.queue, one.how) for one in fold(life.facts).visits]
+    assert ends_of == [(DESK, VisitEnd.OTHER), (NIGHT, VisitEnd.ABANDONED)]
+
+
+def test_a_call_that_a_counselor_sends_on_into_a_queue_waited_there_too_and_its_talk_is_of_the_first() -> None:
+    life = Life().opened().queued().after(5).offered().picked_up().connected().after(60)
+    life.facts.append(facts.Redirected(life.at, 16, PLANS["120"]))
+    life.queued(NIGHT).after(9).released(ReleaseReason.CALLER_HUNG_UP)
+    cdr = fold(life.facts)
+    assert [(one.queue, one.how) for one in cdr.visits] == [(DESK, VisitEnd.ANSWERED), (NIGHT, VisitEnd.ABANDONED)]
+    assert [(one.outcome, one.talk_s) for one in visits(cdr)] == [
+        (Outcome.HANDLED, cdr.talk_s),
+        (Outcome.ABANDONED, 0.0),
+    ]
+
+
+def test_a_call_that_never_waited_visited_nothing() -> None:
+    assert fold(Life().opened("122").released(ReleaseReason.PLAN_ENDED).facts).visits == ()
 
 
 @st.composite

@@ -1,5 +1,6 @@
 """The small parts: counselors, the line, trunks, names, plans, decisions, and the picture of now."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,14 +34,16 @@ def idle(name: str, minutes: int = 0) -> Agent:
 def test_the_line_serves_by_place_and_the_longest_idle() -> None:
     acd = Acd()
     acd.offer_to(idle("kim", 5))
-    acd.offer_to(idle("lee", 1))
+    lee = idle("lee", 1)
+    lee.spec = replace(lee.spec, trunk=CITY)
+    acd.offer_to(lee)
     acd.join((DESK, HALL), (0.0, 2), CallId("b"))
     acd.join((NIGHT, HALL), (0.0, 0), CallId("nobody-serves-night"))
     acd.join((DESK, HALL), (0.0, 1), CallId("a"))
     match = acd.match(lambda _: True)
     assert match is not None
     assert (match.call, match.agent.spec.id) == ("a", "lee")
-    match = acd.match(lambda each: each.spec.id != "lee")
+    match = acd.match(lambda way: way != (HALL, CITY))
     assert match is not None
     assert match.agent.spec.id == "kim"
     assert acd.match(lambda _: False) is None

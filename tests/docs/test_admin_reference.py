@@ -35,6 +35,8 @@ TABLES: dict[str, type[model.Section]] = {
     "Length of conversations: `length:`": model.TalkLength,
     "What who waits is told: `announce:`": model.QueueAnnounce,
     "When many call: `surge:`": model.QueueSurge,
+    "Skills: `skills:`": model.Wish,
+    "Easing: `relax:`": model.Relaxation,
     "`agents:`": model.Agent,
     "`agent_codes:`": model.AgentCodes,
     "`call_keys:`": model.CallKeys,
@@ -46,6 +48,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`switches:`": model.Switch,
     "`voicemail:`": model.Box,
     "`callbacks:`": model.Callbacks,
+    "`surge:`": model.Surge,
     "`routes:`": model.Route,
     "`plans:`": model.Plan,
     "Conditions: `when:`": model.When,
@@ -76,7 +79,7 @@ def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
     parts = {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
-    parts |= {"length", "announce", "surge"}
+    parts |= {"length", "announce", "skills", "relax"}
     assert named - set(model.Model.model_fields) == parts
 
 

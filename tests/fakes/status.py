@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
@@ -16,10 +16,13 @@ from callrouter.core.ids import (
     SiteName,
     SwitchName,
     TenantName,
+    TopicName,
     TrunkName,
 )
+from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.core.surge import TopicNow
 from callrouter.web.sources import (
     BoxNow,
     CallbackNow,
@@ -31,6 +34,7 @@ from callrouter.web.sources import (
     JournalHealth,
     MessageNow,
     SiteHealth,
+    SurgesNow,
     VoicemailNow,
 )
 
@@ -119,6 +123,29 @@ def exchange_now() -> ExchangeNow:
     )
 
 
+def live() -> Live:
+    """A day on which the queue was answered late, with callers of no topic and of one."""
+    figures = Figures(20, 15, 4, 1, 1, 0, 73.7, 80, 17.25, 95.0, 20.0)
+    agents = {AgentState.ON_CALL: 1, AgentState.RESTING: 1}
+    nothing = Figures(0, 0, 0, 0, 0, 0, None, None, None, None, None)
+    return Live(
+        at=AT,
+        day=date(2026, 11, 24),
+        since=datetime(2026, 11, 23, 15, 0, tzinfo=UTC),
+        queues=(QueueLive(QueueName("changwon"), "창원 <시>", 1, 0, 95.0, agents, figures, 61.5),),
+        tenants=(GroupLive("changwon", 1, 0, 95.0, figures, 61.5),),
+        topics=(GroupLive("", 1, 0, 95.0, figures), GroupLive("<passport>", 0, 0, 0.0, nothing)),
+    )
+
+
+def surges() -> SurgesNow:
+    """Passports have more calls than usual, and tourism has not."""
+    passport = TopicNow(
+        TopicName("passport"), "여권 <발급>", 34, 12.3, 24, True, SwitchName("passport-surge"), "여권 폭주 안내"
+    )
+    return SurgesNow((passport, TopicNow(TopicName("tourism"), "관광", 2, 1.5, 9, False)))
+
+
 def counters() -> Counters:
     """Five calls came in, two were handled, one was abandoned."""
     return Counters(
@@ -202,6 +229,8 @@ class FakeStatus:
     """A source that says what it is told to."""
 
     exchange: ExchangeNow = field(default_factory=exchange_now)
+    figures: Live = field(default_factory=live)
+    topics: SurgesNow = field(default_factory=surges)
     counted: Counters = field(default_factory=counters)
     condition: Health = field(default_factory=health)
     left: VoicemailNow = field(default_factory=voicemail)
@@ -212,6 +241,12 @@ class FakeStatus:
         if self.error is not None:
             raise self.error
         return self.exchange
+
+    def live(self) -> Live:
+        return self.figures
+
+    def surges(self) -> SurgesNow:
+        return self.topics
 
     def counters(self) -> Counters:
         return self.counted

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
-from callrouter.core.cdr import Cdr
-from callrouter.core.ids import CallId
+from callrouter.core.cdr import Cdr, CdrVisit, VisitEnd
+from callrouter.core.ids import CallId, QueueName
 from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
 from tests.fakes import cdrs
@@ -36,6 +36,9 @@ def calls() -> list[Cdr]:
             call_id=CallId("019a1111-2222-7333-8444-555566667777"),
             region="창원시 의창구 용호동",
             explanation="routes.yaml:14: 0552251234 from Changwon\n창원 야간",
+            visits=(
+                CdrVisit(QueueName("night"), cdrs.EVENING, cdrs.EVENING + timedelta(seconds=34.625), VisitEnd.ANSWERED),
+            ),
         ),
     ]
 
@@ -136,6 +139,8 @@ def test_one_call_shows_its_legs_and_why(command: Command, calls: list[Cdr]) -> 
     assert handled.call_id in output
     assert "1. agent1: no-answer, cause 19, channel leg-1" in output
     assert "2. agent2 over changwon: answered, cause 16, channel leg-2" in output
+    (wait,) = [line for line in output.splitlines() if line.startswith("waited in")]
+    assert wait.startswith("waited in night: answered, ")
     assert "창원 야간" in output
     assert "0552251234" not in output
     assert "0552251234 from Changwon" in _run(command, handled.call_id, "--no-mask")
@@ -159,6 +164,7 @@ def test_csv_has_a_header_and_times_with_their_zone(command: Command, calls: lis
     assert moment.tzinfo is not None
     assert moment == calls[1].ended_at
     assert rows[0]["answered_at"] == ""
+    assert not {"legs", "visits"} & rows[0].keys()
 
 
 def test_a_call_that_is_not_there_is_a_no(command: Command) -> None:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from callrouter.core.cdr import Cdr, OfferResult, Outcome, ReleasedBy
+from callrouter.core.audit import AuditEntry, AuditKind
+from callrouter.core.cdr import Cdr, CdrVisit, OfferResult, Outcome, ReleasedBy, VisitEnd
+from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, RegionName, RuleId, TenantName
 from callrouter.errors import DatabaseError, UnreachableError
+from callrouter.store.audit import insert_audit
+from callrouter.store.audit_journal import AuditRecord
 from callrouter.store.postgres import CdrArchive, CdrSearch, connect, insert_cdrs, open_archive
 from callrouter.store.queries import named
 from callrouter.store.schema import migrate, migrations
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 pytestmark = pytest.mark.postgres
+
+WAITS_RECORDED = 13
+"""The migration since which every queue that a caller waits in is recorded."""
 
 
 async def test_two_daemons_migrate_an_empty_database_at_once(empty_database: str) -> None:
@@ -34,8 +41,9 @@ async def test_two_daemons_migrate_an_empty_database_at_once(empty_database: str
             await connection.close()
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    assert [step.version for step in migrations()] == list(range(1, len(migrations()) + 1))
+def test_migrations_are_in_the_order_of_their_numbers_and_no_number_is_used_twice() -> None:
+    numbers = [step.version for step in migrations()]
+    assert numbers == sorted(set(numbers))
 
 
 async def test_every_named_query_is_good_sql(connection: "Connection") -> None:
@@ -107,6 +115,13 @@ async def test_asterisk_cdr_shows_a_handled_call_as_asterisk_would(connection: "
         "start": cdr.started_at,
         "answer": cdr.answered_at,
         "end": cdr.ended_at,
+        "did": "120",
+        "cnum": "0552251234",
+        "cnam": "",
+        "outbound_cnum": "",
+        "outbound_cnam": "",
+        "dst_cnam": "agent2",
+        "recordingfile": "",
     }
 
 
@@ -200,6 +215,131 @@ async def test_a_destination_that_takes_a_call_from_a_queue_is_no_agent_in_queue
 async def test_a_destination_that_missed_a_call_is_not_in_queue_log(connection: "Connection") -> None:
     leg = cdrs.leg(1, OfferResult.NO_ANSWER, agent=None, destination=DestinationName("duty-desk"))
     assert "RINGNOANSWER" not in [event[1] for event in await _queue_log(connection, cdrs.overflowed(legs=(leg,)))]
+
+
+def _through_two_queues(**changes: object) -> Cdr:
+    day, night = QueueName("day"), QueueName("night")
+    at = cdrs.EVENING
+    visits = (
+        CdrVisit(day, at + timedelta(seconds=9.5), at + timedelta(seconds=29.5), VisitEnd.TIMEOUT),
+        CdrVisit(night, at + timedelta(seconds=30), at + timedelta(seconds=34.625), VisitEnd.ANSWERED),
+    )
+    return cdrs.handled(**{"queue": day, "visits": visits, **changes})
+
+
+async def test_the_queues_that_a_call_waited_in_read_back_as_the_very_same(connection: "Connection") -> None:
+    cdr = _through_two_queues()
+    await insert_cdrs(connection, [cdr])
+    assert await CdrArchive(connection).get(cdr.call_id) == cdr
+
+
+async def test_queue_log_tells_of_every_queue_that_a_call_waited_in(connection: "Connection") -> None:
+    await insert_cdrs(connection, [_through_two_queues()])
+    rows = await connection.fetch("SELECT * FROM callrouter.queue_log ORDER BY id")
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+    assert [
+        (row["queuename"], row["event"], row["agent"], row["data1"], row["data2"], row["data3"]) for row in rows
+    ] == [
+        ("day", "ENTERQUEUE", "NONE", "", "0552251234", "0"),
+        ("day", "RINGNOANSWER", "agent1", "15250", "", ""),
+        ("day", "EXITWITHTIMEOUT", "NONE", "0", "0", "20"),
+        ("night", "ENTERQUEUE", "NONE", "", "0552251234", "0"),
+        ("night", "CONNECT", "agent2", "4", "leg-2", "4"),
+        ("night", "COMPLETECALLER", "agent2", "4", "65", "0"),
+    ]
+
+
+async def test_a_call_that_was_recorded_without_its_waits_waited_once(connection: "Connection") -> None:
+    await insert_cdrs(connection, [cdrs.handled(), cdrs.abandoned(), cdrs.overflowed(), _through_two_queues()])
+    rows = await connection.fetch("SELECT * FROM callrouter.queue_visit ORDER BY place, left_at, how")
+    waits = [
+        (row["place"], row["how"], (row["left_at"] - row["queued_at"]).total_seconds(), row["is_last"]) for row in rows
+    ]
+    assert waits == [
+        (1, "timeout", 20.0, False),
+        (1, "answered", 25.125, True),
+        (1, "abandoned", 31.25, True),
+        (1, "timeout", 60.0, True),
+        (2, "answered", 4.625, True),
+    ]
+
+
+def _duty(minute: int, was: Duty, becomes: Duty, *queues: str, note: str = "") -> AuditRecord:
+    at = cdrs.EVENING + timedelta(minutes=minute)
+    entry = AuditEntry(at, "park", AuditKind.AGENT, "201", was, becomes, "command", at, None, note, queues)
+    return AuditRecord(minute, cdrs.call_id(), entry)
+
+
+async def test_queue_log_tells_who_came_to_work_paused_and_left_as_asterisk_does(connection: "Connection") -> None:
+    await insert_audit(
+        connection,
+        [
+            _duty(0, Duty.OFF, Duty.ON, "day", "night"),
+            _duty(1, Duty.ON, Duty.PAUSED, "day", "night", note="점심"),
+            _duty(2, Duty.PAUSED, Duty.ON, "day", "night"),
+            _duty(3, Duty.ON, Duty.OFF, "day"),
+            _duty(4, Duty.OFF, Duty.OFF, "day", note="병가"),
+        ],
+    )
+    rows = await connection.fetch("SELECT * FROM callrouter.queue_log ORDER BY id")
+    assert {row["agent"] for row in rows} == {"201"}
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+    assert [(row["callid"], row["queuename"], row["event"], row["data1"]) for row in rows] == [
+        ("MANAGER", "day", "ADDMEMBER", ""),
+        ("MANAGER", "night", "ADDMEMBER", ""),
+        ("NONE", "NONE", "PAUSEALL", "점심"),
+        ("NONE", "day", "PAUSE", "점심"),
+        ("NONE", "night", "PAUSE", "점심"),
+        ("NONE", "NONE", "UNPAUSEALL", ""),
+        ("NONE", "day", "UNPAUSE", ""),
+        ("NONE", "night", "UNPAUSE", ""),
+        ("MANAGER", "day", "REMOVEMEMBER", ""),
+    ]
+
+
+async def test_whose_queues_were_not_recorded_came_to_none_and_switches_are_no_members(
+    connection: "Connection",
+) -> None:
+    entry = AuditEntry(cdrs.EVENING, "kim", AuditKind.SWITCH, "typhoon", "off", "on", "command")
+    await insert_audit(connection, [_duty(0, Duty.OFF, Duty.ON), AuditRecord(9, cdrs.call_id(), entry)])
+    rows = await connection.fetch("SELECT * FROM callrouter.queue_log")
+    assert [(row["queuename"], row["event"]) for row in rows] == [("NONE", "ADDMEMBER")]
+
+
+async def test_ids_of_queue_log_grow_over_calls_and_changes_alike(connection: "Connection") -> None:
+    await insert_cdrs(connection, [cdrs.handled()])
+    await insert_audit(connection, [_duty(0, Duty.OFF, Duty.ON, "day")])
+    await insert_cdrs(connection, [cdrs.abandoned()])
+    rows = await connection.fetch("SELECT id, event FROM callrouter.queue_log ORDER BY id")
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert [row["event"] for row in rows if row["event"] in ("CONNECT", "ADDMEMBER", "ABANDON")] == [
+        "CONNECT",
+        "ADDMEMBER",
+        "ABANDON",
+    ]
+
+
+async def test_a_database_with_calls_and_changes_keeps_their_order_when_it_is_migrated(empty_database: str) -> None:
+    """As one that was made before waits were recorded."""
+    connection = await connect(empty_database)
+    try:
+        await connection.execute("CREATE SCHEMA callrouter")
+        for step in migrations():
+            if step.version < WAITS_RECORDED:
+                await connection.execute(step.sql)
+        insert = (
+            "INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, note)"
+            " VALUES ($1, $2, 'kim', 'switch', $3, 'off', 'on', 'command', '')"
+        )
+        for name in ("first", "second"):
+            await connection.execute(insert, cdrs.call_id(), cdrs.EVENING, name)
+        (step,) = [step for step in migrations() if step.version == WAITS_RECORDED]
+        await connection.execute(step.sql)
+        await connection.execute(insert, cdrs.call_id(), cdrs.EVENING, "third")
+        rows = await connection.fetch("SELECT name FROM callrouter.audit ORDER BY number")
+        assert [row["name"] for row in rows] == ["first", "second", "third"]
+    finally:
+        await connection.close()
 
 
 async def test_a_call_that_never_queued_is_not_in_queue_log(connection: "Connection") -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from callrouter.core.cdr import OfferResult, Outcome
-from callrouter.report.rows import AgentOffer, QueuedCall
+from callrouter.core.queued import QueuedCall
+from callrouter.report.rows import AgentOffer
 from tests.fakes.cdrs import EVENING
 
 

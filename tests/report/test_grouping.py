@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callrouter.core.cdr import Outcome
+from callrouter.core.queued import QueuedCall
 from callrouter.core.service_level import Formula, ServiceGoal
 from callrouter.report.grouping import By, QueueReport
-from callrouter.report.rows import QueuedCall
 from tests.report.calls import abandoned, answered
 
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -4,8 +4,9 @@ import pytest
 
 from callrouter.core.cdr import OfferResult, Outcome
 from callrouter.core.service_level import Formula, ServiceGoal
+from callrouter.core.tally import QueueTally
 from callrouter.report.grouping import AgentReport
-from callrouter.report.tally import AgentTally, QueueTally
+from callrouter.report.tally import AgentTally
 from tests.report.calls import abandoned, answered, left, offer
 
 EVENING_CALLS = [

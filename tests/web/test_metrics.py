@@ -39,6 +39,23 @@ def samples(source: FakeStatus) -> Samples:
         ("queue_agents_available", {"queue": "changwon"}, 0),
         ("agents", {"site": "gyeongnam", "state": "on-call"}, 1),
         ("agents", {"site": "gyeongnam", "state": "available"}, 0),
+        ("queue_agents_by_state", {"queue": "changwon", "state": "on-call"}, 1),
+        ("queue_agents_by_state", {"queue": "changwon", "state": "available"}, 0),
+        ("waiting", {"by": "tenant", "group": "changwon"}, 1),
+        ("longest_wait_seconds", {"by": "topic", "group": ""}, 95),
+        ("today_offered", {"by": "queue", "group": "changwon"}, 20),
+        ("today_answered", {"by": "tenant", "group": "changwon"}, 15),
+        ("today_abandoned", {"by": "topic", "group": ""}, 4),
+        ("today_service_level_ratio", {"by": "queue", "group": "changwon"}, 0.737),
+        ("today_abandoned_ratio", {"by": "queue", "group": "changwon"}, 0.2),
+        ("today_answer_seconds", {"by": "queue", "group": "changwon"}, 17.25),
+        ("today_occupancy_ratio", {"by": "queue", "group": "changwon"}, 0.615),
+        ("today_since_seconds", {}, 1795446000),
+        ("topic_calls_hour", {"topic": "passport"}, 34),
+        ("topic_calls_usual", {"topic": "passport"}, 12.3),
+        ("topic_surge", {"topic": "passport"}, 1),
+        ("topic_surge", {"topic": "tourism"}, 0),
+        ("surge_known", {}, 1),
         ("voicemail_unheard", {"box": "night"}, 1),
         ("voicemail_oldest_unheard_seconds", {"box": "night"}, 900),
         ("voicemail_kept", {"box": "night"}, 2),
@@ -99,11 +116,18 @@ def test_events_that_were_lost_or_failed_are_counted() -> None:
     assert (counted["inbox_dropped_total", ()], counted["event_failures_total", ()]) == (8, 9)
 
 
+def test_a_figure_of_nothing_is_no_sample() -> None:
+    group = ("by", "topic"), ("group", "<passport>")
+    found = samples(FakeStatus())
+    assert found["today_offered", group] == 0
+    assert ("today_service_level_ratio", group) not in found
+
+
 def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
         *("state", "box", "outcome", "result", "queue", "site", "trunk", "switch", "signal", "version", "config_hash"),
-        "calendar",
+        *("calendar", "by", "group", "topic"),
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC
 from html.parser import HTMLParser
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,6 +14,7 @@ from callrouter.core.cdr import Outcome
 from callrouter.core.states import CallState
 from callrouter.web import words
 from callrouter.web.page import page
+from callrouter.web.sources import SurgesNow
 from callrouter.web.status import StatusDocument, status_document
 from tests.fakes.status import FakeStatus
 
@@ -84,6 +86,60 @@ def test_an_empty_call_centre_is_said_to_be_empty(status: StatusDocument) -> Non
     text = page(empty, UTC)
     assert '<td colspan="7" class="none">없음</td>' in text
     assert "국선" not in text
+
+
+def with_live(source: FakeStatus) -> StatusDocument:
+    return status_document(source.now(), source.counters(), source.health(), live=source.live(), surges=source.surges())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, "스위치 ‘여권 폭주 안내’: 켜 보십시오."),
+        ({"suggest_on": True}, "스위치 ‘여권 폭주 안내’: 켜져 있습니다."),
+        ({"suggest": None}, "문의 급증: 여권 &lt;발급&gt; – 이번 시간 34건 (평소 12.3건).</li>"),
+    ],
+)
+def test_a_topic_that_surges_is_on_top_with_the_switch_that_it_suggests(change: dict[str, Any], says: str) -> None:
+    source = FakeStatus()
+    topics = tuple(msgspec.structs.replace(topic, **change) for topic in source.topics.topics)
+    source.topics = SurgesNow(topics)
+    text = page(with_live(source), UTC)
+    assert "문의 급증: 여권 &lt;발급&gt; – 이번 시간 34건 (평소 12.3건)." in text
+    assert says in text
+    assert "관광" not in text
+    assert Outline(text).open == []
+
+
+def test_that_nothing_is_known_of_surges_is_said_and_is_no_alert() -> None:
+    source = FakeStatus()
+    source.topics = SurgesNow(unknown="PostgreSQL cannot be reached")
+    text = page(with_live(source), UTC)
+    assert "whether topics surge is not known: PostgreSQL cannot be reached" in text
+    assert "문의 급증" not in text
+
+
+def test_the_day_so_far_is_a_table_of_queues_and_of_what_there_are_several_of() -> None:
+    text = page(with_live(FakeStatus()), ZoneInfo("Asia/Seoul"))
+    assert "<caption>오늘 11-24: 대기열</caption>" in text
+    assert "<caption>오늘 11-24: 업무</caption>" in text
+    assert "오늘 11-24: 기관" not in text  # there is but one
+    row = '<tr class="warn"><th scope="row">창원 &lt;시&gt;</th>'  # 74 % of 80 %
+    cells = ("1", "20", "15", "4", "1", "74%", "80%", "0:17", "1:35", "20%", "62%")
+    assert row + "".join(f"<td>{cell}</td>" for cell in cells) in text
+    assert Outline(text).open == []
+    assert "&lt;passport&gt;" in text
+
+
+def test_a_queue_shows_what_its_counselors_do() -> None:
+    text = page(with_live(FakeStatus()), UTC)
+    assert "<td>통화 중 1 · 잠시 쉼 1</td>" in text
+
+
+def test_a_day_that_is_not_counted_from_its_beginning_says_so() -> None:
+    source = FakeStatus()
+    source.figures = msgspec.structs.replace(source.figures, since=source.figures.at)
+    assert "<caption>오늘 11-24, 10:30부터: 대기열</caption>" in page(with_live(source), ZoneInfo("Asia/Seoul"))
 
 
 def test_every_state_and_outcome_has_a_korean_word() -> None:

@@ -22,6 +22,7 @@ PATHS = (
     "/readyz",
     "/metrics",
     "/api/v1/status",
+    "/api/v1/queues",
     "/api/v1/voicemail",
     "/api/v1/callbacks",
     "/api/v1/openapi.json",

@@ -87,6 +87,17 @@ from callrouter.config.model.section import (
     parse_yes_no,
 )
 from callrouter.config.model.service import Agi, Database, LimitsSection, Logging, Reload, Service, Site, State, Web
+from callrouter.config.model.skills import (
+    Level,
+    LowerLevel,
+    Relaxation,
+    Weight,
+    Wish,
+    parse_level,
+    parse_lower_level,
+    parse_weight,
+)
+from callrouter.config.model.surge import Surge, parse_factor
 from callrouter.config.scalars import Names, Text
 
 __all__ = [
@@ -111,9 +122,11 @@ __all__ = [
     "Holidays",
     "Key",
     "Kind",
+    "Level",
     "LimitsSection",
     "Listener",
     "Logging",
+    "LowerLevel",
     "Model",
     "Name",
     "NumberKind",
@@ -129,6 +142,7 @@ __all__ = [
     "QueueWhen",
     "Reference",
     "Region",
+    "Relaxation",
     "Reload",
     "Route",
     "Section",
@@ -139,6 +153,7 @@ __all__ = [
     "State",
     "Step",
     "Steps",
+    "Surge",
     "Switch",
     "TalkLength",
     "Tenant",
@@ -147,8 +162,10 @@ __all__ = [
     "Trunk",
     "Use",
     "Web",
+    "Weight",
     "When",
     "Windows",
+    "Wish",
     "as_choice",
     "as_plan",
     "as_prompt",
@@ -159,8 +176,11 @@ __all__ = [
     "parse_code",
     "parse_endpoint",
     "parse_exception",
+    "parse_factor",
     "parse_holiday",
     "parse_key",
+    "parse_level",
+    "parse_lower_level",
     "parse_media",
     "parse_member",
     "parse_name",
@@ -169,6 +189,7 @@ __all__ = [
     "parse_port",
     "parse_reference",
     "parse_url",
+    "parse_weight",
     "parse_yes_no",
 ]
 
@@ -232,6 +253,8 @@ class Model(Section):
     """What people switch on and off at once, by name."""
     callbacks: Callbacks = Callbacks()
     """Requests to be called back."""
+    surge: Surge | None = None
+    """When people are told that a topic has more calls than usual; left out: never."""
     caller_lists: dict[Name, Names] = Field(default={})
     """Callers by number; with a * at the end, what numbers begin with."""
     plans: dict[Name, Annotated[Plan, BeforeValidator(as_plan)]] = Field(default={})

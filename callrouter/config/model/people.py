@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from callrouter.config.model.plans import Branch, Key
 from callrouter.config.model.section import Name, Section, parse_endpoint, parse_media, parse_member
+from callrouter.config.model.skills import Level, Relaxation, Wish
 from callrouter.config.scalars import (
     Flag,
     Names,
@@ -177,6 +178,10 @@ class Queue(Section):
     """Its callers are served as if they had come so much earlier."""
     length: TalkLength | None = None
     """How long its conversations should last; left out: as long as they do."""
+    skills: list[Wish] = Field(default=[])
+    """What is asked of the counselors; all entries that concern a caller hold together."""
+    relax: list[Relaxation] = Field(default=[])
+    """How that is eased while a caller waits, in the order of time."""
     service_level: ServiceLevel | None = None
     """The goal that reports measure by; left out: 80 percent in 20 s."""
     short_abandon: Seconds = 5.0
@@ -222,6 +227,8 @@ class Agent(Section):
     """Instead of the queue's."""
     weight: Whole = 1
     """How often he is drawn, against the others, in queues with ``strategy: weighted-random``."""
+    skills: dict[Name, Level] = Field(default_factory=dict)
+    """What he can do, each with a level from 1 to 10."""
 
 
 class AgentCodes(Section):

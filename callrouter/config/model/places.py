@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, m
 from pydantic_core import CoreSchema
 
 from callrouter.config.model.section import Name, Section
+from callrouter.config.model.skills import Weight
 from callrouter.config.scalars import (
     Day,
     Names,
@@ -23,6 +24,9 @@ class Tenant(Section):
 
     title: Text
     """Name for people."""
+    weight: Weight | None = None
+    """How many turns it has, against the others, where they share counselors. If no tenant has one, first come, first
+    served; if one has, 1 for the others."""
 
 
 class Topic(Section):
@@ -30,6 +34,8 @@ class Topic(Section):
 
     title: Text
     """Name for people."""
+    suggest: Name | None = None
+    """The switch that is suggested when it surges."""
 
 
 class Region(Section):

@@ -1,0 +1,316 @@
+"""The distributor beside one that looks at everybody each time: whatever happens, the two decide alike.
+
+The other has one list of callers and one of counselors, and no order of its own.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from callrouter.core.acd import Acd, Place
+from callrouter.core.agent import Agent, AgentState
+from callrouter.core.ids import CallId, QueueName, SkillName, TenantName
+from callrouter.core.pool import Way, way_to
+from callrouter.core.rulebook import QueueSpec, Strategy
+from callrouter.core.sharing import ONE
+from callrouter.core.skills import NO_DEMAND, Demand
+from tests.core.driver import CITY, DESK, HALL, NIGHT, START, agent
+
+ENGLISH, PASSPORT = SkillName("english"), SkillName("passport")
+TENANTS = [TenantName(name) for name in ("changwon", "gimhae", "jinju")]
+WAYS: list[Way] = [(HALL, None), (HALL, CITY)]
+QUEUES = [DESK, NIGHT]
+
+levels = st.dictionaries(st.sampled_from([ENGLISH, PASSPORT]), st.integers(1, 2), max_size=2)
+demands = st.one_of(
+    st.just(NO_DEMAND),
+    st.just(NO_DEMAND),
+    st.builds(lambda need, prefer: Demand(tuple(sorted(need.items())), tuple(sorted(prefer.items()))), levels, levels),
+)
+
+
+@dataclass
+class Caller:
+    """One who waits, as the naive distributor has him."""
+
+    call: CallId
+    queue: QueueName
+    place: Place
+    tenant: TenantName
+    demand: Demand
+
+
+class Naive:
+    """Looks at every pair."""
+
+    def __init__(self, weights: dict[TenantName, int]) -> None:
+        self.weights = weights
+        self.callers: list[Caller] = []
+        self.agents: list[Agent] = []
+        self.credits: Counter[TenantName] = Counter()
+
+    def able(self, caller: Caller, shut: set[Way]) -> list[Agent]:
+        """Who could be rung for a caller."""
+        return [
+            one
+            for one in self.agents
+            if caller.queue in one.spec.queues
+            and way_to(one) not in shut
+            and all(one.spec.skills.get(skill, 0) >= level for skill, level in caller.demand.need)
+        ]
+
+    def choose(self, shut: set[Way]) -> tuple[Caller, Agent, dict[TenantName, int]] | None:
+        """The pair, and what it costs the tenants."""
+        servable = sorted((one for one in self.callers if self.able(one, shut)), key=lambda one: one.place)
+        if not servable:
+            return None
+        competing = sorted({one.tenant for one in servable})
+        cost: dict[TenantName, int] = {}
+        caller = servable[0]
+        if self.weights and len(competing) > 1:
+            whole = sum(self.weights.get(tenant, 1) for tenant in competing)
+            cost = {tenant: ONE * self.weights.get(tenant, 1) // whole for tenant in competing}
+            most = max(self.credits[tenant] + cost[tenant] for tenant in competing)
+            caller = next(one for one in servable if self.credits[one.tenant] + cost[one.tenant] == most)
+            cost[caller.tenant] -= sum(cost.values())
+
+        def rank(one: Agent) -> tuple[object, ...]:
+            missing = sum(one.spec.skills.get(skill, 0) < level for skill, level in caller.demand.prefer)
+            calls = one.calls if caller.queue == NIGHT else 0
+            return (missing, calls, one.idle_since, one.spec.id)
+
+        chosen = min(self.able(caller, shut), key=rank)
+        return caller, chosen, cost
+
+
+class BesideNaive(RuleBasedStateMachine):
+    """Callers come, go, are offered and come back; counselors come and go; trunks fill; rules change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.specs = {DESK: QueueSpec(DESK, ""), NIGHT: QueueSpec(NIGHT, "", strategy=Strategy.FEWEST_CALLS)}
+        self.acd, self.naive = Acd(self.specs), Naive({})
+        self.shut: set[Way] = set()
+        self.offers: dict[CallId, tuple[Caller, Agent, dict[TenantName, int]]] = {}
+        self.number = 0
+
+    @initialize(
+        weights=st.sampled_from([{}, {TENANTS[0]: 2}, {TENANTS[0]: 3, TENANTS[1]: 5}]),
+        skilled=st.lists(st.tuples(st.sampled_from(WAYS), levels), min_size=3, max_size=5),
+        waiting=st.lists(st.tuples(st.sampled_from(TENANTS), demands), min_size=4, max_size=8),
+    )
+    def crowd(
+        self,
+        weights: dict[TenantName, int],
+        skilled: list[tuple[Way, dict[SkillName, int]]],
+        waiting: list[tuple[TenantName, Demand]],
+    ) -> None:
+        """Some wait, and some are free, who serve both queues."""
+        self.weigh(weights)
+        for tenant, demand in waiting:
+            self.join(DESK, tenant, demand, 0.0)
+        for way, skills in skilled:
+            self.come(set(QUEUES), way, skills, 0, 10 - self.number % 4)
+
+    @rule(weights=st.dictionaries(st.sampled_from(TENANTS), st.integers(1, 5)))
+    def weigh(self, weights: dict[TenantName, int]) -> None:
+        """New rules: counselors are put in order anew."""
+        for one in self.naive.agents:
+            self.acd.spare(one)
+        self.acd.replace(self.specs, weights)
+        self.naive.weights = weights
+        for one in self.naive.agents:
+            self.acd.offer_to(one)
+
+    @rule(
+        queue=st.sampled_from(QUEUES),
+        tenant=st.sampled_from(TENANTS),
+        demand=demands,
+        ahead_s=st.integers(0, 3).map(float),
+    )
+    def join(self, queue: QueueName, tenant: TenantName, demand: Demand, ahead_s: float) -> None:
+        """Somebody begins to wait, perhaps with a head start."""
+        self.number += 1
+        caller = Caller(CallId(str(self.number)), queue, (self.number - ahead_s, self.number), tenant, demand)
+        self._stand(caller)
+
+    def _stand(self, caller: Caller) -> None:
+        self.naive.callers.append(caller)
+        self.acd.join((caller.queue, HALL), caller.place, caller.call, caller.tenant, caller.demand)
+
+    @precondition(lambda self: self.naive.callers)
+    @rule(data=st.data(), demand=demands)
+    def ease(self, data: st.DataObject, demand: Demand) -> None:
+        """Somebody asks for something else from now on."""
+        caller = data.draw(st.sampled_from(self.naive.callers))
+        caller.demand = demand
+        self.acd.move(caller.call, caller.place, caller.tenant, demand)
+
+    @precondition(lambda self: self.naive.callers)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        """Somebody waits no more."""
+        caller = data.draw(st.sampled_from(self.naive.callers))
+        self.naive.callers.remove(caller)
+        self.acd.leave(caller.call)
+
+    @precondition(lambda self: len(self.naive.agents) < 6)
+    @rule(
+        queues=st.sets(st.sampled_from(QUEUES), min_size=1),
+        way=st.sampled_from(WAYS),
+        skills=levels,
+        calls=st.integers(0, 2),
+        idle_s=st.integers(0, 5),
+    )
+    def come(self, queues: set[QueueName], way: Way, skills: dict[SkillName, int], calls: int, idle_s: int) -> None:
+        """A counselor is free."""
+        self.number += 1
+        spec = replace(agent(f"agent-{self.number}", *sorted(queues)), trunk=way[1], skills=skills)
+        since = START + timedelta(seconds=idle_s)
+        self._free(Agent(spec, AgentState.AVAILABLE, START, since, calls=calls))
+
+    def _free(self, one: Agent) -> None:
+        self.naive.agents.append(one)
+        self.acd.offer_to(one)
+
+    @precondition(lambda self: self.naive.agents)
+    @rule(data=st.data())
+    def go(self, data: st.DataObject) -> None:
+        """A counselor is not free any more."""
+        one = data.draw(st.sampled_from(self.naive.agents))
+        self.naive.agents.remove(one)
+        self.acd.spare(one)
+
+    @rule(shut=st.sets(st.sampled_from(WAYS)))
+    def fill(self, shut: set[Way]) -> None:
+        """Trunk groups fill and empty."""
+        self.shut = shut
+
+    @rule()
+    def offer(self) -> None:
+        """The next pair is taken."""
+        self._offer()
+
+    @rule()
+    def offer_all(self) -> None:
+        """All pairs are taken that there are, as after any event."""
+        while self._offer():
+            pass
+
+    def _offer(self) -> bool:
+        """The next pair is the one that the naive distributor takes; whether there is one is returned."""
+        match, chosen = self.acd.match(lambda way: way not in self.shut), self.naive.choose(self.shut)
+        if match is None or chosen is None:
+            assert match is None
+            assert chosen is None
+            return False
+        caller, one, cost = chosen
+        assert (match.call, match.agent.spec.id) == (caller.call, one.spec.id)
+        assert one not in [each for _, each, _ in self.offers.values()], "a counselor has one offer at most"
+        self.acd.take(match)
+        self.acd.spare(one)
+        self.naive.callers.remove(caller)
+        self.naive.agents.remove(one)
+        self.naive.credits.update(cost)
+        self.offers[caller.call] = chosen
+        return True
+
+    @precondition(lambda self: self.offers)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        """The two talk, and hang up."""
+        caller, one, _ = self._closed(data)
+        self.acd.served(caller.call)
+        self.acd.leave(caller.call)
+        self._free(one)
+
+    @precondition(lambda self: self.offers)
+    @rule(data=st.data())
+    def miss(self, data: st.DataObject) -> None:
+        """The phone is not answered: the caller is back in line."""
+        caller, one, cost = self._closed(data)
+        self.naive.credits.subtract(cost)
+        self._stand(caller)
+        self._free(one)
+
+    @precondition(lambda self: self.offers)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        """The caller hangs up while the phone rings."""
+        caller, one, cost = self._closed(data)
+        self.naive.credits.subtract(cost)
+        self.acd.leave(caller.call)
+        self._free(one)
+
+    def _closed(self, data: st.DataObject) -> tuple[Caller, Agent, dict[TenantName, int]]:
+        return self.offers.pop(data.draw(st.sampled_from(sorted(self.offers))))
+
+    @invariant()
+    def counts_agree(self) -> None:
+        """What is counted is what is there, and who could be served would be."""
+        for queue in QUEUES:
+            callers = [one for one in self.naive.callers if one.queue == queue]
+            first = min(callers, key=lambda one: one.place, default=None)
+            assert self.acd.waiting(queue) == len(callers)
+            assert self.acd.first(queue) == (first.call if first is not None else None)
+            assert self.acd.idle(queue) == sum(queue in one.spec.queues for one in self.naive.agents)
+        for caller in self.naive.callers:
+            could = self.acd.can_serve((caller.queue, HALL), lambda way: way not in self.shut, caller.demand)
+            assert could == bool(self.naive.able(caller, self.shut))
+        for tenant in TENANTS:
+            assert self.acd.sharing.credit(tenant) == self.naive.credits[tenant] / ONE
+
+
+TestBesideNaive = BesideNaive.TestCase
+TestBesideNaive.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+CALLERS = st.tuples(st.sampled_from(QUEUES), st.sampled_from(TENANTS), demands)
+
+
+@given(
+    st.lists(CALLERS, min_size=1, max_size=20),
+    st.lists(st.tuples(st.sets(st.sampled_from(QUEUES), min_size=1), levels), min_size=1, max_size=4),
+    st.dictionaries(st.sampled_from(TENANTS), st.integers(1, 9)),
+    st.integers(0, 19),
+)
+def test_while_ever_more_callers_come_everybody_is_served_for_whom_somebody_is_at_work(
+    waiting: list[tuple[QueueName, TenantName, Demand]],
+    staff: list[tuple[set[QueueName], dict[SkillName, int]]],
+    weights: dict[TenantName, int],
+    surge: int,
+) -> None:
+    acd = Acd(weights=weights)
+    agents = [
+        Agent(replace(agent(f"agent-{number}", *sorted(queues)), skills=skills), AgentState.AVAILABLE, START, START)
+        for number, (queues, skills) in enumerate(staff)
+    ]
+    for number, (queue, tenant, demand) in enumerate(waiting):
+        acd.join((queue, HALL), (float(number), number), CallId(str(number)), tenant, demand)
+    left = {
+        CallId(str(number))
+        for number, (queue, _, demand) in enumerate(waiting)
+        if any(queue in one.spec.queues and demand.is_met_by(one.spec.skills) for one in agents)
+    }
+    # In each round every counselor becomes free once, and as many callers come as are served, all alike.
+    whole = sum(weights.get(tenant, 1) for tenant in TENANTS)
+    rounds = len(waiting) * whole + len(TENANTS)
+    queue, tenant, demand = waiting[surge % len(waiting)]
+    place = len(waiting)
+    for _ in range(rounds):
+        for one in agents:
+            acd.join((queue, HALL), (float(place), place), CallId(str(place)), tenant, demand)
+            place += 1
+            acd.offer_to(one)
+            match = acd.match(lambda _: True)
+            acd.spare(one)
+            if match is not None:
+                acd.take(match)
+                acd.served(match.call)
+                left.discard(match.call)
+        if not left:
+            break
+    assert not left, "served within a bound, however many others come"
