@@ -7,11 +7,7 @@ def check_wrap_up_codes(context: Context) -> None:
     """Report codes that mean something else already, and those that nobody has the time to dial."""
     model = context.model
     taken = {spec.code: f'the switch "{name}"' for name, spec in model.switches.items() if spec.code is not None}
-    taken |= {
-        code: f"agent_codes: {key}"
-        for key, code in (("login", model.agent_codes.login), ("pause", model.agent_codes.pause))
-        if code is not None
-    }
+    taken |= {code: f"agent_codes: {key}" for key, code in model.agent_codes.model_dump().items() if code is not None}
     for name, spec in model.queues.items():
         for code, topic in spec.wrap_up_codes.items():
             path = ("queues", name, "wrap_up_codes", code)

@@ -15,6 +15,12 @@ class AuditKind(StrEnum):
     SWITCH = "switch"
     AGENT = "agent"
     """Whether a counselor takes calls."""
+    DESK = "desk"
+    """At which phone a counselor works; empty: at his own."""
+    QUEUES = "queues"
+    """Of which of his queues a counselor takes calls; empty: of all."""
+    PIN = "pin"
+    """Whether anybody may log in at a phone, or as a counselor."""
     WRAP_UP = "wrap-up"
     """What a call was about; its name is the call's id."""
 

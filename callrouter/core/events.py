@@ -20,6 +20,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
+from callrouter.core.phones import PhoneSeen
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import SwitchOrder
 
@@ -51,6 +52,8 @@ class TimerKind(StrEnum):
     """A trunk group that was congested may be tried again."""
     SWITCH = "switch"
     """A switch goes off by itself."""
+    DESK = "desk"
+    """Nobody has pressed a key for as long as may pass, at a phone where somebody logs in."""
     COMFORT = "comfort"
     """Who waits is to be told something."""
     RELAX = "relax"
@@ -205,6 +208,8 @@ class SiteUp(msgspec.Struct, frozen=True):
     bridges: frozenset[BridgeId]
     members: Mapping[BridgeId, frozenset[ChannelId]] = {}
     """Who is in those bridges."""
+    phones: Mapping[str, PhoneSeen] = {}
+    """All phones and trunks, by what Asterisk dials."""
 
 
 class SiteDown(msgspec.Struct, frozen=True):
@@ -247,6 +252,13 @@ class DutyOrdered(msgspec.Struct, frozen=True):
     ticket: int = 0
 
 
+class PhonesSeen(msgspec.Struct, frozen=True):
+    """How some phones of a site are now, by what Asterisk dials (``PJSIP/201``). Told again with every change."""
+
+    site: SiteName
+    phones: Mapping[str, PhoneSeen]
+
+
 class CallOrdered(msgspec.Struct, frozen=True):
     """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
 
@@ -277,6 +289,7 @@ Event = (
     | CodeDialed
     | SwitchOrdered
     | DutyOrdered
+    | PhonesSeen
     | LegHeld
     | TransferAsked
     | CallOrdered

@@ -28,7 +28,7 @@ from callrouter.core.geography import Region
 from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
-from callrouter.core.talk_time import TalkTime
+from callrouter.core.talk_time import TalkTime, whole_ms
 from callrouter.core.transfers import party
 
 _LEFT: Mapping[LeaveReason, str] = {
@@ -166,7 +166,7 @@ class _Summary:
 
     def _end_visit(self, at: datetime, how: VisitEnd) -> None:
         if self.waits is not None:
-            self.visits += (CdrVisit(self.waits.queue, _ms(self.waits.at), _ms(at), how),)
+            self.visits += (CdrVisit(self.waits.queue, whole_ms(self.waits.at), whole_ms(at), how),)
             self.waits = None
 
     def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
@@ -218,13 +218,13 @@ class _Summary:
         length = f", {ended.length_s:.0f} s" if ended.result is RecordingResult.KEPT else ""
         self._tell(f"message for {begun.box}: {ended.result}{length}{': ' + ended.why if ended.why else ''}")
         if ended.result is RecordingResult.KEPT:
-            self.messages += (CdrMessage(begun.recording, begun.box, _ms(begun.at), ended.length_s),)
+            self.messages += (CdrMessage(begun.recording, begun.box, whole_ms(begun.at), ended.length_s),)
 
     def presume_message(self, released: facts.Released) -> None:
         """Nobody saw the recording end: what was spoken until the caller left is there all the same."""
         if self.recording is None:
             return
-        length_s = _seconds(_ms(self.recording.at), max(_ms(self.recording.at), _ms(released.at)))
+        length_s = _seconds(whole_ms(self.recording.at), max(whole_ms(self.recording.at), whole_ms(released.at)))
         result = RecordingResult.KEPT if length_s >= int(self.recording.min_s) else RecordingResult.TOO_SHORT
         self._close_recording(facts.RecordingEnded(released.at, result, length_s, "its end was not seen"))
 
@@ -253,10 +253,10 @@ class _OpenLeg:
             agent=offered.agent,
             destination=offered.destination,
             trunk=offered.trunk,
-            offered_at=_ms(offered.at),
-            rang_at=_ms(self.rang_at) if self.rang_at else None,
-            answered_at=_ms(self.answered_at) if self.answered_at else None,
-            ended_at=_ms(at),
+            offered_at=whole_ms(offered.at),
+            rang_at=whole_ms(self.rang_at) if self.rang_at else None,
+            answered_at=whole_ms(self.answered_at) if self.answered_at else None,
+            ended_at=whole_ms(at),
             result=result,
             cause=cause,
         )
@@ -284,8 +284,8 @@ def fold(history: Sequence[facts.Fact]) -> Cdr:
 
 
 def _cdr(s: _Summary, released: facts.Released) -> Cdr:
-    started, ended = _ms(s.opened.at), _ms(released.at)
-    answered = _ms(s.connected_at) if s.connected_at else None
+    started, ended = whole_ms(s.opened.at), whole_ms(released.at)
+    answered = whole_ms(s.connected_at) if s.connected_at else None
     offered = _last_offer_at(s, ended)
     routed = s.routed
     said = s.region
@@ -316,7 +316,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         talk_s=_seconds(answered, ended) if answered else 0.0,
         hold_s=s.talk.hold_s(answered, ended),
         explanation=_explanation(s, released),
-        queued_at=_ms(s.queued.at) if s.queued else None,
+        queued_at=whole_ms(s.queued.at) if s.queued else None,
         legs=s.legs,
         messages=s.messages,
         switches=s.switches,
@@ -329,7 +329,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
 def _last_offer_at(s: _Summary, ended: datetime) -> datetime:
     """When waiting turned into ringing: at the offer that was answered, or that was open when the call ended."""
     if s.connected:
-        return _ms(s.connected.offered.at)
+        return whole_ms(s.connected.offered.at)
     last = s.legs[-1] if s.legs else None
     return last.offered_at if last and last.ended_at == ended else ended
 
@@ -343,7 +343,7 @@ def _callback(s: _Summary) -> CdrCallback | None:
     """What is still owed to the caller: nothing, where somebody was reached after all."""
     if s.wanted is None or s.connected:
         return None
-    return CdrCallback(s.wanted.queue, s.wanted.number, _ms(s.wanted.at), s.wanted.place)
+    return CdrCallback(s.wanted.queue, s.wanted.number, whole_ms(s.wanted.at), s.wanted.place)
 
 
 def _outcome(s: _Summary, released: facts.Released) -> Outcome:
@@ -431,11 +431,6 @@ def _choice(fact: facts.Chosen) -> str:
         return f"menu: not asked, for nothing could be remembered: {' '.join(words)}"
     pressed = f"pressed {fact.pressed}" if fact.pressed else "no key pressed"
     return f"menu: {pressed}{'' if choice.key else ', so the default'}: {' '.join(words)}"
-
-
-def _ms(at: datetime) -> datetime:
-    """To the millisecond, downwards, so that sums of differences stay exact."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _seconds(begin: datetime, end: datetime) -> float:

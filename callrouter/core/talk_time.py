@@ -6,9 +6,14 @@ from datetime import datetime
 from callrouter.core import facts
 
 
+def whole_ms(at: datetime) -> datetime:
+    """To the millisecond, downwards, so that sums of differences stay exact."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 @dataclass(slots=True)
 class TalkTime:
-    """Takes the facts of a call in order; what is not talk between answer and end is hold."""
+    """Takes the facts of a call in order; what is not talk between answer and end, both to the millisecond, is hold."""
 
     talked_s: float = 0.0
     _since: datetime | None = None
@@ -23,17 +28,17 @@ class TalkTime:
         """One fact more."""
         match fact:
             case facts.PickedUp(at=at):
-                self._picked_up_at = at
+                self._picked_up_at = whole_ms(at)
             case facts.Connected(at=at):
                 self._holds, self._has_company = 0, False
-                self._since = self._picked_up_at or at
+                self._since = self._picked_up_at or whole_ms(at)
             case facts.Held(at=at):
                 self._holds += 1
                 self._stop(at)
             case facts.Resumed(at=at):
                 self._holds = max(0, self._holds - 1)
                 if not self._holds:
-                    self._since = at
+                    self._since = whole_ms(at)
             case _:
                 self._take_of_parties(fact)
 
@@ -44,7 +49,7 @@ class TalkTime:
             case facts.InviteClosed():
                 self._has_company = False
             case facts.PassedOn(at=at) if self._has_company:
-                self._since = self._since or at
+                self._since = self._since or whole_ms(at)
                 self._holds, self._has_company = 0, False
             case facts.PassedOn(at=at) | facts.Redirected(at=at) | facts.OfferClosed(at=at) | facts.Released(at=at):
                 self._stop(at)
@@ -60,5 +65,5 @@ class TalkTime:
 
     def _stop(self, at: datetime) -> None:
         if self._since is not None:
-            self.talked_s += (at - self._since).total_seconds()
+            self.talked_s += (whole_ms(at) - self._since).total_seconds()
             self._since = None

@@ -42,11 +42,7 @@ class Waiting:
         """
         self._queues.update(rulebook.queues)
         for call in self._conduct.calls.values():
-            queue = self.queue_of(call)
-            if queue is not None:
-                self._conduct.floor.acd.move(call.id, _place(call, queue), call.tenant, _demand(call, queue, at))
-                if call.state is CallState.QUEUED:
-                    self._await_relaxation(call, queue, at, out)
+            self._stand_anew(call, at, out)
 
     def take(self, call: Call) -> None:
         """Keep the place of a call that is remembered: who comes later stands behind it."""
@@ -174,8 +170,14 @@ class Waiting:
 
     def relax(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The caller has waited for so long that less is asked of who answers him."""
-        self.leave_line(call)
-        self.wait(call, at, out)
+        self._stand_anew(call, at, out)
+
+    def _stand_anew(self, call: Call, at: datetime, out: Output) -> None:
+        """Let the call, if it waits, stand in line as the rules have it now; what the caller hears goes on."""
+        queue = self.queue_of(call)
+        if queue is not None and call.state is CallState.QUEUED:
+            self._conduct.floor.acd.move(call.id, _place(call, queue), call.tenant, _demand(call, queue, at))
+            self._await_relaxation(call, queue, at, out)
 
     def _await_relaxation(self, call: Call, queue: QueueSpec, at: datetime, out: Output) -> None:
         """Have the demand eased when it is time, if there is one."""

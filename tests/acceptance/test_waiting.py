@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callrouter.core.cdr import Cdr, Outcome, ReleasedBy
+from callrouter.core.cdr import Cdr, OfferResult, Outcome, ReleasedBy
 from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
@@ -28,7 +28,9 @@ TALK_S, ENOUGH_S = 1.5, 1.0
 PLANS = """\
   elsewhere: [{announce: closed}, hangup]
   call-back: [{callback: changwon}, {announce: night-welcome}, hangup]
+  message: [{voicemail: letters, greeting: closed, min: 1s, silence: 3s}]
 """
+BOX = "voicemail: {letters: {title: 편지, thanks: night-welcome, failed: all-busy}}\n"
 ASK_LANGUAGE = """\
 routes:
   - id: language
@@ -44,7 +46,7 @@ routes:
 TOLD = "announce: {every: 30s, first: 1s, prompt: waiting, position: yes, wait: yes}"
 TOLD_AT_ONCE = """\
 announce: {every: 30s, position: yes, offer: queue-keys, surge: {prompt: passport-surge, longer_than: 0}}
-    keys: {1: call-back, 2: elsewhere}"""
+    keys: {1: call-back, 2: elsewhere, 3: message}"""
 
 
 def queue_with(written: str) -> Callable[[Path], None]:
@@ -57,6 +59,7 @@ def queue_with(written: str) -> Callable[[Path], None]:
         assert title in text
         queues.write_text(text.replace(title, f"{title}    {written}\n"), encoding="utf-8")
         routes.write_text(routes.read_text(encoding="utf-8") + PLANS, encoding="utf-8")
+        (config / "voicemail.yaml").write_text(BOX, encoding="utf-8")
 
     return edit
 
@@ -213,6 +216,39 @@ async def test_who_presses_1_is_called_back_at_the_place_that_he_had(
     assert cdr.outcome is Outcome.CALLBACK
     assert cdr.callback is not None
     assert (cdr.callback.queue, cdr.callback.place) == ("changwon", 2)
+
+
+async def test_who_presses_3_leaves_a_message(caller: People, counselor: People, centre: MakeCentre) -> None:
+    office, _ = await busy_office(centre, caller, counselor, TOLD_AT_ONCE)
+    resident = await caller(RESIDENT, tone_hz=RESIDENT_HZ)
+    await resident.dial("120")
+    await resident.established()
+    await office.until_waiting(1)
+    await resident.press("3")
+    await asyncio.sleep(PROMPT_S + 0.7 + 2.5)  # listening to the greeting and the beep, and speaking
+    await resident.hang_up()
+
+    cdr = await record_of(office, RESIDENT, 1)
+    assert (cdr.outcome, [message.box for message in cdr.messages]) == (Outcome.VOICEMAIL, ["letters"])
+    assert seconds(resident, "closed", "queue-keys") == about(PROMPT_S, 0)
+
+
+async def test_a_key_pressed_while_a_phone_rings_counts_when_nobody_answers(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, phone = await busy_office(centre, caller, counselor, TOLD_AT_ONCE)
+    resident = await caller(RESIDENT)
+    await resident.dial("120")
+    await office.until_waiting(1)
+    await phone.hang_up()
+    await phone.incoming()
+    await resident.press("2")
+    await resident.closed(timeout_s=3 + PROMPT_S + 3)
+
+    cdr = await record_of(office, RESIDENT, 2)
+    assert [leg.result for leg in cdr.legs] == [OfferResult.NO_ANSWER]
+    assert cdr.explanation.splitlines()[-1] == "queue changwon: pressed 2 → elsewhere"
+    assert seconds(resident, "closed") == about(PROMPT_S)
 
 
 async def test_a_full_queue_and_one_that_everybody_has_left_send_callers_elsewhere(

@@ -48,7 +48,7 @@ async def test_the_code_that_is_dialled_last_in_the_wrap_up_is_on_the_record_and
     assert "passport" not in json.dumps(report)
 
 
-async def test_a_code_ends_the_wrap_up_where_that_is_wanted_and_none_is_taken_after_it(
+async def test_a_code_is_taken_by_a_daemon_that_came_back_in_the_wrap_up_and_ends_it_where_that_is_wanted(
     caller: People, counselor: People, centre: MakeCentre
 ) -> None:
     office = await centre(agents=(AGENT,), wrap_up="60s", edit=lambda config: with_codes(config, ends="yes"))
@@ -57,12 +57,14 @@ async def test_a_code_ends_the_wrap_up_where_that_is_wanted_and_none_is_taken_af
     await resident.hang_up()
     await phone.closed()
     await office.until_agent(AGENT, "wrap-up")
-    await hears(phone, PASSPORT, "agent-noted")
     await office.kill()
     await office.restart()
+    await office.until_agent(AGENT, "wrap-up")
+    await hears(phone, PASSPORT, "agent-noted")
     await office.until_agent(AGENT, "available")
     await hears(phone, TOURISM, "agent-toolate")
 
     (entry,) = await audit(office, 1)
-    assert entry["becomes"] == "passport"
-    assert (await office.cdr()).wrap_up == "passport"
+    record = await office.cdr()
+    assert (entry["name"], entry["becomes"]) == (record.call_id, "passport")
+    assert record.wrap_up == "passport"

@@ -256,9 +256,12 @@ class BesideNaive(RuleBasedStateMachine):
             callers = [one for one in self.naive.callers if one.queue == queue]
             first = min(callers, key=lambda one: one.place, default=None)
             assert self.acd.waiting(queue) == len(callers)
+            assert sorted(self.acd.waiting_in(queue)) == sorted(one.call for one in callers)
             assert self.acd.first(queue) == (first.call if first is not None else None)
             assert self.acd.idle(queue) == sum(queue in one.spec.queues for one in self.naive.agents)
         for caller in self.naive.callers:
+            before = [one for one in self.naive.callers if one.queue == caller.queue and one.place <= caller.place]
+            assert self.acd.position(caller.call) == len(before)
             could = self.acd.can_serve((caller.queue, HALL), lambda way: way not in self.shut, caller.demand)
             assert could == bool(self.naive.able(caller, self.shut))
         for tenant in TENANTS:

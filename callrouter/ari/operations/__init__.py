@@ -54,6 +54,8 @@ from callrouter.ari.operations.server import (
     ping,
     set_device_state,
     set_event_filter,
+    subscribe,
+    unsubscribe,
 )
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -100,5 +102,7 @@ __all__ = [
     "stop_playback",
     "stop_recording",
     "stop_ringing",
+    "subscribe",
     "tell_transfer",
+    "unsubscribe",
 ]
