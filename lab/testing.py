@@ -88,6 +88,8 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "queue-wait-20-30": 2480.0,
         "queue-wait-30-more": 2520.0,
         "queue-keys": 2560.0,
+        "agent-noted": 2640.0,
+        "agent-toolate": 2680.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""

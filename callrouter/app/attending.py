@@ -30,6 +30,7 @@ class DutyDesk:
             DutyVia(request.via),
             request.reason,
             tuple(map(QueueName, request.queues)),
+            request.about,
         )
         answer = await self._dispatcher.order_duty(order)
         message = await told_when_kept(self._journal, answer.message, changed=answer.changed)

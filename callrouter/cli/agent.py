@@ -104,6 +104,19 @@ def ready(context: click.Context, /, name: str, config: Path, url: str | None, a
     _ask(context, name, "ready", "", config, url, as_json=as_json)
 
 
+@agent.command("wrap-up", epilog="Example: callrouter agent wrap-up 203 passport")
+@_addressed
+@click.argument("code")
+def wrap_up(context: click.Context, /, name: str, code: str, config: Path, url: str | None, as_json: bool) -> None:
+    """Say what the last call of the counselor NAME was about: a CODE of its queue's wrap_up_codes:, or its topic.
+
+    Taken until the wrap-up is over; the last that is said counts.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, name, "wrap-up", "", config, url, as_json=as_json, about=why(code, "CODE"))
+
+
 @agent.command(epilog="Example: callrouter agent serve 203 changwon")
 @_addressed
 @click.argument("queues", nargs=-1)
@@ -142,8 +155,9 @@ def _ask(
     *,
     as_json: bool,
     queues: tuple[str, ...] = (),
+    about: str = "",
 ) -> None:
-    request = AgentRequest(plain(name), verb, who(), "command", reason, queues)
+    request = AgentRequest(plain(name), verb, who(), "command", reason, queues, about)
     tell(context, asyncio.run(ask_agent(daemon_url(context, config, url), request)), as_json=as_json)
 
 

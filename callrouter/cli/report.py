@@ -76,8 +76,8 @@ def report(
         raise click.UsageError("--json and --csv exclude each other")
     if occupancy and (svg or png):
         raise click.UsageError("--svg and --png draw calls, not --occupancy")
-    if occupancy and By(by) is By.TOPIC:
-        raise click.UsageError("counselors' time is not spent by topic; choose another --by")
+    if occupancy and By(by) in (By.TOPIC, By.WRAP_UP):
+        raise click.UsageError(f"counselors' time is not spent by {by}; choose another --by")
     place = database_place(config, database_url)
     first, last = _days(day, week, month, since, until, datetime.now(place.zone).date())
     # A day's edges, also where a zone's clock is changed.

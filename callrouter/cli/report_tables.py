@@ -58,7 +58,7 @@ async def occupancy_tables(asked: Asked) -> list[Table]:
         into.said(duty)
     async for talk in talks(asked.url, asked.begin, until):
         into.talked(talk)
-    by = By.AGENT if asked.by is By.TOPIC else asked.by
+    by = By.AGENT if asked.by in (By.TOPIC, By.WRAP_UP) else asked.by
     total = into.total()
     spent = [((name,), tally) for name, tally in into.groups(by, asked.zone)]
     pauses = [((agent, reason), Pause(seconds)) for agent, reason, seconds in into.pauses()]

@@ -29,6 +29,7 @@ from callrouter.config.supervision import (
 from callrouter.config.surge import compile_surge, compile_topics
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
+from callrouter.config.wrap_up import check_wrap_up_codes
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SkillName, TenantName, TrunkName
 from callrouter.core.pins import Pin
@@ -69,6 +70,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     agent_codes = _agent_codes(context)
     supervisors, supervision_code = compile_supervisors(context), compile_supervision_code(context)
     supervision_keys = compile_supervision_keys(context)
+    check_wrap_up_codes(context)
     topics, surge = compile_topics(context), compile_surge(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
@@ -125,6 +127,8 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             length=_length(context, name, spec),
             goal=_goal(spec),
             care=cares[name],
+            wrap_up_codes=spec.wrap_up_codes,
+            code_ends_wrap_up=spec.code_ends_wrap_up,
             skills=skill_rules(context, name, spec),
         )
         for name, spec in context.model.queues.items()

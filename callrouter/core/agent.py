@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
-from callrouter.core.ids import ChannelId
+from callrouter.core.ids import CallId, ChannelId, QueueName
 from callrouter.core.rulebook import AgentSpec, Limits
 
 
@@ -28,6 +28,15 @@ class AgentState(StrEnum):
     """The phone is not registered: nothing is offered until it is."""
     OWN_CALL = "own-call"
     """The phone has a call that did not come from here."""
+
+
+@dataclass(slots=True)
+class LastCall:
+    """The call that a counselor is in the wrap-up of, and what he has said it was about."""
+
+    call: CallId
+    queue: QueueName | None
+    about: str = ""
 
 
 @dataclass(slots=True)
@@ -59,6 +68,8 @@ class Agent:
     """Paused for calls that he missed, and nobody has told him so."""
     changed: list["Agent"] = field(default_factory=list, repr=False, compare=False)
     """Where whoever changes is put down, for those who show it."""
+    last: LastCall | None = None
+    """The call that ended last."""
 
     def change(self, state: AgentState, at: datetime) -> None:
         """Enter ``state``."""

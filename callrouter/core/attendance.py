@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from callrouter.core import commands as cmd
+from callrouter.core import wrap_up
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
@@ -76,19 +77,24 @@ class Attendance:
                 return self._get_ready(agent, order, at, out)
             case DutyVerb.SERVE:
                 return self._serve(agent, order, at, out)
+            case DutyVerb.WRAP_UP:
+                return self._wrap_up(agent, order, at, out)
             case _:
                 assert_never(order.verb)
 
     def dialed(self, event: CodeDialed, at: datetime, out: Output) -> bool:
         """A phone dialled a code: turn over what it stands for, and let it hear so. False: it is none of these."""
         codes = self._floor.rulebook.agent_codes
-        if event.code not in codes.values():
+        is_topic = wrap_up.is_code(event.code, self._floor.rulebook.queues.values())
+        if event.code not in codes.values() and not is_topic:
             return False
         agent = self._floor.agent_at(event.site, event.endpoint)
         if agent is None:
             text = f"{event.endpoint} dialled {event.code}: it is the phone of no agent"
             out.notices.append(Notice(NoticeKind.AGENT_REFUSED, None, text))
             word = NOBODY
+        elif is_topic:
+            word = self._dialed_topic(agent, event, at, out)
         else:
             was_untold, agent.untold = agent.untold, False
             verb = _turned_over(agent, is_pause=event.code == codes.get(DutyVerb.PAUSE))
@@ -219,6 +225,21 @@ class Attendance:
         out.audit.append(entry)
         out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, f"{serves}; by {who}, via {order.via}"))
         return DutyAnswer(True, True, serves)
+
+    def _wrap_up(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
+        answer = wrap_up.say(agent, self._floor.rulebook, order, at, out)
+        if answer.ok and wrap_up.ends_wrap_up(agent, self._floor.rulebook):
+            self._floor.end_rest(agent, at, out)
+        return answer
+
+    def _dialed_topic(self, agent: Agent, event: CodeDialed, at: datetime, out: Output) -> str:
+        order = DutyOrder(agent.spec.id, DutyVerb.WRAP_UP, agent.spec.id, DutyVia.PHONE, about=event.code)
+        answer = self.order(order, at, out)
+        if answer.ok:
+            return wrap_up.NOTED
+        text = f"{event.endpoint} dialled {event.code}: {answer.message}"
+        out.notices.append(Notice(NoticeKind.AGENT_REFUSED, None, text))
+        return wrap_up.TOO_LATE
 
     def _enter(self, agent: Agent, duty: Duty, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         was, reason = agent.duty, one_line(order.reason)

@@ -23,6 +23,8 @@ class AuditKind(StrEnum):
     """Whether anybody may log in at a phone, or as a counselor."""
     SUPERVISION = "supervision"
     """Who hears a conversation; the name is the call's."""
+    WRAP_UP = "wrap-up"
+    """What a call was about; its name is the call's id."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

@@ -218,5 +218,7 @@ class Cdr:
     """Asked for, and not made needless by a counselor in the same call."""
     hearings: tuple[CdrHearing, ...] = ()
     """Supervisors who heard it, in the order in which they were done."""
+    wrap_up: str | None = None
+    """What a counselor said afterwards that it was about; not of the call's facts, but read with its record."""
     visits: tuple[CdrVisit, ...] = ()
     """Every queue in which the caller waited, in order; ``queue`` and ``queued_at`` are those of the first."""

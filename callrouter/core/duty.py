@@ -25,6 +25,8 @@ class DutyVerb(StrEnum):
     """End a pause, the wrap-up, or the rest after an offer that failed."""
     SERVE = "serve"
     """Take calls of some of his queues alone, or of all of them again."""
+    WRAP_UP = "wrap-up"
+    """Say what the last call was about."""
 
 
 class DutyVia(StrEnum):
@@ -39,7 +41,10 @@ class DutyVia(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DutyOrder:
-    """What somebody wants of a counselor; ``reason`` says why, for people."""
+    """What somebody wants of a counselor; ``reason`` says why, for people.
+
+    ``about``, for ``WRAP_UP``: a code or a topic of the queue that the last call came by.
+    """
 
     agent: AgentId
     verb: DutyVerb
@@ -48,6 +53,7 @@ class DutyOrder:
     reason: str = ""
     queues: tuple[QueueName, ...] = ()
     """For ``SERVE``: those; none: all that the rules give him."""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

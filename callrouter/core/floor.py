@@ -11,7 +11,7 @@ from datetime import datetime
 from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
-from callrouter.core.agent import Agent, AgentState, is_blamed, is_missed, rest_after
+from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_missed, rest_after
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -48,6 +48,8 @@ class Leg:
     result: OfferResult | None = None
     """Why the call let go of it; None while it is the call's."""
     insisted: bool = False
+    queue: QueueName | None = None
+    """The queue that the call came by."""
 
     @property
     def party(self) -> str:
@@ -162,7 +164,8 @@ class Floor:
         channel = naming.leg_channel(call.id, call.attempts + 1)
         spec = agent.spec
         seizure = self.trunks.seize(spec.trunk, channel) if spec.trunk is not None else None
-        leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, _wrap_up(agent, queue), at))
+        wrap_up_s = _wrap_up(agent, queue)
+        leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, wrap_up_s, at, queue=call.queue))
         agent.change(AgentState.RESERVED, at)
         agent.offered_at = at
         out.commands.append(self._originate(call, leg, spec.endpoint, call.arrival.caller, queue.ring_timeout_s))
@@ -212,8 +215,9 @@ class Floor:
         self.acd.spare(agent)
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
         wrap_up_s = _wrap_up(agent, queue)
+        seizure = self._reclaim(offer)
         return self._hold(
-            Leg(offer.channel, call.id, agent.spec.site, agent, self._reclaim(offer), wrap_up_s, offer.at)
+            Leg(offer.channel, call.id, agent.spec.site, agent, seizure, wrap_up_s, offer.at, queue=call.queue)
         )
 
     def _reclaim(self, offer: Offer) -> Seizure | None:
@@ -430,6 +434,7 @@ class Floor:
         elif result is OfferResult.ANSWERED:
             agent.misses = 0
             agent.calls += 1
+            agent.last = LastCall(leg.call, leg.queue)
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
         pause_s = self._pause_after(leg, agent, result)

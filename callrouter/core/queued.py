@@ -28,6 +28,8 @@ class QueuedCall:
     outcome: Outcome
     talk_s: float
     """With what was on hold."""
+    wrap_up: str | None = None
+    """What the counselor said afterwards that it was about."""
 
 
 def whole_call(cdr: Cdr) -> QueuedCall | None:
@@ -46,6 +48,7 @@ def whole_call(cdr: Cdr) -> QueuedCall | None:
         destination=cdr.destination,
         outcome=cdr.outcome,
         talk_s=cdr.talk_s,
+        wrap_up=cdr.wrap_up,
     )
 
 
@@ -83,4 +86,5 @@ def visited(call: QueuedCall, visit: CdrVisit, *, is_last: bool) -> QueuedCall:
         destination=None,
         outcome=outcome,
         talk_s=call.talk_s if is_answered and visit.left_at == call.answered_at else 0.0,
+        wrap_up=call.wrap_up if is_answered else None,
     )

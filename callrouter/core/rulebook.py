@@ -98,6 +98,9 @@ class QueueSpec:
     """What reports measure by; routing does not look at it."""
     care: QueueCare = NO_CARE
     """What is done for those who wait."""
+    wrap_up_codes: Mapping[str, str] = field(default_factory=dict)
+    """What counselors' phones dial in the wrap-up, to what the call was about."""
+    code_ends_wrap_up: bool = False
     skills: SkillRules = NO_SKILLS
     """What is asked of the counselors for its callers."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from callrouter.core import commands as cmd
-from callrouter.core.agent import Agent, AgentState, is_blamed
+from callrouter.core import naming
+from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed
 from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr, CdrLeg, OfferResult
 from callrouter.core.duty import Duty
@@ -39,6 +40,8 @@ def recall(floor: Floor, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at:
                 wrap_ups.pop(known.spec.id, None)
         elif _was_called(known, what, since):
             wrap_ups[known.spec.id] = when + timedelta(seconds=floor.wrap_up_s(known, queue))
+            name = naming.parse_leg_channel(what.channel)
+            known.last = LastCall(name.call, queue) if name is not None else None
     for agent in floor.agents.values():
         agent.calls = agent.calls or floor.fewest_calls(agent)
         until = wrap_ups.get(agent.spec.id, at)

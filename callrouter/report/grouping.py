@@ -20,6 +20,8 @@ class By(StrEnum):
     QUEUE = "queue"
     TENANT = "tenant"
     TOPIC = "topic"
+    WRAP_UP = "wrap-up"
+    """What counselors said afterwards that calls were about."""
     AGENT = "agent"
     """Of offers, not of calls: see :class:`AgentReport`."""
     HOUR = "hour"
@@ -74,6 +76,8 @@ def _key(call: QueuedCall, by: By, zone: tzinfo | None) -> str:
             return call.tenant
         case By.TOPIC:
             return call.topic or NOTHING
+        case By.WRAP_UP:
+            return call.wrap_up or NOTHING
         case By.AGENT:
             return call.agent or NOTHING
         case By.HOUR | By.DAY | By.WEEK | By.MONTH:

@@ -123,7 +123,7 @@ class OccupancyReport:
                 return (person.tenant,) if person is not None else ()
             case By.AGENT:
                 return (agent,)
-            case By.TOPIC:
+            case By.TOPIC | By.WRAP_UP:
                 return ()
             case By.HOUR | By.DAY | By.WEEK | By.MONTH:
                 return (interval(local, by),)

@@ -474,4 +474,5 @@ def _cdr_of(
         switches=tuple(map(SwitchName, row["switches"])),
         mark=CallMark(row["mark"]) if row["mark"] is not None else None,
         hearings=_hearings.decode(row["hearings"]),
+        wrap_up=row["wrap_up"],
     )

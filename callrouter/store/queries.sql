@@ -35,8 +35,11 @@ VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (call_id, place) DO NOTHING
 
 -- name: find_cdrs
--- A parameter that is NULL asks for nothing.
-SELECT * FROM callrouter.cdr
+-- A parameter that is NULL asks for nothing. The newest that was said of a call counts.
+SELECT cdr.*, wrap_up FROM callrouter.cdr LEFT JOIN LATERAL (
+    SELECT to_value AS wrap_up FROM callrouter.audit WHERE kind = 'wrap-up' AND name = call_id::text
+    ORDER BY at DESC, number DESC LIMIT 1
+) AS said ON true
 WHERE ($1::timestamptz IS NULL OR started_at >= $1)
     AND ($2::timestamptz IS NULL OR started_at < $2)
     AND ($3::text IS NULL OR caller = $3)
@@ -52,7 +55,11 @@ LIMIT $11
 
 -- name: get_cdrs
 -- Two are enough to know that an id was cut too short.
-SELECT * FROM callrouter.cdr WHERE call_id BETWEEN $1 AND $2 ORDER BY call_id LIMIT 2
+SELECT cdr.*, wrap_up FROM callrouter.cdr LEFT JOIN LATERAL (
+    SELECT to_value AS wrap_up FROM callrouter.audit WHERE kind = 'wrap-up' AND name = call_id::text
+    ORDER BY at DESC, number DESC LIMIT 1
+) AS said ON true
+WHERE call_id BETWEEN $1 AND $2 ORDER BY call_id LIMIT 2
 
 -- name: get_legs
 SELECT * FROM callrouter.cdr_leg WHERE call_id = ANY($1::uuid[]) ORDER BY call_id, attempt
@@ -181,16 +188,22 @@ ORDER BY started_at, call_id
 -- name: queued_calls
 -- What a report needs of each call that has a queue.
 SELECT started_at, coalesce(queued_at, started_at) AS queued_at, answered_at, ended_at, queue, tenant, topic, agent,
-    destination, outcome, talk_s
-FROM callrouter.cdr
+    destination, outcome, talk_s, wrap_up
+FROM callrouter.cdr LEFT JOIN LATERAL (
+    SELECT to_value AS wrap_up FROM callrouter.audit WHERE kind = 'wrap-up' AND name = call_id::text
+    ORDER BY at DESC, number DESC LIMIT 1
+) AS said ON true
 WHERE queue IS NOT NULL AND started_at >= $1 AND started_at < $2
 ORDER BY started_at, call_id
 
 -- name: queue_visits
 -- Each caller's wait in each queue, with what a report needs of the call.
 SELECT c.started_at, c.answered_at, c.ended_at, c.tenant, c.topic, c.agent, c.destination, c.outcome, c.talk_s,
-    v.queue, v.queued_at, v.left_at, v.how, v.is_last
-FROM callrouter.cdr AS c JOIN callrouter.queue_visit AS v USING (call_id)
+    v.queue, v.queued_at, v.left_at, v.how, v.is_last, said.wrap_up
+FROM callrouter.cdr AS c JOIN callrouter.queue_visit AS v USING (call_id) LEFT JOIN LATERAL (
+    SELECT to_value AS wrap_up FROM callrouter.audit WHERE kind = 'wrap-up' AND name = c.call_id::text
+    ORDER BY at DESC, number DESC LIMIT 1
+) AS said ON true
 WHERE c.started_at >= $1 AND c.started_at < $2
 ORDER BY c.started_at, c.call_id, v.place
 

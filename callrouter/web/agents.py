@@ -8,13 +8,14 @@ import msgspec
 from callrouter.web.status import Agent
 from callrouter.web.switches import Note, Who
 
-Verb = Literal["login", "logout", "pause", "ready", "serve"]
+Verb = Literal["login", "logout", "pause", "ready", "serve", "wrap-up"]
 
 
 class AgentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is wanted of a counselor. ``who`` asks, ``reason`` says why; both go into the audit log.
 
     ``queues`` are for ``serve``: of which alone he takes calls; none: of all that the rules give him.
+    ``about``, for ``wrap-up``: a code or a topic of the queue that the last call came by.
     """
 
     agent: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
@@ -23,6 +24,7 @@ class AgentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     via: Literal["api", "command"] = "api"
     reason: Note = ""
     queues: tuple[str, ...] = ()
+    about: Note = ""
 
 
 class AgentReport(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from callrouter.store.audit_delivery import AuditErrand
 from callrouter.store.delivery import CdrWriter, DeliveryLimits
 from callrouter.store.embedded import EmbeddedPostgres
 from callrouter.store.journal import Journal
-from callrouter.store.postgres import connect
+from callrouter.store.postgres import connect, open_archive
 from tests.fakes import cdrs
 from tests.integration.delivering import running
 
@@ -188,3 +188,33 @@ async def test_the_command_lists_them_for_people_and_for_programs(journal: Journ
 def test_the_command_without_a_database_says_so() -> None:
     result = invoke("postgresql://nobody@127.0.0.1:1/nothing")
     assert (result.exit_code, "PostgreSQL cannot be reached" in result.stderr) == (3, True)
+
+
+def said_of(call: str, becomes: str, minute: int = 0) -> AuditEntry:
+    at = AT + timedelta(minutes=minute)
+    return AuditEntry(at, "201", AuditKind.WRAP_UP, call, "", becomes, "phone", at, None, "201")
+
+
+@pytest.mark.parametrize("is_said_first", [True, False])
+async def test_what_was_said_of_a_call_while_the_database_was_away_is_on_its_record_whichever_came_first(
+    journal: Journal, database: str, is_said_first: bool
+) -> None:
+    record = cdrs.handled()
+    said = [said_of(record.call_id, "passport"), said_of(record.call_id, "tourism", 1)]
+    if not is_said_first:
+        async with running(delivery(journal, database)) as writer:
+            journal.finish(record)
+            assert await writer.drain(10)
+    for one in said:
+        journal.audit(one)
+    if is_said_first:
+        journal.finish(record)
+    assert await journal.flush()
+    for _ in range(2):
+        async with running(delivery(journal, database)) as writer:
+            assert await writer.drain(10)
+    assert await found(database) == list(reversed(said)), "each is there once"
+    async with open_archive(database) as archive:
+        kept = await archive.get(record.call_id)
+    assert kept is not None
+    assert kept.wrap_up == "tourism"

@@ -254,3 +254,18 @@ async def test_a_database_that_is_away_is_3(tmp_path: Path) -> None:
     result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
     assert (result.exit_code, "PostgreSQL cannot be reached" in result.output) == (3, True)
     assert "sesame" not in result.output
+
+
+async def test_calls_are_counted_by_what_counselors_said_of_them_afterwards(command: Command, database: str) -> None:
+    connection = await connect(database)
+    call = await connection.fetchval(
+        "SELECT call_id::text FROM callrouter.cdr WHERE queue = 'changwon' AND outcome = 'handled'"
+    )
+    entry = AuditEntry(cdrs.EVENING, "201", AuditKind.WRAP_UP, call, "", "passport", "phone")
+    await insert_audit(connection, [AuditRecord(1, "01a20b11-1e0a-78e3-a593-cddf8d2ecbfc", entry)])
+    await connection.close()
+
+    result = await asyncio.to_thread(command, "--day", "2026-11-24", "--by", "wrap-up", "--json")
+    assert result.exit_code == 0, result.output
+    groups = {group["wrap-up"]: (group["offered"], group["answered"]) for group in json.loads(result.stdout)["groups"]}
+    assert groups == {"passport": (1, 1), "–": (2, 0)}

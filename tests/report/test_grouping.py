@@ -84,3 +84,10 @@ def test_calls_without_a_topic_have_a_row_of_their_own() -> None:
     report.add(answered(1))
     report.add(answered(1, topic="passport"))
     assert [name for name, _ in report.groups()] == ["passport", "–"]
+
+
+def test_calls_are_grouped_by_what_counselors_said_afterwards() -> None:
+    report = QueueReport(By.WRAP_UP, SEOUL, {})
+    for said in ("passport", None, "passport"):
+        report.add(answered(1, wrap_up=said, topic="tourism"))
+    assert [(name, tally.offered) for name, tally in report.groups()] == [("passport", 2), ("–", 1)]

@@ -82,6 +82,18 @@ async def test_old_entries_are_forgotten_but_for_those_that_wait_and_the_newest_
         assert await journal.newest_audit(SWITCH) == [entry("night", "on"), entry("typhoon", "off")]
 
 
+async def test_what_was_said_of_calls_is_forgotten_once_it_is_delivered_and_old(path: Path) -> None:
+    said = AuditEntry(AT, "kim", AuditKind.WRAP_UP, "a call's id", "", "passport", "phone", AT, None, "kim")
+    async with Journal(path) as journal:
+        journal.audit(said)
+        await journal.prune(datetime.now(UTC) + timedelta(days=1))
+        ((record),) = await journal.undelivered_audit(9)
+        assert record.entry == said, "it waits for the database, however long"
+        await journal.audit_delivered([record.number])
+        await journal.prune(datetime.now(UTC) + timedelta(days=1))
+        assert rows(path) == 0
+
+
 async def test_an_entry_that_cannot_be_read_is_said_and_stands_in_nobodys_way(path: Path) -> None:
     async with Journal(path) as journal:
         journal.audit(entry("typhoon", "on"))

@@ -169,6 +169,10 @@ class Queue(Section):
     """How long one counselor's phone rings before the next is tried."""
     wrap_up: Seconds = 10.0
     """How long a counselor is left in peace after a call."""
+    wrap_up_codes: dict[Annotated[str, BeforeValidator(parse_code)], Name] = Field(default={})
+    """What his phone dials meanwhile, to what the call was about."""
+    code_ends_wrap_up: Flag = False
+    """Whether such a code ends the wrap-up."""
     strategy: Way = Strategy.LONGEST_IDLE
     """Which of the free counselors is rung."""
     head_start: Seconds = 0.0
