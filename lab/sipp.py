@@ -240,6 +240,18 @@ class Lamp:
     async def __aexit__(self, *problem: object) -> None:
         await self._phone.__aexit__(*problem)
 
+    async def until(self, state: str, *, timeout_s: float = 10.0) -> None:
+        """Wait until it is told of ``state`` (RFC 4235: ``terminated``, ``early``, ``confirmed``).
+
+        Raises:
+            LabError: it is told nothing more within ``timeout_s`` seconds.
+        """
+        while True:
+            self._told += 1
+            told = await self._phone.saw("NOTIFY", timeout_s=timeout_s, times=self._told)
+            if f"<state>{state}</state>" in told:
+                return
+
     async def next(self, *, timeout_s: float = 10.0) -> bool:
         """Whether the lamp is lit, as it is told next (RFC 4235).
 

@@ -1,12 +1,17 @@
 """Counselors' duty, as web server and journal know it: orders for the daemon that runs, and how it stood before it."""
 
+from typing import Final
+
 from callrouter.app.kept import told_when_kept
 from callrouter.core.audit import AuditKind
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
-from callrouter.core.ids import AgentId
+from callrouter.core.ids import AgentId, QueueName
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
 from callrouter.web.agents import AgentReport, AgentRequest
+
+NEWEST_CDRS: Final = 5000
+"""So many calls are read at the start, to know how counselors stood: enough for a day of most centres."""
 
 
 class DutyDesk:
@@ -19,7 +24,12 @@ class DutyDesk:
     async def order(self, request: AgentRequest) -> AgentReport:
         """See the Protocol. A change is told when it is on the disk; if it does not get there, that is said."""
         order = DutyOrder(
-            AgentId(request.agent), DutyVerb(request.verb), request.who, DutyVia(request.via), request.reason
+            AgentId(request.agent),
+            DutyVerb(request.verb),
+            request.who,
+            DutyVia(request.via),
+            request.reason,
+            tuple(map(QueueName, request.queues)),
         )
         answer = await self._dispatcher.order_duty(order)
         message = await told_when_kept(self._journal, answer.message, changed=answer.changed)
@@ -27,9 +37,13 @@ class DutyDesk:
 
 
 async def remember_duties(dispatcher: Dispatcher, journal: Journal) -> None:
-    """Have the counselors logged in, out and paused as the last daemon left them.
+    """Have the counselors at their desks, logged in, out and paused as the last daemon left them.
 
     Raises:
         JournalError: the journal cannot be read.
     """
-    dispatcher.restore_duties(await journal.newest_audit(AuditKind.AGENT))
+    kinds = (AuditKind.DESK, AuditKind.PIN, AuditKind.QUEUES)
+    dispatcher.restore_desks(*[await journal.newest_audit(kind) for kind in kinds])
+    duties = await journal.newest_audit(AuditKind.AGENT)
+    dispatcher.restore_standing(await journal.newest_cdrs(NEWEST_CDRS), duties)
+    dispatcher.restore_duties(duties)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,8 +15,9 @@ from callrouter.ari.outcome import Outcome, Reply
 from callrouter.ari.peer import Peer
 from callrouter.ari.recordings import RecordingStore
 from callrouter.ari.session import AriSession
+from callrouter.ari.snapshots import Endpoint
 from callrouter.ari.sync import SiteSnapshot
-from callrouter.ari.translate import EventReader, Order, orders
+from callrouter.ari.translate import EventReader, Order, orders, phones_seen
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.ids import CallId, SiteName
@@ -91,6 +92,8 @@ class Fleet:
 
     def carry_out(self, command: cmd.AriCommand) -> None:
         """Send what the command asks for; what its replies mean comes back as events."""
+        if isinstance(command, cmd.WatchPhones):
+            self._sessions[command.site].phones.watch(command.phones)
         for order in orders(command, self._applications[command.site]):
             on_reply = partial(self._replied, command, order)
             self._sessions[command.site].commands.send(command.call, order.request, on_reply)
@@ -145,6 +148,10 @@ class Fleet:
         translated = self._readers[site].read(event)
         if translated is not None:
             self._post(translated, site)
+
+    def phones(self, site: SiteName, phones: Iterable[Endpoint]) -> None:
+        """So these phones are now."""
+        self._post(ev.PhonesSeen(site, phones_seen(phones)), site)
 
     def down(self, site: SiteName, reason: str) -> None:
         """Not connected any more."""

@@ -10,8 +10,9 @@ import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import aiohttp
@@ -21,7 +22,8 @@ from callrouter.ari import operations, wire
 from callrouter.ari.backoff import Backoff
 from callrouter.ari.http import HttpChannel, http_session
 from callrouter.ari.peer import Peer
-from callrouter.ari.snapshots import Application, AsteriskInfo
+from callrouter.ari.presence import PhoneWatch
+from callrouter.ari.snapshots import Application, AsteriskInfo, Endpoint
 from callrouter.ari.sockets import CommandSockets, can_carry_rest
 from callrouter.ari.sync import SiteSnapshot, ask, await_modules, take_snapshot
 from callrouter.ari.transport import Commands
@@ -68,6 +70,9 @@ class Listener(Protocol):
 
     def snapshot(self, site: SiteName, snapshot: SiteSnapshot) -> None:
         """What is there now, for comparison."""
+
+    def phones(self, site: SiteName, phones: Iterable[Endpoint]) -> None:
+        """So these phones are now. Told whether up or down."""
 
     def down(self, site: SiteName, reason: str) -> None:
         """Not connected any more; follows every ``up`` exactly once."""
@@ -121,17 +126,19 @@ class AriSession:
         self._last_trouble = ""
         self._is_up = False
         self._early: list[wire.Event] = []
+        self.phones = PhoneWatch(peer, f"{peer.application}-phones", self._http, partial(listener.phones, peer.site))
         self.commands = Commands(self._http, self._sockets)
 
     async def run(self) -> None:
         """Keep the site connected. Returns when another daemon has taken the application; else until cancelled."""
         try:
             async with (
-                http_session(self._peer, websockets=1 + self._sockets.count) as session,
+                http_session(self._peer, websockets=2 + self._sockets.count) as session,
                 asyncio.TaskGroup() as group,
             ):
                 group.create_task(self._http.run(session))
                 group.create_task(self._run_sockets(session))
+                group.create_task(self.phones.run(session))
                 await self._stay_connected(session)
                 raise _ReplacedError  # the one way to end the helpers of this group with it
         except ExceptionGroup as errors:

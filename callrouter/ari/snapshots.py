@@ -178,6 +178,11 @@ class Endpoint(Snapshot, frozen=True, kw_only=True):
     state: str = "unknown"
     channel_ids: tuple[str, ...] = ()
 
+    @property
+    def dialed(self) -> str:
+        """What Asterisk dials for it: ``PJSIP/201``."""
+        return f"{self.technology}/{self.resource}"
+
 
 class SystemInfo(Snapshot, frozen=True, kw_only=True):
     """Which Asterisk this is. ``entity_id`` is what events carry as ``asterisk_id``."""

@@ -25,9 +25,10 @@ class SiteSnapshot:
     """What is ours at one Asterisk.
 
     ``channels`` are inside our application; ``legs`` belong to it but are not inside (they ring still, or are helper
-    legs); ``bridges`` are those of our application. Anything that changed between ``requested_at`` and
-    ``received_at`` (monotonic seconds) may be in it or not: the listener decides whether an event is newer.
-    ``asterisk_id`` and ``started_at`` together name one life of the server: another life has none of the old calls.
+    legs); ``bridges`` are those of our application; ``endpoints`` are all phones and trunks. Anything that changed
+    between ``requested_at`` and ``received_at`` (monotonic seconds) may be in it or not: the listener decides whether
+    an event is newer. ``asterisk_id`` and ``started_at`` together name one life of the server: another life has none
+    of the old calls.
     """
 
     requested_at: float
@@ -38,6 +39,7 @@ class SiteSnapshot:
     channels: tuple[Channel, ...]
     legs: tuple[Channel, ...]
     bridges: tuple[Bridge, ...]
+    endpoints: tuple[Endpoint, ...] = ()
 
 
 async def ask(http: HttpChannel, peer: Peer, request: Request, kind: type[T]) -> T:
@@ -75,6 +77,7 @@ async def take_snapshot(http: HttpChannel, peer: Peer, clock: Callable[[], float
     info = await ask(http, peer, operations.get_info(), AsteriskInfo)
     application = await ask(http, peer, operations.get_application(peer.application), Application)
     channels = await ask(http, peer, operations.list_channels(), tuple[Channel, ...])
+    endpoints = await ask(http, peer, operations.list_endpoints(), tuple[Endpoint, ...])
     bridges = await ask(http, peer, operations.list_bridges(), tuple[Bridge, ...])
     listed, our_bridges = set(application.channel_ids), set(application.bridge_ids)
     inside = tuple(channel for channel in channels if channel.is_in(peer.application))
@@ -87,4 +90,5 @@ async def take_snapshot(http: HttpChannel, peer: Peer, clock: Callable[[], float
         channels=inside,
         legs=tuple(c for c in channels if c.id in listed and not c.is_in(peer.application)),
         bridges=tuple(bridge for bridge in bridges if bridge.id in our_bridges),
+        endpoints=endpoints,
     )

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final, assert_never
@@ -12,7 +12,7 @@ import msgspec
 from callrouter.ari import operations, wire
 from callrouter.ari.operations import Request
 from callrouter.ari.outcome import Outcome, Reply
-from callrouter.ari.snapshots import Channel, LiveRecording
+from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
@@ -20,6 +20,7 @@ from callrouter.core import naming
 from callrouter.core.causes import Cause
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 from callrouter.core.inbound import CallFacts
+from callrouter.core.phones import PhoneSeen
 from callrouter.core.supervisors import HearingMode
 
 INBOUND = "inbound"
@@ -35,6 +36,15 @@ LIFTED_S = 86_400.0
 """What a dead man's switch that is lifted is set to. Not to 0, which means never: a channel that is looking at its time
 to hang up just when there comes to be none takes it for one long past, and hangs up (Asterisk 22.10)."""
 
+_DEVICE_STATES: Mapping[cmd.Lamp, operations.DeviceState] = {
+    cmd.Lamp.FREE: operations.DeviceState.NOT_IN_USE,
+    cmd.Lamp.RINGING: operations.DeviceState.RINGING,
+    cmd.Lamp.IN_USE: operations.DeviceState.IN_USE,
+    cmd.Lamp.CLOSING: operations.DeviceState.RINGING_IN_USE,
+    cmd.Lamp.HELD: operations.DeviceState.ON_HOLD,
+    cmd.Lamp.OUT: operations.DeviceState.BUSY,
+    cmd.Lamp.GONE: operations.DeviceState.UNAVAILABLE,
+}
 TRANSFERS_TO_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 """Leaves it to us what becomes of a REFER from the phone (Asterisk 22.3, 20.13; an older one goes on by itself)."""
 
@@ -89,10 +99,12 @@ class EventReader:
             inbound = self._arrival(channel, _arguments(channel))
             fresh = self._new_call() if inbound is not None else None
             channel_id = ChannelId(channel.id)
-            dialed_code = _arguments(channel)[:1] == (CODE,)
+            word, code = (*_arguments(channel), "", "")[:2]
+            dialed_code = code if word == CODE else ""
             seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh, dialed_code)
         members = {BridgeId(one.id): frozenset(map(ChannelId, one.channels)) for one in snapshot.bridges}
-        return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members)
+        phones = phones_seen(snapshot.endpoints)
+        return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members, phones)
 
     def _entered(self, event: wire.StasisStart) -> ev.Event | None:
         channel = ChannelId(event.channel.id)
@@ -152,6 +164,14 @@ class EventReader:
             diversion=channel.caller_rdnis,
             language=channel.language,
         )
+
+
+def phones_seen(endpoints: Iterable[Endpoint]) -> Mapping[str, PhoneSeen]:
+    """How phones are, by what Asterisk dials. One whose driver does not tell is taken for one that is there."""
+    return {
+        endpoint.dialed: PhoneSeen(endpoint.state != "offline", tuple(map(ChannelId, endpoint.channel_ids)))
+        for endpoint in endpoints
+    }
 
 
 def _arguments(channel: Channel) -> tuple[str, ...]:
@@ -250,9 +270,10 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
             return (Order(operations.destroy_bridge(bridge)),)
         case cmd.Snoop() | cmd.Hear():
             return _of_supervision(command, application)
-        case cmd.SetLamp(device=device, lit=lit):
-            state = operations.DeviceState.IN_USE if lit else operations.DeviceState.NOT_IN_USE
-            return (Order(operations.set_device_state(device, state)),)
+        case cmd.SetLamp(device=device, shows=shows):
+            return (Order(operations.set_device_state(device, _DEVICE_STATES[shows])),)
+        case cmd.WatchPhones():
+            return ()  # the session's own affair
         case _:
             assert_never(command)
 

@@ -14,7 +14,7 @@ from typing import Final, get_args
 import msgspec
 
 from callrouter.ari.operations.base import Request
-from callrouter.ari.snapshots import Bridge, Channel, LiveRecording, Playback
+from callrouter.ari.snapshots import Bridge, Channel, Endpoint, LiveRecording, Playback
 from callrouter.errors import AriProtocolError
 
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
@@ -229,6 +229,12 @@ class BridgeAttendedTransfer(_Event, frozen=True, kw_only=True):
     destination_application: str = ""
 
 
+class EndpointStateChange(_Event, frozen=True, kw_only=True):
+    """A phone or trunk came or went, or a channel of it did."""
+
+    endpoint: Endpoint
+
+
 class ApplicationReplaced(_Event, frozen=True, kw_only=True):
     """Another websocket took the application. This one stays open, and silent for ever."""
 
@@ -271,6 +277,7 @@ Event = (
     | ChannelLeftBridge
     | BridgeBlindTransfer
     | BridgeAttendedTransfer
+    | EndpointStateChange
     | ApplicationReplaced
 )
 

@@ -1,6 +1,7 @@
 """``callrouter agent``: seeing the counselors of the daemon that runs, and logging them in and out."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.orders import tell, who, why
 from callrouter.cli.status import daemon_url, url_of
 from callrouter.cli.text import Column, elapsed, plain, table
+from callrouter.core.pins import Pin
 from callrouter.web.agents import AgentRequest, Verb
 from callrouter.web.client import ask_agent, fetch_agents
 from callrouter.web.status import Agent
@@ -29,6 +31,8 @@ _COLUMNS = (
     Column("for", 8),
     Column("missed", 6, right=True),
     Column("duty", 10),
+    Column("phone", 16),
+    Column("queues", 24),
     Column("reason", 40),
 )
 
@@ -100,10 +104,46 @@ def ready(context: click.Context, /, name: str, config: Path, url: str | None, a
     _ask(context, name, "ready", "", config, url, as_json=as_json)
 
 
-def _ask(
-    context: click.Context, name: str, verb: Verb, reason: str, config: Path, url: str | None, *, as_json: bool
+@agent.command(epilog="Example: callrouter agent serve 203 changwon")
+@_addressed
+@click.argument("queues", nargs=-1)
+def serve(
+    context: click.Context, /, name: str, queues: tuple[str, ...], config: Path, url: str | None, as_json: bool
 ) -> None:
-    request = AgentRequest(plain(name), verb, who(), "command", reason)
+    """Let the counselor NAME take calls of these of his QUEUES alone; without any: of all that the rules give him.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
+    """
+    _ask(context, name, "serve", "", config, url, as_json=as_json, queues=tuple(map(plain, queues)))
+
+
+@agent.command(name="pin", epilog="Example: callrouter agent pin")
+@click.password_option(
+    "--pin", prompt="PIN (4 to 12 digits)", help="The PIN; left out: it is asked for, and not shown."
+)
+def make_pin(pin: str) -> None:
+    """Make of a PIN what is written under `pin:` of a counselor in agents.yaml. Nothing is sent to any daemon.
+
+    Exit status: 0 done, 2 it is no PIN.
+    """
+    try:
+        click.echo(f"pin: {Pin.of(pin, secrets.token_bytes(16)).text}")
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; choose another", param_hint="--pin") from error
+
+
+def _ask(
+    context: click.Context,
+    name: str,
+    verb: Verb,
+    reason: str,
+    config: Path,
+    url: str | None,
+    *,
+    as_json: bool,
+    queues: tuple[str, ...] = (),
+) -> None:
+    request = AgentRequest(plain(name), verb, who(), "command", reason, queues)
     tell(context, asyncio.run(ask_agent(daemon_url(context, config, url), request)), as_json=as_json)
 
 
@@ -115,5 +155,7 @@ def _row(one: Agent, at: datetime) -> tuple[str, ...]:
         elapsed(one.since, at),
         str(one.misses),
         one.duty,
+        plain(one.phone) or "-",
+        ",".join(map(plain, one.queues)) or "-",
         plain(one.reason),
     )

@@ -31,6 +31,7 @@ from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SkillName, TenantName, TrunkName
+from callrouter.core.pins import Pin
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook, TrunkSpec
@@ -99,6 +100,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         supervisors=supervisors,
         supervision_code=supervision_code,
         supervision_keys=supervision_keys,
+        desk_code=context.model.agent_codes.desk or "",
         own_numbers=own_numbers(context.model),
         transfers=transfers,
         call_keys=call_keys,
@@ -138,15 +140,12 @@ def _agent_codes(context: Context) -> dict[DutyVerb, str]:
     """What counselors' phones dial; each code means one thing."""
     codes = context.model.agent_codes
     meaning = {spec.code: f'the switch "{name}"' for name, spec in context.model.switches.items()}
-    found: dict[DutyVerb, str] = {}
-    for verb, code in ((DutyVerb.LOGIN, codes.login), (DutyVerb.PAUSE, codes.pause)):
-        if code is None:
-            continue
-        other = meaning.setdefault(code, f"agent_codes: {verb}")
-        if other != f"agent_codes: {verb}":
-            context.error(("agent_codes", verb.value), f"the code {code} is taken by {other}", "choose another")
-        found[verb] = code
-    return found
+    for key, code in (("login", codes.login), ("pause", codes.pause), ("desk", codes.desk)):
+        other = meaning.setdefault(code, f"agent_codes: {key}") if code is not None else None
+        if other is not None and other != f"agent_codes: {key}":
+            context.error(("agent_codes", key), f"the code {code} is taken by {other}", "choose another")
+    verbs = {DutyVerb.LOGIN: codes.login, DutyVerb.PAUSE: codes.pause}
+    return {verb: code for verb, code in verbs.items() if code is not None}
 
 
 def _length(context: Context, name: str, spec: Queue) -> LengthRule | None:
@@ -183,17 +182,19 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             context.refer("queues", queue, (*path, "queues", index))
         if spec.trunk is not None:
             context.refer("trunks", spec.trunk, (*path, "trunk"))
-        check_endpoint(context, spec.endpoint, (*path, "endpoint"))
+        if spec.endpoint is not None:
+            check_endpoint(context, spec.endpoint, (*path, "endpoint"))
+        _check_pin(context, name, spec.pin)
         if spec.weight < 1:
             context.error((*path, "weight"), "a weight of 0 is never drawn", "write 1 or more, or take the queue out")
-        other = phone_of.setdefault((spec.site, spec.endpoint), name)
+        other = phone_of.setdefault((spec.site, spec.endpoint), name) if spec.endpoint is not None else name
         if other != name:
             context.error((*path, "endpoint"), f'{spec.endpoint} is already the phone of "{other}"', "one phone each")
         agents[AgentId(name)] = AgentSpec(
             AgentId(name),
             spec.name,
             SiteName(spec.site),
-            spec.endpoint,
+            spec.endpoint or "",
             tuple(map(QueueName, spec.queues)),
             TenantName(spec.tenant),
             TrunkName(spec.trunk) if spec.trunk is not None else None,
@@ -201,8 +202,21 @@ def _agents(context: Context) -> dict[AgentId, AgentSpec]:
             rank=len(agents),
             weight=spec.weight,
             skills={SkillName(skill): level for skill, level in spec.skills.items()},
+            pin=Pin.parse(spec.pin) if spec.pin is not None else None,
         )
     return agents
+
+
+def _check_pin(context: Context, name: str, pin: str | None) -> None:
+    """Whoever logs in at any phone dials the name of his entry, and needs a code to dial first."""
+    if pin is None:
+        return
+    if not (name.isascii() and name.isdigit()):
+        message = f'a phone cannot dial the agent "{name}"'
+        context.error(("agents", name, "pin"), message, "name the entry by a number, or take pin: out")
+    if context.model.agent_codes.desk is None:
+        message = "no code asks for this PIN"
+        context.error(("agents", name, "pin"), message, "write desk: in agent_codes:, or take pin: out")
 
 
 def _boxes(context: Context, steps: Sequence[Step], *, is_whole: bool) -> dict[BoxName, BoxSpec]:

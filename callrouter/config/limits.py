@@ -17,6 +17,8 @@ LEAST: Final[dict[str, tuple[float, str]]] = {
     "rest_after_rejected": (0.5, "a phone that rejects would be dialled without a pause"),
     "rest_after_unreachable": (0.5, "a phone that is off would be dialled without a pause"),
     "misses_before_pause": (0, ""),
+    "pin_tries": (1, "nobody could log in"),
+    "pin_lock": (10.0, "whoever tries PINs would not be held up"),
     "retry_after_congestion": (0.5, "a full trunk would be tried without a pause"),
 }
 """The least that may be written (seconds, or calls where the limit is a number of them), and what less would mean."""

@@ -161,6 +161,11 @@ KINDS: Mapping[str, Schema] = {
         "type": "string",
         "pattern": r"^\*[0-9]{2,3}$",
     },
+    "pin": {
+        "description": "A hashed PIN, as callrouter agent pin prints it.",
+        "type": "string",
+        "pattern": r"^scrypt:[0-9a-f]{32}:[0-9a-f]{64}$",
+    },
     "call-code": {
         "description": "What is pressed during a call: *7.",
         "type": "string",
@@ -197,6 +202,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_media: _kind("media"),
     model.parse_endpoint: _kind("endpoint"),
     model.parse_code: _kind("code"),
+    model.parse_pin: _kind("pin"),
     model.parse_call_code: _kind("call-code"),
     model.parse_percent: _kind("percent"),
     model.parse_factor: _kind("times"),

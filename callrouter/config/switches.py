@@ -46,6 +46,10 @@ def _phones(context: Context, spec: Switch, path: Path) -> Iterator[tuple[SiteNa
     for index, name in enumerate(spec.phones):
         if name in agents:
             agent = agents[name]
+            if agent.endpoint is None:
+                message = f'the agent "{name}" has no phone of his own'
+                context.error((*path, index), message, "name the phone itself, as PJSIP/299")
+                continue
             if "@" in agent.endpoint or agent.trunk is not None:
                 message = (
                     f'the phone of "{name}" is not at the site {agent.site}: its calls come by a trunk, as others do'

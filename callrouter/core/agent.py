@@ -1,6 +1,6 @@
 """A counselor as the exchange sees one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,6 +24,10 @@ class AgentState(StrEnum):
     PAUSED = "paused"
     """At work, and not to be rung until somebody says so."""
     LOGGED_OUT = "logged-out"
+    UNREACHABLE = "unreachable"
+    """The phone is not registered: nothing is offered until it is."""
+    OWN_CALL = "own-call"
+    """The phone has a call that did not come from here."""
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class Agent:
     misses: int = 0
     """Offers missed in a row."""
     calls: int = 0
-    """Calls taken since the daemon started."""
+    """Calls taken today; who logs in begins with as many as have those who took the fewest."""
     offered_at: datetime | None = None
     """When the phone was called last."""
     duty: Duty = Duty.ON
@@ -51,11 +55,16 @@ class Agent:
     """Why, if he is paused or logged out."""
     retired: bool = False
     """No longer in the rules; leaves when the present call is over."""
+    untold: bool = False
+    """Paused for calls that he missed, and nobody has told him so."""
+    changed: list["Agent"] = field(default_factory=list, repr=False, compare=False)
+    """Where whoever changes is put down, for those who show it."""
 
     def change(self, state: AgentState, at: datetime) -> None:
         """Enter ``state``."""
         self.state = state
         self.since = at
+        self.changed.append(self)
 
 
 _BLAMED = frozenset({OfferResult.NO_ANSWER, OfferResult.BUSY, OfferResult.REJECTED, OfferResult.UNREACHABLE})

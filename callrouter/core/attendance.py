@@ -4,7 +4,7 @@ What a counselor is doing (a call, wrap-up) and what was said of him are two thi
 progress: who is paused while he talks is left in peace when the wrap-up after it is over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import assert_never
 
@@ -14,8 +14,9 @@ from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
 from callrouter.core.events import CodeDialed
 from callrouter.core.floor import Floor
-from callrouter.core.ids import AgentId, CallId, SiteName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.phones import is_watched
 from callrouter.core.switchboard import ITSELF
 from callrouter.core.switches import one_line
 
@@ -29,6 +30,22 @@ _WORDS = {
 }
 """What the phone hears: prompts ``agent-<word>``."""
 NOBODY = "unknown"
+MISSED = "missed-"
+"""Before the word for who was paused for calls that he missed: he hears that first."""
+LAMPS: Mapping[AgentState, cmd.Lamp] = {
+    AgentState.AVAILABLE: cmd.Lamp.FREE,
+    AgentState.RESERVED: cmd.Lamp.RINGING,
+    AgentState.RINGING: cmd.Lamp.RINGING,
+    AgentState.ON_CALL: cmd.Lamp.IN_USE,
+    AgentState.OWN_CALL: cmd.Lamp.IN_USE,
+    AgentState.WRAP_UP: cmd.Lamp.CLOSING,
+    AgentState.RESTING: cmd.Lamp.CLOSING,
+    AgentState.PAUSED: cmd.Lamp.HELD,
+    AgentState.LOGGED_OUT: cmd.Lamp.OUT,
+    AgentState.UNREACHABLE: cmd.Lamp.GONE,
+}
+"""What the lamp of a counselor shows. Asterisk has seven states to tell apart: what means the same to who looks, shares
+one."""
 _UNFINISHED = frozenset({AgentState.WRAP_UP, AgentState.RESTING})
 
 
@@ -37,6 +54,7 @@ class Attendance:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self._shown: dict[AgentId, tuple[SiteName, cmd.Lamp]] = {}
 
     def order(self, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         """Carry an order out, or say why not."""
@@ -47,13 +65,17 @@ class Attendance:
             case DutyVerb.LOGIN:
                 return self._log_in(agent, order, at, out)
             case DutyVerb.LOGOUT:
-                return self._enter(agent, Duty.OFF, order, at, out)
+                answer = self._enter(agent, Duty.OFF, order, at, out)
+                self.sit(agent, None, one_line(order.who), at, out)
+                return answer
             case DutyVerb.PAUSE if agent.duty is Duty.OFF:
                 return DutyAnswer(False, False, f"agent {agent.spec.id} is logged out: there is nothing to pause")
             case DutyVerb.PAUSE:
                 return self._enter(agent, Duty.PAUSED, order, at, out)
             case DutyVerb.READY:
                 return self._get_ready(agent, order, at, out)
+            case DutyVerb.SERVE:
+                return self._serve(agent, order, at, out)
             case _:
                 assert_never(order.verb)
 
@@ -68,9 +90,10 @@ class Attendance:
             out.notices.append(Notice(NoticeKind.AGENT_REFUSED, None, text))
             word = NOBODY
         else:
+            was_untold, agent.untold = agent.untold, False
             verb = _turned_over(agent, is_pause=event.code == codes.get(DutyVerb.PAUSE))
             self.order(DutyOrder(agent.spec.id, verb, agent.spec.id, DutyVia.PHONE), at, out)
-            word = _WORDS[verb]
+            word = MISSED + _WORDS[verb] if was_untold else _WORDS[verb]
         lane = CallId(event.channel)
         out.commands.append(cmd.ContinueInDialplan(event.site, lane, event.channel, TOLD_CONTEXT, word))
         return True
@@ -81,6 +104,7 @@ class Attendance:
             agent = self._floor.absent.pop()
             reason = f"{agent.misses} calls in a row were not answered"
             self.order(DutyOrder(agent.spec.id, DutyVerb.PAUSE, ITSELF, DutyVia.MISSES, reason), at, out)
+            agent.untold = agent.duty is Duty.PAUSED
 
     def restore(self, entries: Iterable[AuditEntry], out: Output) -> None:
         """Know again what was said of each counselor, from the newest entry of each; before the first event."""
@@ -92,38 +116,121 @@ class Attendance:
                 self._floor.remember_duty(agent_id, duty, entry.note)
             elif duty is not Duty.ON:
                 self._floor.set_duty(agent, duty, entry.note, entry.at, out)
+                agent.untold = duty is Duty.PAUSED and entry.via == DutyVia.MISSES
+
+    def restore_desks(self, entries: Iterable[AuditEntry], at: datetime) -> None:
+        """Know again who works at whose phone, from the newest entry of each; before what was said of them."""
+        for entry in entries:
+            site, _, endpoint = entry.becomes.partition(":")
+            agent = self._floor.agents.get(AgentId(entry.name))
+            if endpoint and agent is not None:
+                self._floor.seat(agent, (SiteName(site), endpoint), at)
+            elif endpoint:
+                self._floor.desks[AgentId(entry.name)] = (SiteName(site), endpoint)
+
+    def restore_queues(self, entries: Iterable[AuditEntry], at: datetime) -> None:
+        """Know again who takes calls of some of his queues alone, from the newest entry of each."""
+        for entry in entries:
+            chosen = tuple(map(QueueName, filter(None, entry.becomes.split(","))))
+            agent = self._floor.agents.get(AgentId(entry.name))
+            if agent is not None:
+                self._floor.serve(agent, chosen, at)
+            elif chosen:
+                self._floor.chosen[AgentId(entry.name)] = chosen
+
+    def sit(self, agent: Agent, desk: tuple[SiteName, str] | None, who: str, at: datetime, out: Output) -> None:
+        """Let a counselor work at another phone, or again at his own, and have that kept."""
+        own = self._floor.rulebook.agents.get(agent.spec.id)
+        if own is not None and desk == (own.site, own.endpoint):
+            desk = None
+        was = self._floor.desks.get(agent.spec.id)
+        if was == desk:
+            return
+        self._floor.seat(agent, desk, at)
+        words = [":".join(place) if place is not None else "" for place in (was, desk)]
+        out.audit.append(AuditEntry(at, who, AuditKind.DESK, agent.spec.id, words[0], words[1], DutyVia.PHONE, at))
+        text = f"{agent.spec.id} works at {words[1] or 'his own phone'} from now on"
+        out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
+        for site in sorted({place[0] for place in (was, desk) if place is not None} & self._floor.sites):
+            self.watch(site, out)
+        self._light(agent, out)
 
     def light_up(self, site: SiteName, out: Output) -> None:
-        """Have every lamp of a site stand as its counselor's duty does, whatever the site has heard of it."""
+        """Have every lamp of a site show what its counselor does, whatever the site has heard of it."""
         for agent in self._floor.agents.values():
             if agent.spec.site == site:
+                self._shown.pop(agent.spec.id, None)
+                self._light(agent, out)
+
+    def watch(self, site: SiteName, out: Output) -> None:
+        """Have the site tell of its counselors' phones."""
+        staff = [agent.spec for agent in self._floor.agents.values() if agent.spec.site == site]
+        phones = {spec.endpoint for spec in staff if is_watched(spec)}
+        out.commands.append(cmd.WatchPhones(site, CallId("phones"), tuple(sorted(phones))))
+
+    def show_changes(self, out: Output) -> None:
+        """Have the lamps of those whose state has changed show so, once for all that one event has changed."""
+        if self._floor.changed:
+            changed = {agent.spec.id: agent for agent in self._floor.changed}
+            self._floor.changed.clear()
+            for agent in changed.values():
                 self._light(agent, out)
 
     def _log_in(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         if agent.duty is not Duty.OFF:
             return DutyAnswer(True, False, f"agent {agent.spec.id} is logged in already")
+        if not agent.spec.endpoint:
+            message = (
+                f"agent {agent.spec.id} has no phone of his own; he logs in at the one where he sits, with his PIN"
+            )
+            return DutyAnswer(False, False, message)
+        there = self._floor.agent_at(agent.spec.site, agent.spec.endpoint)
+        if there is not None and there is not agent and there.duty is not Duty.OFF:
+            message = f"agent {there.spec.id} works at the phone of {agent.spec.id}; log that one out first"
+            return DutyAnswer(False, False, message)
         return self._enter(agent, Duty.ON, order, at, out)
 
     def _get_ready(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         if agent.duty is Duty.OFF:
             return DutyAnswer(False, False, f"agent {agent.spec.id} is logged out; log in first")
-        if agent.state in _UNFINISHED:
+        if (was := agent.state) in _UNFINISHED:
             self._floor.end_rest(agent, at, out)
             if agent.duty is Duty.ON:
+                self._note(agent, was, order, at, out)
                 return DutyAnswer(True, True, f"agent {agent.spec.id} is available")
         return self._enter(agent, Duty.ON, order, at, out)
+
+    def _serve(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
+        own = self._floor.rulebook.agents[agent.spec.id].queues
+        strange = [queue for queue in order.queues if queue not in own]
+        if strange:
+            there = ", ".join(own)
+            message = f'agent {agent.spec.id} does not serve "{one_line(strange[0])}" by the rules; there are: {there}'
+            return DutyAnswer(False, False, message)
+        chosen = tuple(queue for queue in own if queue in order.queues)
+        chosen = chosen if chosen != own else ()
+        was = self._floor.chosen.get(agent.spec.id, ())
+        serves = f"agent {agent.spec.id} serves {', '.join(chosen or own)}"
+        if was == chosen:
+            return DutyAnswer(True, False, f"{serves} already")
+        self._floor.serve(agent, chosen, at)
+        who, words, note = one_line(order.who), [",".join(queues) for queues in (was, chosen)], one_line(order.reason)
+        entry = AuditEntry(at, who, AuditKind.QUEUES, agent.spec.id, words[0], words[1], order.via, at, None, note)
+        out.audit.append(entry)
+        out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, f"{serves}; by {who}, via {order.via}"))
+        return DutyAnswer(True, True, serves)
 
     def _enter(self, agent: Agent, duty: Duty, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         was, reason = agent.duty, one_line(order.reason)
         if (was, agent.reason) == (duty, reason):
             return DutyAnswer(True, False, f"agent {agent.spec.id} is {_word(agent)} already")
+        agent.untold = False
         self._floor.set_duty(agent, duty, reason, at, out)
         self._note(agent, was, order, at, out)
-        self._light(agent, out)
         later = ", when this call is over" if agent.leg is not None and duty is not Duty.ON else ""
         return DutyAnswer(True, True, f"agent {agent.spec.id} is {_word(agent)}{later}")
 
-    def _note(self, agent: Agent, was: Duty, order: DutyOrder, at: datetime, out: Output) -> None:
+    def _note(self, agent: Agent, was: Duty | AgentState, order: DutyOrder, at: datetime, out: Output) -> None:
         """Have it kept who said what of a counselor."""
         who = one_line(order.who)
         out.audit.append(
@@ -145,10 +252,12 @@ class Attendance:
         out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
 
     def _light(self, agent: Agent, out: Output) -> None:
-        """Lit, at the counselor's own site, while he takes no calls by his own or somebody's word."""
-        if agent.spec.site in self._floor.sites:
+        """At the counselor's own site, if it does not show that already."""
+        site, lamp = agent.spec.site, LAMPS[agent.state]
+        if site in self._floor.sites and self._shown.get(agent.spec.id) != (site, lamp):
+            self._shown[agent.spec.id] = (site, lamp)
             device, lane = f"Stasis:callrouter-agent-{agent.spec.id}", CallId(f"agent-{agent.spec.id}")
-            out.commands.append(cmd.SetLamp(agent.spec.site, lane, device, agent.duty is not Duty.ON))
+            out.commands.append(cmd.SetLamp(site, lane, device, lamp))
 
 
 def _turned_over(agent: Agent, *, is_pause: bool) -> DutyVerb:

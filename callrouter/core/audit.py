@@ -17,6 +17,12 @@ class AuditKind(StrEnum):
     """Whether a counselor takes calls."""
     SUPERVISION = "supervision"
     """Who hears a conversation; the name is the call's."""
+    DESK = "desk"
+    """At which phone a counselor works; empty: at his own."""
+    QUEUES = "queues"
+    """Of which of his queues a counselor takes calls; empty: of all."""
+    PIN = "pin"
+    """Whether anybody may log in at a phone, or as a counselor."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What the exchange wants done. Commands of one call are carried out in the order in which they were given."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -168,11 +169,33 @@ class ContinueInDialplan(SiteCommand, frozen=True, gc=False):
     extension: str
 
 
+class Lamp(StrEnum):
+    """What the lamps of phones that watch a device show: each is another state of a device in Asterisk.
+
+    A phone that is told of dialogs alone (RFC 4235) shows ``FREE`` and ``GONE`` dark, ``RINGING`` blinking and the
+    others lit, ``HELD`` perhaps in another colour; one that is told of presence shows more.
+    """
+
+    FREE = "free"
+    RINGING = "ringing"
+    IN_USE = "in-use"
+    CLOSING = "closing"
+    HELD = "held"
+    OUT = "out"
+    GONE = "gone"
+
+
 class SetLamp(SiteCommand, frozen=True, gc=False):
-    """Let the lamps of the phones that watch ``device`` be lit, or not."""
+    """Let the lamps of the phones that watch ``device`` show something."""
 
     device: str
-    lit: bool
+    shows: Lamp
+
+
+class WatchPhones(SiteCommand, frozen=True, gc=False):
+    """Have these phones of the site told of (``PJSIP/201``), and no others."""
+
+    phones: tuple[str, ...]
 
 
 class Snoop(SiteCommand, frozen=True, gc=False):
@@ -246,6 +269,7 @@ AriCommand = (
     | SetLamp
     | Snoop
     | Hear
+    | WatchPhones
 )
 
 Command = AriCommand | SetTimer | CancelTimer | Remember | Forget

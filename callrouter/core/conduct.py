@@ -19,6 +19,7 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.comforting import Comforting
 from callrouter.core.conversing import Conversing
 from callrouter.core.cue import Cue
+from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
@@ -62,6 +63,7 @@ class Conduct:
         self._gone: dict[ChannelId, datetime] = {}
         self.switchboard = Switchboard(self.floor)
         self.attendance = Attendance(self.floor)
+        self.desks = Desks(self.floor, self.attendance)
         self.following = Following(self)
         self.asking = Asking(self)
         self.recording = Recording(self)
@@ -142,6 +144,7 @@ class Conduct:
         self.switchboard.replace(at, out)
         for site in self.floor.sites:
             self.attendance.light_up(site, out)
+            self.attendance.watch(site, out)
 
     def open(self, call_id: CallId, channel: ChannelId, arrival: CallFacts, at: datetime, out: Output) -> Call:
         """A caller has come in."""

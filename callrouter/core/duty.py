@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callrouter.core.ids import AgentId
+from callrouter.core.ids import AgentId, QueueName
 
 
 class Duty(StrEnum):
@@ -23,6 +23,8 @@ class DutyVerb(StrEnum):
     PAUSE = "pause"
     READY = "ready"
     """End a pause, the wrap-up, or the rest after an offer that failed."""
+    SERVE = "serve"
+    """Take calls of some of his queues alone, or of all of them again."""
 
 
 class DutyVia(StrEnum):
@@ -44,6 +46,8 @@ class DutyOrder:
     who: str
     via: DutyVia
     reason: str = ""
+    queues: tuple[QueueName, ...] = ()
+    """For ``SERVE``: those; none: all that the rules give him."""
 
 
 @dataclass(frozen=True, slots=True)

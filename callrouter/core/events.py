@@ -20,6 +20,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
+from callrouter.core.phones import PhoneSeen
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.supervisors import HearingOrder
 from callrouter.core.switches import SwitchOrder
@@ -54,6 +55,8 @@ class TimerKind(StrEnum):
     """A switch goes off by itself."""
     HEARING = "hearing"
     """A supervisor's phone was not answered, or he is not let hear."""
+    DESK = "desk"
+    """Nobody has pressed a key for as long as may pass, at a phone where somebody logs in."""
     COMFORT = "comfort"
     """Who waits is to be told something."""
     RELAX = "relax"
@@ -193,8 +196,8 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """For a channel that the dialplan sent into our application: what it says of the call."""
     fresh_call: CallId | None = None
     """An id to use if this inbound channel turns out to be unknown."""
-    dialed_code: bool = False
-    """A phone that dialled a code, and has not been sent on."""
+    dialed_code: str = ""
+    """Of a phone that dialled a code, and has not been sent on."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):
@@ -210,6 +213,8 @@ class SiteUp(msgspec.Struct, frozen=True):
     bridges: frozenset[BridgeId]
     members: Mapping[BridgeId, frozenset[ChannelId]] = {}
     """Who is in those bridges."""
+    phones: Mapping[str, PhoneSeen] = {}
+    """All phones and trunks, by what Asterisk dials."""
 
 
 class SiteDown(msgspec.Struct, frozen=True):
@@ -286,6 +291,13 @@ class HearingFailed(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
+class PhonesSeen(msgspec.Struct, frozen=True):
+    """How some phones of a site are now, by what Asterisk dials (``PJSIP/201``). Told again with every change."""
+
+    site: SiteName
+    phones: Mapping[str, PhoneSeen]
+
+
 class CallOrdered(msgspec.Struct, frozen=True):
     """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
 
@@ -321,6 +333,7 @@ Event = (
     | SupervisorLeft
     | HearingJoined
     | HearingFailed
+    | PhonesSeen
     | LegHeld
     | TransferAsked
     | CallOrdered

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, resync
+from callrouter.core import facts, naming, resync, standing
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -97,6 +97,7 @@ class Exchange:
             ev.SupervisorLeft: self._supervisor_left,
             ev.HearingJoined: self._hearing_joined,
             ev.HearingFailed: self._hearing_failed,
+            ev.PhonesSeen: self._phones_seen,
             ev.CallOrdered: self._call_ordered,
         }
 
@@ -116,6 +117,7 @@ class Exchange:
         self._handlers[type(event)](event, at, out)
         self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
+        self.conduct.attendance.show_changes(out)
         self._count(out, at)
         return out
 
@@ -155,6 +157,20 @@ class Exchange:
         ``duties`` are in their order.
         """
         self.today.remember(cdrs, duties, since, at)
+
+    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at: datetime) -> Output:
+        """Know again who has been idle since when, and how many calls each took; before what was said of them."""
+        out = Output()
+        standing.recall(self.floor, ended, duties, at, out)
+        return out
+
+    def restore_desks(
+        self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], queues: Iterable[AuditEntry], at: datetime
+    ) -> None:
+        """Know again who works at whose phone and for which queues, and where nobody may log in; before who is out."""
+        self.conduct.attendance.restore_queues(queues, at)
+        self.conduct.attendance.restore_desks(desks, at)
+        self.conduct.desks.restore_locks(locks, at)
 
     def give_up(self, call_id: CallId, at: datetime, why: str) -> Output:
         """Send one call to the dialplan's fallback, whatever state it is in: its handling failed."""
@@ -219,6 +235,7 @@ class Exchange:
             self.conduct.act(reaction, call, cue, at, out)
 
     def _match(self, at: datetime, out: Output) -> None:
+        self.floor.begin_day(at)
         while (match := self.floor.match()) is not None:
             call, cue = self.calls[match.call], Cue(Signal.MATCHED, agent=match.agent)
             with self.contained(call.id, at, out):
@@ -267,7 +284,9 @@ class Exchange:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
-        if self.conduct.supervision.pressed(event.channel, event.digit, out):
+        if self.conduct.desks.pressed(event, at, out) or self.conduct.supervision.pressed(
+            event.channel, event.digit, out
+        ):
             return
         call = self._of_channel(event.channel)
         if call is not None:
@@ -354,6 +373,8 @@ class Exchange:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
         elif kind is TimerKind.HEARING:
             self.conduct.supervision.overdue(ChannelId(subject), at, out)
+        elif kind is TimerKind.DESK:
+            self.conduct.desks.key_overdue(ChannelId(subject), out)
         elif kind is TimerKind.LEG:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
@@ -369,10 +390,12 @@ class Exchange:
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         was_away = event.site not in self.floor.sites
         self.floor.sites.add(event.site)
+        self.floor.phones_seen(event.site, event.phones, event.requested_at, at)
         resync.compare(self, event, at, out)
         if was_away:  # what we said of lamps meanwhile was not heard
             self.conduct.switchboard.light_up(event.site, at, out)
             self.conduct.attendance.light_up(event.site, out)
+            self.conduct.attendance.watch(event.site, out)
         for call in [call for call in self.calls.values() if call.site == event.site]:
             if was_away:
                 self.conduct.comforting.after_silence(call, at, out)
@@ -394,7 +417,8 @@ class Exchange:
         out.answers.append((event.ticket, self.conduct.switchboard.order(event.order, at, out)))
 
     def _code_dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> None:
-        if not (self.conduct.supervision.dialed(event, at, out) or self.conduct.attendance.dialed(event, at, out)):
+        dialed = (self.conduct.supervision.dialed, self.conduct.desks.dialed, self.conduct.attendance.dialed)
+        if not any(takes(event, at, out) for takes in dialed):
             self.conduct.switchboard.dialed(event, at, out)
         self._mind_staff(at, out)
 
@@ -425,6 +449,9 @@ class Exchange:
 
     def _hearing_failed(self, event: ev.HearingFailed, at: datetime, out: Output) -> None:
         self.conduct.supervision.failed(event, at, out)
+
+    def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
+        self.floor.phones_seen(event.site, event.phones, at, at)
 
     def _of_channel(self, channel: ChannelId) -> Call | None:
         call = self.conduct.call_of(channel)

@@ -4,8 +4,8 @@ What is scarce is handed out here and comes back here, each thing once: a counse
 anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from callrouter.core import commands as cmd
@@ -18,13 +18,17 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.local_time import midnights
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.phones import Phones, PhoneSeen
 from callrouter.core.plan import Destination
 from callrouter.core.pool import Way, way_to
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.skills import NO_DEMAND, Demand
 from callrouter.core.trunks import Seizure, Trunks
 
+_AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentState.OWN_CALL})
+"""What a counselor is in by what is known of his phone, and nothing else."""
 _NO_QUEUE = QueueName("")
 """Stands for a queue where a counselor is called for none."""
 
@@ -71,9 +75,17 @@ class Floor:
         """Sites that are up."""
         self.absent: list[Agent] = []
         """Who has missed so many calls in a row that he is to be paused; emptied by who does that."""
+        self.changed: list[Agent] = []
+        """Whose state has changed; emptied by who shows it."""
+        self.phones = Phones()
+        self.desks: dict[AgentId, tuple[SiteName, str]] = {}
+        """Whose phone is not his own: where he works, and what Asterisk dials there."""
+        self.chosen: dict[AgentId, tuple[QueueName, ...]] = {}
+        """Who takes calls of some of his queues alone."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self._bridges: dict[CallId, list[_Bridge]] = {}
         self._ended: dict[ChannelId, datetime] = {}
+        _, self._day_ends = midnights(at, rulebook.timezone)
         self._staff(rulebook, at)
 
     def replace(self, rulebook: Rulebook, at: datetime) -> None:
@@ -84,15 +96,40 @@ class Floor:
             self.acd.spare(agent)
         self.acd.replace(rulebook.queues, rulebook.weights)
         for agent in list(self.agents.values()):
-            spec = rulebook.agents.get(agent.spec.id)
+            spec = self._spec(agent.spec.id)
             agent.retired = spec is None
             if spec is not None:
                 agent.spec = spec
             if agent.retired and agent.leg is None:
                 self._dismiss(agent)
-            elif agent.state is AgentState.AVAILABLE:
-                self.acd.offer_to(agent)
+            elif agent.state in _AT_THE_PHONE:
+                self._settle(agent, at, agent.idle_since)
         self._staff(rulebook, at)
+
+    def begin_day(self, at: datetime) -> None:
+        """Count calls anew when a day has begun."""
+        if at < self._day_ends:
+            return
+        _, self._day_ends = midnights(at, self.rulebook.timezone)
+        for agent in self.agents.values():
+            self.acd.spare(agent)
+            agent.calls = 0
+            if agent.state is AgentState.AVAILABLE:
+                self.acd.offer_to(agent)
+
+    def fewest_calls(self, newcomer: Agent) -> int:
+        """How many calls those have taken today who are at work with a counselor and have taken the fewest.
+
+        Who comes later, or is new in the rules, begins there: he would else get every call until he has caught up.
+        """
+        queues = set(newcomer.spec.queues)
+        others = (one for one in self.agents.values() if one is not newcomer and one.duty is not Duty.OFF)
+        return min((one.calls for one in others if queues & set(one.spec.queues)), default=0)
+
+    def wrap_up_s(self, agent: Agent, queue: QueueName | None) -> float:
+        """How long a counselor is left in peace after a call of ``queue``, by the rules of now."""
+        spec = self.rulebook.queues.get(queue) if queue is not None else None
+        return _wrap_up(agent, spec) if spec is not None else 0.0
 
     def match(self) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
@@ -104,7 +141,9 @@ class Floor:
     def agent_at(self, site: SiteName, endpoint: str) -> Agent | None:
         """The counselor whose phone that is by the rules of now, as Asterisk names it in a channel."""
         staff = (agent for agent in self.agents.values() if not agent.retired)
-        return next((one for one in staff if (one.spec.site, one.spec.endpoint) == (site, endpoint)), None)
+        owners = [one for one in staff if (one.spec.site, one.spec.endpoint) == (site, endpoint)]
+        # Whoever works at another's phone: that one is not there.
+        return min(owners, key=lambda one: (one.duty is Duty.OFF, one.spec.id not in self.desks), default=None)
 
     def serving(self, queue: QueueName) -> int:
         """How many counselors who are logged in serve ``queue``, whatever they are doing."""
@@ -140,7 +179,8 @@ class Floor:
 
     def can_be_called_in(self, agent: Agent) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and self._has_room(way_to(agent))
+        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._has_room(way_to(agent))
+        return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and can_ring
 
     def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
         """As :meth:`call_agent`, for a conversation; wrap-up and pause end for it."""
@@ -181,7 +221,7 @@ class Floor:
 
     def _retired(self, agent_id: AgentId, site: SiteName, at: datetime) -> Agent:
         spec = AgentSpec(agent_id, agent_id, site, endpoint="", queues=(), tenant=TenantName(""))
-        agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at, retired=True)
+        agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at, retired=True, changed=self.changed)
         self.agents[agent_id] = agent
         return agent
 
@@ -280,6 +320,8 @@ class Floor:
 
     def set_duty(self, agent: Agent, duty: Duty, reason: str, at: datetime, out: Output) -> None:
         """From now on the counselor takes calls, or does not; a call in progress and its wrap-up are left alone."""
+        if agent.duty is Duty.OFF and duty is not Duty.OFF:
+            agent.calls = max(agent.calls, self.fewest_calls(agent))
         agent.duty, agent.reason = duty, reason
         if duty is Duty.ON:
             agent.misses = 0
@@ -289,20 +331,71 @@ class Floor:
         out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
         self._settle(agent, at, idle_since=at)
 
+    def seat(self, agent: Agent, desk: tuple[SiteName, str] | None, at: datetime) -> None:
+        """Let the counselor work at another phone from the next call on; None: at his own, if he has one."""
+        if desk is None:
+            self.desks.pop(agent.spec.id, None)
+        else:
+            self.desks[agent.spec.id] = desk
+        self._respecify(agent, at)
+
+    def serve(self, agent: Agent, queues: tuple[QueueName, ...], at: datetime) -> None:
+        """Let the counselor take calls of these of his queues alone, from the next one on; none: of all."""
+        self.chosen[agent.spec.id] = queues
+        if not queues:
+            del self.chosen[agent.spec.id]
+        self._respecify(agent, at)
+
+    def _respecify(self, agent: Agent, at: datetime) -> None:
+        spec = self._spec(agent.spec.id)
+        if spec is None:
+            return
+        self.acd.spare(agent)
+        agent.spec = spec
+        if agent.state in _AT_THE_PHONE:
+            self._settle(agent, at, agent.idle_since)
+
+    def _spec(self, agent_id: AgentId) -> AgentSpec | None:
+        """The counselor by the rules of now, at the phone where he works, with the queues that were chosen for him."""
+        spec, desk = self.rulebook.agents.get(agent_id), self.desks.get(agent_id)
+        if spec is None:
+            return None
+        chosen = self.chosen.get(agent_id, ())
+        queues = tuple(queue for queue in spec.queues if queue in chosen)
+        if queues:
+            spec = replace(spec, queues=queues)
+        return replace(spec, site=desk[0], endpoint=desk[1], trunk=None) if desk is not None else spec
+
     def remember_duty(self, agent_id: AgentId, duty: Duty, reason: str) -> None:
         """What was said of somebody whom the rules do not have now."""
         self._said[agent_id] = (duty, reason)
+
+    def phones_seen(self, site: SiteName, phones: Mapping[str, PhoneSeen], as_of: datetime, at: datetime) -> None:
+        """How some phones were at ``as_of``: who cannot be rung at his is not offered calls until he can.
+
+        Who talked by himself begins to be idle anew; whose phone was away goes on being idle, so that a network that
+        breaks down for a moment does not mix up who is next.
+        """
+        self.phones.take(site, phones, as_of)
+        for agent in self.agents.values():
+            if agent.state in _AT_THE_PHONE and agent.spec.site == site and agent.spec.endpoint in phones:
+                talked = agent.state is AgentState.OWN_CALL
+                if self._at_the_phone(agent) is not agent.state:
+                    self.acd.spare(agent)
+                    self._settle(agent, at, idle_since=at if talked else agent.idle_since)
 
     def trunk_rested(self, trunk: TrunkName) -> None:
         """A congested trunk group may be tried again."""
         self.trunks.wake(trunk)
 
     def _staff(self, rulebook: Rulebook, at: datetime) -> None:
-        for agent_id, spec in rulebook.agents.items():
-            if agent_id not in self.agents:
-                agent = Agent(spec, AgentState.AVAILABLE, since=at, idle_since=at)
+        for agent_id in rulebook.agents:
+            spec = self._spec(agent_id)
+            if spec is not None and agent_id not in self.agents:
+                agent = Agent(spec, AgentState.LOGGED_OUT, since=at, idle_since=at, changed=self.changed)
                 self.agents[agent_id] = agent
                 agent.duty, agent.reason = self._said.pop(agent_id, (Duty.ON, ""))
+                agent.calls = self.fewest_calls(agent)
                 self._settle(agent, at, idle_since=at)
 
     def _dismiss(self, agent: Agent) -> None:
@@ -339,18 +432,20 @@ class Floor:
             agent.calls += 1
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
-        pause_s = self._pause_after(leg, result)
+        pause_s = self._pause_after(leg, agent, result)
         if pause_s > 0:
             agent.change(AgentState.WRAP_UP if result is OfferResult.ANSWERED else AgentState.RESTING, at)
             out.commands.append(cmd.SetTimer((TimerKind.AGENT, agent.spec.id), pause_s))
         else:
             self._settle(agent, at, agent.idle_since)
 
-    def _pause_after(self, leg: Leg, result: OfferResult) -> float:
+    def _pause_after(self, leg: Leg, agent: Agent, result: OfferResult) -> float:
         if result is OfferResult.ANSWERED:
             return leg.wrap_up_s
         if result is OfferResult.CONGESTION and leg.seizure is not None:
             return 0.0  # the trunk group rests, not the counselor
+        if self._at_the_phone(agent) is not AgentState.AVAILABLE:
+            return 0.0  # it is known why, and will be told when that is over
         return rest_after(result, self.rulebook.limits)
 
     def _settle(self, agent: Agent, at: datetime, idle_since: datetime) -> None:
@@ -358,9 +453,19 @@ class Floor:
         if agent.duty is not Duty.ON:
             agent.change(AgentState.PAUSED if agent.duty is Duty.PAUSED else AgentState.LOGGED_OUT, at)
             return
-        agent.change(AgentState.AVAILABLE, at)
+        state = self._at_the_phone(agent)
+        if state is not agent.state:
+            agent.change(state, at)
         agent.idle_since = idle_since
-        self.acd.offer_to(agent)
+        if state is AgentState.AVAILABLE:
+            self.acd.offer_to(agent)
+
+    def _at_the_phone(self, agent: Agent) -> AgentState:
+        """Whether he can be rung, as far as that is up to his phone."""
+        phone = self.phones.of(agent.spec)
+        if not phone.online or not agent.spec.endpoint:
+            return AgentState.UNREACHABLE
+        return AgentState.OWN_CALL if phone.has_own_call else AgentState.AVAILABLE
 
 
 def _wrap_up(agent: Agent, queue: QueueSpec) -> float:

@@ -1,7 +1,7 @@
 """What the clocks of a time zone show, also on the nights on which they are changed."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -50,6 +50,13 @@ def local_day(day: date, zone: ZoneInfo) -> LocalDay:
         shift = _wall(change, zone) - _wall(start, zone) - (change - start)
     even = change is None and _wall(start, zone).time() == time()
     return LocalDay(day, zone, start, end, change, shift, even)
+
+
+def midnights(at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """When the day of ``at`` began there, and when the next one does; aware UTC."""
+    today = at.astimezone(zone).date()
+    began, ends = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (today, today + timedelta(days=1)))
+    return began, ends
 
 
 def _wall(instant: datetime, zone: ZoneInfo) -> datetime:

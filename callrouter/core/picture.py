@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime
 
+from callrouter.core.agent import Agent
 from callrouter.core.call import Call
 from callrouter.core.exchange import Exchange
 from callrouter.core.rulebook import QueueSpec
@@ -24,10 +25,7 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         sites_up=tuple(sorted(floor.sites)),
         calls=tuple(_call(call) for call in exchange.calls.values()),
         queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
-        agents=tuple(
-            AgentNow(agent_id, a.spec.name, a.spec.site, a.state, a.since, a.misses, duty=a.duty, reason=a.reason)
-            for agent_id, a in floor.agents.items()
-        ),
+        agents=tuple(map(_agent, floor.agents.values())),
         trunks=tuple(
             TrunkNow(name, spec.channels, floor.trunks.in_use(name)) for name, spec in exchange.rulebook.trunks.items()
         ),
@@ -63,6 +61,22 @@ def _call(call: Call) -> CallNow:
         destination=call.offer.destination if call.offer else None,
         invited=(call.invited.agent or call.invited.destination) if call.invited else None,
         held=call.held or call.phone_holds,
+    )
+
+
+def _agent(agent: Agent) -> AgentNow:
+    spec = agent.spec
+    return AgentNow(
+        spec.id,
+        spec.name,
+        spec.site,
+        agent.state,
+        agent.since,
+        agent.misses,
+        agent.duty,
+        agent.reason,
+        spec.endpoint,
+        spec.queues,
     )
 
 

@@ -28,6 +28,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
+from callrouter.core.pins import Pin
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.supervisors import USUAL_KEYS, HearingMode, SupervisorSpec
@@ -50,7 +51,7 @@ class Strategy(StrEnum):
 
     LONGEST_IDLE = "longest-idle"
     FEWEST_CALLS = "fewest-calls"
-    """Who has taken the fewest calls since the daemon started."""
+    """Who has taken the fewest calls today."""
     ROUND_ROBIN = "round-robin"
     """Whose phone was called the longest ago, whatever came of it."""
     ORDERED = "ordered"
@@ -109,7 +110,7 @@ class AgentSpec:
     name: str
     site: SiteName
     endpoint: str
-    """What Asterisk dials, such as ``PJSIP/201``."""
+    """What Asterisk dials, such as ``PJSIP/201``; empty for one who has no phone of his own."""
     queues: tuple[QueueName, ...]
     tenant: TenantName
     trunk: TrunkName | None = None
@@ -122,6 +123,8 @@ class AgentSpec:
     """How often he is drawn, for queues with the strategy ``WEIGHTED_RANDOM``."""
     skills: Mapping[SkillName, int] = field(default_factory=dict)
     """What he can do, and how well: the higher the better."""
+    pin: Pin | None = None
+    """With which he logs in at any phone; None: he does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,9 @@ class Limits:
     retry_after_congestion_s: float = 2.0
     misses_before_pause: int = 3
     """A counselor who did not answer so many calls in a row is paused; 0: never."""
+    pin_tries: int = 3
+    """So many wrong tries to log in lock the phone and the counselor's number."""
+    pin_lock_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,8 @@ class Rulebook:
     """What a supervisor dials before a counselor's name; empty: nothing."""
     supervision_keys: Mapping[str, HearingMode] = field(default_factory=lambda: dict(USUAL_KEYS))
     """What a supervisor who hears a conversation presses to hear it in another way."""
+    desk_code: str = ""
+    """What any phone dials for a counselor to log in there; empty: nothing."""
     call_keys: CallKeys = field(default_factory=CallKeys)
     """What counselors press during a conversation."""
     own_numbers: frozenset[str] = frozenset()

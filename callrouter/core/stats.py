@@ -65,6 +65,10 @@ class AgentNow(msgspec.Struct, frozen=True):
     duty: Duty = Duty.ON
     """What was said of him; it holds when what he is doing is over."""
     reason: str = ""
+    phone: str = ""
+    """What Asterisk dials for him now; empty: he has none, and is not logged in at another."""
+    queues: tuple[QueueName, ...] = ()
+    """Whose calls he takes now."""
 
 
 class QueueNow(msgspec.Struct, frozen=True):

@@ -182,7 +182,8 @@ class Switchboard:
         """By its name, for hints that people write, and by its code, for the hints of our own dialplan."""
         names = [f"switch-{spec.name}", *([f"code-{spec.code.removeprefix('*')}"] if spec.code else [])]
         for name in names:
-            out.commands.append(cmd.SetLamp(site, CallId(f"switch-{spec.name}"), f"Stasis:callrouter-{name}", lit))
+            shows = cmd.Lamp.IN_USE if lit else cmd.Lamp.FREE
+            out.commands.append(cmd.SetLamp(site, CallId(f"switch-{spec.name}"), f"Stasis:callrouter-{name}", shows))
 
 
 def _length_s(spec: SwitchSpec, order: SwitchOrder, at: datetime) -> float:

@@ -40,7 +40,8 @@ def check_phones(check: str, agents: Sequence[AgentSpec], endpoints: bytes | str
     except msgspec.MsgspecError as exc:
         raise AriProtocolError(f"Asterisk's list of endpoints cannot be read: {exc}") from exc
     states = {(endpoint.technology.upper(), endpoint.resource): endpoint.state for endpoint in listed}
-    wanted = {agent.endpoint: endpoint_of(agent.endpoint) for agent in agents if _technology(agent) not in _NOT_LISTED}
+    own = [agent for agent in agents if agent.endpoint]
+    wanted = {agent.endpoint: endpoint_of(agent.endpoint) for agent in own if _technology(agent) not in _NOT_LISTED}
     missing = [dialled for dialled, key in wanted.items() if key not in states]
     offline = [dialled for dialled, key in wanted.items() if states.get(key) == "offline"]
     found = []

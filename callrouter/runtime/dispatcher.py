@@ -211,6 +211,16 @@ class Dispatcher:
         """Let the exchange remember who is logged out or paused, from the newest entry of each; before :meth:`run`."""
         self._carry_out(self.exchange.restore_duties(entries))
 
+    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
+        """Let the exchange remember how counselors stood when their newest calls had ended; before :meth:`run`."""
+        self._carry_out(self.exchange.restore_standing(ended, duties, self._now()))
+
+    def restore_desks(
+        self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], queues: Iterable[AuditEntry]
+    ) -> None:
+        """Let the exchange remember who works where and for what, and where nobody may log in; before :meth:`run`."""
+        self.exchange.restore_desks(desks, locks, queues, self._now())
+
     async def order(self, order: SwitchOrder, timeout_s: float = ANSWERED_WITHIN_S) -> SwitchAnswer:
         """Have a switch set between two events, and wait for the answer."""
         answer = await self._answer_to(partial(ev.SwitchOrdered, order), timeout_s)

@@ -217,6 +217,10 @@ class Journal:
         """The oldest CDRs that were not delivered, with their numbers. One that cannot be read is set aside."""
         return await self._ask(lambda connection: _undelivered(connection, limit), is_urgent=False)
 
+    async def newest_cdrs(self, limit: int) -> list[Cdr]:
+        """The newest CDRs, delivered or not, the oldest of them first. What cannot be read is left out."""
+        return await self._ask(lambda connection: _newest_cdrs(connection, limit))
+
     async def delivered(self, numbers: Iterable[int]) -> None:
         """Mark CDRs as delivered."""
         rows = [(number,) for number in numbers]
@@ -417,6 +421,15 @@ def _cdrs_since(connection: sqlite3.Connection, since: datetime) -> tuple[list[C
             found.append(cdr)
     found.reverse()
     return found, reaches_before
+
+
+def _newest_cdrs(connection: sqlite3.Connection, limit: int) -> list[Cdr]:
+    query = "SELECT body FROM outbox WHERE length(body) > 0 ORDER BY seq DESC LIMIT ?"
+    found = []
+    for (body,) in connection.execute(query, (limit,)).fetchall():
+        with contextlib.suppress(StoreError):  # whoever delivers it says so
+            found.append(decode_cdr(body))
+    return found[::-1]
 
 
 def _take_up_again(connection: sqlite3.Connection) -> int:

@@ -8,17 +8,21 @@ import msgspec
 from callrouter.web.status import Agent
 from callrouter.web.switches import Note, Who
 
-Verb = Literal["login", "logout", "pause", "ready"]
+Verb = Literal["login", "logout", "pause", "ready", "serve"]
 
 
 class AgentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is wanted of a counselor. ``who`` asks, ``reason`` says why; both go into the audit log."""
+    """What is wanted of a counselor. ``who`` asks, ``reason`` says why; both go into the audit log.
+
+    ``queues`` are for ``serve``: of which alone he takes calls; none: of all that the rules give him.
+    """
 
     agent: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
     verb: Verb
     who: Who = "unknown"
     via: Literal["api", "command"] = "api"
     reason: Note = ""
+    queues: tuple[str, ...] = ()
 
 
 class AgentReport(msgspec.Struct, frozen=True):

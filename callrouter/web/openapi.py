@@ -127,7 +127,7 @@ def openapi() -> bytes:
             "/api/v1/agents": {
                 **_get("What the counselors are doing", {"200": ("At this moment", of[AgentsDocument])}),
                 **_post(
-                    "Log a counselor in or out, pause one, or end a pause or wrap-up",
+                    "Log a counselor in or out, of some queues alone, pause one, or end a pause or wrap-up",
                     of[AgentRequest],
                     {
                         "200": ("It is as asked for", of[AgentReport]),

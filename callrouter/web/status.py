@@ -6,7 +6,7 @@ import msgspec
 
 from callrouter.core.agent import AgentState
 from callrouter.core.duty import Duty
-from callrouter.core.ids import CallId, SiteName, TenantName
+from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
 from callrouter.core.live import Live
 from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
@@ -74,7 +74,8 @@ class Queue(msgspec.Struct, frozen=True):
 class Agent(msgspec.Struct, frozen=True):
     """One counselor; ``misses`` counts the offers missed in a row.
 
-    ``duty`` is what was said of him, and ``reason`` why; it holds when what he is doing is over.
+    ``duty`` is what was said of him, and ``reason`` why; it holds when what he is doing is over. ``phone`` is what
+    Asterisk dials for him, and ``queues`` whose calls he takes, at the moment.
     """
 
     agent: str
@@ -85,6 +86,8 @@ class Agent(msgspec.Struct, frozen=True):
     misses: int
     duty: Duty = Duty.ON
     reason: str = ""
+    phone: str = ""
+    queues: tuple[QueueName, ...] = ()
 
 
 class Trunk(msgspec.Struct, frozen=True):
@@ -218,7 +221,18 @@ def _queue(queue: QueueNow) -> Queue:
 
 def agent_of(agent: AgentNow) -> Agent:
     """A counselor as documents show one."""
-    return Agent(agent.agent, agent.name, agent.site, agent.state, agent.since, agent.misses, agent.duty, agent.reason)
+    return Agent(
+        agent.agent,
+        agent.name,
+        agent.site,
+        agent.state,
+        agent.since,
+        agent.misses,
+        agent.duty,
+        agent.reason,
+        agent.phone,
+        agent.queues,
+    )
 
 
 def _trunk(trunk: TrunkNow) -> Trunk:

@@ -17,6 +17,8 @@ AGENT_STATES: Final[Mapping[AgentState, str]] = {
     AgentState.RESTING: "잠시 쉼",
     AgentState.PAUSED: "일시 중지",
     AgentState.LOGGED_OUT: "로그아웃",
+    AgentState.UNREACHABLE: "전화기 연결 안 됨",
+    AgentState.OWN_CALL: "개인 통화",
 }
 
 CALL_STATES: Final[Mapping[CallState, str]] = {

@@ -2,11 +2,13 @@
 
 import pytest
 
+from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.sipp import Lamp
+from lab.testing import DEADLINE_S, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import MakeCentre, People
 from tests.acceptance.conftest import PHONES_ADDRESS
-from tests.acceptance.ordering import audit, command, hears
+from tests.acceptance.ordering import TOLERANCE_S, audit, command, hears
 from tests.acceptance.phones import phone_that
 
 pytestmark = pytest.mark.asterisk
@@ -22,9 +24,9 @@ async def test_a_counselor_pauses_by_a_code_stays_so_over_a_crash_and_is_rung_wh
     office = await centre(agents=(AGENT,))
     resident, phone = await caller(RESIDENT), await counselor(AGENT)
     async with Lamp(lab_asterisk, WATCHER, f"agent-{AGENT}", address=PHONES_ADDRESS) as lamp:
-        lights = [await lamp.next()]
+        await lamp.until("terminated")
         await hears(phone, PAUSE, "agent-paused")
-        lights.append(await lamp.next())
+        await lamp.until("confirmed")
         await office.kill()
         await office.restart()
         await office.until_agent(AGENT, "paused")
@@ -32,14 +34,13 @@ async def test_a_counselor_pauses_by_a_code_stays_so_over_a_crash_and_is_rung_wh
         await office.until_waiting(1)
 
         said = await command(office, "agent", "ready", AGENT)
-        lights.append(await lamp.next())
+        await lamp.until("early")
     await phone.incoming()
     await phone.accept()
     await office.until_call("connected")
     await resident.hang_up()
 
     assert said == f"agent {AGENT} is available\n"
-    assert lights == [False, True, False]
     assert (await office.cdr()).agent == AGENT
     paused, ready = await audit(office, 2)
     assert (paused["who"], paused["becomes"], paused["via"]) == (AGENT, "paused", "phone")
@@ -53,6 +54,7 @@ async def test_a_counselor_logs_out_and_in_and_is_no_staff_meanwhile(counselor: 
     await hears(phone, LOGIN, "agent-loggedout")
     out = await office.status()
     await hears(phone, LOGIN, "agent-loggedin")
+    await office.until_agent(AGENT, "available")
     back = await office.status()
 
     assert (out["agents"][0]["state"], {queue["agents"] for queue in out["queues"]}) == ("logged-out", {0})
@@ -70,9 +72,9 @@ async def test_a_pause_in_the_middle_of_a_call_begins_behind_it_and_a_code_ends_
     await phone.closed()
     await office.until_agent(AGENT, "wrap-up")
     await hears(phone, PAUSE, "agent-ready")
+    await office.until_agent(AGENT, "available")
 
     assert said == f"agent {AGENT} is paused, when this call is over\n"
-    assert (await office.status())["agents"][0]["state"] == "available"
     assert (await office.cdr()).talk_s > 0
 
 
@@ -86,8 +88,8 @@ async def test_the_phone_of_no_counselor_is_told_so(counselor: People, centre: M
     assert f"PJSIP/{WATCHER} dialled {PAUSE}: it is the phone of no agent" in line
 
 
-async def test_three_missed_calls_in_a_row_pause_a_counselor_and_the_page_says_why(
-    caller: People, lab_asterisk: LabAsterisk, centre: MakeCentre
+async def test_three_missed_calls_in_a_row_pause_a_counselor_who_hears_why_as_the_page_says(
+    caller: People, counselor: People, lab_asterisk: LabAsterisk, centre: MakeCentre
 ) -> None:
     office = await centre(agents=(AGENT,), ring_timeout="1s", settings={"LIMITS_REST_AFTER_REJECTED": "500ms"})
     resident = await caller(RESIDENT)
@@ -101,3 +103,60 @@ async def test_three_missed_calls_in_a_row_pause_a_counselor_and_the_page_says_w
     assert len((await office.cdr()).legs) == 3
     (entry,) = await audit(office, 1)
     assert (entry["who"], entry["becomes"], entry["via"]) == ("callrouter", "paused", "misses")
+
+    await office.kill()
+    await office.restart()
+    phone = await counselor(AGENT)
+    await phone.dial(PAUSE)
+    await phone.established()
+    await phone.closed(timeout_s=2 * PROMPT_S + DEADLINE_S + 4)
+    heard = [audio.tone_seconds(phone.heard(), PROMPT_HZ[f"agent-{word}"]) for word in ("missed", "ready")]
+    assert heard == [pytest.approx(PROMPT_S, abs=TOLERANCE_S)] * 2, "he hears why, and that it is over"
+
+
+async def test_a_crash_changes_neither_who_is_next_nor_who_is_in_his_wrap_up(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT, WATCHER), wrap_up="60s")
+    resident, other = await caller(RESIDENT), await counselor(WATCHER)
+    await office.talk(resident, other)
+    await resident.hang_up()
+    await office.until_agent(WATCHER, "wrap-up")
+    await command(office, "agent", "ready", WATCHER)
+    phone = await counselor(AGENT)
+    await office.until_agent(AGENT, "available")
+    await office.talk(resident, phone)
+    await resident.hang_up()
+    await office.until_agent(AGENT, "wrap-up")
+
+    await office.kill()
+    await office.restart()
+    await office.until_agent(AGENT, "wrap-up")
+    await command(office, "agent", "ready", AGENT)
+    await office.talk(resident, other)
+    await resident.hang_up()
+
+    assert [cdr.agent for cdr in await office.cdrs(3)] == [WATCHER, AGENT, WATCHER], "the longest idle is next"
+
+
+async def test_a_counselor_takes_calls_of_one_queue_alone_over_a_crash_and_of_all_again(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT,))
+    resident, phone = await caller(RESIDENT), await counselor(AGENT)
+    said = await command(office, "agent", "serve", AGENT, "gyeongnam")
+    await office.kill()
+    await office.restart()
+    await resident.dial("120")
+    await office.until_waiting(1)
+    staff = {queue["queue"]: queue["agents"] for queue in (await office.status())["queues"]}
+
+    await command(office, "agent", "serve", AGENT)
+    await phone.incoming()
+    await phone.accept()
+    await office.until_call("connected")
+    await resident.hang_up()
+
+    assert said == f"agent {AGENT} serves gyeongnam\n"
+    assert (staff["gyeongnam"], staff["changwon"]) == (1, 0)
+    assert (await office.cdr()).agent == AGENT

@@ -116,8 +116,7 @@ async def test_a_phone_that_is_not_registered_is_passed_over(
     await person.hang_up()
 
     cdr = await office.cdr()
-    assert (cdr.legs[0].agent, cdr.legs[0].result) == ("201", OfferResult.UNREACHABLE)
-    assert (cdr.legs[0].ended_at - cdr.legs[0].offered_at).total_seconds() < AT_ONCE_S
+    assert [leg.agent for leg in cdr.legs] == ["202"]
 
 
 async def test_a_resident_whose_offer_failed_keeps_the_place_before_those_who_came_later(

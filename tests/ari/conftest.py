@@ -1,13 +1,14 @@
 """A fake Asterisk, and someone who writes down what a session tells."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from callrouter.ari.peer import Peer
+from callrouter.ari.snapshots import Endpoint
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.ari.wire import Event
 from callrouter.core.ids import SiteName
@@ -36,6 +37,9 @@ class Diary:
 
     def down(self, site: SiteName, reason: str) -> None:
         self._write("down", reason)
+
+    def phones(self, site: SiteName, phones: Iterable[Endpoint]) -> None:
+        self._write("phones", list(phones))
 
     def overflow(self, site: SiteName) -> None:
         self._write("overflow")

@@ -57,6 +57,8 @@ EXAMPLES = (
     operations.get_info(),
     operations.ping(),
     operations.list_endpoints(),
+    operations.subscribe("callrouter-phones", ["endpoint:PJSIP/201"]),
+    operations.unsubscribe("callrouter-phones", ["endpoint:PJSIP/201"]),
     operations.set_device_state("Stasis:200", operations.DeviceState.RINGING),
 )
 

@@ -92,9 +92,9 @@ def test_phones_whose_leaving_is_never_told_are_forgotten_in_the_end() -> None:
     assert reader.read(a_message("StasisEnd", channel=a_channel("2.1"))) == ev.SupervisorLeft(ChannelId("2.1"))
 
 
-@pytest.mark.parametrize(("lit", "state"), [(True, "INUSE"), (False, "NOT_INUSE")])
-def test_a_lamp_is_the_state_of_a_device(lit: bool, state: str) -> None:
-    (order,) = orders(cmd.SetLamp(SITE, CALL, "Stasis:callrouter-code-21", lit), "callrouter")
+@pytest.mark.parametrize(("shows", "state"), [(cmd.Lamp.IN_USE, "INUSE"), (cmd.Lamp.FREE, "NOT_INUSE")])
+def test_a_lamp_is_the_state_of_a_device(shows: cmd.Lamp, state: str) -> None:
+    (order,) = orders(cmd.SetLamp(SITE, CALL, "Stasis:callrouter-code-21", shows), "callrouter")
 
     assert (order.request.method, order.request.path) == ("PUT", "deviceStates/Stasis%3Acallrouter-code-21")
     assert order.request.query == (("deviceState", state),)

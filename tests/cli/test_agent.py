@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.core.pins import Pin
 from callrouter.web.agents import AgentRequest
 from callrouter.web.server import WebServer
 from tests.fakes.attendance import REFUSED, FakeAttendance
@@ -35,7 +36,7 @@ def test_all_are_listed_with_what_they_do_and_what_was_said_of_them(daemon: str)
     result = run("--url", daemon)
     assert result.exit_code == 0
     head, first, *_ = result.stdout.splitlines()
-    assert head.split() == ["agent", "name", "state", "for", "missed", "duty", "reason"]
+    assert head.split() == ["agent", "name", "state", "for", "missed", "duty", "phone", "queues", "reason"]
     assert "on-call" in first
     assert "on-duty" in first
 
@@ -71,3 +72,22 @@ def test_a_refusal_is_told_with_exit_status_1(daemon: str, attendance: FakeAtten
 
 def test_no_daemon_is_exit_status_3() -> None:
     assert CliRunner().invoke(main, ["agent", "--url", "http://127.0.0.1:9"]).exit_code == 3
+
+
+def test_a_pin_is_made_into_what_is_written_in_the_rules_and_does_not_show() -> None:
+    result = CliRunner().invoke(main, ["agent", "pin"], input="2580\n2580\n", catch_exceptions=False)
+    assert result.exit_code == 0
+    *_, line = result.stdout.splitlines()
+    assert Pin.parse(line.removeprefix("pin: ")).matches("2580")
+    assert "2580" not in result.stdout.replace(line, "")
+
+
+def test_what_is_no_pin_is_wrong_usage() -> None:
+    result = run("pin", "--pin", "12")
+    assert (result.exit_code, "a PIN is 4 to 12 digits; choose another" in result.stderr) == (2, True)
+
+
+def test_of_which_queues_he_takes_calls_is_asked_for_by_name(daemon: str, attendance: FakeAttendance) -> None:
+    assert run("serve", "201", "changwon", "night", "--url", daemon).exit_code == 0
+    assert run("serve", "201", "--url", daemon).exit_code == 0
+    assert [(one.verb, one.queues) for one in attendance.asked] == [("serve", ("changwon", "night")), ("serve", ())]

@@ -154,7 +154,7 @@ VISIBLE = re.compile(
     r"|is not (a date;|hours;|opening hours;)|this is not closed and not hours"
     r"|a password stands in|needs one source of its password|a route does one plan"
     r"|there is no condition here|is no mapping|nothing that Asterisk plays|is not a key|section .cases. is missing"
-    r"|is not a code (that phones dial|to press)"
+    r"|is not a code (that phones dial|to press)|this is no hashed PIN"
     r"|is neither yes nor no|holds no user and no password"
 )
 """Faults that an editor can see in one file."""

@@ -7,16 +7,17 @@ import pytest
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.agent import AgentState
+from callrouter.core.attendance import LAMPS
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.causes import Cause
 from callrouter.core.duty import Duty, DutyAnswer, DutyOrder, DutyVerb, DutyVia
 from callrouter.core.exchange import Exchange
-from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName
+from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, SiteName
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.picture import picture
 from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState
-from tests.core.driver import DESK, HALL, START, Driver, agent, rulebook
+from tests.core.driver import BELL, DESK, HALL, NIGHT, START, Driver, agent, rulebook
 
 KIM = AgentId("kim")
 LOGIN_CODE, PAUSE_CODE = "*11", "*12"
@@ -51,8 +52,8 @@ class Desk(Driver):
         return self.agent("kim").state
 
     @property
-    def lamps(self) -> list[tuple[str, bool]]:
-        return [(command.device, command.lit) for command in self.out.commands if isinstance(command, cmd.SetLamp)]
+    def lamps(self) -> list[tuple[str, cmd.Lamp]]:
+        return [(command.device, command.shows) for command in self.out.commands if isinstance(command, cmd.SetLamp)]
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_who_is_paused_or_logged_out_is_not_rung_until_he_comes_back(
     answer = desk.order(verb, "점심\n식사")
     word = str(duty).replace("-", " ")
     assert answer == DutyAnswer(True, True, f"agent kim is {word}")
-    assert (desk.does(), desk.lamps) == (state, [("Stasis:callrouter-agent-kim", True)])
+    assert (desk.does(), desk.lamps) == (state, [("Stasis:callrouter-agent-kim", LAMPS[state])])
     told = f"kim: on-duty, now {duty}; by park, via command (점심 식사)"
     assert [(n.kind, n.text) for n in desk.out.notices] == [(NoticeKind.AGENT_DUTY, told)]
     assert desk.out.audit == [
@@ -94,7 +95,7 @@ def test_who_is_paused_or_logged_out_is_not_rung_until_he_comes_back(
     assert (call.state, desk.called()) == (CallState.QUEUED, [])
 
     desk.order(DutyVerb.LOGIN if duty is Duty.OFF else DutyVerb.READY)
-    assert desk.lamps == [("Stasis:callrouter-agent-kim", False)]
+    assert desk.lamps == [("Stasis:callrouter-agent-kim", cmd.Lamp.RINGING)], "he is rung at once"
     assert (call.state, desk.called()) == (CallState.OFFERED, ["kim"])
 
 
@@ -226,7 +227,7 @@ def test_a_daemon_that_starts_anew_knows_who_is_out_and_lights_the_lamps() -> No
     (kim,) = picture(exchange, START).agents
     assert (kim.state, kim.duty, kim.reason) == (AgentState.PAUSED, Duty.PAUSED, "점심")
     out = exchange.handle(ev.SiteUp(HALL, START, {}, frozenset()), START)
-    assert cmd.SetLamp(HALL, CallId("agent-kim"), "Stasis:callrouter-agent-kim", True) in out.commands
+    assert cmd.SetLamp(HALL, CallId("agent-kim"), "Stasis:callrouter-agent-kim", cmd.Lamp.HELD) in out.commands
 
 
 def test_who_came_back_before_the_restart_is_rung() -> None:
@@ -280,3 +281,58 @@ def test_a_phone_belongs_to_whom_the_rules_of_now_say_though_another_still_talks
     assert (desk.agent("lee").duty, desk.agent("kim").duty) == (Duty.PAUSED, Duty.ON)
     desk.tell(ev.RulebookReplaced(replace(RULES, agents={})))
     assert desk.dial_code(PAUSE_CODE) == "unknown", "and not that he is paused, which nobody would be"
+
+
+TWO = replace(rulebook(agent("kim", DESK, NIGHT)), agent_codes=RULES.agent_codes)
+
+
+class TwoQueues(Desk):
+    def __init__(self) -> None:
+        Driver.__init__(self, TWO)
+        self.out = Output()
+
+    def serve(self, *queues: QueueName) -> DutyAnswer:
+        order = DutyOrder(KIM, DutyVerb.SERVE, "park", DutyVia.COMMAND, "교육", queues)
+        self.out = self.exchange.handle(ev.DutyOrdered(order), self.now)
+        self.carry_out(self.out)
+        self.settle()
+        ((_, answer),) = self.out.answers
+        assert isinstance(answer, DutyAnswer)
+        return answer
+
+
+def test_who_takes_calls_of_one_queue_alone_is_no_staff_of_the_other_until_he_takes_all_again() -> None:
+    hall = TwoQueues()
+    assert hall.serve(NIGHT) == DutyAnswer(True, True, "agent kim serves night")
+    (entry,) = hall.out.audit
+    assert (entry.kind, entry.name, entry.was, entry.becomes, entry.note) == ("queues", "kim", "", "night", "교육")
+    assert [hall.exchange.floor.serving(queue) for queue in (DESK, NIGHT)] == [0, 1]
+    call = hall.dial()
+    assert (call.state, hall.called()) == (CallState.QUEUED, [])
+    assert hall.serve(NIGHT) == DutyAnswer(True, False, "agent kim serves night already")
+    assert hall.serve() == DutyAnswer(True, True, "agent kim serves desk, night")
+    assert hall.called() == ["kim"]
+    assert hall.serve(NIGHT, DESK) == DutyAnswer(True, False, "agent kim serves desk, night already")
+
+
+def test_a_queue_that_the_rules_do_not_give_him_is_refused() -> None:
+    hall = TwoQueues()
+    message = 'agent kim does not serve "bell" by the rules; there are: desk, night'
+    assert hall.serve(DESK, BELL) == DutyAnswer(False, False, message)
+    assert hall.out.audit == []
+
+
+def test_his_queues_are_known_after_a_restart_and_new_rules_and_all_are_his_if_none_is_left() -> None:
+    hall = TwoQueues()
+    hall.serve(NIGHT)
+    entries = hall.out.audit
+    gone = AuditEntry(START, "park", AuditKind.QUEUES, "gone", "", "desk", "command")
+    back = AuditEntry(START, "park", AuditKind.QUEUES, "back", "desk", "", "command")
+    exchange = Exchange(TWO, START)
+    exchange.restore_desks([], [], [*entries, gone, back], START)
+    assert picture(exchange, START).agents[0].queues == (NIGHT,)
+    exchange.handle(ev.RulebookReplaced(TWO), START)
+    assert picture(exchange, START).agents[0].queues == (NIGHT,)
+    exchange.handle(ev.RulebookReplaced(RULES), START)
+    assert picture(exchange, START).agents[0].queues == (DESK,)
+    assert set(exchange.floor.chosen) == {KIM, "gone"}

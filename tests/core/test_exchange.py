@@ -316,7 +316,7 @@ def test_the_dead_mans_switch_is_renewed_while_waiting_and_lifted_while_talking(
 
 
 def asked_of_asterisk(hall: Driver) -> list[type[cmd.Command]]:
-    left_out = cmd.SetTimer | cmd.CancelTimer | cmd.SetLamp
+    left_out = cmd.SetTimer | cmd.CancelTimer | cmd.SetLamp | cmd.WatchPhones
     return [type(command) for command in hall.commands if not isinstance(command, left_out)]
 
 

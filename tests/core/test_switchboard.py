@@ -74,7 +74,7 @@ class Board:
     @property
     def lamps(self) -> list[tuple[str, bool]]:
         lamps = [command for command in self.out.commands if isinstance(command, cmd.SetLamp)]
-        return [(lamp.device, lamp.lit) for lamp in lamps if "-agent-" not in lamp.device]
+        return [(lamp.device, lamp.shows is not cmd.Lamp.FREE) for lamp in lamps if "-agent-" not in lamp.device]
 
     @property
     def timers(self) -> list[cmd.Command]:

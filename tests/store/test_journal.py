@@ -197,6 +197,18 @@ async def test_a_cdr_that_cannot_be_read_holds_up_no_other(path: Path) -> None:
     assert "call_id" in fault
 
 
+async def test_the_newest_cdrs_are_there_delivered_or_not_without_what_cannot_be_read(path: Path) -> None:
+    kept = [cdrs.handled() for _ in range(4)]
+    async with Journal(path) as journal:
+        for cdr in kept:
+            journal.finish(cdr)
+        await journal.delivered([number for number, _ in await journal.undelivered(2)])
+        await journal.flush()
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE outbox SET body = 'x' WHERE call_id = ?", (kept[2].call_id,))
+        assert await journal.newest_cdrs(3) == [kept[1], kept[3]]
+
+
 async def test_pruning_forgets_delivered_calls_only(path: Path) -> None:
     async with Journal(path) as journal:
         delivered, waiting, still_open = cdrs.call_id(), cdrs.call_id(), cdrs.call_id()

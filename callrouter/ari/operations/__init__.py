@@ -55,6 +55,8 @@ from callrouter.ari.operations.server import (
     ping,
     set_device_state,
     set_event_filter,
+    subscribe,
+    unsubscribe,
 )
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -102,5 +104,7 @@ __all__ = [
     "stop_playback",
     "stop_recording",
     "stop_ringing",
+    "subscribe",
     "tell_transfer",
+    "unsubscribe",
 ]

@@ -1,6 +1,6 @@
 """Operations on Asterisk itself: applications, endpoints, device states."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -28,6 +28,18 @@ _SET_EVENT_FILTER = Operation(
     body=True,
     since=("13.26.0", "16.3.0"),
 )
+_SUBSCRIBE = Operation(
+    name="subscribe",
+    method=Method.POST,
+    path="applications/{applicationName}/subscription",
+    required=("eventSource",),
+)
+_UNSUBSCRIBE = Operation(
+    name="unsubscribe",
+    method=Method.DELETE,
+    path="applications/{applicationName}/subscription",
+    required=("eventSource",),
+)
 _GET_INFO = Operation(name="getInfo", method=Method.GET, path="asterisk/info", optional=("only",))
 _PING = Operation(name="ping", method=Method.GET, path="asterisk/ping", since=("13.25.0", "16.2.0"))
 _LIST_ENDPOINTS = Operation(name="list", method=Method.GET, path="endpoints")
@@ -48,6 +60,19 @@ def set_event_filter(application: str, event_types: Iterable[str]) -> Request:
     """
     allowed = [{"type": event_type} for event_type in event_types]
     return _SET_EVENT_FILTER.request(application, body=json_body({"allowed": allowed}))
+
+
+def subscribe(application: str, sources: Sequence[str]) -> Request:
+    """Tell an application of these, such as ``endpoint:PJSIP/201``; refused as a whole if one is not there (422).
+
+    Never for device states, and never for an application that has calls: see :mod:`callrouter.ari.presence`.
+    """
+    return _SUBSCRIBE.request(application, query=(("eventSource", ",".join(sources)),))
+
+
+def unsubscribe(application: str, sources: Sequence[str]) -> Request:
+    """Do not tell an application of these any more."""
+    return _UNSUBSCRIBE.request(application, query=(("eventSource", ",".join(sources)),))
 
 
 def get_info() -> Request:
@@ -73,6 +98,8 @@ def set_device_state(device: str, state: DeviceState) -> Request:
 SERVER_OPERATIONS: Final = (
     _GET_APPLICATION,
     _SET_EVENT_FILTER,
+    _SUBSCRIBE,
+    _UNSUBSCRIBE,
     _GET_INFO,
     _PING,
     _LIST_ENDPOINTS,

@@ -34,6 +34,7 @@ from callrouter.config.model.people import (
     parse_call_code,
     parse_code,
     parse_percent,
+    parse_pin,
 )
 from callrouter.config.model.places import (
     DATES,
@@ -190,6 +191,7 @@ __all__ = [
     "parse_name",
     "parse_network",
     "parse_percent",
+    "parse_pin",
     "parse_port",
     "parse_reference",
     "parse_url",

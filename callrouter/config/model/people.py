@@ -18,6 +18,7 @@ from callrouter.config.scalars import (
     one_or_many,
 )
 from callrouter.core.outbound import USUAL, NumberClass
+from callrouter.core.pins import Pin
 from callrouter.core.rulebook import Strategy, WaitingSound
 from callrouter.core.service_level import Formula
 
@@ -204,6 +205,14 @@ class Queue(Section):
         return self
 
 
+def parse_pin(value: object) -> object:
+    try:
+        return Pin.parse(value if isinstance(value, str) else "").text
+    except ValueError:
+        message = 'this is no hashed PIN; have "callrouter agent pin" make one, and write what it prints'
+        raise ValueError(message) from None  # whatever it is, it may be the PIN: it is not repeated
+
+
 class Agent(Section):
     """A counselor, under ``agents:``."""
 
@@ -211,8 +220,8 @@ class Agent(Section):
     """Shown on the wall board and in reports."""
     site: Name
     """The site that their phone is registered at."""
-    endpoint: Annotated[str, BeforeValidator(parse_endpoint)]
-    """What Asterisk dials; over a trunk such as PJSIP/401@gimhae-hall."""
+    endpoint: Annotated[str, BeforeValidator(parse_endpoint)] | None = None
+    """What Asterisk dials; over a trunk such as PJSIP/401@gimhae-hall. Left out: no phone of his own."""
     queues: Names
     """Whose callers they answer."""
     tenant: Name
@@ -225,6 +234,14 @@ class Agent(Section):
     """How often he is drawn, against the others, in queues with ``strategy: weighted-random``."""
     skills: dict[Name, Level] = Field(default_factory=dict)
     """What he can do, each with a level from 1 to 10."""
+    pin: Annotated[str, BeforeValidator(parse_pin)] | None = None
+    """With which he logs in at any phone, as ``callrouter agent pin`` prints it; left out: he does not."""
+
+    @model_validator(mode="after")
+    def _has_a_phone(self) -> "Agent":
+        if self.endpoint is None and self.pin is None:
+            raise ValueError("no phone ever rings for this agent; write endpoint:, or pin: to log in at any phone")
+        return self
 
 
 class AgentCodes(Section):
@@ -234,6 +251,8 @@ class AgentCodes(Section):
     """Logs the counselor whose phone it is in or out: a star and two or three digits."""
     pause: Annotated[str, BeforeValidator(parse_code)] | None = None
     """Pauses the counselor, or ends the pause or the wrap-up."""
+    desk: Annotated[str, BeforeValidator(parse_code)] | None = None
+    """Logs a counselor with a ``pin`` in at the phone that dials it, which asks for his number and PIN."""
 
 
 class Supervisor(Section):

@@ -121,5 +121,9 @@ class LimitsSection(Section):
     """How long a counselor whose phone could not be reached is not rung again."""
     misses_before_pause: Whole | None = None
     """A counselor who did not answer so many calls in a row is paused until somebody says otherwise; 0: never."""
+    pin_tries: Whole | None = None
+    """So many wrong PINs in a row lock the phone where they were dialled, and the counselor's number."""
+    pin_lock: Seconds | None = None
+    """How long nobody may log in there, or as that counselor."""
     retry_after_congestion: Seconds | None = None
     """How long nobody is rung over a trunk group that had no free line."""
