@@ -99,7 +99,8 @@ class EventReader:
             inbound = self._arrival(channel, _arguments(channel))
             fresh = self._new_call() if inbound is not None else None
             channel_id = ChannelId(channel.id)
-            dialed_code = _arguments(channel)[:1] == (CODE,)
+            word, code = (*_arguments(channel), "", "")[:2]
+            dialed_code = code if word == CODE else ""
             seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh, dialed_code)
         members = {BridgeId(one.id): frozenset(map(ChannelId, one.channels)) for one in snapshot.bridges}
         phones = phones_seen(snapshot.endpoints)

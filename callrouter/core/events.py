@@ -196,8 +196,8 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """For a channel that the dialplan sent into our application: what it says of the call."""
     fresh_call: CallId | None = None
     """An id to use if this inbound channel turns out to be unknown."""
-    dialed_code: bool = False
-    """A phone that dialled a code, and has not been sent on."""
+    dialed_code: str = ""
+    """Of a phone that dialled a code, and has not been sent on."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):

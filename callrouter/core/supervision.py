@@ -83,10 +83,9 @@ class Supervision:
 
     def dialed(self, event: ev.CodeDialed, at: datetime, out: Output) -> bool:
         """A phone dialled the code and a counselor: let it hear him, or why not. False: it is another code."""
-        code = self._conduct.floor.rulebook.supervision_code
-        if not code or not event.code.startswith(code) or event.code == code:
+        if not self.is_code(event.code):
             return False
-        agent = AgentId(event.code.removeprefix(code))
+        agent = AgentId(event.code.removeprefix(self._conduct.floor.rulebook.supervision_code))
         spec = self._at_phone(event.site, event.endpoint)
         call = self._call_of(agent)
         if spec is None or (call is not None and self._why_not(call, spec)):
@@ -99,6 +98,11 @@ class Supervision:
         else:
             self._let_in(call, spec, event, at, out)
         return True
+
+    def is_code(self, dialed: str) -> bool:
+        """Whether that is the code by which supervisors hear, with a counselor behind it."""
+        code = self._conduct.floor.rulebook.supervision_code
+        return bool(code) and dialed.startswith(code) and dialed != code
 
     def pressed(self, channel: ChannelId, digit: str, out: Output) -> bool:
         """A key was pressed at a supervisor's phone. False: it is the phone of none."""

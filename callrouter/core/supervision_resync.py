@@ -69,7 +69,7 @@ def _end_orphan(supervision: "Supervision", seen: ev.ChannelSeen, site: SiteName
     phone = naming.parse_supervisor_channel(seen.channel)
     if ear is not None:
         call_id, is_known = ear.call, supervision.of_ear(ear) is not None
-    elif phone is not None or (seen.dialed_code and seen.state == "Up"):
+    elif phone is not None or (supervision.is_code(seen.dialed_code) and seen.state == "Up"):
         call_id, is_known = phone or CallId(seen.channel), supervision.known(seen.channel) is not None
     else:
         return

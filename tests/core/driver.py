@@ -252,7 +252,7 @@ class Channel:
     in_app: bool = True
     music: bool = False
     answered: bool = False
-    dialed_code: bool = False
+    dialed_code: str = ""
 
 
 @dataclass(slots=True)

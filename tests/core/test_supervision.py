@@ -79,7 +79,7 @@ def heard(driver: Driver, call: Call, mode: HearingMode = LISTEN, supervisor: st
 def dialed(driver: Driver, code: str, endpoint: str = "PJSIP/lee") -> tuple[ChannelId, Output]:
     """A phone dials a code."""
     channel = ChannelId("desk-phone")
-    driver.asterisk.channels[channel] = Channel(channel, "Ring", dialed_code=True)
+    driver.asterisk.channels[channel] = Channel(channel, "Ring", dialed_code="*31kim")
     out = driver.handle(ev.CodeDialed(HALL, channel, endpoint, code))
     driver.settle()
     return channel, out
@@ -434,7 +434,9 @@ class TestAfterARestart:
             ChannelId("dialed"),
         )
         for channel in orphans:
-            driver.asterisk.channels[channel] = Channel(channel, "Up", dialed_code=channel == "dialed")
+            driver.asterisk.channels[channel] = Channel(
+                channel, "Up", dialed_code="*31kim" if channel == "dialed" else ""
+            )
         bridge = naming.hearing(CallId("0190a000-0000-7000-8000-000000000001"), 1, 1)
         driver.asterisk.bridges[bridge] = set(orphans)
         driver.sync()
@@ -442,9 +444,12 @@ class TestAfterARestart:
         assert bridge not in driver.asterisk.bridges
         assert call.hearings[1].mode is LISTEN
 
-    def test_a_phone_that_has_just_dialled_a_code_is_left_alone(self, driver: Driver) -> None:
+    @pytest.mark.parametrize(("state", "code"), [("Ring", "*31kim"), ("Up", "*13"), ("Up", "*31")])
+    def test_a_phone_that_has_just_dialled_a_code_or_another_code_is_left_alone(
+        self, driver: Driver, state: str, code: str
+    ) -> None:
         channel = ChannelId("dialed")
-        driver.asterisk.channels[channel] = Channel(channel, "Ring", dialed_code=True)
+        driver.asterisk.channels[channel] = Channel(channel, state, dialed_code=code)
         driver.sync()
         assert channel in driver.asterisk.channels
 
