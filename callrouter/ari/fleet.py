@@ -11,13 +11,14 @@ from typing import Final, Protocol
 import structlog
 
 from callrouter.ari import wire
+from callrouter.ari.orders import Order, orders
 from callrouter.ari.outcome import Outcome, Reply
 from callrouter.ari.peer import Peer
 from callrouter.ari.recordings import RecordingStore
 from callrouter.ari.session import AriSession
 from callrouter.ari.snapshots import Endpoint
 from callrouter.ari.sync import SiteSnapshot
-from callrouter.ari.translate import EventReader, Order, orders, phones_seen
+from callrouter.ari.translate import EventReader, phones_seen
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.ids import CallId, SiteName

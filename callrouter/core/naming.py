@@ -117,3 +117,8 @@ def parse_hearing(bridge_id: str) -> CallId | None:
     """The call that such a bridge belongs to, or None if the id is not of that kind."""
     match = _HEARING.fullmatch(bridge_id)
     return CallId(match["call"]) if match else None
+
+
+def is_of_supervisor(channel: str) -> bool:
+    """Whether it is a supervisor's phone that we called, or an ear of his."""
+    return parse_supervisor_channel(channel) is not None or parse_ear(channel) is not None

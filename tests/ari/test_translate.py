@@ -1,26 +1,20 @@
-"""Between Asterisk's words and the exchange's."""
+"""What Asterisk says, in the exchange's words."""
 
 import json
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from callrouter.ari import wire
-from callrouter.ari.outcome import Doubt, Reply, answered, unanswered
 from callrouter.ari.snapshots import Channel, ChannelState, Dialplan
 from callrouter.ari.sync import SiteSnapshot
-from callrouter.ari.translate import MOST_LEAVING, EventReader, caller_id, orders
-from callrouter.core import commands as cmd
+from callrouter.ari.translate import MOST_LEAVING, EventReader
 from callrouter.core import events as ev
 from callrouter.core import naming
 from callrouter.core.causes import Cause
-from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
-from callrouter.core.supervisors import HearingMode
+from callrouter.core.ids import CallId, ChannelId, PlaybackId, RecordingId, SiteName
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
 SITE = SiteName("gyeongnam")
@@ -90,14 +84,6 @@ def test_phones_whose_leaving_is_never_told_are_forgotten_in_the_end() -> None:
 
     assert isinstance(reader.read(a_message("StasisEnd", channel=a_channel("2.0"))), ev.CallerLeft)
     assert reader.read(a_message("StasisEnd", channel=a_channel("2.1"))) == ev.SupervisorLeft(ChannelId("2.1"))
-
-
-@pytest.mark.parametrize(("shows", "state"), [(cmd.Lamp.IN_USE, "INUSE"), (cmd.Lamp.FREE, "NOT_INUSE")])
-def test_a_lamp_is_the_state_of_a_device(shows: cmd.Lamp, state: str) -> None:
-    (order,) = orders(cmd.SetLamp(SITE, CALL, "Stasis:callrouter-code-21", shows), "callrouter")
-
-    assert (order.request.method, order.request.path) == ("PUT", "deviceStates/Stasis%3Acallrouter-code-21")
-    assert order.request.query == (("deviceState", state),)
 
 
 @pytest.mark.parametrize("args", [[], ["something-else", "120"]])
@@ -248,137 +234,6 @@ def test_a_snapshot_tells_callers_from_legs_and_from_what_is_not_in_the_applicat
     assert event.channels[ringing].state == "Ringing"
 
 
-def the_events_after(command: cmd.AriCommand, reply: Reply) -> list[ev.Event]:
-    found = [order.on_reply(reply) for order in orders(command, "callrouter") if order.on_reply is not None]
-    return [event for event in found if event is not None]
-
-
-ORIGINATE = cmd.Originate(SITE, CALL, LEG, "PJSIP/201", "창원", "0552251234", 30.0, CALLER)
-CONNECT = cmd.Connect(SITE, CALL, BridgeId("b"), CALLER, LEG)
-RECORD = cmd.Record(SITE, CALL, CALLER, RecordingId("m"), 180.0, 2.5, "#")
-PLAY = cmd.Play(SITE, CALL, CALLER, PlaybackId("p"), ("sound:callrouter/welcome",))
-
-
-def test_a_phone_that_asterisk_cannot_reach_is_told_as_such() -> None:
-    assert the_events_after(ORIGINATE, answered(200)) == []
-    assert the_events_after(ORIGINATE, answered(500)) == [ev.LegRefused(LEG, endpoint=True)]
-    assert the_events_after(ORIGINATE, answered(400)) == [ev.LegRefused(LEG, endpoint=False)]
-
-
-def test_a_leg_whose_request_got_no_answer_is_uncertain_unless_it_was_never_sent() -> None:
-    assert the_events_after(ORIGINATE, unanswered(Doubt.TIMED_OUT)) == [ev.LegUncertain(LEG)]
-    assert the_events_after(ORIGINATE, unanswered(Doubt.NOT_SENT)) == [ev.LegRefused(LEG, endpoint=False)]
-
-
-def test_two_are_bridged_only_when_asterisk_says_so() -> None:
-    assert the_events_after(CONNECT, answered(204)) == [ev.Bridged(CALL, BridgeId("b"))]
-    for reply in (answered(422), answered(404), unanswered(Doubt.CONNECTION_LOST)):
-        assert the_events_after(CONNECT, reply) == [ev.BridgeFailed(CALL, BridgeId("b"))]
-
-
-def test_an_announcement_that_cannot_be_played_is_over() -> None:
-    assert the_events_after(PLAY, answered(201)) == []
-    assert the_events_after(PLAY, answered(400)) == [ev.PlaybackEnded(PlaybackId("p"))]
-    assert the_events_after(PLAY, unanswered(Doubt.NOT_SENT)) == [ev.PlaybackEnded(PlaybackId("p"))]
-
-
-def test_a_message_is_recorded_in_whole_seconds_and_never_over_another() -> None:
-    (order,) = orders(RECORD, "callrouter")
-
-    assert dict(order.request.query) == {
-        "name": "m",
-        "format": "wav",
-        "maxDurationSeconds": "180",
-        "maxSilenceSeconds": "3",
-        "ifExists": "append",
-        "terminateOn": "#",
-    }
-    assert not order.request.may_block
-
-
-@pytest.mark.parametrize(
-    ("reply", "why"),
-    [
-        (answered(500), "Asterisk refused to record (500)"),
-        (answered(422), "Asterisk refused to record (422)"),
-        (unanswered(Doubt.NOT_SENT), "Asterisk was not reached"),
-    ],
-)
-def test_a_recording_that_asterisk_does_not_begin_has_failed(reply: Reply, why: str) -> None:
-    assert the_events_after(RECORD, reply) == [ev.RecordingFailed(RecordingId("m"), why)]
-
-
-def test_a_recording_that_is_under_way_or_may_be_has_not_failed() -> None:
-    for reply in (answered(201), answered(409), unanswered(Doubt.TIMED_OUT)):
-        assert the_events_after(RECORD, reply) == []
-    assert the_events_after(RECORD, answered(404)) == [ev.CallerLeft(CALLER)]
-
-
-def test_a_recording_that_is_asked_for_is_there_or_not_and_over_or_not() -> None:
-    stored, live = orders(cmd.AskRecording(SITE, CALL, RecordingId("m")), "callrouter")
-    assert stored.on_reply is not None
-    assert live.on_reply is not None
-
-    assert stored.on_reply(answered(404)) == ev.RecordingFailed(RecordingId("m"), "Asterisk has no file of it")
-    assert live.on_reply(answered(404)) == ev.RecordingEnded(RecordingId("m"))
-    for order in (stored, live):
-        assert order.on_reply is not None
-        assert order.on_reply(answered(200)) is None
-        assert order.on_reply(unanswered(Doubt.TIMED_OUT)) is None
-
-
-def test_what_is_no_message_is_ended_and_deleted() -> None:
-    (stop,) = orders(cmd.StopRecording(SITE, CALL, RecordingId("m")), "callrouter")
-    (delete,) = orders(cmd.DeleteRecording(SITE, CALL, RecordingId("m")), "callrouter")
-
-    assert (stop.request.method, stop.request.path) == ("POST", "recordings/live/m/stop")
-    assert (delete.request.method, delete.request.path) == ("DELETE", "recordings/stored/m")
-
-
-def test_a_channel_that_asterisk_does_not_know_has_ended() -> None:
-    gone = answered(404)
-
-    assert the_events_after(cmd.Answer(SITE, CALL, CALLER), gone) == [ev.CallerLeft(CALLER)]
-    assert the_events_after(cmd.Hangup(SITE, CALL, CALLER, Cause.NORMAL_CLEARING), gone) == [ev.CallerLeft(CALLER)]
-    assert the_events_after(cmd.Hangup(SITE, CALL, LEG, Cause.NORMAL_CLEARING), gone) == [ev.LegEnded(LEG, 16)]
-    assert the_events_after(cmd.Hangup(SITE, CALL, LEG, Cause.NORMAL_CLEARING), answered(204)) == []
-
-
-def test_the_dead_mans_switch_waits_on_a_socket_only_where_nothing_plays() -> None:
-    (quiet,) = orders(cmd.SetDeadMan(SITE, CALL, CALLER, 30.0, playing=False), "callrouter")
-    (playing,) = orders(cmd.SetDeadMan(SITE, CALL, CALLER, 30.0, playing=True), "callrouter")
-
-    assert not quiet.request.may_block
-    assert playing.request.may_block
-    assert dict(quiet.request.query) == {"variable": "TIMEOUT(absolute)", "value": "30"}
-
-
-def test_the_switch_is_lifted_by_a_time_far_away_since_none_at_all_may_fire_it() -> None:
-    (lifted,) = orders(cmd.SetDeadMan(SITE, CALL, CALLER, 0.0, playing=False), "callrouter")
-
-    assert dict(lifted.request.query) == {"variable": "TIMEOUT(absolute)", "value": "86400"}
-
-
-def test_the_leg_is_asked_for_with_our_id_and_the_callers_number_and_region() -> None:
-    (order,) = orders(ORIGINATE, "callrouter")
-    query = dict(order.request.query)
-
-    assert order.request.path == f"channels/{LEG}"
-    assert query["callerId"] == '"창원" <0552251234>'
-    assert (query["endpoint"], query["timeout"], query["app"]) == ("PJSIP/201", "30", "callrouter")
-
-
-@given(name=st.text(max_size=50), number=st.text(max_size=50))
-def test_nothing_that_a_caller_sends_breaks_out_of_the_display(name: str, number: str) -> None:
-    shown = caller_id(name, number)
-
-    assert shown.startswith('"')
-    assert shown.count('"') == 2
-    assert shown.count("<") == shown.count(">") == 1
-    assert shown.endswith(">")
-    assert shown.isprintable() or not any(ord(c) < 32 for c in shown)
-
-
 @pytest.mark.parametrize(("kind", "held"), [("ChannelHold", True), ("ChannelUnhold", False)])
 def test_a_phone_that_holds_is_told_of_and_a_caller_who_does_is_not(kind: str, held: bool) -> None:
     assert a_reader().read(a_message(kind, channel=a_channel(LEG))) == ev.LegHeld(LEG, held)
@@ -398,29 +253,7 @@ def test_a_phone_asks_for_a_transfer_once_and_what_we_told_it_is_no_news() -> No
     assert a_reader().read(a_refer(CALLER)) is None
 
 
-def test_joining_and_leaving_a_bridge_are_requests_of_their_own() -> None:
-    bridge = naming.bridge(CALL, 1)
-    (join,) = orders(cmd.JoinBridge(SITE, CALL, bridge, CALLER), "callrouter")
-    (leave,) = orders(cmd.LeaveBridge(SITE, CALL, bridge, CALLER), "callrouter")
-    (tell,) = orders(cmd.TellTransfer(SITE, CALL, LEG, done=False), "callrouter")
-    assert (join.request.path, leave.request.path) == (
-        f"bridges/{bridge}/addChannel",
-        f"bridges/{bridge}/removeChannel",
-    )
-    assert tell.request.query == (("states", "channel_declined"),)
-
-
-@pytest.mark.parametrize(("status", "fails"), [(204, False), (400, False), (404, False), (409, True), (500, True)])
-def test_a_channel_that_cannot_be_put_in_is_told_of_unless_it_is_gone(status: int, fails: bool) -> None:
-    bridge = naming.bridge(CALL, 1)
-    (join,) = orders(cmd.JoinBridge(SITE, CALL, bridge, CALLER), "callrouter")
-    assert join.on_reply is not None
-    event = join.on_reply(answered(status, ""))
-    assert event == (ev.BridgeFailed(CALL, bridge) if fails else None)
-
-
 SUPERVISOR, EAR = naming.supervisor_channel(CALL, 1), naming.ear(CALL, 1, 2)
-HEARING = naming.hearing(CALL, 1, 2)
 
 
 @pytest.mark.parametrize("channel", [SUPERVISOR, EAR])
@@ -435,42 +268,3 @@ def test_a_supervisors_channels_are_no_callers_and_no_legs(channel: ChannelId) -
     assert ended == (ev.SupervisorLeft(channel) if channel == SUPERVISOR else None)
     ringing = a_message("Dial", peer=a_channel(channel), dialstatus="RINGING")
     assert reader.read(ringing) is None
-
-
-@pytest.mark.parametrize(
-    ("mode", "whisper"), [(HearingMode.LISTEN, "none"), (HearingMode.WHISPER, "out"), (HearingMode.BARGE, "both")]
-)
-def test_an_ear_hears_both_sides_and_speaks_as_its_mode_says(mode: HearingMode, whisper: str) -> None:
-    command = cmd.Snoop(SITE, CALL, LEG, EAR, mode)
-    (order,) = orders(command, "callrouter")
-    query = dict(order.request.query)
-
-    assert (order.request.method, order.request.path) == ("POST", f"channels/{LEG}/snoop/{EAR}")
-    assert (query["spy"], query["whisper"], query["app"]) == ("both", whisper, "callrouter")
-    assert the_events_after(command, answered(200)) == []
-    assert the_events_after(command, answered(404)) == [
-        ev.HearingFailed(CALL, EAR, "Asterisk did not let him hear (404)")
-    ]
-
-
-def test_a_supervisors_phone_meets_his_ear_and_his_keys_stay_his() -> None:
-    command = cmd.Hear(SITE, CALL, HEARING, SUPERVISOR, EAR)
-    create, add = orders(command, "callrouter")
-
-    assert dict(create.request.query)["bridgeId"] == HEARING
-    assert dict(add.request.query)["channel"] == f"{SUPERVISOR},{EAR}"
-    assert dict(add.request.query)["absorbDTMF"] == "true"
-    assert add.on_reply is not None
-    assert add.on_reply(answered(204)) == ev.HearingJoined(CALL, HEARING)
-    failed = ev.HearingFailed(CALL, HEARING, "Asterisk did not let him hear (timed out)")
-    assert add.on_reply(unanswered(Doubt.TIMED_OUT)) == failed
-
-
-def test_a_supervisors_phone_that_is_not_called_has_left() -> None:
-    command = msgspec.structs.replace(ORIGINATE, channel=SUPERVISOR)
-
-    assert the_events_after(command, answered(200)) == []
-    assert the_events_after(command, unanswered(Doubt.TIMED_OUT)) == []
-    assert the_events_after(command, answered(500)) == [ev.SupervisorLeft(SUPERVISOR)]
-    hang_up = cmd.Hangup(SITE, CALL, SUPERVISOR, Cause.NORMAL_CLEARING)
-    assert the_events_after(hang_up, answered(404)) == [ev.SupervisorLeft(SUPERVISOR)]
