@@ -185,7 +185,7 @@ class Conduct:
         if call.state in (CallState.CONNECTED, CallState.CLEARING, CallState.ENDED):
             return
         self.offering.drop(call, OfferResult.FAILED, at, out)
-        self.floor.leave_bridges(call.id, call.channel, out)
+        self.floor.bridges.leave(call.id, call.channel, out)
         for leg in self.floor.legs_of(call.id):
             if leg.result is None:  # taken for an offer that never came to be
                 self.floor.let_go(leg, OfferResult.FAILED, at, out)
@@ -282,7 +282,7 @@ class Conduct:
         """Nothing is left of the call but its record."""
         for kind in tuple(call.timers):
             self.cancel_timer(call, kind, out)
-        self.floor.leave_bridges(call.id, call.channel, out)
+        self.floor.bridges.leave(call.id, call.channel, out)
         del self.calls[call.id]
         del self._by_channel[call.channel]
         self._gone[call.channel] = at

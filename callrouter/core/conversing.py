@@ -191,7 +191,7 @@ class Conversing:
         leg = self._parties.leg_of(call, call.offer)
         self._conduct.record(call, facts.OfferClosed(at, OfferResult.ANSWERED, cue.cause), out)
         self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
-        self._conduct.floor.clear_bridges(call.id, call.channel, out)
+        self._conduct.floor.bridges.clear(call.id, call.channel, out)
         self._conduct.guard(call, at, out)
         self._conduct.offering.try_another(call, at, out)
 
@@ -248,7 +248,7 @@ class Conversing:
             return  # an answer to the first connection, late
         self._parties.let_go_of_invited(call, at, out)
         if not call.music:
-            self._conduct.floor.clear_bridges(call.id, call.channel, out)
+            self._conduct.floor.bridges.clear(call.id, call.channel, out)
         self._conduct.offering.drop(call, OfferResult.LOST, at, out)
         self._conduct.guard(call, at, out)
         self._conduct.offering.try_another(call, at, out)

@@ -4,7 +4,7 @@ What is scarce is handed out here and comes back here, each thing once: a counse
 anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,12 +12,13 @@ from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_missed, rest_after
+from callrouter.core.bridges import Bridges
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
+from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.local_time import midnights
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import Phones, PhoneSeen
@@ -57,13 +58,6 @@ class Leg:
         return self.agent.spec.id if self.agent is not None else "a destination"
 
 
-@dataclass(slots=True)
-class _Bridge:
-    id: BridgeId
-    site: SiteName
-    channels: set[ChannelId]
-
-
 class Floor:
     """See the module. All methods write what is to be done into the ``Output`` they are given."""
 
@@ -85,7 +79,7 @@ class Floor:
         self.chosen: dict[AgentId, tuple[QueueName, ...]] = {}
         """Who takes calls of some of his queues alone."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
-        self._bridges: dict[CallId, list[_Bridge]] = {}
+        self.bridges = Bridges()
         self._ended: dict[ChannelId, datetime] = {}
         _, self._day_ends = midnights(at, rulebook.timezone)
         self._staff(rulebook, at)
@@ -255,7 +249,7 @@ class Floor:
             self.trunks.release(leg.seizure)
             if result is OfferResult.CONGESTION:
                 self._rest_trunk(leg.seizure.trunk, out)
-        self.leave_bridges(leg.call, leg.channel, out)
+        self.bridges.leave(leg.call, leg.channel, out)
         if leg.agent is not None:
             self._release_agent(leg, leg.agent, result, at, out)
 
@@ -268,48 +262,9 @@ class Floor:
         """Forget the legs that ended before ``before``."""
         self._ended = {channel: at for channel, at in self._ended.items() if at >= before}
 
-    def make_bridge(self, call: Call, bridge: BridgeId, leg: Leg) -> None:
-        """Remember who is in a bridge, so that it is destroyed when all have left."""
-        bridges = self._bridges.setdefault(call.id, [])
-        bridges[:] = [other for other in bridges if other.id != bridge]
-        bridges.append(_Bridge(bridge, call.site, {call.channel, leg.channel}))
-
-    def enter_bridge(self, call: Call, bridge: BridgeId, channel: ChannelId) -> None:
-        """Remember that one more channel is in a bridge."""
-        for known in (one for one in self._bridges.get(call.id, ()) if one.id == bridge):
-            known.channels.add(channel)
-
-    def leave_bridges(self, call: CallId, channel: ChannelId, out: Output) -> None:
-        """``channel`` of the call is gone; a bridge without channels is destroyed.
-
-        Not before: destroying a bridge while its channels hang up hides why they did.
-        """
-        for bridge in self._bridges.get(call, ()):
-            bridge.channels.discard(channel)
-        self._destroy_bridges(call, out, lambda bridge: not bridge.channels)
-
-    def clear_bridges(self, call: CallId, channel: ChannelId, out: Output) -> None:
-        """Destroy the bridges that ``channel`` may be in: it goes on elsewhere, where it is to hear something."""
-        self._destroy_bridges(call, out, lambda bridge: channel in bridge.channels)
-
-    def _destroy_bridges(self, call: CallId, out: Output, is_done_with: Callable[[_Bridge], bool]) -> None:
-        kept: list[_Bridge] = []
-        for bridge in self._bridges.pop(call, ()):
-            if is_done_with(bridge):
-                out.commands.append(cmd.DestroyBridge(bridge.site, call, bridge.id))
-            else:
-                kept.append(bridge)
-        if kept:
-            self._bridges[call] = kept
-
     def legs_of(self, call: CallId) -> list[Leg]:
         """The legs that were made for a call and are not gone."""
         return [leg for leg in self.legs.values() if leg.call == call]
-
-    def knows_bridge(self, bridge: BridgeId) -> bool:
-        """Whether a bridge is in use, as far as we know."""
-        call = naming.parse_bridge(bridge)
-        return call is not None and any(known.id == bridge for known in self._bridges.get(call, ()))
 
     def agent_rested(self, agent_id: AgentId, at: datetime) -> None:
         """Wrap-up or rest is over."""

@@ -95,7 +95,7 @@ class Offering:
     def connect(self, call: Call, leg: Leg, bridge: BridgeId, out: Output) -> None:
         """Have the two bridged, within a time."""
         self._conduct.set_timer(call, TimerKind.CONNECT, self._conduct.floor.rulebook.limits.connect_s, out)
-        self._conduct.floor.make_bridge(call, bridge, leg)
+        self._conduct.floor.bridges.make(call, bridge, leg.channel)
         out.commands.append(cmd.Connect(call.site, call.id, bridge, call.channel, leg.channel))
 
     def connected(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -110,7 +110,7 @@ class Offering:
     def connect_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The two could not be bridged, though the phone was answered."""
         self.drop(call, OfferResult.LOST, at, out)
-        self._conduct.floor.clear_bridges(call.id, call.channel, out)
+        self._conduct.floor.bridges.clear(call.id, call.channel, out)
         self.try_another(call, at, out)
 
     def offer_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -118,7 +118,7 @@ class Offering:
         leg = self._leg(call)
         result = _CUT_SHORT.get(call.state) or offer_result(cue.cause)
         self._close(call, result, cue.cause, at, out)
-        self._conduct.floor.leave_bridges(call.id, call.channel, out)
+        self._conduct.floor.bridges.leave(call.id, call.channel, out)
         self._conduct.floor.leg_gone(leg, result, at, out)
         self.try_another(call, at, out)
 

@@ -52,7 +52,7 @@ class Parties:
     def leave(self, call: Call, out: Output) -> None:
         """Take the caller out of the bridge, into silence."""
         out.commands.append(cmd.LeaveBridge(call.site, call.id, self._bridge(call), call.channel))
-        self._conduct.floor.leave_bridges(call.id, call.channel, out)
+        self._conduct.floor.bridges.leave(call.id, call.channel, out)
 
     def resume(self, call: Call, at: datetime, out: Output) -> None:
         """The caller is on hold no more."""
@@ -64,7 +64,7 @@ class Parties:
         bridge = self._bridge(call)
         self._conduct.waiting.quiet(call, out)
         out.commands.append(cmd.JoinBridge(call.site, call.id, bridge, call.channel))
-        self._conduct.floor.enter_bridge(call, bridge, call.channel)
+        self._conduct.floor.bridges.enter(call, bridge, call.channel)
 
     def take_back(self, call: Call, at: datetime, out: Output) -> None:
         """Nobody came: the counselor has the caller again."""
@@ -144,7 +144,7 @@ class Parties:
     def join(self, call: Call, bridge: BridgeId, invited: Offer, out: Output) -> None:
         """Put who was called in into the bridge."""
         out.commands.append(cmd.JoinBridge(call.site, call.id, bridge, invited.channel))
-        self._conduct.floor.enter_bridge(call, bridge, invited.channel)
+        self._conduct.floor.bridges.enter(call, bridge, invited.channel)
 
     def drop_invited(self, call: Call, result: OfferResult, at: datetime, out: Output) -> None:
         """Hang up whoever was called in."""
@@ -194,7 +194,7 @@ class Parties:
         """
         present = members.get(self._bridge(call), frozenset())
         call.music = call.channel not in present
-        self._conduct.floor.make_bridge(call, self._bridge(call), leg)
+        self._conduct.floor.bridges.make(call, self._bridge(call), leg.channel)
         if call.invited is not None and invited is None:
             result = OfferResult.FAILED if call.invited.bridge is None else OfferResult.ANSWERED
             self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED), out)
@@ -208,7 +208,7 @@ class Parties:
         """As :meth:`adopt`, where the counselor hung up while nobody looked: the call is theirs who were called in."""
         present = members.get(self._bridge(call), frozenset())
         call.music = call.channel not in present
-        self._conduct.floor.make_bridge(call, self._bridge(call), invited)
+        self._conduct.floor.bridges.make(call, self._bridge(call), invited.channel)
         self._adopt_invited(call, present, at, out)
         was_held = call.held
         self.pass_on(call, Cause.NOT_DEFINED, at, out)
@@ -225,12 +225,12 @@ class Parties:
             left_s = self.ring_timeout_s(call) - (at - invited.at).total_seconds()
             self._conduct.set_timer(call, TimerKind.INVITE, max(1.0, left_s), out)
         elif invited.channel in present:
-            self._conduct.floor.enter_bridge(call, invited.bridge, invited.channel)
+            self._conduct.floor.bridges.enter(call, invited.bridge, invited.channel)
         else:
             self.join(call, invited.bridge, invited, out)
 
     def _adopt_caller(self, call: Call, present: frozenset[ChannelId], out: Output) -> None:
         if call.held:
-            self._conduct.floor.leave_bridges(call.id, call.channel, out)
+            self._conduct.floor.bridges.leave(call.id, call.channel, out)
         elif call.channel not in present:
             self.bring_back(call, out)

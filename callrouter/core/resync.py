@@ -64,7 +64,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)
     for bridge in event.bridges:
         call_id = naming.parse_bridge(bridge)
-        if call_id is not None and not exchange.floor.knows_bridge(bridge):
+        if call_id is not None and not exchange.floor.bridges.knows(bridge):
             out.commands.append(cmd.DestroyBridge(event.site, call_id, bridge))
 
 

@@ -351,7 +351,7 @@ def test_two_who_cannot_be_bridged_are_parted_and_the_caller_hears_music_again()
     assert hall.called() == ["kim", "lee"]
     assert hall.given(cmd.DestroyBridge)[0].bridge == bridge
     assert hall.channel(call).music
-    assert not hall.exchange.floor.knows_bridge(bridge)
+    assert not hall.exchange.floor.bridges.knows(bridge)
     hall.tell(ev.Bridged(call.id, bridge))
     assert hall.exchange.counters.stale[CallState.OFFERED, Signal.BRIDGED] == 1
 

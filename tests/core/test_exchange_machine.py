@@ -395,7 +395,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert not exchange.calls
         assert not exchange.floor.legs
         assert exchange.floor.trunks.seizures == 0
-        assert not any(exchange.floor.knows_bridge(BridgeId(bridge)) for bridge in driver.asterisk.bridges)
+        assert not any(exchange.floor.bridges.knows(BridgeId(bridge)) for bridge in driver.asterisk.bridges)
         assert not driver.asterisk.bridges
         assert not driver.asterisk.channels
         assert set(exchange.floor.agents) == {AgentId(name) for name in driver.rules.agents}
