@@ -8,32 +8,27 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from callrouter.config.model.people import (
-    Agent,
+from callrouter.config.model.codes import (
     AgentCodes,
-    Box,
-    Callbacks,
     CallKeys,
-    Destination,
     DirectKey,
-    Listener,
-    NumberKind,
-    Outbound,
-    Prompt,
-    Queue,
-    QueueAnnounce,
-    QueueSurge,
-    ServiceLevel,
     SupervisionKeys,
     Supervisor,
     Switch,
-    TalkLength,
+    parse_call_code,
+    parse_code,
+)
+from callrouter.config.model.people import (
+    Agent,
+    Box,
+    Callbacks,
+    Destination,
+    NumberKind,
+    Outbound,
+    Prompt,
     Transfers,
     Trunk,
     as_prompt,
-    parse_call_code,
-    parse_code,
-    parse_percent,
     parse_pin,
 )
 from callrouter.config.model.places import (
@@ -72,6 +67,15 @@ from callrouter.config.model.plans import (
     as_step,
     as_use,
     parse_key,
+)
+from callrouter.config.model.queues import (
+    Listener,
+    Queue,
+    QueueAnnounce,
+    QueueSurge,
+    ServiceLevel,
+    TalkLength,
+    parse_percent,
 )
 from callrouter.config.model.section import (
     MEDIA_SCHEMES,

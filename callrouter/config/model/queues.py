@@ -1,0 +1,177 @@
+"""Where callers wait, and what is promised and told to them."""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from callrouter.config.model.codes import parse_code
+from callrouter.config.model.plans import Branch, Key
+from callrouter.config.model.section import Name, Section, parse_member
+from callrouter.config.model.skills import Relaxation, Wish
+from callrouter.config.scalars import (
+    Flag,
+    Seconds,
+    Text,
+    Whole,
+)
+from callrouter.core.rulebook import Strategy, WaitingSound
+from callrouter.core.service_level import Formula
+
+Sound = Annotated[WaitingSound, BeforeValidator(lambda value: parse_member(value, WaitingSound))]
+Way = Annotated[Strategy, BeforeValidator(lambda value: parse_member(value, Strategy))]
+
+
+class Listener(StrEnum):
+    """Who hears a reminder."""
+
+    AGENT = "agent"
+    BOTH = "both"
+
+
+def parse_percent(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?|100", value):
+        return int(value)
+    raise ValueError(f'"{value}" is not a share in percent; write a whole number from 1 to 100')
+
+
+class ServiceLevel(Section):
+    """How soon callers of a queue are to be answered, under its ``service_level:``."""
+
+    threshold: Seconds = 20.0
+    """Answered within this is answered in time."""
+    target: Annotated[int, BeforeValidator(parse_percent)] = 80
+    """How many are to be answered in time, in percent."""
+    formula: Annotated[Formula, BeforeValidator(lambda value: parse_member(value, Formula))] = (
+        Formula.OFFERED_LESS_SHORT
+    )
+    """Out of how many: ``answered-of-offered``, ``answered-of-offered-less-short`` or ``answered-of-answered``."""
+
+
+class TalkLength(Section):
+    """How long a queue's conversations should last, under its ``length:``."""
+
+    remind_after: Seconds | None = None
+    """When the counselor hears ``reminder``; left out: never."""
+    reminder: Name | None = None
+    """The prompt that reminds."""
+    to: Annotated[Listener, BeforeValidator(lambda value: parse_member(value, Listener))] = Listener.AGENT
+    """Who hears it: ``agent`` or ``both``."""
+    end_after: Seconds | None = None
+    """When the conversation is ended; left out: never."""
+    farewell: Name | None = None
+    """The prompt that the caller hears then."""
+    extension: Seconds = 300.0
+    """By how much the counselor puts the end off with a code or an order, each time."""
+
+    @model_validator(mode="after")
+    def _reminder_before_the_end(self) -> "TalkLength":
+        if self.remind_after is None and self.end_after is None:
+            raise ValueError("nothing happens at any length; write remind_after:, end_after: or both")
+        if (self.remind_after is None) != (self.reminder is None):
+            raise ValueError("remind_after: and reminder: belong together; write both, or neither")
+        if self.remind_after is not None and self.end_after is not None and self.end_after <= self.remind_after:
+            raise ValueError("the end comes before the reminder; write an end_after: longer than remind_after:")
+        return self
+
+
+LEAST_BETWEEN_S = 10.0
+"""Announcements must not come one on top of the other."""
+
+
+class QueueSurge(Section):
+    """What is announced in a queue when many call, under ``surge:`` of its ``announce:``."""
+
+    prompt: Name
+    """The prompt; who enters then hears it at once."""
+    switch: Name | None = None
+    """While this switch is on."""
+    longer_than: Whole | None = None
+    """While more callers than this wait."""
+
+    @model_validator(mode="after")
+    def _has_an_occasion(self) -> "QueueSurge":
+        if self.switch is None and self.longer_than is None:
+            raise ValueError("it is never said; write switch: or longer_than:")
+        return self
+
+
+class QueueAnnounce(Section):
+    """What who waits is told from time to time, under ``announce:`` of a queue."""
+
+    every: Seconds = 60.0
+    """From the beginning of one announcement to that of the next, 10 s at least."""
+    first: Seconds | None = None
+    """When the first one comes; left out: after ``every``."""
+    prompt: Name | None = None
+    """Said each time."""
+    position: Flag = False
+    """Whether the place in line is told."""
+    wait: Flag = False
+    """Whether the expected wait is told, if it can be known."""
+    surge: QueueSurge | None = None
+    """Said before all else when many call."""
+    offer: Name | None = None
+    """The prompt that says what the queue's keys mean."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "QueueAnnounce":
+        if self.every < LEAST_BETWEEN_S:
+            raise ValueError(f"every: {self.every:g} s leaves no music between announcements; write 10s or more")
+        if not (self.prompt or self.position or self.wait or self.surge or self.offer):
+            raise ValueError("nothing is announced; write prompt, position, wait, surge or offer")
+        return self
+
+
+class Queue(Section):
+    """Where callers wait, under ``queues:``."""
+
+    title: Text
+    """Name for people."""
+    sound: Sound = WaitingSound.MUSIC
+    """``music``: answered, then music on hold; ``ringback``: not answered before a counselor answers."""
+    music_class: Text = "default"
+    """Class of Asterisk's ``musiconhold.conf``."""
+    ring_timeout: Seconds = 20.0
+    """How long one counselor's phone rings before the next is tried."""
+    wrap_up: Seconds = 10.0
+    """How long a counselor is left in peace after a call."""
+    wrap_up_codes: dict[Annotated[str, BeforeValidator(parse_code)], Name] = Field(default={})
+    """What his phone dials meanwhile, to what the call was about."""
+    code_ends_wrap_up: Flag = False
+    """Whether such a code ends the wrap-up."""
+    strategy: Way = Strategy.LONGEST_IDLE
+    """Which of the free counselors is rung."""
+    head_start: Seconds = 0.0
+    """Its callers are served as if they had come so much earlier."""
+    length: TalkLength | None = None
+    """How long its conversations should last; left out: as long as they do."""
+    skills: list[Wish] = Field(default=[])
+    """What is asked of the counselors; all entries that concern a caller hold together."""
+    relax: list[Relaxation] = Field(default=[])
+    """How that is eased while a caller waits, in the order of time."""
+    service_level: ServiceLevel | None = None
+    """The goal that reports measure by; left out: 80 percent in 20 s."""
+    short_abandon: Seconds = 5.0
+    """Who hangs up sooner than this after entering the queue is a short abandon in reports."""
+    announce: QueueAnnounce | None = None
+    """What who waits is told from time to time; left out: nothing."""
+    keys: dict[Key, Branch] = Field(default={})
+    """Keys that who waits may press, and how it goes on then."""
+    max_waiting: Whole | None = None
+    """As many may wait; who comes then goes on with ``when_full``."""
+    when_full: Branch | None = None
+    """For ``max_waiting``: how it goes on."""
+    when_unstaffed: Branch | None = None
+    """How it goes on while no agent who serves the queue is logged in; left out: callers wait all the same."""
+    redial_within: Seconds = 0.0
+    """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
+
+    @model_validator(mode="after")
+    def _limits_and_sound(self) -> "Queue":
+        if (self.max_waiting is None) != (self.when_full is None):
+            raise ValueError("a full queue needs a number and a way; write both max_waiting: and when_full:")
+        if self.sound is WaitingSound.RINGBACK and (self.announce is not None or self.keys):
+            raise ValueError("who hears ringback is not answered, and can be told nothing; write sound: music")
+        return self
