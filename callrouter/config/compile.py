@@ -12,7 +12,7 @@ from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.inward import own_numbers
 from callrouter.config.limits import check_ring_timeouts, compile_limits
-from callrouter.config.model import Listener, Queue, ServiceLevel
+from callrouter.config.model import Listener, Prompt, Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.plans import PlanCompiler
 from callrouter.config.problems import Path, nearest
@@ -39,6 +39,10 @@ from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, 
 from callrouter.core.service_level import ServiceGoal
 from callrouter.core.waiting_spec import QueueCare
 
+SLOW_S = 0.3
+"""What a character takes, at the most: who reads Korean aloud in public says four syllables a second or more."""
+SILENCE_S = 2.0
+"""Before and after what is said."""
 SHORTEST_RETENTION_S = 86_400.0
 
 
@@ -93,6 +97,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         translated=_translated(context),
+        speech_s={PromptName(name): _speech_s(spec) for name, spec in context.model.prompts.items()},
         boxes=boxes,
         callback_queues=callback_queues,
         callback_retention_s=context.model.callbacks.retention,
@@ -265,6 +270,11 @@ def _check_trunks(context: Context) -> None:
     for name, spec in context.model.trunks.items():
         if spec.channels == 0:
             context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
+
+
+def _speech_s(spec: Prompt) -> float:
+    """How long it takes to say a prompt slowly, in the language in which that is longest."""
+    return SILENCE_S + SLOW_S * max(map(len, (spec.text, *spec.languages.values())))
 
 
 def _translated(context: Context) -> dict[str, frozenset[PromptName]]:

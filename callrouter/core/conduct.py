@@ -214,12 +214,15 @@ class Conduct:
             call.timers.remove(kind)
             out.commands.append(cmd.CancelTimer((kind, call.id)))
 
-    def guard(self, call: Call, at: datetime, out: Output, *, playing: bool | None = None) -> None:
+    def guard(
+        self, call: Call, at: datetime, out: Output, *, playing: bool | None = None, before_s: float = 0.0
+    ) -> None:
         """Renew the dead man's switch, and see to it that it is renewed again in time.
 
-        ``playing``: whether an announcement plays; left out: as the call's state has it.
+        ``playing``: whether an announcement plays; left out: as the call's state has it. ``before_s``: how long one
+        may last that comes next, behind which the switch cannot be renewed.
         """
-        after_s = self.floor.rulebook.limits.dead_man_s
+        after_s = self.floor.rulebook.limits.dead_man_s + before_s
         if playing is None:
             plays = call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING) or call.comforting
             playing = call.guarded and plays

@@ -100,8 +100,11 @@ class Following:
         self, call: Call, prompts: tuple[PromptName, ...], at: datetime, out: Output, *, more: tuple[str, ...] = ()
     ) -> None:
         """Let the caller hear prompts, and ``more`` media, as the playback that the call's facts have counted."""
-        if not call.guarded:  # Asterisk would let the switch wait behind the sound, for longer than the dialplan's
-            self._conduct.guard(call, at, out)
+        rulebook = self._conduct.floor.rulebook
+        lasts_s = sum(map(rulebook.lasts_s, prompts))
+        # Asterisk lets the switch wait behind the sound. What is left of it is half of it, at least.
+        if not call.guarded or lasts_s > rulebook.limits.dead_man_s / 2:
+            self._conduct.guard(call, at, out, playing=False, before_s=lasts_s)
         self._conduct.answer(call, at, out)
         rulebook = self._conduct.floor.rulebook
         media = [rulebook.media(prompt, call.language) for prompt in prompts]

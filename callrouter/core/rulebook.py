@@ -232,6 +232,8 @@ class Rulebook:
     """Prompt to Asterisk media URI; a prompt that is not here is ``sound:callrouter/<name>``."""
     translated: Mapping[str, frozenset[PromptName]] = field(default_factory=dict)
     """The prompts that are spoken in a language of their own, by that language: ``sound:callrouter/en/<name>``."""
+    speech_s: Mapping[PromptName, float] = field(default_factory=dict)
+    """How many seconds each prompt may last, by its text."""
     boxes: Mapping[BoxName, BoxSpec] = field(default_factory=dict)
     callback_queues: Sequence[QueueName] = ()
     """Those that plans have call back."""
@@ -274,6 +276,10 @@ class Rulebook:
         if spec is not None and spec.wrap_up_s is not None:
             return spec.wrap_up_s
         return self.queues[queue].wrap_up_s if queue is not None and queue in self.queues else 0.0
+
+    def lasts_s(self, prompt: PromptName) -> float:
+        """How many seconds ``prompt`` may last, spoken slowly; 0 if nobody knows what is said in it."""
+        return self.speech_s.get(prompt, 0.0)
 
     def media(self, prompt: PromptName, language: str | None = None) -> str:
         """The media URI under which Asterisk plays ``prompt``, in the ``language`` that the caller chose if it has one.

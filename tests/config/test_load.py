@@ -385,3 +385,13 @@ def test_every_limit_has_a_least_that_its_default_keeps() -> None:
     defaults = {field.name.removesuffix("_s"): getattr(Limits(), field.name) for field in fields(Limits)}
     assert LEAST.keys() == defaults.keys()
     assert all(defaults[key] > least for key, (least, _) in LEAST.items())
+
+
+def test_how_long_a_prompt_may_last_is_told_by_its_longest_text(tmp_path: Path) -> None:
+    folder = shutil.copytree(BASE, tmp_path / "config")
+    written = (folder / "prompts.yaml").read_text(encoding="utf-8")
+    longer = '  long: {text: "열 글자의 한국말.", languages: {en: "This is what it says in English."}}\n'
+    (folder / "prompts.yaml").write_text(written.rstrip() + "\n" + longer, encoding="utf-8")
+    rules = load(folder, {"CALLROUTER_ARI_PASSWORD": "x"}).rulebook
+    assert rules.lasts_s(PromptName("long")) == pytest.approx(2.0 + 0.3 * 32)
+    assert rules.lasts_s(PromptName("nobody-wrote-it")) == 0.0

@@ -1,5 +1,7 @@
 """The way of a call through the exchange, as a resident and a counselor see it."""
 
+from dataclasses import replace
+
 import pytest
 
 from callrouter.core import commands as cmd
@@ -14,7 +16,20 @@ from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState, Signal
-from tests.core.driver import BELL, CITY, DESK, HALL, NIGHT, Driver, agent, own_leg, rulebook, without_queue
+from tests.core.driver import (
+    BELL,
+    CITY,
+    DESK,
+    HALL,
+    NIGHT,
+    SORRY,
+    WELCOME,
+    Driver,
+    agent,
+    own_leg,
+    rulebook,
+    without_queue,
+)
 
 
 def state(call: Call) -> CallState:
@@ -626,3 +641,14 @@ def test_the_call_that_an_event_concerns_is_found(kind: TimerKind) -> None:
     assert concerns(ev.TimerFired((kind, AgentId("kim")))) is None
     assert concerns(ev.DrainRequested()) is None
     assert concerns(ev.SiteDown(HALL)) is None
+
+
+def test_the_dead_mans_switch_outlasts_a_long_announcement_and_is_left_alone_before_a_short_one() -> None:
+    lasts = {WELCOME: 60.0, SORRY: 5.0}
+    hall = Driver(replace(rulebook(), speech_s=lasts))
+    call = hall.dial("121")
+    assert [command.after_s for command in hall.given(cmd.SetDeadMan)] == [90.0]
+    hall.announcement_ends(call)
+    hall.advance(60)  # nobody is there
+    assert [tuple(play.media) for play in hall.given(cmd.Play)][-1] == ("sound:callrouter/sorry",)
+    assert {command.after_s for command in hall.given(cmd.SetDeadMan)[1:]} == {30.0}
