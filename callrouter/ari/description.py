@@ -47,6 +47,9 @@ _MODELS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "AsteriskPing": snapshots.AsteriskPing,
     "Variable": snapshots.Variable,
     "RESTResponse": wire.RESTResponse,
+    "ReferTo": wire.ReferTo,
+    "ReferredBy": wire.ReferredBy,
+    "RequiredDestination": wire.RequiredDestination,
     **{event.__name__: event for event in wire.EVENT_TYPES},
 }
 

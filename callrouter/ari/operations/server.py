@@ -33,12 +33,14 @@ _SUBSCRIBE = Operation(
     method=Method.POST,
     path="applications/{applicationName}/subscription",
     required=("eventSource",),
+    since=("13.0.0",),
 )
 _UNSUBSCRIBE = Operation(
     name="unsubscribe",
     method=Method.DELETE,
     path="applications/{applicationName}/subscription",
     required=("eventSource",),
+    since=("13.0.0",),
 )
 _GET_INFO = Operation(name="getInfo", method=Method.GET, path="asterisk/info", optional=("only",))
 _PING = Operation(name="ping", method=Method.GET, path="asterisk/ping", since=("13.25.0", "16.2.0"))
