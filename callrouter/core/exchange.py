@@ -267,8 +267,6 @@ class Exchange:
             self.signal(call, Cue(Signal.ARRIVED), at, out)
 
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
-        if self.conduct.supervision.left(event.channel, at, out):
-            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)

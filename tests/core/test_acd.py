@@ -248,3 +248,9 @@ def test_new_rules_put_the_free_counselors_in_another_order() -> None:
     hall.tell(ev.RulebookReplaced(replace(rules, queues={**rules.queues, DESK: ordered})))
     hall.dial()
     assert hall.called() == ["lee"]
+
+
+def test_who_stands_in_no_line_is_not_moved_into_one() -> None:
+    acd = acd_by(Strategy.LONGEST_IDLE)
+    acd.move(CallId("a"), (0.0, 1))
+    assert acd.waiting(DESK) == 0

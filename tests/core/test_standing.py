@@ -173,3 +173,11 @@ def test_who_is_new_in_the_rules_does_so_too() -> None:
         hall.talk()
     hall.tell(ev.RulebookReplaced(replace(rules, agents={**rules.agents, AgentId("lee"): agent("lee")})))
     assert hall.agent("lee").calls == 3
+
+
+def test_who_has_no_phone_is_rung_no_more_after_a_restart_than_before() -> None:
+    hall = Hall(rulebook(replace(agent("kim"), endpoint=""), agent("lee")))
+    assert hall.talk() == "lee"
+    hall.begin_anew()
+    assert hall.talk() == "lee"
+    assert hall.agent("kim").state is not AgentState.AVAILABLE
