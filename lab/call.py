@@ -112,9 +112,15 @@ async def _post(record: RunRecord, loaded: Loaded, status: StatusDocument, queue
     return Post(chosen, usable[chosen], passwords[usable[chosen]])
 
 
+_FREE = (AgentState.AVAILABLE, AgentState.UNREACHABLE)
+
+
 def longest_idle(agents: Iterable[Agent], among: Container[str]) -> AgentId | None:
-    """Whoever of ``among`` has been available for the longest time: whom the daemon rings first."""
-    free = [agent for agent in agents if agent.state is AgentState.AVAILABLE and agent.agent in among]
+    """Whoever of ``among`` has been free for the longest time: whom the daemon rings first.
+
+    Who lacks nothing but a phone is free as soon as he gets one.
+    """
+    free = [agent for agent in agents if agent.state in _FREE and agent.agent in among]
     return AgentId(min(free, key=lambda agent: (agent.since, agent.agent)).agent) if free else None
 
 

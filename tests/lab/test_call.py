@@ -36,6 +36,12 @@ def test_who_is_busy_or_has_a_phone_of_his_own_is_left_in_peace() -> None:
     assert longest_idle(agents, {"202"}) is None
 
 
+def test_who_lacks_nothing_but_a_phone_gets_one() -> None:
+    agents = [agent("201", state=AgentState.UNREACHABLE), agent("202", state=AgentState.PAUSED)]
+
+    assert longest_idle(agents, {"201", "202"}) == "201"
+
+
 TRACE = """\
 REGISTER sip:127.0.0.1:5060 SIP/2.0
 From: <sip:201@127.0.0.1>;tag=1
