@@ -112,7 +112,7 @@ async def test_who_waits_for_a_skill_that_is_not_there_is_served_after_a_while_b
     assert ringing.at_s - asked_s == pytest.approx(EASED_AFTER_S, abs=0.5)
     cdr = await office.cdr()
     assert cdr.outcome is Outcome.HANDLED
-    assert [leg.result for leg in cdr.legs] == [OfferResult.UNREACHABLE, OfferResult.ANSWERED]
+    assert [leg.result for leg in cdr.legs] == [OfferResult.ANSWERED], "202 has no phone: nobody rings it"
 
 
 async def test_the_wait_for_a_skill_goes_on_over_the_death_of_the_daemon(
@@ -122,7 +122,7 @@ async def test_the_wait_for_a_skill_goes_on_over_the_death_of_the_daemon(
 
     await ask_for_english(foreigner, office)
     await office.until_waiting(1)
-    await asyncio.sleep(1.5)  # of the wait; 202's phone, which is not there, has been tried
+    await asyncio.sleep(1.5)  # of the wait
     await office.kill()
     await office.restart()
     restarted_s = time.monotonic()
