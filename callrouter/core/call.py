@@ -162,6 +162,8 @@ class Call:
     ring_tone: bool = False
     guarded: bool = False
     """The dead man's switch of the caller is ours, no longer the dialplan's."""
+    long_switch: bool = False
+    """It is set to outlast an announcement."""
     insisted: bool = False
     keyed: str = ""
     """The keys that the counselor has pressed, so far as they may become a code."""

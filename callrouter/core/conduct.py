@@ -222,11 +222,19 @@ class Conduct:
         ``playing``: whether an announcement plays; left out: as the call's state has it. ``before_s``: how long one
         may last that comes next, behind which the switch cannot be renewed.
         """
-        after_s = self.floor.rulebook.limits.dead_man_s + before_s
         if playing is None:
             plays = call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING) or call.comforting
             playing = call.guarded and plays
-        call.guarded = True
+        self._set_dead_man(call, before_s, out, playing=playing)
+
+    def shorten_dead_man(self, call: Call, out: Output) -> None:
+        """The announcement for which the switch was set longer is over."""
+        if call.long_switch:
+            self._set_dead_man(call, 0.0, out, playing=False)
+
+    def _set_dead_man(self, call: Call, before_s: float, out: Output, *, playing: bool) -> None:
+        after_s = self.floor.rulebook.limits.dead_man_s + before_s
+        call.guarded, call.long_switch = True, before_s > 0
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
         self.set_timer(call, TimerKind.DEAD_MAN, after_s / 2, out)
 
@@ -245,7 +253,7 @@ class Conduct:
     def lift_dead_man(self, call: Call, out: Output) -> None:
         """Let the caller stay for as long as he likes."""
         self.cancel_timer(call, TimerKind.DEAD_MAN, out)
-        call.guarded = True
+        call.guarded, call.long_switch = True, False
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, 0.0, playing=False))
 
     def caller_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

@@ -121,12 +121,14 @@ class Following:
         if TimerKind.ANNOUNCEMENT not in call.timers and call.playback is not None:
             out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
         self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+        self._conduct.shorten_dead_man(call, out)
 
     def stop_playback(self, call: Call, out: Output) -> None:
         """End what is playing, if its end has not been seen."""
         if TimerKind.ANNOUNCEMENT in call.timers and call.playback is not None:
             out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
         self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+        self._conduct.shorten_dead_man(call, out)
 
     def _branch(self, call: Call, step: If, at: datetime, out: Output) -> None:
         router = self._conduct.floor.rulebook.router

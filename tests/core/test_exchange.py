@@ -649,6 +649,7 @@ def test_the_dead_mans_switch_outlasts_a_long_announcement_and_is_left_alone_bef
     call = hall.dial("121")
     assert [command.after_s for command in hall.given(cmd.SetDeadMan)] == [90.0]
     hall.announcement_ends(call)
+    assert hall.given(cmd.SetDeadMan)[-1].after_s == 30.0, "who waits would wait so long for a person, too"
     hall.advance(60)  # nobody is there
     assert [tuple(play.media) for play in hall.given(cmd.Play)][-1] == ("sound:callrouter/sorry",)
     assert {command.after_s for command in hall.given(cmd.SetDeadMan)[1:]} == {30.0}
