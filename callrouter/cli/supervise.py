@@ -38,96 +38,28 @@ def _addressed(command: Callable[..., None]) -> Callable[..., None]:
     return call(agent(phone(daemon_options(json_option(click.pass_context(command))))))
 
 
-@supervise.command(epilog="Example: callrouter supervise listen --agent 203 --phone kim")
-@_addressed
-def listen(
-    context: click.Context,
-    /,
-    call: str | None,
-    agent: str | None,
-    phone: str,
-    config: Path,
-    url: str | None,
-    as_json: bool,
-) -> None:
-    """Let the supervisor hear both sides of CALL; neither hears him.
+def _add(verb: SupervisionVerb, text: str) -> None:
+    """Add the command that gives one order."""
 
-    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
-    """
-    _ask(context, "listen", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
+    def give(
+        context: click.Context,
+        /,
+        call: str | None,
+        agent: str | None,
+        phone: str,
+        config: Path,
+        url: str | None,
+        as_json: bool,
+    ) -> None:
+        if (call is None) == (agent is None):
+            raise click.UsageError("name one of the two: CALL, or --agent with the counselor who talks in it")
+        request = SupervisionRequest(verb, plain(phone), who(), "command")
+        order = _order(daemon_url(context, config, url), call, agent, request)
+        tell(context, asyncio.run(order), as_json=as_json)
 
-
-@supervise.command(epilog="Example: callrouter supervise whisper --agent 203 --phone kim")
-@_addressed
-def whisper(
-    context: click.Context,
-    /,
-    call: str | None,
-    agent: str | None,
-    phone: str,
-    config: Path,
-    url: str | None,
-    as_json: bool,
-) -> None:
-    """Let the supervisor hear both sides of CALL; the counselor hears him, and the caller does not.
-
-    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
-    """
-    _ask(context, "whisper", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
-
-
-@supervise.command(epilog="Example: callrouter supervise barge --agent 203 --phone kim")
-@_addressed
-def barge(
-    context: click.Context,
-    /,
-    call: str | None,
-    agent: str | None,
-    phone: str,
-    config: Path,
-    url: str | None,
-    as_json: bool,
-) -> None:
-    """Let the supervisor talk with both sides of CALL.
-
-    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
-    """
-    _ask(context, "barge", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
-
-
-@supervise.command(epilog="Example: callrouter supervise stop --agent 203 --phone kim")
-@_addressed
-def stop(
-    context: click.Context,
-    /,
-    call: str | None,
-    agent: str | None,
-    phone: str,
-    config: Path,
-    url: str | None,
-    as_json: bool,
-) -> None:
-    """Let the supervisor hear CALL no longer: his phone is hung up, and the conversation goes on.
-
-    Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached.
-    """
-    _ask(context, "stop", call, agent, phone, daemon_url(context, config, url), as_json=as_json)
-
-
-def _ask(
-    context: click.Context,
-    verb: SupervisionVerb,
-    call: str | None,
-    agent: str | None,
-    phone: str,
-    url: str,
-    *,
-    as_json: bool,
-) -> None:
-    if (call is None) == (agent is None):
-        raise click.UsageError("name one of the two: CALL, or --agent with the counselor who talks in it")
-    request = SupervisionRequest(verb, plain(phone), who(), "command")
-    tell(context, asyncio.run(_order(url, call, agent, request)), as_json=as_json)
+    statuses = "Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached."
+    example = f"Example: callrouter supervise {verb} --agent 203 --phone kim"
+    supervise.command(verb, help=f"{text}\n\n{statuses}", epilog=example)(_addressed(give))
 
 
 async def _order(url: str, call: str | None, agent: str | None, request: SupervisionRequest) -> SupervisionReport:
@@ -138,3 +70,9 @@ async def _order(url: str, call: str | None, agent: str | None, request: Supervi
             return SupervisionReport(False, False, f"agent {plain(agent or '')} is in no conversation")
         call = talking[0]
     return await ask_supervision(url, plain(call), request)
+
+
+_add("listen", "Let the supervisor hear both sides of CALL; neither hears him.")
+_add("whisper", "Let the supervisor hear both sides of CALL; the counselor hears him, and the caller does not.")
+_add("barge", "Let the supervisor talk with both sides of CALL.")
+_add("stop", "Let the supervisor hear CALL no longer: his phone is hung up, and the conversation goes on.")

@@ -14,7 +14,6 @@ from callrouter.core import facts
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.call import Call
 from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
-from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
@@ -74,12 +73,11 @@ class Conversing:
         """The counselor's phone wants the call transferred (REFER)."""
         if call.offer is None or call.offer.channel != leg.channel or call.refers:
             return  # asked for already: Asterisk says it again when the phone hangs up meanwhile
-        who = leg.agent.spec.id if leg.agent is not None else leg.party
         call.refers = True
-        answer = self.order(CallOrder(call.id, CallVerb.TRANSFER, who, CallVia.PHONE, target), at, out)
+        answer = self.order(CallOrder(call.id, CallVerb.TRANSFER, leg.party, CallVia.PHONE, target), at, out)
         if not answer.ok:
             self._parties.tell_phone(call, leg, at, out, done=False)
-            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{who}: {answer.message}"))
+            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{leg.party}: {answer.message}"))
 
     def _meant(self, subject: str) -> Call | None:
         call = self._conduct.calls.get(CallId(subject))
@@ -128,14 +126,10 @@ class Conversing:
     def _send_to_queue(self, call: Call, verb: CallVerb, queue: QueueSpec, at: datetime, out: Output) -> str | None:
         if verb is not CallVerb.TRANSFER:
             return f"{queue.name} is a queue, whose callers wait; transfer the call, or name an agent"
-        leg = self._parties.leg_of(call, call.offer)
         if not call.held:
             self._parties.take_out(call, at, out)
         plan = Plan(f"transfer to {queue.name}", (EnterQueue(queue.name),))
-        self._conduct.record(call, facts.Redirected(at, Cause.NORMAL_CLEARING, plan), out)
-        self._parties.part(call, leg, at, out)
-        self._conduct.guard(call, at, out)
-        self._conduct.following.next_step(call, at, out)
+        self._parties.redirect(call, plan, None, at, out)
         return None
 
     def _order_hold(self, call: Call, at: datetime, out: Output) -> str | None:

@@ -106,7 +106,6 @@ class Following:
         if not call.guarded or lasts_s > rulebook.limits.dead_man_s / 2:
             self._conduct.guard(call, at, out, playing=False, before_s=lasts_s)
         self._conduct.answer(call, at, out)
-        rulebook = self._conduct.floor.rulebook
         media = [rulebook.media(prompt, call.language) for prompt in prompts]
         self.play_on(call, call.channel, (*media, *more), out)
 
@@ -118,14 +117,14 @@ class Following:
 
     def playback_over(self, call: Call, out: Output) -> None:
         """What was played has ended, or (its timer has run out) taken too long."""
-        if TimerKind.ANNOUNCEMENT not in call.timers and call.playback is not None:
-            out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
-        self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
-        self._conduct.shorten_dead_man(call, out)
+        self._end_playback(call, out, sounds=TimerKind.ANNOUNCEMENT not in call.timers)
 
     def stop_playback(self, call: Call, out: Output) -> None:
         """End what is playing, if its end has not been seen."""
-        if TimerKind.ANNOUNCEMENT in call.timers and call.playback is not None:
+        self._end_playback(call, out, sounds=TimerKind.ANNOUNCEMENT in call.timers)
+
+    def _end_playback(self, call: Call, out: Output, *, sounds: bool) -> None:
+        if sounds and call.playback is not None:
             out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
         self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
         self._conduct.shorten_dead_man(call, out)

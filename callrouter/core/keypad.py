@@ -64,11 +64,10 @@ class Keypad:
 
     def _order(self, call: Call, verb: CallVerb, target: str, at: datetime, out: Output) -> None:
         leg = self._conduct.parties.leg_of(call, call.offer)
-        who = leg.agent.spec.id if leg.agent is not None else leg.party
-        order = CallOrder(call.id, verb, who, CallVia.PHONE, target)
+        order = CallOrder(call.id, verb, leg.party, CallVia.PHONE, target)
         answer = self._conduct.conversing.order(order, at, out)
         if not answer.ok:
-            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{who}: {answer.message}"))
+            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{leg.party}: {answer.message}"))
             self._tell_refusal(call, at, out)
 
     def _tell_refusal(self, call: Call, at: datetime, out: Output) -> None:

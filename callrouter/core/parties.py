@@ -108,11 +108,15 @@ class Parties:
 
     def send_on(self, call: Call, plan: Plan, mark: CallMark | None, at: datetime, out: Output) -> None:
         """The conversation is over: the caller goes on with ``plan``, and everybody else is done."""
-        leg = self.leg_of(call, call.offer)
         self.let_go_of_invited(call, at, out)
         self._conduct.following.stop_playback(call, out)
         self.leave(call, out)
         self._conduct.waiting.quiet(call, out)
+        self.redirect(call, plan, mark, at, out)
+
+    def redirect(self, call: Call, plan: Plan, mark: CallMark | None, at: datetime, out: Output) -> None:
+        """The caller, who is out of the bridge, goes on with ``plan``, and the counselor is done."""
+        leg = self.leg_of(call, call.offer)
         self._conduct.record(call, facts.Redirected(at, Cause.NORMAL_CLEARING, plan, mark), out)
         self.part(call, leg, at, out)
         self._conduct.guard(call, at, out)
