@@ -11,7 +11,7 @@ from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.switches import SwitchOn, SwitchSpec
 
-RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.CONNECTING})
+RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.BRIEFING, CallState.CONNECTING})
 """States of a call for which a phone rings, or has just been answered."""
 
 

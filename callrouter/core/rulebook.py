@@ -103,6 +103,8 @@ class QueueSpec:
     code_ends_wrap_up: bool = False
     skills: SkillRules = NO_SKILLS
     """What is asked of the counselors for its callers."""
+    agent_prompt: PromptName | None = None
+    """What a counselor hears who picks up, before the caller is connected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -701,7 +701,10 @@ class Driver:
         if state is CallState.ANNOUNCING:
             return call
         self.announcement_ends(call)
-        if state is CallState.CONNECTING:
+        if state is CallState.BRIEFING:
+            self.agent("kim").untold = True
+            self.pick_up(call)
+        elif state is CallState.CONNECTING:
             self.handle(ev.LegAnswered(self.leg(call)))
             self.inbox.clear()
         elif state in (CallState.CONNECTED, CallState.CLEARING, CallState.ENDED):
