@@ -299,6 +299,7 @@ class Exchange:
         leg = self._leg(event.channel, out)
         if leg is None:
             return
+        leg.rang = True
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
         self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
