@@ -35,8 +35,9 @@ from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteNam
 from callrouter.core.pins import Pin
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
-from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook, TrunkSpec
+from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook
 from callrouter.core.service_level import ServiceGoal
+from callrouter.core.trunk_spec import TrunkSpec
 from callrouter.core.waiting_spec import QueueCare
 
 SLOW_S = 0.3

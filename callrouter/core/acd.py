@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from callrouter.core.agent import Agent
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.pool import Idle, Pool, Way, rank_of, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy
 from callrouter.core.sharing import Charge, Sharing
@@ -31,6 +31,15 @@ Place = tuple[float, int]
 """What orders the callers of all queues: when they came, in seconds, less the head start; then the place's number."""
 
 NO_TENANT = TenantName("")
+
+Refused = Callable[[TenantName, bool], Collection[Way]]
+"""The ways that are open, but not to callers of this tenant; the second says whether their calls are marked."""
+
+
+def nobody_refused(tenant: TenantName, marked: bool) -> Collection[Way]:
+    """Every way that is open is open to all."""
+    return ()
+
 
 _Waiting = tuple[Place, CallId]
 _Entry = TypeVar("_Entry", bound=tuple[object, ...])
@@ -78,6 +87,7 @@ class Acd:
         self.queues: Mapping[QueueName, QueueSpec] = queues or {}
         """By whose strategies counselors are put in order; a queue that is not here has the usual one."""
         self.sharing = Sharing(weights or {})
+        self._marked = _marked(self.queues)
         self._lines: dict[Line, _Line] = {}
         self._stands: dict[CallId, tuple[_Group, Place]] = {}
         self._heads: dict[TenantName, list[_Head]] = {}
@@ -88,6 +98,7 @@ class Acd:
     def replace(self, queues: Mapping[QueueName, QueueSpec], weights: Mapping[TenantName, int]) -> None:
         """Go on by new rules, while no counselor is available: they are put in order as they come back."""
         self.queues, self.sharing.weights = queues, weights
+        self._marked = _marked(queues)
         for (queue, _), line in self._lines.items():
             for pool in line.pools.values():
                 pool.replace(self._strategy(queue))
@@ -159,21 +170,37 @@ class Acd:
             if not self._ways[way]:
                 del self._ways[way]
 
-    def match(self, reachable: Callable[[Way], bool]) -> Match | None:
+    def match(self, reachable: Callable[[Way], bool], refused: Refused = nobody_refused) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
-        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room).
+        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room), and
+        ``refused`` which of those are not open to whom.
         """
         shut = frozenset(way for way in self._ways if not reachable(way))
         if len(shut) == len(self._ways):
             return None
-        found = [self._first_of(heads, shut) for heads in self._heads.values()]
+        found = [self._first_of(heads, self._shut_to(tenant, shut, refused)) for tenant, heads in self._heads.items()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
             return None
         index, charge = self.sharing.pick([group.tenant for _, _, group in heads])
         _, call, group = heads[index]
-        return Match(call, self._agents[group.pool.pick(call, self._agents, shut)], charge)
+        closed = self._shut_to(group.tenant, shut, refused)[group.line[0] in self._marked]
+        return Match(call, self._agents[group.pool.pick(call, self._agents, closed)], charge)
+
+    def wanting(self, trunk: TrunkName) -> Mapping[TenantName, int]:
+        """How many callers of each tenant wait for whom a counselor is free behind a trunk group."""
+        wanting: Counter[TenantName] = Counter()
+        for tenant, heads in self._heads.items():
+            for _, _, group in heads:
+                if any(way[1] == trunk for way in group.pool.ways):
+                    wanting[tenant] += len(group.waiting)
+        return wanting
+
+    @property
+    def ways(self) -> Collection[Way]:
+        """Those by which anybody who is free is reached."""
+        return self._ways.keys()
 
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
         """Whether somebody could take a call of ``line`` with this demand now."""
@@ -206,9 +233,19 @@ class Acd:
     def _groups(self, queue: QueueName) -> list[_Group]:
         return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
 
-    def _first_of(self, heads: list[_Head], shut: Collection[Way]) -> _Head | None:
-        """The first of a tenant's callers who could be served."""
-        return next((head for head in heads if head[2].pool.has_way(shut)), None)
+    def _shut_to(self, tenant: TenantName, shut: frozenset[Way], refused: Refused) -> tuple[frozenset[Way], ...]:
+        """The ways that are shut to a tenant's callers, and to those whose calls are marked."""
+        barred = refused(tenant, False)
+        closed = shut.union(barred) if barred else shut
+        if not self._marked:
+            return (closed, closed)
+        return (closed, shut.union(refused(tenant, True)))
+
+    def _first_of(self, heads: list[_Head], shut: tuple[frozenset[Way], ...]) -> _Head | None:
+        """The first of a tenant's callers who could be served; ``shut`` as :meth:`_shut_to` has it."""
+        if shut[0] is shut[1]:
+            return next((head for head in heads if head[2].pool.has_way(shut[0])), None)
+        return next((head for head in heads if head[2].pool.has_way(shut[head[2].line[0] in self._marked])), None)
 
     def _line(self, line: Line) -> _Line:
         known = self._lines.get(line)
@@ -266,6 +303,11 @@ class Acd:
 
     def _show_head(self, group: _Group) -> None:
         insort(self._heads.setdefault(group.tenant, []), (*group.waiting[0], group))
+
+
+def _marked(queues: Mapping[QueueName, QueueSpec]) -> frozenset[QueueName]:
+    """The queues whose calls may have what is kept in reserve."""
+    return frozenset(name for name, queue in queues.items() if queue.emergency)
 
 
 def _remove(entries: list[_Entry], entry: _Entry) -> None:

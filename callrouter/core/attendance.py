@@ -169,9 +169,9 @@ class Attendance:
                 self._light(agent, out)
 
     def watch(self, site: SiteName, out: Output) -> None:
-        """Have the site tell of its counselors' phones."""
+        """Have the site tell of its counselors' phones, and of its trunks."""
         staff = [agent.spec for agent in self._floor.agents.values() if agent.spec.site == site]
-        phones = {spec.endpoint for spec in staff if is_watched(spec)}
+        phones = {spec.endpoint for spec in staff if is_watched(spec)} | set(self._floor.trunks.endpoints(site))
         out.commands.append(cmd.WatchPhones(site, CallId("phones"), tuple(sorted(phones))))
 
     def show_changes(self, out: Output) -> None:

@@ -82,6 +82,10 @@ class Offer:
     destination: DestinationName | None = None
     rang: bool = False
     bridge: BridgeId | None = None
+    member: str = ""
+    """The endpoint of the trunk group that carries the call."""
+    marked: bool = False
+    """It may have a channel that is kept in reserve."""
 
 
 @dataclass(slots=True)
@@ -338,9 +342,9 @@ class Call:
         if (fact.agent is None) is (self.state is CallState.QUEUED):
             raise ValueError(f"call {self.id} in state {self.state} cannot be offered to {fact!r}")
         if fact.destination is not None:
-            self.tried, self.tries = self.tried + 1, 0
+            self.tried, self.tries = self.tried + (not fact.again), 0
         self.attempts = fact.attempt
-        self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.offer = _offer_of(fact)
         self.state = CallState.OFFERED
 
     def _take_of_offer(self, fact: facts.Fact) -> None:
@@ -405,7 +409,7 @@ class Call:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
         self.attempts, self.passes_on = fact.attempt, fact.passes_on
-        self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.invited = _offer_of(fact)
         self._next_playback()
 
     def _take_of_invited(self, fact: facts.Fact, offer: Offer) -> None:
@@ -442,3 +446,16 @@ class Call:
     def close(self) -> None:
         """The caller's channel is gone and nothing more will happen."""
         self.state = CallState.ENDED
+
+
+def _offer_of(fact: facts.Offered | facts.Invited) -> Offer:
+    return Offer(
+        fact.attempt,
+        fact.agent,
+        fact.trunk,
+        fact.channel,
+        fact.at,
+        fact.destination,
+        member=fact.member,
+        marked=fact.marked,
+    )

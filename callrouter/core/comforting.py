@@ -42,9 +42,9 @@ class Comforting:
         left_s = after_s - (at - since).total_seconds()
         self._conduct.set_timer(call, TimerKind.COMFORT, max(0.0, left_s), out)
 
-    def stood(self, call: Call, queue: QueueSpec) -> None:
+    def stood(self, call: Call, queue: QueueSpec, at: datetime) -> None:
         """Remember where a caller stands who has to wait, to learn how long that takes."""
-        if not self._conduct.floor.can_serve(queue.name, call.site):
+        if not self._conduct.floor.can_serve(call, queue, at):
             call.stood = self._standing(call, queue)
 
     def served(self, call: Call, at: datetime) -> None:

@@ -144,6 +144,8 @@ class Conduct:
         """Go on by new rules; calls in progress keep what they have."""
         self.waiting.replace(rulebook, at, out)
         self.floor.replace(rulebook, at)
+        for call in self.calls.values():  # what they came in by may be a trunk group's now
+            self.floor.trunks.arrived(call.site, call.arrival.trunk, call.channel, call.tenant, at)
         self.switchboard.replace(at, out)
         for site in self.floor.sites:
             self.attendance.light_up(site, out)
@@ -155,6 +157,7 @@ class Conduct:
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id
+        self.floor.trunks.arrived(call.site, arrival.trunk, channel, call.tenant, at)
         self.counters.arrived += 1
         out.facts.append((call_id, opened))
         return call
@@ -167,6 +170,7 @@ class Conduct:
         call.guarded = True  # by the earlier daemon, whose sounds may be playing
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
+        self.floor.trunks.arrived(call.site, call.arrival.trunk, call.channel, call.tenant, call.opened_at)
         self.waiting.take(call)
         self.supervision.take(call)
         return True
@@ -203,7 +207,10 @@ class Conduct:
         """Let a fact be true of the call, and have it kept."""
         if call.hearings and isinstance(fact, _ENDS_TALK):
             self.supervision.end_all(call, fact.at, out)
+        tenant = call.tenant
         call.apply(fact)
+        if call.tenant != tenant:
+            self.floor.trunks.assign(call.channel, call.tenant, fact.at)
         out.facts.append((call.id, fact))
 
     def set_timer(self, call: Call, kind: TimerKind, after_s: float, out: Output) -> None:
@@ -300,6 +307,7 @@ class Conduct:
         del self.calls[call.id]
         del self._by_channel[call.channel]
         self._gone[call.channel] = at
+        self.floor.trunks.left(call.channel, stays=cue.to_dialplan)
         call.close()
         self.waiting.keep_place(call, at)
         cdr = fold(call.history)

@@ -19,7 +19,7 @@ from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.floor import Leg
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName
-from callrouter.core.offering import offer_result
+from callrouter.core.offering import result_of
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import MOVES
 from callrouter.core.plan import Announce, Destination, EnterQueue, HangUp, Plan
@@ -94,7 +94,7 @@ class Conversing:
         if call.invited is not None:
             return f"call {call.id} has called somebody in already; complete or cancel that first"
         try:
-            whom = self._find(call, target)
+            whom = self._find(call, target, at)
         except TargetError as error:
             return str(error)
         if isinstance(whom, QueueSpec):
@@ -102,7 +102,7 @@ class Conversing:
         self._parties.call_in(call, verb, whom, at, out)
         return None
 
-    def _find(self, call: Call, written: str) -> Target:
+    def _find(self, call: Call, written: str, at: datetime) -> Target:
         """Who is meant, and can be called now.
 
         Raises:
@@ -112,14 +112,15 @@ class Conversing:
         name = rules.short.get(written.strip(), written.strip())
         agent = floor.agents.get(AgentId(name))
         if agent is not None and not agent.retired:
-            if not floor.can_be_called_in(agent):
+            if not floor.can_be_called_in(agent, call, at):
                 raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}")
             return agent
         queue = floor.rulebook.queues.get(QueueName(name))
         if queue is not None:
             return queue
         destination = rules.destinations.get(DestinationName(name)) or number_outside(name, rules)
-        if not floor.trunks.has_room(destination.trunk):
+        if not floor.can_call(call, destination, at):
+            floor.block(call, destination, at)
             raise TargetError(f"all channels of the trunk {destination.trunk} are taken")
         return destination
 
@@ -225,7 +226,7 @@ class Conversing:
         if invited is None:
             return
         leg = self._parties.leg_of(call, invited)
-        result = offer_result(cue.cause) if invited.bridge is None else OfferResult.ANSWERED
+        result = result_of(leg, cue.cause) if invited.bridge is None else OfferResult.ANSWERED
         self._parties.close_invited(call, result, cue.cause, at, out)
         self._conduct.floor.leg_gone(leg, result, at, out)
         self._parties.take_back(call, at, out)

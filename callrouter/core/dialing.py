@@ -24,6 +24,24 @@ _PAUSE = "sound:silence/2"
 """Between two times of the question."""
 
 
+def failed_ways(call: Call) -> frozenset[str]:
+    """The endpoints by which the destination that was called last was tried, if the last of them failed it."""
+    ways: set[str] = set()
+    for fact in reversed(call.history):
+        if isinstance(fact, facts.OfferClosed):
+            if fact.result is not OfferResult.CONGESTION:
+                break
+        elif isinstance(fact, facts.Offered):
+            if not fact.member:
+                break
+            ways.add(fact.member)
+            if not fact.again:
+                break
+        elif isinstance(fact, facts.StepBegun):
+            break
+    return frozenset(ways)
+
+
 class Dialing:
     """Calls destinations, for the :class:`~callrouter.core.conduct.Conduct` whose plans say so."""
 
@@ -33,8 +51,12 @@ class Dialing:
     def go_on(self, call: Call, at: datetime, out: Output) -> None:
         """Call the destination whose turn it is; when all were called in vain, go on with the plan."""
         step = self._step(call)
+        last, tried_by = step.destination(call.tried - 1) if call.tried else None, failed_ways(call)
+        if last is not None and tried_by and self._conduct.floor.can_call(call, last, at, tried_by):
+            self._call(call, step, last, at, out, tried_by)
+            return
         while (destination := step.destination(call.tried)) is not None:
-            if self._conduct.floor.trunks.has_room(destination.trunk):
+            if self._conduct.floor.can_call(call, destination, at):
                 self._call(call, step, destination, at, out)
                 return
             self._pass_over(call, destination, at, out)
@@ -82,15 +104,35 @@ class Dialing:
             raise ImpossibleEventError(f"call {call.id} asks nobody for a key")
         return confirm, call.offer.channel
 
-    def _call(self, call: Call, step: Dial, destination: Destination, at: datetime, out: Output) -> None:
+    def _call(
+        self,
+        call: Call,
+        step: Dial,
+        destination: Destination,
+        at: datetime,
+        out: Output,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        """``without`` are the endpoints of the trunk group that have failed this very call."""
         self._let_hear(call, step, at, out)
-        leg = self._conduct.floor.call_destination(call, destination, at, out)
-        offered = facts.Offered(at, call.attempts + 1, None, destination.trunk, leg.channel, destination.name)
+        leg = self._conduct.floor.call_destination(call, destination, at, out, without)
+        offered = facts.Offered(
+            at,
+            call.attempts + 1,
+            None,
+            leg.trunk,
+            leg.channel,
+            destination.name,
+            member=leg.member,
+            marked=leg.marked,
+            again=bool(without),
+        )
         self._conduct.record(call, offered, out)
         self._conduct.set_timer(call, TimerKind.RING, destination.ring_timeout_s, out)
 
     def _pass_over(self, call: Call, destination: Destination, at: datetime, out: Output) -> None:
         """The trunk group is full: nothing is dialled, and the record says so."""
+        self._conduct.floor.block(call, destination, at)
         attempt = call.attempts + 1
         channel = naming.leg_channel(call.id, attempt)
         offered = facts.Offered(at, attempt, None, destination.trunk, channel, destination.name)

@@ -117,6 +117,7 @@ class Exchange:
         self._handlers[type(event)](event, at, out)
         self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
+        self.floor.mind_trunks(at, out)
         self.conduct.attendance.show_changes(out)
         self._count(out, at)
         return out
@@ -236,7 +237,7 @@ class Exchange:
 
     def _match(self, at: datetime, out: Output) -> None:
         self.floor.begin_day(at)
-        while (match := self.floor.match()) is not None:
+        while (match := self.floor.match(at)) is not None:
             call, cue = self.calls[match.call], Cue(Signal.MATCHED, agent=match.agent)
             with self.contained(call.id, at, out):
                 self.signal(call, cue, at, out)
@@ -300,6 +301,7 @@ class Exchange:
         if leg is None:
             return
         leg.rang = True
+        self.floor.got_through(leg, out)
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
         self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
@@ -307,6 +309,7 @@ class Exchange:
     def _leg_answered(self, event: ev.LegAnswered, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is not None:
+            self.floor.got_through(leg, out)
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_digit(self, event: ev.LegDigit, at: datetime, out: Output) -> None:
@@ -346,7 +349,10 @@ class Exchange:
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
+        leg = self.floor.legs.get(event.channel)
         cause = Cause.SUBSCRIBER_ABSENT if event.endpoint else Cause.NORMAL_TEMPORARY_FAILURE
+        if event.endpoint and leg is not None and leg.seizure is not None:
+            cause = Cause.NO_ROUTE_DESTINATION  # it is the trunk that cannot be reached
         self.leg_ended(ev.LegEnded(event.channel, cause), at, out)
 
     def _leg_uncertain(self, event: ev.LegUncertain, at: datetime, out: Output) -> None:
@@ -366,7 +372,7 @@ class Exchange:
         if kind is TimerKind.AGENT:
             self.floor.agent_rested(AgentId(subject), at)
         elif kind is TimerKind.TRUNK:
-            self.floor.trunk_rested(TrunkName(subject))
+            self.floor.trunks.look_again(TrunkName(subject), at)
         elif kind is TimerKind.SWITCH:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
         elif kind is TimerKind.DESK:
@@ -403,6 +409,7 @@ class Exchange:
 
     def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:
         self.floor.sites.discard(event.site)
+        self.floor.trunks.site_lost(event.site)
 
     def _drain(self, event: ev.DrainRequested, at: datetime, out: Output) -> None:
         self.draining = True

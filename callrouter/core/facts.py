@@ -202,6 +202,12 @@ class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
     trunk: TrunkName | None
     channel: ChannelId
     destination: DestinationName | None = None
+    member: str = ""
+    """The endpoint of the trunk group that carries the call."""
+    marked: bool = False
+    """It may have a channel that is kept in reserve."""
+    again: bool = False
+    """The same destination once more, by another endpoint than that which failed."""
 
 
 class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
@@ -271,6 +277,8 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     channel: ChannelId
     destination: DestinationName | None = None
     passes_on: bool = False
+    member: str = ""
+    marked: bool = False
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):

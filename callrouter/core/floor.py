@@ -4,13 +4,14 @@ What is scarce is handed out here and comes back here, each thing once: a counse
 anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from callrouter.core import commands as cmd
 from callrouter.core import naming
-from callrouter.core.acd import Acd, Match
+from callrouter.core.acd import NO_TENANT, Acd, Match
 from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_missed, is_refusal, rest_after
 from callrouter.core.bridges import Bridges
 from callrouter.core.call import Call, Offer
@@ -26,7 +27,9 @@ from callrouter.core.plan import Destination
 from callrouter.core.pool import Way, way_to
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.skills import NO_DEMAND, Demand
-from callrouter.core.trunks import Seizure, Trunks
+from callrouter.core.trunk_failures import SHOWS_THE_WAY
+from callrouter.core.trunk_group import Asker, Seizure
+from callrouter.core.trunks import Trunks
 
 _AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentState.OWN_CALL})
 """What a counselor is in by what is known of his phone, and nothing else."""
@@ -52,6 +55,23 @@ class Leg:
     insisted: bool = False
     queue: QueueName | None = None
     """The queue that the call came by."""
+    judged: bool = False
+    """It is known, and was taken note of, whether the trunk carried it."""
+
+    @property
+    def trunk(self) -> TrunkName | None:
+        """The group that carries it."""
+        return self.seizure.trunk if self.seizure is not None else None
+
+    @property
+    def member(self) -> str:
+        """The endpoint of that group that does."""
+        return self.seizure.member if self.seizure is not None else ""
+
+    @property
+    def marked(self) -> bool:
+        """Whether it may have a channel that is kept in reserve."""
+        return self.seizure is not None and self.seizure.marked
 
     @property
     def party(self) -> str:
@@ -65,7 +85,7 @@ class Floor:
     def __init__(self, rulebook: Rulebook, at: datetime) -> None:
         self.rulebook = rulebook
         self.acd = Acd(rulebook.queues, rulebook.weights)
-        self.trunks = Trunks(rulebook.trunks)
+        self.trunks = Trunks(rulebook.trunks, self.acd.wanting)
         self.agents: dict[AgentId, Agent] = {}
         self.legs: dict[ChannelId, Leg] = {}
         self.sites: set[SiteName] = set()
@@ -128,9 +148,9 @@ class Floor:
         spec = self.rulebook.queues.get(queue) if queue is not None else None
         return _wrap_up(agent, spec) if spec is not None else 0.0
 
-    def match(self) -> Match | None:
+    def match(self, at: datetime) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        match = self.acd.match(self._has_room)
+        match = self.acd.match(partial(self._is_open, at), partial(self._refused, at))
         if match is not None:
             self.acd.take(match)
         return match
@@ -150,34 +170,55 @@ class Floor:
         """How many counselors serve ``queue`` and are not paused."""
         return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is Duty.ON)
 
-    def can_serve(self, queue: QueueName, site: SiteName, demand: Demand = NO_DEMAND) -> bool:
-        """Whether a caller who joins ``queue`` at ``site`` would be served at once, were he the only one."""
-        return self.acd.can_serve((queue, site), self._has_room, demand)
+    def can_serve(self, call: Call, queue: QueueSpec, at: datetime, demand: Demand = NO_DEMAND) -> bool:
+        """Whether a caller who joins ``queue`` would be served at once, were he the only one."""
+        reachable = partial(self._has_room, call.tenant, queue.emergency, at)
+        return self.acd.can_serve((queue.name, call.site), reachable, demand)
 
     def call_agent(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
         """Take the counselor and a trunk channel, and call the phone."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
         spec = agent.spec
-        seizure = self.trunks.seize(spec.trunk, channel) if spec.trunk is not None else None
+        seizure, endpoint = None, spec.endpoint
+        if spec.trunk is not None:
+            seizure = self.trunks.seize(spec.trunk, channel, Asker(spec.site, call.tenant, queue.emergency), at)
+            endpoint = self.trunks.dialled(seizure, endpoint)
         wrap_up_s = _wrap_up(agent, queue)
         leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, wrap_up_s, at, queue=call.queue))
         agent.change(AgentState.RESERVED, at)
         agent.offered_at = at
-        out.commands.append(self._originate(call, leg, spec.endpoint, call.arrival.caller, queue.ring_timeout_s))
+        out.commands.append(self._originate(call, leg, endpoint, call.arrival.caller, queue.ring_timeout_s))
         return leg
 
-    def call_destination(self, call: Call, destination: Destination, at: datetime, out: Output) -> Leg:
+    def can_call(self, call: Call, destination: Destination, at: datetime, without: Collection[str] = ()) -> bool:
+        """Whether there is a way to a destination now; ``without`` are endpoints by which it was tried in vain."""
+        return self.trunks.has_room(destination.trunk, _asker(call, destination), at, without)
+
+    def block(self, call: Call, destination: Destination, at: datetime) -> None:
+        """A destination is not called, for there is no way to it."""
+        if destination.trunk is not None:
+            self.trunks.block(destination.trunk, _asker(call, destination), at)
+
+    def call_destination(
+        self, call: Call, destination: Destination, at: datetime, out: Output, without: Collection[str] = ()
+    ) -> Leg:
         """Take a trunk channel, and call somebody who is no counselor of ours."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
-        seizure = self.trunks.seize(destination.trunk, channel) if destination.trunk is not None else None
-        leg = self._hold(Leg(channel, call.id, call.site, None, seizure, 0.0, at))
+        seizure, endpoint = None, destination.endpoint
         number = destination.caller_number or call.arrival.caller
-        out.commands.append(self._originate(call, leg, destination.endpoint, number, destination.ring_timeout_s))
+        if destination.trunk is not None:
+            seizure = self.trunks.seize(destination.trunk, channel, _asker(call, destination), at, without)
+            endpoint = self.trunks.dialled(seizure, endpoint, destination.number)
+            spec = self.trunks.spec(seizure)
+            number = spec.caller_number or destination.caller_number or spec.written(call.arrival.caller)
+        leg = self._hold(Leg(channel, call.id, call.site, None, seizure, 0.0, at))
+        out.commands.append(self._originate(call, leg, endpoint, number, destination.ring_timeout_s))
         return leg
 
-    def can_be_called_in(self, agent: Agent) -> bool:
+    def can_be_called_in(self, agent: Agent, call: Call, at: datetime) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._has_room(way_to(agent))
+        has_room = self._has_room(call.tenant, False, at, way_to(agent))
+        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and has_room
         return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and can_ring
 
     def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
@@ -203,14 +244,15 @@ class Floor:
         A counselor whom the rules do not know any more finishes this call, as after any other change of the rules.
         """
         if offer.agent is None:
-            return self._hold(Leg(offer.channel, call.id, call.site, None, self._reclaim(offer), 0.0, offer.at))
+            seizure = self._reclaim(call, call.site, offer)
+            return self._hold(Leg(offer.channel, call.id, call.site, None, seizure, 0.0, offer.at, rang=offer.rang))
         agent = self.agents.get(offer.agent) or self._retired(offer.agent, call.site, at)
         if agent.leg is not None:
             return None
         self.acd.spare(agent)
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
         wrap_up_s = _wrap_up(agent, queue)
-        seizure = self._reclaim(offer)
+        seizure = self._reclaim(call, agent.spec.site, offer)
         return self._hold(
             Leg(
                 offer.channel,
@@ -225,8 +267,11 @@ class Floor:
             )
         )
 
-    def _reclaim(self, offer: Offer) -> Seizure | None:
-        return self.trunks.reclaim(offer.trunk, offer.channel) if offer.trunk is not None else None
+    def _reclaim(self, call: Call, site: SiteName, offer: Offer) -> Seizure | None:
+        if offer.trunk is None:
+            return None
+        asker = Asker(site, call.tenant, offer.marked)
+        return self.trunks.reclaim(offer.trunk, offer.channel, asker, offer.at, offer.member)
 
     def _retired(self, agent_id: AgentId, site: SiteName, at: datetime) -> Agent:
         spec = AgentSpec(agent_id, agent_id, site, endpoint="", queues=(), tenant=TenantName(""))
@@ -237,6 +282,7 @@ class Floor:
     def let_go(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""
         leg.result = result
+        self._judge_trunk(leg, result, at, out)
         out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
         out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), self.rulebook.limits.clearing_s))
 
@@ -257,9 +303,8 @@ class Floor:
         self._ended[leg.channel] = at
         out.commands.append(cmd.CancelTimer((TimerKind.LEG, leg.channel)))
         if leg.seizure is not None:
+            self._judge_trunk(leg, result, at, out)
             self.trunks.release(leg.seizure)
-            if result is OfferResult.CONGESTION:
-                self._rest_trunk(leg.seizure.trunk, out)
         self.bridges.leave(leg.call, leg.channel, out)
         if leg.agent is not None:
             self._release_agent(leg, leg.agent, result, at, out)
@@ -351,6 +396,7 @@ class Floor:
         breaks down for a moment does not mix up who is next.
         """
         self.phones.take(site, phones, as_of)
+        self.trunks.phones_seen(site, {endpoint: self.phones.at(site, endpoint) for endpoint in phones})
         for agent in self.agents.values():
             if agent.state in _AT_THE_PHONE and agent.spec.site == site and agent.spec.endpoint in phones:
                 seen = self.phones.of(agent.spec)
@@ -360,9 +406,19 @@ class Floor:
                     self.acd.spare(agent)
                     self._settle(agent, at, idle_since=at if talked else agent.idle_since)
 
-    def trunk_rested(self, trunk: TrunkName) -> None:
-        """A congested trunk group may be tried again."""
-        self.trunks.wake(trunk)
+    def mind_trunks(self, at: datetime, out: Output) -> None:
+        """Have trunk groups looked at again that let no call through now, but may later."""
+        for trunk, after_s in self.trunks.take_due(at):
+            out.commands.append(cmd.SetTimer((TimerKind.TRUNK, trunk), after_s))
+
+    def got_through(self, leg: Leg, out: Output) -> None:
+        """The far end has the call: the trunk does what it is there for."""
+        if leg.seizure is None or leg.judged:
+            return
+        leg.judged = True
+        if self.trunks.succeeded(leg.seizure):
+            text = f"{leg.seizure.member} of the trunk group {leg.seizure.trunk} carries calls again"
+            out.notices.append(Notice(NoticeKind.TRUNK_STATE, leg.call, text))
 
     def _staff(self, rulebook: Rulebook, at: datetime) -> None:
         for agent_id in rulebook.agents:
@@ -386,13 +442,32 @@ class Floor:
             leg.agent.leg = leg.channel
         return leg
 
-    def _has_room(self, way: Way) -> bool:
+    def _has_room(self, tenant: TenantName, marked: bool, at: datetime, way: Way) -> bool:
         site, trunk = way
-        return site in self.sites and self.trunks.has_room(trunk)
+        return site in self.sites and (trunk is None or self.trunks.has_room(trunk, Asker(site, tenant, marked), at))
 
-    def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
-        self.trunks.rest(trunk)
-        out.commands.append(cmd.SetTimer((TimerKind.TRUNK, trunk), self.rulebook.limits.retry_after_congestion_s))
+    def _is_open(self, at: datetime, way: Way) -> bool:
+        """Whether the way is open to anybody."""
+        return self._has_room(NO_TENANT, True, at, way)
+
+    def _refused(self, at: datetime, tenant: TenantName, marked: bool) -> Collection[Way]:
+        """The ways that are open to others alone."""
+        divided = self.trunks.divided
+        if not divided:
+            return ()
+        return [way for way in self.acd.ways if way[1] in divided and not self._has_room(tenant, marked, at, way)]
+
+    def _judge_trunk(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
+        """A leg is over, or let go of: what that says of the trunk that carried it, unless that is known."""
+        if leg.seizure is None or leg.judged:
+            return
+        if leg.rang or result in SHOWS_THE_WAY:
+            self.got_through(leg, out)
+        elif result is OfferResult.CONGESTION:
+            leg.judged = True
+            if self.trunks.failed(leg.seizure, at, self.rulebook.limits.retry_after_congestion_s):
+                text = f"{leg.seizure.member} of the trunk group {leg.seizure.trunk} carries no calls; it is left alone"
+                out.notices.append(Notice(NoticeKind.TRUNK_STATE, leg.call, text))
 
     def _release_agent(self, leg: Leg, agent: Agent, result: OfferResult, at: datetime, out: Output) -> None:
         agent.leg = None
@@ -462,6 +537,10 @@ class Floor:
         if not phone.online or not agent.spec.endpoint or agent.refuses:
             return AgentState.UNREACHABLE
         return AgentState.OWN_CALL if phone.has_own_call else AgentState.AVAILABLE
+
+
+def _asker(call: Call, destination: Destination) -> Asker:
+    return Asker(call.site, call.tenant, destination.emergency)
 
 
 def _wrap_up(agent: Agent, queue: QueueSpec) -> float:

@@ -17,6 +17,7 @@ from callrouter.core.floor import Leg
 from callrouter.core.ids import BridgeId
 from callrouter.core.output import Output
 from callrouter.core.states import CallState
+from callrouter.core.trunk_failures import is_failure
 from callrouter.errors import ImpossibleEventError
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ def offer_result(cause: int) -> OfferResult:
     return _RESULTS.get(cause, OfferResult.FAILED)
 
 
+def result_of(leg: Leg, cause: int) -> OfferResult:
+    """How an offer counts whose leg ended so before it was answered: what a trunk did is laid to nobody behind it."""
+    if leg.seizure is not None and is_failure(cause, rang=leg.rang):
+        return OfferResult.CONGESTION
+    return offer_result(cause)
+
+
 class Offering:
     """Makes offers, for the :class:`~callrouter.core.conduct.Conduct` whose callers wait."""
 
@@ -62,7 +70,9 @@ class Offering:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
         self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
-        offered = facts.Offered(at, call.attempts + 1, cue.agent.spec.id, cue.agent.spec.trunk, leg.channel)
+        offered = facts.Offered(
+            at, call.attempts + 1, cue.agent.spec.id, leg.trunk, leg.channel, member=leg.member, marked=leg.marked
+        )
         self._conduct.record(call, offered, out)
         self._conduct.set_timer(call, TimerKind.RING, queue.ring_timeout_s, out)
 
@@ -119,7 +129,7 @@ class Offering:
     def offer_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The leg ended before the two could speak."""
         leg = self._leg(call)
-        result = _CUT_SHORT.get(call.state) or offer_result(cue.cause)
+        result = _CUT_SHORT.get(call.state) or result_of(leg, cue.cause)
         self._close(call, result, cue.cause, at, out)
         self._conduct.floor.bridges.leave(call.id, call.channel, out)
         self._conduct.floor.leg_gone(leg, result, at, out)
@@ -127,7 +137,10 @@ class Offering:
 
     def ring_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The phone rang long enough, nobody knows whether it rings at all, or nobody pressed the key."""
-        self.drop(call, _CUT_SHORT.get(call.state) or cue.result, at, out)
+        leg, result = self._leg(call), _CUT_SHORT.get(call.state) or cue.result
+        if leg.seizure is not None and not leg.rang and result is OfferResult.NO_ANSWER:
+            result = OfferResult.CONGESTION  # not a sign of life: the way is to blame, not who is at its end
+        self.drop(call, result, at, out)
         self.try_another(call, at, out)
 
     def agent_hung_up(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

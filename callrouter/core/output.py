@@ -52,6 +52,10 @@ class NoticeKind(StrEnum):
     """A counselor's phone refuses calls without ringing."""
     SUPERVISION = "supervision"
     """A supervisor hears a conversation, in another way, or no longer."""
+    TRUNK_STATE = "trunk-state"
+    """A member of a trunk group carries no calls and is left alone, or carries some again."""
+    TRUNK_DRIFT = "trunk-drift"
+    """A channel was held that Asterisk does not have, or it had one that nobody held; that is put right."""
     SUPERVISION_REFUSED = "supervision-refused"
     """A phone that may not hear a conversation dialled the code for it."""
 

@@ -53,6 +53,11 @@ class Phones:
             if known is None or known[1] <= as_of:
                 self._seen[site, endpoint] = (phone, as_of)
 
+    def at(self, site: SiteName, endpoint: str) -> PhoneSeen:
+        """How what Asterisk dials so at a site is, as far as is known."""
+        known = self._seen.get((site, endpoint))
+        return known[0] if known is not None else NOT_TOLD_OF
+
     def of(self, spec: AgentSpec) -> PhoneSeen:
         """How a counselor's phone is, as far as is known."""
         known = self._seen.get((spec.site, spec.endpoint)) if is_watched(spec) else None

@@ -43,6 +43,10 @@ class Destination(msgspec.Struct, frozen=True):
     caller_number: str = ""
     """The number shown to the destination; empty: the caller's. Public networks want one of the trunk's own."""
     ring_timeout_s: float = 25.0
+    number: str = ""
+    """Who is called, where the configuration has a number: the group that carries the call writes it as it wants."""
+    emergency: bool = False
+    """The call may have a channel that the trunk group keeps in reserve."""
 
 
 class Confirm(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.supervisors import USUAL_KEYS, HearingMode, SupervisorSpec
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
 from callrouter.core.transfers import TransferRules
+from callrouter.core.trunk_spec import TrunkSpec
 from callrouter.core.waiting_spec import NO_CARE, QueueCare
 
 
@@ -105,6 +106,8 @@ class QueueSpec:
     """What is asked of the counselors for its callers."""
     agent_prompt: PromptName | None = None
     """What a counselor hears who picks up, before the caller is connected."""
+    emergency: bool = False
+    """Its calls may have the channels that trunk groups keep in reserve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +133,6 @@ class AgentSpec:
     """What he can do, and how well: the higher the better."""
     pin: Pin | None = None
     """With which he logs in at any phone; None: he does not."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrunkSpec:
-    """A trunk group as configured."""
-
-    name: TrunkName
-    channels: int
-    """How many calls it carries at once."""
 
 
 @dataclass(frozen=True, slots=True)

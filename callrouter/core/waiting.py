@@ -61,7 +61,7 @@ class Waiting:
         self.wait(call, at, out)
         queue = self.queue_of(call)
         if queue is not None:
-            self._conduct.comforting.stood(call, queue)
+            self._conduct.comforting.stood(call, queue, at)
 
     def _turned_away(self, name: QueueName, at: datetime) -> facts.TurnedAway | None:
         queue = self._queues.get(name)
@@ -123,7 +123,7 @@ class Waiting:
         self._await_relaxation(call, queue, at, out)
         if queue.sound is WaitingSound.MUSIC:
             self.play_music(call, queue.music_class, at, out)
-        elif not self._conduct.floor.can_serve(queue.name, call.site, demand):  # else a phone rings in a moment
+        elif not self._conduct.floor.can_serve(call, queue, at, demand):  # else a phone rings in a moment
             self.let_ring(call, out)
         self._conduct.comforting.arm(call, queue, at, out)
 

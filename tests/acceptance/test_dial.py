@@ -149,7 +149,7 @@ async def test_a_destination_behind_a_full_trunk_group_is_passed_over(
     caller: People, counselor: People, outside: People, centre: MakeCentre
 ) -> None:
     straight = DUTY.replace("[desk, mobile, situation]", "[mobile, situation]").replace("confirm", "#confirm")
-    office = await centre(edit=duty_list(straight, channels=1))
+    office = await centre(edit=duty_list(straight, channels=3))  # two callers, and one call out
     first, second = await caller(RESIDENT), await caller("0552873000")
     mobile, situation = await outside(MOBILE), await counselor("203")
 

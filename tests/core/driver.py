@@ -75,10 +75,11 @@ from callrouter.core.plan import (
     Voicemail,
 )
 from callrouter.core.remembering import remembered_as
-from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, TrunkSpec, WaitingSound
+from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, WaitingSound
 from callrouter.core.states import CallState
 from callrouter.core.switches import ALL_OFF, SwitchesOn
 from callrouter.core.transfers import TransferRules
+from callrouter.core.trunk_spec import TrunkSpec
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HALL = SiteName("hall")

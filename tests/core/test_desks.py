@@ -89,7 +89,7 @@ def test_who_has_no_phone_is_rung_at_the_one_where_he_logs_in(office: Office) ->
     assert office.log_in("window") == "loggedin"
 
     assert office.called() == ["window"]
-    assert office.given(cmd.WatchPhones)[-1].phones == ("PJSIP/12", "PJSIP/lee", "PJSIP/window")
+    assert office.given(cmd.WatchPhones)[-1].phones == ("PJSIP/12", "PJSIP/city", "PJSIP/lee", "PJSIP/window")
 
 
 def test_number_and_pin_are_asked_for_one_after_the_other_and_a_key_ends_the_question(office: Office) -> None:

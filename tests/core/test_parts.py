@@ -12,14 +12,13 @@ from callrouter.core.acd import Acd
 from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
 from callrouter.core.cdr import OfferResult
 from callrouter.core.decision import Action
-from callrouter.core.ids import CallId, ChannelId, QueueName, SiteName, TrunkName
+from callrouter.core.ids import CallId, QueueName, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.offering import offer_result
 from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, is_final
-from callrouter.core.rulebook import Limits, TrunkSpec
+from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState
-from callrouter.core.trunks import Trunks
 from tests.core.driver import CITY, DESK, HALL, NIGHT, PLANS, START, WELCOME, Driver, FixedRouter, agent, rulebook
 
 CALL = CallId("01a20b11-1afe-7650-8942-ca3ab4100bde")
@@ -83,42 +82,6 @@ def test_leaving_the_line_twice_does_not_matter() -> None:
     acd.leave(CallId("a"))
     acd.spare(idle("kim"))
     assert acd.waiting(DESK) == 0
-
-
-def test_a_trunk_group_admits_as_many_as_it_carries() -> None:
-    trunks = Trunks({CITY: TrunkSpec(CITY, 1)})
-    leg = ChannelId("leg")
-    assert trunks.has_room(None)
-    assert not trunks.has_room(TrunkName("unknown"))
-    seizure = trunks.seize(CITY, leg)
-    with pytest.raises(ValueError, match="no channel for leg"):
-        trunks.seize(CITY, ChannelId("other"))
-    trunks.release(seizure)
-    with pytest.raises(KeyError):
-        trunks.release(seizure)
-    assert trunks.seizures == 0
-
-
-def test_a_trunk_group_that_shrank_admits_nothing_until_it_is_below_its_size() -> None:
-    trunks = Trunks({CITY: TrunkSpec(CITY, 2)})
-    seizures = [trunks.seize(CITY, ChannelId(name)) for name in "ab"]
-    trunks.replace({CITY: TrunkSpec(CITY, 1)})
-    trunks.release(seizures[0])
-    assert not trunks.has_room(CITY)
-    trunks.release(seizures[1])
-    trunks.rest(CITY)
-    assert not trunks.has_room(CITY)
-    trunks.wake(CITY)
-    assert trunks.has_room(CITY)
-
-
-def test_a_leg_that_holds_a_channel_already_can_take_it_back_but_not_twice() -> None:
-    trunks = Trunks({CITY: TrunkSpec(CITY, 5)})
-    trunks.reclaim(CITY, ChannelId("leg"))
-    trunks.reclaim(CITY, ChannelId("leg"))
-    assert trunks.in_use(CITY) == 1
-    with pytest.raises(ValueError, match="no channel"):
-        trunks.seize(CITY, ChannelId("leg"))
 
 
 @pytest.mark.parametrize("result", sorted(set(OfferResult) - {OfferResult.ANSWERED, OfferResult.CALLER_GONE}))

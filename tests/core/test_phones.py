@@ -109,7 +109,7 @@ def test_new_rules_give_a_counselor_another_phone() -> None:
     moved = replace(rules.agents[AgentId("kim")], endpoint="PJSIP/office")
     hall.tell(ev.RulebookReplaced(replace(rules, agents={moved.id: moved})))
     assert hall.agent("kim").state is AgentState.AVAILABLE
-    assert hall.given(cmd.WatchPhones)[-1].phones == ("PJSIP/office",)
+    assert hall.given(cmd.WatchPhones)[-1].phones == ("PJSIP/city", "PJSIP/office")
 
 
 def test_new_rules_do_not_begin_a_state_anew(hall: Hall) -> None:

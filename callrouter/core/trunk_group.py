@@ -1,0 +1,258 @@
+"""One trunk group: its members, the channels in use, and who has them.
+
+What counts is taken from two sides: the channels that are held here for calls of ours, and those that Asterisk says
+are at the members' endpoints. One that Asterisk alone knows (a caller in the dialplan's fallback, say) is in use too.
+"""
+
+from collections import Counter, deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from callrouter.core.breaker import Breaker, BreakerState
+from callrouter.core.ids import ChannelId, SiteName, TenantName, TrunkName
+from callrouter.core.trunk_shares import Shares, Wanting
+from callrouter.core.trunk_spec import MemberSpec, Selection, TrunkSpec
+from callrouter.core.trunk_tally import TrunkTally
+
+SECOND = timedelta(seconds=1)
+
+MemberKey = tuple[SiteName | None, str]
+"""A member's site, as it is configured, and its endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom a channel is wanted: where the call goes out, whose it is, and whether the reserve is open to it."""
+
+    site: SiteName
+    tenant: TenantName
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seizure:
+    """One channel of a trunk group, held by a leg of ours or by a caller who came in by it."""
+
+    trunk: TrunkName
+    leg: ChannelId
+    site: SiteName
+    member: str
+    """The endpoint that carries it."""
+    tenant: TenantName
+    at: datetime
+    """Since when."""
+    marked: bool = False
+
+
+@dataclass(slots=True)
+class Member:
+    """A member's state. ``online`` by its site: as far as that is known."""
+
+    spec: MemberSpec
+    breaker: Breaker = field(default_factory=Breaker)
+    offline: set[SiteName] = field(default_factory=set)
+    begun: deque[datetime] = field(default_factory=deque)
+    """When calls were begun over it, lately."""
+
+    @property
+    def key(self) -> MemberKey:
+        """What names it within its group."""
+        return (self.spec.site, self.spec.endpoint)
+
+    def is_at(self, site: SiteName) -> bool:
+        """Whether calls of a site may go out by it."""
+        return self.spec.site is None or self.spec.site == site
+
+    def again_at(self, at: datetime) -> datetime | None:
+        """When the next call may be begun, where the limit of calls per second forbids it now."""
+        limit = self.spec.per_second
+        while self.begun and self.begun[0] <= at - SECOND:
+            self.begun.popleft()
+        return self.begun[-limit] + SECOND if limit is not None and len(self.begun) >= limit else None
+
+    def begin(self, leg: ChannelId, at: datetime) -> None:
+        """A call is begun."""
+        self.breaker.begin(leg)
+        if self.spec.per_second is not None:
+            self.begun.append(at)
+
+
+class Group:
+    """See the module."""
+
+    def __init__(self, spec: TrunkSpec) -> None:
+        self.spec = spec
+        self.gone = False
+        """The rules do not have it any more; it lives until its last channel is given back."""
+        self.members: dict[MemberKey, Member] = {}
+        self.held: dict[ChannelId, Seizure] = {}
+        self.shares = Shares()
+        self.tally = TrunkTally()
+        self._seen: dict[tuple[SiteName, str], frozenset[ChannelId]] = {}
+        self._others: Counter[MemberKey] = Counter()
+        self._carried: Counter[MemberKey] = Counter()
+        self.replace(spec)
+
+    def replace(self, spec: TrunkSpec) -> None:
+        """Go on by a new size, members and shares; what is held stays."""
+        self.spec, self.gone = spec, False
+        known = self.members
+        self.members = {}
+        for one in spec.parts:
+            member = known.get((one.site, one.endpoint)) or Member(one)
+            member.spec = one
+            self.members[member.key] = member
+        self._carried = Counter(self._key(one.site, one.member) for one in self.held.values())
+        self._seen = {where: channels for where, channels in self._seen.items() if self.member(*where) is not None}
+        self._count_others()
+
+    def retire(self) -> None:
+        """The rules do not have the group any more."""
+        self.gone = True
+
+    @property
+    def in_use(self) -> int:
+        """Channels that carry a call, whoever's it is."""
+        return len(self.held) + self._others.total()
+
+    @property
+    def others(self) -> int:
+        """Those among them that Asterisk tells of and that no call of ours has."""
+        return self._others.total()
+
+    def carried_by(self, member: Member) -> int:
+        """How many calls a member carries."""
+        return self._carried[member.key] + self._others[member.key]
+
+    def free(self, at: datetime) -> int:
+        """Channels that could be seized, but for shares and limits of calls per second."""
+        free = sum(self._room(member) for member in self.members.values() if self._works(member, at))
+        return min(self.spec.channels - self.in_use, free)
+
+    def pick(self, site: SiteName, at: datetime, without: Collection[str] = ()) -> Member | None:
+        """The member that carries the next call from ``site``; ``without`` are endpoints that it was tried by."""
+        if self.gone or self.in_use >= self.spec.channels:
+            return None
+        able = [
+            one
+            for one in self.members.values()
+            if one.is_at(site)
+            and one.spec.endpoint not in without
+            and self._room(one)
+            and site not in one.offline
+            and one.breaker.admits(at)
+            and one.again_at(at) is None
+        ]
+        match self.spec.select:
+            case Selection.WEIGHT:
+                return min(able, key=self._load, default=None)
+            case Selection.LARGEST_FREE:
+                return max(able, key=self._room, default=None)
+            case _:
+                return able[0] if able else None
+
+    def admits(self, asker: Asker, at: datetime, wanting: Wanting) -> bool:
+        """Whether the shares let the asker have a channel, if a member has one."""
+        spec = self.spec
+        if not spec.shares and not spec.reserve:
+            return True
+        return self.shares.admits(spec, asker.tenant, self.free(at), at, wanting, marked=asker.marked)
+
+    def seize(self, member: Member, leg: ChannelId, asker: Asker, at: datetime) -> Seizure:
+        """Hold a channel for a call that is begun now."""
+        member.begin(leg, at)
+        return self.hold(Seizure(self.spec.name, leg, asker.site, member.spec.endpoint, asker.tenant, at, asker.marked))
+
+    def hold(self, seizure: Seizure) -> Seizure:
+        """Hold a channel that is in use already, whatever the group's size; one that is held stays as it is."""
+        known = self.held.get(seizure.leg)
+        if known is not None:
+            return known
+        self.held[seizure.leg] = seizure
+        self._carried[self._key(seizure.site, seizure.member)] += 1
+        self.shares.take(seizure.tenant, marked=seizure.marked)
+        self._count_others()
+        self.tally.used(seizure.tenant, self.in_use, self.shares.used[seizure.tenant], seizure.at)
+        return seizure
+
+    def release(self, leg: ChannelId, *, stays: bool = False) -> None:
+        """Give a channel back; ``stays``: it goes on at Asterisk without us.
+
+        Raises:
+            KeyError: nobody holds it.
+        """
+        seizure = self.held.pop(leg)
+        self._carried[self._key(seizure.site, seizure.member)] -= 1
+        self.shares.give_back(seizure.tenant, marked=seizure.marked)
+        member = self.member(seizure.site, seizure.member)
+        if member is not None:
+            member.breaker.gone(leg)
+        if not stays:
+            self._seen = {where: channels - {leg} for where, channels in self._seen.items()}
+        self._count_others()
+
+    def assign(self, leg: ChannelId, tenant: TenantName, at: datetime) -> None:
+        """The call that holds a channel turns out to be a tenant's."""
+        known = self.held[leg]
+        if known.tenant == tenant:
+            return
+        self.shares.give_back(known.tenant, marked=known.marked)
+        self.shares.take(tenant, marked=known.marked)
+        self.held[leg] = Seizure(known.trunk, leg, known.site, known.member, tenant, known.at, known.marked)
+        self.tally.used(tenant, self.in_use, self.shares.used[tenant], at)
+
+    def member(self, site: SiteName, endpoint: str) -> Member | None:
+        """The member with this endpoint at a site."""
+        return self.members.get((site, endpoint)) or self.members.get((None, endpoint))
+
+    def seen(self, site: SiteName, endpoint: str, channels: frozenset[ChannelId], *, online: bool) -> None:
+        """How a member's endpoint is at its site."""
+        member = self.member(site, endpoint)
+        if member is None:
+            return
+        (member.offline.discard if online else member.offline.add)(site)
+        self._seen[site, endpoint] = channels
+        self._count_others()
+
+    def forget(self, site: SiteName) -> None:
+        """The site is lost: what it said of its endpoints may not be so any more."""
+        self._seen = {where: channels for where, channels in self._seen.items() if where[0] != site}
+        for member in self.members.values():
+            member.offline.discard(site)
+        self._count_others()
+
+    def next_look(self, at: datetime) -> datetime | None:
+        """When a member that lets no call through may let one."""
+        members = self.members.values()
+        opens = [one.breaker.open_until for one in members if one.breaker.state(at) is BreakerState.OPEN]
+        limited = [one.again_at(at) for one in members]
+        return min((one for one in (*opens, *limited) if one is not None), default=None)
+
+    def tenants(self) -> Mapping[TenantName, int]:
+        """Channels in use by tenant, and of those who have a share."""
+        return {tenant: self.shares.used[tenant] for tenant in sorted({*self.spec.shares, *self.shares.used})}
+
+    def _works(self, member: Member, at: datetime) -> bool:
+        """Whether calls can go out by the member at all."""
+        site = member.spec.site
+        away = site in member.offline if site is not None else bool(member.offline)
+        return not away and member.breaker.admits(at)
+
+    def _room(self, member: Member) -> int:
+        return max(0, member.spec.channels - self.carried_by(member))
+
+    def _load(self, member: Member) -> float:
+        return (self.carried_by(member) + 1) / member.spec.weight
+
+    def _key(self, site: SiteName, endpoint: str) -> MemberKey:
+        """The member that carries a call of that site over that endpoint; of one that is gone, what it would be."""
+        member = self.member(site, endpoint)
+        return member.key if member is not None else (site, endpoint)
+
+    def _count_others(self) -> None:
+        self._others.clear()
+        for (site, endpoint), channels in self._seen.items():
+            others = len(channels - self.held.keys())
+            if others:
+                self._others[self._key(site, endpoint)] += others
