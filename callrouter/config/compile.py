@@ -29,6 +29,7 @@ from callrouter.config.supervision import (
 from callrouter.config.surge import compile_surge, compile_topics
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
+from callrouter.config.trunks import compile_trunks
 from callrouter.config.wrap_up import check_wrap_up_codes
 from callrouter.core.duty import DutyVerb
 from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SkillName, TenantName, TrunkName
@@ -37,7 +38,6 @@ from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook
 from callrouter.core.service_level import ServiceGoal
-from callrouter.core.trunk_spec import TrunkSpec
 from callrouter.core.waiting_spec import QueueCare
 
 SLOW_S = 0.3
@@ -79,7 +79,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     topics, surge = compile_topics(context), compile_surge(context)
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
-    _check_trunks(context)
+    trunks = compile_trunks(context)
     check_destinations(context)
     check_ring_timeouts(context)
     transfers = compile_transfers(context)
@@ -94,7 +94,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         router=Ruleset(routes, geography, calendars, config_hash),
         queues=queues,
         agents=agents,
-        trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
+        trunks=trunks,
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         translated=_translated(context),
@@ -137,6 +137,7 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             code_ends_wrap_up=spec.code_ends_wrap_up,
             skills=skill_rules(context, name, spec),
             agent_prompt=_agent_prompt(context, name, spec),
+            emergency=spec.emergency,
         )
         for name, spec in context.model.queues.items()
     }
@@ -273,12 +274,6 @@ def _check_staff(context: Context, steps: Sequence[Step], *, is_whole: bool) -> 
             context.error(("queues", name), f'no agent serves the queue "{name}"', remedy, key=True)
         if name not in used and is_whole:
             context.warn(("queues", name), f'no route leads to the queue "{name}"', "use it, or take it out", key=True)
-
-
-def _check_trunks(context: Context) -> None:
-    for name, spec in context.model.trunks.items():
-        if spec.channels == 0:
-            context.error(("trunks", name, "channels"), f'the trunk "{name}" carries no call', "write 1 or more")
 
 
 def _speech_s(spec: Prompt) -> float:

@@ -2,10 +2,10 @@
 
 import re
 
-from callrouter.config import model
 from callrouter.config.limits import LEAST_RING_S
 from callrouter.config.problems import Path
 from callrouter.config.references import Context
+from callrouter.config.trunks import trunk_spec
 from callrouter.core.ids import DestinationName, TrunkName
 from callrouter.core.numbers import parse
 from callrouter.core.outbound import NumberClass, classify
@@ -53,7 +53,8 @@ def destination(context: Context, name: str) -> Destination | None:
     if spec.endpoint is not None:
         endpoint = spec.endpoint
     elif trunk is not None and spec.trunk is not None and spec.number is not None:
-        endpoint = f"PJSIP/{_dialled(spec.number, trunk)}@{way_out(spec.trunk, trunk)}"
+        group = trunk_spec(spec.trunk, trunk)
+        endpoint = group.dialled("", group.parts[0].endpoint, spec.number)
     else:
         return None
     return Destination(
@@ -63,12 +64,9 @@ def destination(context: Context, name: str) -> Destination | None:
         TrunkName(spec.trunk) if spec.trunk is not None else None,
         (trunk.caller_id or "") if trunk is not None else "",
         spec.ring_timeout,
+        number=spec.number or "",
+        emergency=spec.emergency,
     )
-
-
-def way_out(name: str, trunk: model.Trunk) -> str:
-    """The PJSIP endpoint by which calls of a trunk group go out."""
-    return trunk.endpoints[0] if trunk.endpoints else name
 
 
 def _check_number(context: Context, written: str, path: Path) -> None:
@@ -86,9 +84,3 @@ def _check_number(context: Context, written: str, path: Path) -> None:
         if any(parse(dialed).national == number.national for dialed in spec.dialed):
             message = f'"{written}" is the number by which "{region}" is called: the call would come back here'
             context.error(path, message, "take the number behind it")
-
-
-def _dialled(written: str, trunk: model.Trunk) -> str:
-    """The number in the form that the trunk group wants: digits, and at most a plus before them."""
-    number = parse(written)
-    return number.e164 if trunk.format == "e164" and number.e164 else number.national

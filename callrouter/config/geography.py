@@ -4,6 +4,7 @@ import csv
 from importlib.resources import files
 from pathlib import Path as FilePath
 
+from callrouter.config import trunks
 from callrouter.config.problems import Path, Place, nearest
 from callrouter.config.references import Context
 from callrouter.core.geography import Geography, Region
@@ -37,7 +38,7 @@ def compile_geography(context: Context, directory: FilePath) -> Geography | None
 
 def endpoints_of(context: Context, trunk: str) -> list[str]:
     """The PJSIP endpoints that calls of a trunk group come in by."""
-    return context.model.trunks[trunk].endpoints or [trunk]
+    return trunks.endpoints_of(trunk, context.model.trunks[trunk])
 
 
 def _table(context: Context, directory: FilePath) -> Table:

@@ -2,11 +2,12 @@
 
 import re
 
-from callrouter.config.destinations import destination, way_out
+from callrouter.config.destinations import destination
 from callrouter.config.limits import LEAST_RING_S
 from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
-from callrouter.core.ids import DestinationName, TrunkName
+from callrouter.config.trunks import trunk_spec
+from callrouter.core.ids import DestinationName
 from callrouter.core.numbers import parse
 from callrouter.core.outbound import NumberClass, classify
 from callrouter.core.transfers import Outside, TransferRules
@@ -60,10 +61,8 @@ def _outside(context: Context) -> Outside | None:
         return None
     trunk = context.model.trunks[spec.trunk]
     return Outside(
-        TrunkName(spec.trunk),
-        way_out(spec.trunk, trunk),
+        trunk_spec(spec.trunk, trunk),
         frozenset(context.model.outbound.allow),
-        e164=trunk.format == "e164",
         caller_number=trunk.caller_id or "",
         ring_timeout_s=spec.ring_timeout,
     )

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from callrouter.core.ids import DestinationName, TrunkName
+from callrouter.core.ids import DestinationName
 from callrouter.core.numbers import masked, parse
 from callrouter.core.outbound import NumberClass, classify
 from callrouter.core.plan import Destination
+from callrouter.core.trunk_spec import TrunkSpec
 
 MOST_WRITTEN = 40
 
@@ -15,12 +16,9 @@ MOST_WRITTEN = 40
 class Outside:
     """The way by which numbers are called that are nobody's of ours."""
 
-    trunk: TrunkName
-    endpoint: str
-    """The PJSIP endpoint that calls go out by."""
+    trunk: TrunkSpec
+    """The group that calls go out by."""
     allow: frozenset[NumberClass]
-    e164: bool = False
-    """Whether numbers are dialled as ``+82…``; else as ``055…``."""
     caller_number: str = ""
     """The number that is shown; empty: the caller's."""
     ring_timeout_s: float = 25.0
@@ -67,12 +65,13 @@ def number_outside(written: str, rules: TransferRules) -> Destination:
     number = parse(written)
     if number.national in rules.own:
         raise TargetError(f'"{shown}" is our own number: the call would come back here')
-    dialled = number.e164 if rules.outside.e164 and number.e164 else number.national
+    trunk = rules.outside.trunk
     return Destination(
         DestinationName(number.national),
         number.national,
-        f"PJSIP/{dialled}@{rules.outside.endpoint}",
-        rules.outside.trunk,
+        trunk.dialled("", trunk.parts[0].endpoint, number.national),
+        trunk.name,
         rules.outside.caller_number,
         rules.outside.ring_timeout_s,
+        number.national,
     )

@@ -43,6 +43,8 @@ TABLES: dict[str, type[model.Section]] = {
     "`supervision:`": model.SupervisionKeys,
     "`call_keys:`": model.CallKeys,
     "`trunks:`": model.Trunk,
+    "Members: `members:`": model.TrunkMember,
+    "Shares: `shares:`": model.TrunkShare,
     "`outbound:`": model.Outbound,
     "`destinations:`": model.Destination,
     "`transfers:`": model.Transfers,
@@ -81,7 +83,7 @@ def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
     parts = {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
-    parts |= {"length", "announce", "skills", "relax"}
+    parts |= {"length", "announce", "skills", "relax", "members", "shares"}
     assert named - set(model.Model.model_fields) == parts
 
 

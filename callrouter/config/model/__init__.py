@@ -27,7 +27,6 @@ from callrouter.config.model.people import (
     Outbound,
     Prompt,
     Transfers,
-    Trunk,
     as_prompt,
     parse_pin,
 )
@@ -105,6 +104,7 @@ from callrouter.config.model.skills import (
     parse_weight,
 )
 from callrouter.config.model.surge import Surge, parse_factor
+from callrouter.config.model.trunks import Trunk, TrunkMember, TrunkShare
 from callrouter.config.scalars import Names, Text
 
 __all__ = [
@@ -169,6 +169,8 @@ __all__ = [
     "Topic",
     "Transfers",
     "Trunk",
+    "TrunkMember",
+    "TrunkShare",
     "Use",
     "Web",
     "Weight",

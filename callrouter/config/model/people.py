@@ -1,12 +1,13 @@
-"""Who takes calls, and by what way: counselors, trunk groups, destinations, and what callers hear."""
+"""Who takes calls, and what callers hear: counselors, destinations, transfers, messages and prompts."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from callrouter.config.model.section import Name, Section, parse_endpoint, parse_media, parse_member
 from callrouter.config.model.skills import Level
 from callrouter.config.scalars import (
+    Flag,
     Names,
     Seconds,
     Text,
@@ -56,21 +57,6 @@ class Agent(Section):
         return self
 
 
-class Trunk(Section):
-    """A trunk group, under ``trunks:``."""
-
-    title: Text | None = None
-    """Name for people."""
-    channels: Whole
-    """How many calls it carries at once."""
-    endpoints: Names = Field(default=[])
-    """PJSIP endpoints that calls of this group come in by; they go out by the first. Default: the group's own name."""
-    caller_id: Text | None = None
-    """The number that is shown when a destination is called over it; left out: the caller's."""
-    format: Literal["national", "e164"] = "national"
-    """How it wants numbers: ``national`` (0552110000) or ``e164`` (+82552110000)."""
-
-
 NumberKind = Annotated[NumberClass, BeforeValidator(lambda value: parse_member(value, NumberClass))]
 
 
@@ -94,6 +80,8 @@ class Destination(Section):
     """The trunk group that the call goes out by; for an endpoint: that it occupies."""
     ring_timeout: Seconds = 25.0
     """How long it rings before the next is tried."""
+    emergency: Flag = False
+    """Whether its calls may have the channels that trunk groups keep in ``reserve``."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "Destination":

@@ -169,6 +169,8 @@ class Queue(Section):
     """How it goes on while no agent who serves the queue is logged in; left out: callers wait all the same."""
     redial_within: Seconds = 0.0
     """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
+    emergency: Flag = False
+    """Whether calls to its counselors may have the channels that trunk groups keep in ``reserve``."""
 
     @model_validator(mode="after")
     def _limits_and_sound(self) -> "Queue":
