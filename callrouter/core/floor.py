@@ -56,7 +56,9 @@ class Leg:
     queue: QueueName | None = None
     """The queue that the call came by."""
     judged: bool = False
-    """It is known, and was taken note of, whether the trunk carried it."""
+    """It was taken note of that the trunk carried it."""
+    failed: bool = False
+    """It was taken note of that the trunk failed it."""
 
     @property
     def trunk(self) -> TrunkName | None:
@@ -458,13 +460,14 @@ class Floor:
         return [way for way in self.acd.ways if way[1] in divided and not self._has_room(tenant, marked, at, way)]
 
     def _judge_trunk(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
-        """A leg is over, or let go of: what that says of the trunk that carried it, unless that is known."""
-        if leg.seizure is None or leg.judged:
+        """A leg is over, or let go of: what that says of the trunk that carried it."""
+        if leg.seizure is None:
             return
-        if leg.rang or result in SHOWS_THE_WAY:
-            self.got_through(leg, out)
-        elif result is OfferResult.CONGESTION:
-            leg.judged = True
+        if result is not OfferResult.CONGESTION:
+            if leg.rang or result in SHOWS_THE_WAY:
+                self.got_through(leg, out)
+        elif not leg.failed:  # also after it rang: some networks say so first
+            leg.judged = leg.failed = True
             if self.trunks.failed(leg.seizure, at, self.rulebook.limits.retry_after_congestion_s):
                 text = f"{leg.seizure.member} of the trunk group {leg.seizure.trunk} carries no calls; it is left alone"
                 out.notices.append(Notice(NoticeKind.TRUNK_STATE, leg.call, text))

@@ -6,10 +6,22 @@ from datetime import datetime
 from callrouter.core.agent import Agent
 from callrouter.core.call import Call
 from callrouter.core.exchange import Exchange
+from callrouter.core.ids import TenantName
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
-from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.core.stats import (
+    AgentNow,
+    CallNow,
+    ExchangeNow,
+    MemberOfTrunk,
+    QueueNow,
+    SwitchNow,
+    TenantOfTrunk,
+    TrunkNow,
+)
 from callrouter.core.switches import SwitchOn, SwitchSpec
+from callrouter.core.trunk_group import Group, Member
+from callrouter.core.trunk_spec import NO_SHARE
 
 REFUSES = "the phone refuses calls without ringing"
 RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.BRIEFING, CallState.CONNECTING})
@@ -27,9 +39,7 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         calls=tuple(_call(call) for call in exchange.calls.values()),
         queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
         agents=tuple(map(_agent, floor.agents.values())),
-        trunks=tuple(
-            TrunkNow(name, spec.channels, floor.trunks.in_use(name)) for name, spec in exchange.rulebook.trunks.items()
-        ),
+        trunks=tuple(_trunk(group, at) for group in floor.trunks.groups),
         switches=switches(exchange, at),
     )
 
@@ -79,6 +89,36 @@ def _agent(agent: Agent) -> AgentNow:
         spec.endpoint,
         spec.queues,
     )
+
+
+def _trunk(group: Group, at: datetime) -> TrunkNow:
+    spec, tally = group.spec, group.tally
+    return TrunkNow(
+        spec.name,
+        spec.channels,
+        group.in_use,
+        spec.title,
+        spec.reserve,
+        group.shares.marked,
+        group.others,
+        tally.peak,
+        tally.blocked,
+        tuple(_of_tenant(group, tenant) for tenant in sorted({*group.tenants(), *tally.peaks, *tally.refused})),
+        tuple(_member(group, member, at) for member in group.members.values()),
+        tuple(tally.hours),
+    )
+
+
+def _of_tenant(group: Group, tenant: TenantName) -> TenantOfTrunk:
+    share, tally = group.spec.shares.get(tenant, NO_SHARE), group.tally
+    in_use, peak = group.shares.used[tenant], tally.peaks.get(tenant, 0)
+    return TenantOfTrunk(tenant, in_use, share.guarantee, share.ceiling, peak, tally.refused[tenant])
+
+
+def _member(group: Group, member: Member, at: datetime) -> MemberOfTrunk:
+    spec = member.spec
+    carried, state = group.carried_by(member), member.breaker.state(at)
+    return MemberOfTrunk(spec.endpoint, spec.site, spec.channels, carried, not member.offline, state, spec.per_second)
 
 
 def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, supervision_resync
+from callrouter.core import facts, naming, supervision_resync, trunk_audit
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -56,11 +56,13 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     """Make our calls and legs at a site agree with its snapshot."""
     exchange.conduct.forget_left(at - _REMEMBER_GONE)
     exchange.floor.forget_ended(at - _REMEMBER_GONE)
+    in_vain = trunk_audit.held_in_vain(exchange, event, event.requested_at - MARGIN)
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
         with exchange.contained(call.id, at, out):
             _compare_caller(exchange, call, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
+    trunk_audit.put_right(exchange, event, in_vain, at, out)
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)
     for bridge in event.bridges:
         call_id = naming.parse_bridge(bridge)

@@ -7,10 +7,13 @@ from datetime import datetime
 import msgspec
 
 from callrouter.core.agent import AgentState
+from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
+from callrouter.core.trunk_audit import Drift
+from callrouter.core.trunk_tally import TrunkHour
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class Counters:
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     defects: int = 0
     """Faults of ours that were met on an event of other calls; each cost the call that met it."""
+    trunk_drifts: Counter[Drift] = field(default_factory=Counter)
     unknown_channel: int = 0
     """Events about channels that are not, or no longer, ours."""
 
@@ -83,12 +87,46 @@ class QueueNow(msgspec.Struct, frozen=True):
     available: int
 
 
+class TenantOfTrunk(msgspec.Struct, frozen=True):
+    """What a tenant has of a trunk group: by calls that are not marked. The last two since the daemon started."""
+
+    tenant: TenantName
+    in_use: int
+    guarantee: int
+    ceiling: int | None
+    peak: int
+    blocked: int
+
+
+class MemberOfTrunk(msgspec.Struct, frozen=True):
+    """One member of a trunk group. ``online`` is whether its site says that calls can reach it."""
+
+    endpoint: str
+    site: SiteName | None
+    channels: int
+    in_use: int
+    online: bool
+    breaker: BreakerState
+    per_second: int | None = None
+
+
 class TrunkNow(msgspec.Struct, frozen=True):
-    """One trunk group."""
+    """One trunk group. ``peak`` and ``blocked`` count since the daemon started, ``hours`` are those of the last day."""
 
     trunk: TrunkName
     channels: int
     in_use: int
+    title: str = ""
+    reserve: int = 0
+    marked: int = 0
+    """Channels that calls have to which the reserve is open."""
+    others: int = 0
+    """Channels in use that no call of ours has."""
+    peak: int = 0
+    blocked: int = 0
+    tenants: tuple[TenantOfTrunk, ...] = ()
+    members: tuple[MemberOfTrunk, ...] = ()
+    hours: tuple[TrunkHour, ...] = ()
 
 
 class SwitchNow(msgspec.Struct, frozen=True):

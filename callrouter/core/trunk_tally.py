@@ -35,9 +35,10 @@ class TrunkTally:
     _hours: deque[TrunkHour] = field(default_factory=lambda: deque(maxlen=HOURS))
 
     def used(self, tenant: TenantName, in_use: int, of_tenant: int, at: datetime) -> None:
-        """So many channels are in use now, by all and by the tenant."""
+        """So many channels are in use now, by all and by the tenant; none is known of who has just come in."""
         self.peak = max(self.peak, in_use)
-        self.peaks[tenant] = max(self.peaks.get(tenant, 0), of_tenant)
+        if tenant:
+            self.peaks[tenant] = max(self.peaks.get(tenant, 0), of_tenant)
         self._note(at, in_use, 0)
 
     def block(self, tenant: TenantName, in_use: int, at: datetime) -> None:

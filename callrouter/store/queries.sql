@@ -256,3 +256,14 @@ WHERE ($1::timestamptz IS NULL OR at >= $1)
     AND ($4::text IS NULL OR name = $4)
 ORDER BY at DESC, number DESC
 LIMIT $5
+
+-- name: trunk_holdings
+-- What a trunk failed before it rang held a channel for no time worth counting, and is found here all the same.
+SELECT cdr_leg.trunk, offered_at AS since, cdr_leg.ended_at AS until
+FROM callrouter.cdr_leg JOIN callrouter.cdr USING (call_id)
+WHERE cdr_leg.trunk IS NOT NULL AND cdr.started_at >= $1::timestamptz - interval '1 day' AND cdr.started_at < $2
+    AND cdr_leg.ended_at > $1
+UNION ALL
+SELECT $3::text, started_at, ended_at
+FROM callrouter.cdr
+WHERE $3::text IS NOT NULL AND started_at >= $1::timestamptz - interval '1 day' AND started_at < $2 AND ended_at > $1

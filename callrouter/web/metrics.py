@@ -15,10 +15,12 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from callrouter.core.agent import AgentState
+from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
+from callrouter.core.trunk_audit import Drift
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
 
@@ -60,6 +62,7 @@ class _Collector(Collector):
         yield from _of_voicemail(counters, self._source.voicemail(), now.at)
         yield from _of_callbacks(self._source.callbacks(), now.at)
         yield from _of_resources(now)
+        yield from _of_trunks(now, counters)
         yield from _of_events(counters, health)
         yield from _of_daemon(health)
         yield from _of_calendars(health)
@@ -183,11 +186,34 @@ def _of_resources(now: ExchangeNow) -> Iterator[Metric]:
     sites = sorted({agent.site for agent in now.agents})
     values = {(site, state.value): agents[site, state] for site in sites for state in AgentState}
     yield _gauge("agents", "Counselors by what they are doing.", ("site", "state"), values)
-    yield _gauge("trunk_channels", "Channels of the group.", ("trunk",), {(t.trunk,): t.channels for t in now.trunks})
     switches = {(one.switch,): float(one.on) for one in now.switches}
     yield _gauge("switch_on", "1 while the switch is on.", ("switch",), switches)
+
+
+def _of_trunks(now: ExchangeNow, counters: Counters) -> Iterator[Metric]:
+    trunk = ("trunk",)
+    yield _gauge("trunk_channels", "Channels of the group.", trunk, {(t.trunk,): t.channels for t in now.trunks})
     used = {(t.trunk,): t.in_use for t in now.trunks}
-    yield _gauge("trunk_channels_in_use", "Channels of the group that carry a call.", ("trunk",), used)
+    yield _gauge("trunk_channels_in_use", "Channels of the group that carry a call.", trunk, used)
+    shares = [(t, share) for t in now.trunks for share in t.tenants]
+    text, keys = "Channels of the group that carry a tenant's call.", ("trunk", "tenant")
+    of_tenant = {(t.trunk, share.tenant): share.in_use for t, share in shares}
+    yield _gauge("trunk_tenant_channels_in_use", text, keys, of_tenant)
+    guarantees = {(t.trunk, share.tenant): share.guarantee for t, share in shares}
+    yield _gauge("trunk_tenant_guarantee", "Channels that are guaranteed to a tenant.", keys, guarantees)
+    blocked = {(t.trunk, share.tenant): share.blocked for t, share in shares}
+    yield _count("trunk_blocked", "Calls that found no channel of the group.", keys, blocked)
+    peaks = {(t.trunk,): t.peak for t in now.trunks}
+    yield _gauge("trunk_peak", "The most channels that were in use at once since the start.", trunk, peaks)
+    up = {
+        (t.trunk, member.endpoint): float(member.online and member.breaker is BreakerState.CLOSED)
+        for t in now.trunks
+        for member in t.members
+    }
+    yield _gauge("trunk_member_up", "1 while calls go out by the member.", ("trunk", "endpoint"), up)
+    drifts = {(drift.value,): counters.trunk_drifts[drift] for drift in Drift}
+    text = "Channels that were held in vain, or not held though a call had them, and put right."
+    yield _count("trunk_drifts", text, ("drift",), drifts)
 
 
 def _of_events(counters: Counters, health: Health) -> Iterator[Metric]:

@@ -9,14 +9,15 @@ from datetime import datetime, tzinfo
 from html import escape
 
 from callrouter.core.agent import AgentState
+from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import Outcome
 from callrouter.core.ids import QueueName
 from callrouter.core.live import GroupLive, Live, QueueLive
-from callrouter.core.stats import SwitchNow
+from callrouter.core.stats import MemberOfTrunk, SwitchNow, TrunkNow
 from callrouter.core.surge import TopicNow
 from callrouter.web import words
 from callrouter.web.callback import CallbackQueue
-from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument, Trunk
+from callrouter.web.status import Agent, Call, Queue, Site, StatusDocument
 from callrouter.web.voicemail import Box
 
 REFRESH_S = 3
@@ -79,7 +80,8 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
         heads = ("회신 예약", "대기", "가장 오래된 것")
         parts.append(_table("회신 예약", heads, (_callbacks(queue, status.at) for queue in status.callbacks)))
     if status.trunks:
-        parts.append(_table("국선", ("국선", "사용", "전체"), map(_trunk, status.trunks)))
+        columns_of_trunks = ("국선", "사용", "전체", "최대", "차단", "기관별 사용/보장", "회선")
+        parts.append(_table("국선", columns_of_trunks, map(_trunk, status.trunks)))
     parts.append(_table("교환기", ("교환기", "상태", "경과", "Asterisk"), (_site(s, status.at) for s in status.sites)))
     return f"<main>\n{''.join(parts)}</main>"
 
@@ -223,8 +225,18 @@ def _callbacks(queue: CallbackQueue, at: datetime) -> str:
     return _row(queue.title, cells, kind="warn" if queue.waiting else "")
 
 
-def _trunk(trunk: Trunk) -> str:
-    return _row(trunk.trunk, (trunk.in_use, trunk.channels), kind="warn" if trunk.in_use >= trunk.channels else "")
+def _trunk(trunk: TrunkNow) -> str:
+    tenants = " · ".join(f"{one.tenant or '–'} {one.in_use}/{one.guarantee}" for one in trunk.tenants)
+    down = [one for one in trunk.members if not one.online or one.breaker is not BreakerState.CLOSED]
+    members = " · ".join(f"{one.endpoint}: {_member(one)}" for one in down) or "정상"
+    cells = (trunk.in_use, trunk.channels, trunk.peak, trunk.blocked, tenants or "–", members)
+    return _row(trunk.title or trunk.trunk, cells, kind="warn" if down or trunk.in_use >= trunk.channels else "")
+
+
+def _member(member: MemberOfTrunk) -> str:
+    if not member.online:
+        return "연결 안 됨"
+    return "시험 중" if member.breaker is BreakerState.HALF_OPEN else "쉬는 중"
 
 
 def _site(site: Site, at: datetime) -> str:

@@ -90,14 +90,6 @@ class Agent(msgspec.Struct, frozen=True):
     queues: tuple[QueueName, ...] = ()
 
 
-class Trunk(msgspec.Struct, frozen=True):
-    """One trunk group."""
-
-    trunk: str
-    channels: int
-    in_use: int
-
-
 class Database(msgspec.Struct, frozen=True):
     """PostgreSQL; ``backlog`` CDRs wait for it."""
 
@@ -139,7 +131,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     sites: tuple[Site, ...]
     queues: tuple[Queue, ...]
     agents: tuple[Agent, ...]
-    trunks: tuple[Trunk, ...]
+    trunks: tuple[TrunkNow, ...]
     calls: tuple[Call, ...]
     database: Database | None
     journal: Journal
@@ -175,7 +167,7 @@ def status_document(
         sites=tuple(Site(s.site, s.title, s.up, s.state, s.since, s.version) for s in health.sites),
         queues=tuple(map(_queue, now.queues)),
         agents=tuple(map(agent_of, now.agents)),
-        trunks=tuple(map(_trunk, now.trunks)),
+        trunks=now.trunks,
         calls=tuple(map(_call, now.calls)),
         database=_database(health),
         journal=Journal(
@@ -233,10 +225,6 @@ def agent_of(agent: AgentNow) -> Agent:
         agent.phone,
         agent.queues,
     )
-
-
-def _trunk(trunk: TrunkNow) -> Trunk:
-    return Trunk(trunk.trunk, trunk.channels, trunk.in_use)
 
 
 def _database(health: Health) -> Database | None:

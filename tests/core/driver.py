@@ -557,11 +557,11 @@ class Driver:
         assert known is not None
         return known
 
-    def arrive(self, dialed: str = "120", caller: str = "0552251234") -> CallId:
-        """A resident dials; what comes of it waits in the inbox."""
+    def arrive(self, dialed: str = "120", caller: str = "0552251234", trunk: str = "") -> CallId:
+        """A resident dials, and comes in by ``trunk``; what comes of it waits in the inbox."""
         call = self.new_call_id()
         channel = ChannelId(f"resident-{self._calls}")
-        arrival = CallFacts(dialed, HALL, caller, remembered=self._recall(caller))
+        arrival = CallFacts(dialed, HALL, caller, trunk=trunk, remembered=self._recall(caller))
         self.asterisk.channels[channel] = Channel(channel, "Ring", arrival)
         self.asterisk.tell(ev.CallArrived(call, channel, arrival))
         return call

@@ -93,10 +93,10 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     # What the world does. Nothing is delivered but by deliver().
 
-    @rule(dialed=st.sampled_from(sorted(PLANS)))
-    def a_resident_dials(self, dialed: str) -> None:
+    @rule(dialed=st.sampled_from(sorted(PLANS)), trunk=st.sampled_from(["", "", "", "city"]))
+    def a_resident_dials(self, dialed: str, trunk: str) -> None:
         if len(self.driver.asterisk.channels) < 14:
-            self.driver.arrive(dialed)
+            self.driver.arrive(dialed, trunk=trunk)
 
     @rule(dialed=st.sampled_from(["120", "124", "129", "131"]), digit=st.sampled_from("12"))
     def a_resident_is_answered(self, dialed: str, digit: str) -> None:
@@ -372,8 +372,11 @@ class ExchangeMachine(RuleBasedStateMachine):
             assert call.place == (places[-1] if places else 0)
 
     def a_trunk_channel_is_held_by_a_leg(self) -> None:
-        floor = self.driver.exchange.floor
-        assert floor.trunks.seizures == sum(leg.seizure is not None for leg in floor.legs.values())
+        exchange = self.driver.exchange
+        held = sorted(seizure.leg for seizure in exchange.floor.trunks.held)
+        legs = [leg.channel for leg in exchange.floor.legs.values() if leg.seizure is not None]
+        callers = [call.channel for call in exchange.calls.values() if call.arrival.trunk]
+        assert held == sorted([*legs, *callers])
 
     def the_call_is_what_its_facts_say(self) -> None:
         for call in self.driver.exchange.calls.values():

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
+from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.ids import (
     AgentId,
@@ -21,8 +22,19 @@ from callrouter.core.ids import (
 )
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
-from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
+from callrouter.core.stats import (
+    AgentNow,
+    CallNow,
+    Counters,
+    ExchangeNow,
+    MemberOfTrunk,
+    QueueNow,
+    SwitchNow,
+    TenantOfTrunk,
+    TrunkNow,
+)
 from callrouter.core.surge import TopicNow
+from callrouter.core.trunk_tally import TrunkHour
 from callrouter.web.sources import (
     BoxNow,
     CallbackNow,
@@ -105,7 +117,26 @@ def exchange_now() -> ExchangeNow:
                 misses=2,
             ),
         ),
-        trunks=(TrunkNow(trunk=TrunkName("city"), channels=4, in_use=1),),
+        trunks=(
+            TrunkNow(
+                trunk=TrunkName("city"),
+                channels=4,
+                in_use=1,
+                title="국선",
+                reserve=1,
+                peak=3,
+                blocked=7,
+                tenants=(
+                    TenantOfTrunk(TenantName("changwon"), 1, 2, 3, 3, 7),
+                    TenantOfTrunk(TenantName("jinju"), 0, 0, None, 0, 0),
+                ),
+                members=(
+                    MemberOfTrunk("kt", None, 3, 1, True, BreakerState.CLOSED),
+                    MemberOfTrunk("sk", SITE, 1, 0, True, BreakerState.OPEN, 2),
+                ),
+                hours=(TrunkHour(AT.replace(minute=0, second=0, microsecond=0), 3, 7),),
+            ),
+        ),
         switches=(
             SwitchNow(
                 switch=SwitchName("typhoon"),

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from callrouter.core.agent import AgentState
+from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import Outcome
 from callrouter.core.states import CallState
 from callrouter.web import words
@@ -146,3 +147,20 @@ def test_every_state_and_outcome_has_a_korean_word() -> None:
     assert set(words.AGENT_STATES) == set(AgentState)
     assert set(words.CALL_STATES) == set(CallState)
     assert set(words.OUTCOMES) == set(Outcome)
+
+
+def test_trunk_groups_are_shown_with_who_has_them_and_what_does_not_carry_calls(status: StatusDocument) -> None:
+    text = page(status, UTC)
+    assert (
+        '<tr class="warn"><th scope="row">국선</th><td>1</td><td>4</td><td>3</td><td>7</td>'
+        "<td>changwon 1/2 · jinju 0/0</td><td>sk: 쉬는 중</td></tr>"
+    ) in text
+    (trunk,) = status.trunks
+    kt, sk = trunk.members
+    away = msgspec.structs.replace(kt, online=False)
+    tried = msgspec.structs.replace(sk, breaker=BreakerState.HALF_OPEN)
+    trunk = msgspec.structs.replace(trunk, members=(away, tried), tenants=())
+    text = page(msgspec.structs.replace(status, trunks=(trunk,)), UTC)
+    assert "<td>–</td><td>kt: 연결 안 됨 · sk: 시험 중</td>" in text
+    trunk = msgspec.structs.replace(trunk, members=(kt,))
+    assert "<td>정상</td></tr>" in page(msgspec.structs.replace(status, trunks=(trunk,)), UTC)
