@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from callrouter.core import facts, naming
+from callrouter.core.cdr import OfferResult
 from callrouter.core.estimating import Standing
 from callrouter.core.events import TimerKind
 from callrouter.core.geography import Region
@@ -117,6 +118,8 @@ class Call:
     """How often the menu has asked, or who answered was asked for a key."""
     tried: int = 0
     """How many destinations the present step has called."""
+    failed_by: frozenset[str] = frozenset()
+    """The endpoints of trunk groups by which the destination that was called last was tried, if all failed it."""
     answered: bool = False
     queue: QueueName | None = None
     place: int = 0
@@ -343,6 +346,8 @@ class Call:
             raise ValueError(f"call {self.id} in state {self.state} cannot be offered to {fact!r}")
         if fact.destination is not None:
             self.tried, self.tries = self.tried + (not fact.again), 0
+        if not fact.again:
+            self.failed_by = frozenset()
         self.attempts = fact.attempt
         self.offer = _offer_of(fact)
         self.state = CallState.OFFERED
@@ -370,7 +375,9 @@ class Call:
             case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
                 self.connected_at, self.reminded, self.extended_s = at, False, 0.0
-            case facts.OfferClosed():
+            case facts.OfferClosed(result=result):
+                failed = result is OfferResult.CONGESTION and offer.member
+                self.failed_by = self.failed_by | {offer.member} if failed else frozenset()
                 self._end_offer()
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
             case _:

@@ -24,24 +24,6 @@ _PAUSE = "sound:silence/2"
 """Between two times of the question."""
 
 
-def failed_ways(call: Call) -> frozenset[str]:
-    """The endpoints by which the destination that was called last was tried, if the last of them failed it."""
-    ways: set[str] = set()
-    for fact in reversed(call.history):
-        if isinstance(fact, facts.OfferClosed):
-            if fact.result is not OfferResult.CONGESTION:
-                break
-        elif isinstance(fact, facts.Offered):
-            if not fact.member:
-                break
-            ways.add(fact.member)
-            if not fact.again:
-                break
-        elif isinstance(fact, facts.StepBegun):
-            break
-    return frozenset(ways)
-
-
 class Dialing:
     """Calls destinations, for the :class:`~callrouter.core.conduct.Conduct` whose plans say so."""
 
@@ -51,9 +33,9 @@ class Dialing:
     def go_on(self, call: Call, at: datetime, out: Output) -> None:
         """Call the destination whose turn it is; when all were called in vain, go on with the plan."""
         step = self._step(call)
-        last, tried_by = step.destination(call.tried - 1) if call.tried else None, failed_ways(call)
-        if last is not None and tried_by and self._conduct.floor.can_call(call, last, at, tried_by):
-            self._call(call, step, last, at, out, tried_by)
+        last = step.destination(call.tried - 1) if call.tried else None
+        if last is not None and call.failed_by and self._conduct.floor.can_call(call, last, at, call.failed_by):
+            self._call(call, step, last, at, out, call.failed_by)
             return
         while (destination := step.destination(call.tried)) is not None:
             if self._conduct.floor.can_call(call, destination, at):

@@ -41,15 +41,12 @@ def held_in_vain(exchange: "Exchange", event: ev.SiteUp, before: datetime) -> li
 
 
 def put_right(exchange: "Exchange", event: ev.SiteUp, in_vain: list[Seizure], at: datetime, out: Output) -> None:
-    """After calls and legs were compared: give back what is still held of ``in_vain``, and hold what is not."""
+    """After calls and legs were compared: give back what nobody has of ``in_vain``, and hold what is not held."""
     trunks = exchange.floor.trunks
     for seizure in in_vain:
         _tell(exchange, Drift.HELD_IN_VAIN, seizure, out)
-        if trunks.of(seizure.leg) is seizure:
+        if trunks.of(seizure.leg) is seizure and seizure.leg not in exchange.floor.legs:
             trunks.release(seizure)
-            leg = exchange.floor.legs.get(seizure.leg)
-            if leg is not None:
-                leg.seizure = None
     for call in exchange.calls.values():
         if call.site == event.site and call.channel in event.channels and trunks.of(call.channel) is None:
             trunks.arrived(call.site, call.arrival.trunk, call.channel, call.tenant, at)

@@ -39,11 +39,9 @@ class Trunks:
 
     def replace(self, specs: Mapping[TrunkName, TrunkSpec]) -> None:
         """Take new sizes. Seizures stay; a group that shrank admits nothing until it is below its new size."""
-        for name, group in list(self._groups.items()):
-            if name not in specs:
-                group.retire()
-                if not group.held:
-                    del self._groups[name]
+        for name in self._groups.keys() - specs.keys():
+            self._groups[name].retire()
+        self._groups = {name: group for name, group in self._groups.items() if group.held or not group.gone}
         for name, spec in specs.items():
             group = self._groups.setdefault(name, Group(spec))
             group.replace(spec)

@@ -42,7 +42,7 @@ def test_groups_tenants_and_members_are_shown(daemon: str) -> None:
     assert ["city", "changwon", "1", "2", "3", "3", "7"] in shown
     assert ["city", "jinju", "0", "0", "-", "0", "0"] in shown
     assert ["city", "kt", "-", "1", "3", "carries", "calls"] in shown
-    assert ["city", "sk", "도청", "0", "1", "rests", "after", "failures"] in shown
+    assert ["city", "sk", "gyeongnam", "0", "1", "rests", "after", "failures"] in shown
     assert max(map(width, result.stdout.splitlines())) <= 120
 
 

@@ -89,6 +89,9 @@ def test_a_group_that_the_rules_lost_keeps_its_calls_and_takes_no_more() -> None
     assert trunks.in_use(CITY) == 0
     of_no_group = trunks.reclaim(SPARE, ChannelId("leg"), OTHERS, START)
     assert (trunks.seizures, trunks.succeeded(of_no_group)) == (1, False)
+    for name in (TrunkName("unknown"), SPARE):
+        trunks.look_again(name, START)
+    assert not list(trunks.take_due(START))
 
 
 # --- members
@@ -115,6 +118,8 @@ def test_a_member_carries_calls_of_its_own_site_alone() -> None:
     assert trunks.seize(CITY, ChannelId("b"), OTHERS, START).member == "sk"
     assert not trunks.has_room(CITY, Asker(SiteName("namhae"), JINJU), START)
     assert sorted(trunks.endpoints(HALL)) == ["PJSIP/sk"]
+    trunks.phones_seen(HALL, {"PJSIP/kt": PhoneSeen(online=False, channels=(ChannelId("x"),))})
+    assert trunks.in_use(CITY) == 2, "an endpoint of the same name at another site is none of the group's"
 
 
 def test_a_full_group_hands_on_to_the_one_that_takes_over_and_not_in_circles() -> None:
@@ -138,10 +143,14 @@ def test_a_member_that_is_not_there_is_passed_over_until_it_is() -> None:
 def test_members_that_are_taken_out_carry_no_more_calls_and_their_calls_still_count() -> None:
     trunks = trunks_of(TrunkSpec(CITY, 6, (KT, SK)))
     line = Line(trunks)
-    assert line.members(2) == ["kt", "kt"]
+    first, second = line.seize(), line.seize()
+    assert (first.member, second.member) == ("kt", "kt")
     trunks.replace({CITY: TrunkSpec(CITY, 3, (replace(SK, channels=3),))})
     assert line.seize().member == "sk"
     assert (trunks.in_use(CITY), trunks.has_room(CITY, OTHERS, START)) == (3, False)
+    assert not trunks.failed(first, START, 2.0)
+    trunks.release(first)
+    assert (trunks.in_use(CITY), trunks.has_room(CITY, OTHERS, START)) == (2, True)
 
 
 def test_so_many_calls_a_second_and_then_the_time_is_told_when_to_look_again() -> None:
@@ -225,6 +234,9 @@ def test_what_is_idle_is_borrowed_and_nobody_has_more_than_his_ceiling() -> None
         line.seize()
     assert not trunks.has_room(CITY, of(JINJU), START)
     assert trunks.divided == {CITY}
+    quiet = Trunks({CITY: SHARED})
+    quiet.seize(CITY, ChannelId("a"), OTHERS, START)
+    assert quiet.has_room(CITY, OTHERS, START), "nobody waits"
 
 
 def test_who_comes_back_for_his_guarantee_gets_the_next_channel() -> None:
