@@ -50,7 +50,8 @@ class EventReader:
             case wire.ChannelDestroyed(channel=channel, cause=cause):
                 self._leaving.pop(channel.id, None)
                 return _ended(ChannelId(channel.id), cause)
-            case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING):
+            case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING | wire.DialStatus.PROGRESS):
+                # Public networks often say nothing of ringing, and let it be heard (183): somebody has the call.
                 return None if naming.is_of_supervisor(peer.id) else ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
                 return ev.PlaybackEnded(PlaybackId(playback.id))

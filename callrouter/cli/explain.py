@@ -15,6 +15,7 @@ from callrouter.cli.plan_words import plan_lines
 from callrouter.cli.skill_words import asked_of, skill_data, skill_lines
 from callrouter.config import Loaded, load
 from callrouter.config.problems import nearest
+from callrouter.config.trunks import endpoints_of
 from callrouter.core.conditions import QueueStates, queues_as
 from callrouter.core.decision import Decision
 from callrouter.core.ids import QueueName, RegionName, SiteName, TopicName
@@ -90,7 +91,7 @@ def _check_names(topic: str | None, trunk: str, loaded: Loaded) -> None:
     topics, groups = loaded.model.topics, loaded.model.trunks
     if topic is not None and topic not in topics:
         raise click.BadParameter(f"unknown topic {topic!r}; {nearest(topic, topics)}", param_hint="--topic")
-    if trunk in groups and trunk not in (endpoints := groups[trunk].endpoints or [trunk]):
+    if trunk in groups and trunk not in (endpoints := endpoints_of(trunk, groups[trunk])):
         message = f"{trunk!r} is a trunk group, not an endpoint; write one of: {', '.join(endpoints)}"
         raise click.BadParameter(message, param_hint="--trunk")
 

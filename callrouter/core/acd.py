@@ -188,13 +188,18 @@ class Acd:
         closed = self._shut_to(group.tenant, shut, refused)[group.line[0] in self._marked]
         return Match(call, self._agents[group.pool.pick(call, self._agents, closed)], charge)
 
-    def wanting(self, trunk: TrunkName) -> Mapping[TenantName, int]:
-        """How many callers of each tenant wait for whom a counselor is free behind a trunk group."""
+    def wanting(self, trunk: TrunkName, lacking: Mapping[TenantName, int]) -> Mapping[TenantName, int]:
+        """How many callers of each tenant wait for whom a counselor is free behind a trunk group.
+
+        No more lines are looked at once as many are found as the tenant lacks.
+        """
         wanting: Counter[TenantName] = Counter()
-        for tenant, heads in self._heads.items():
-            for _, _, group in heads:
-                if any(way[1] == trunk for way in group.pool.ways):
+        for tenant, lacks in lacking.items():
+            for _, _, group in self._heads.get(tenant, ()):
+                if (group.line[1], trunk) in group.pool.ways:
                     wanting[tenant] += len(group.waiting)
+                    if wanting[tenant] >= lacks:
+                        break
         return wanting
 
     @property

@@ -11,7 +11,7 @@ from functools import partial
 
 from callrouter.core import commands as cmd
 from callrouter.core import naming
-from callrouter.core.acd import NO_TENANT, Acd, Match
+from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_missed, is_refusal, rest_after
 from callrouter.core.bridges import Bridges
 from callrouter.core.call import Call, Offer
@@ -152,7 +152,8 @@ class Floor:
 
     def match(self, at: datetime) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        match = self.acd.match(partial(self._is_open, at), partial(self._refused, at))
+        refusals = self.trunks.refusals(self.acd.ways, at)
+        match = self.acd.match(partial(self._is_open, at), refusals.of)
         if match is not None:
             self.acd.take(match)
         return match
@@ -450,14 +451,7 @@ class Floor:
 
     def _is_open(self, at: datetime, way: Way) -> bool:
         """Whether the way is open to anybody."""
-        return self._has_room(NO_TENANT, True, at, way)
-
-    def _refused(self, at: datetime, tenant: TenantName, marked: bool) -> Collection[Way]:
-        """The ways that are open to others alone."""
-        divided = self.trunks.divided
-        if not divided:
-            return ()
-        return [way for way in self.acd.ways if way[1] in divided and not self._has_room(tenant, marked, at, way)]
+        return way[0] in self.sites and self.trunks.is_open(way, at)
 
     def _judge_trunk(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """A leg is over, or let go of: what that says of the trunk that carried it."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from callrouter.core.breaker import Breaker, BreakerState
 from callrouter.core.ids import ChannelId, SiteName, TenantName, TrunkName
-from callrouter.core.trunk_shares import Shares, Wanting
+from callrouter.core.trunk_shares import Shares, Verdict, WhoWants
 from callrouter.core.trunk_spec import MemberSpec, Selection, TrunkSpec
 from callrouter.core.trunk_tally import TrunkTally
 
@@ -92,11 +92,16 @@ class Group:
         self._seen: dict[tuple[SiteName, str], frozenset[ChannelId]] = {}
         self._others: Counter[MemberKey] = Counter()
         self._carried: Counter[MemberKey] = Counter()
+        self._other_count = 0
+        self._free: int | None = None
+        self._plain: bool | None = None
+        self._fits: dict[SiteName, bool] = {}
         self.replace(spec)
 
     def replace(self, spec: TrunkSpec) -> None:
         """Go on by a new size, members and shares; what is held stays."""
         self.spec, self.gone = spec, False
+        self.shares.anew()
         known = self.members
         self.members = {}
         for one in spec.parts:
@@ -114,12 +119,12 @@ class Group:
     @property
     def in_use(self) -> int:
         """Channels that carry a call, whoever's it is."""
-        return len(self.held) + self._others.total()
+        return len(self.held) + self._other_count
 
     @property
     def others(self) -> int:
         """Those among them that Asterisk tells of and that no call of ours has."""
-        return self._others.total()
+        return self._other_count
 
     def carried_by(self, member: Member) -> int:
         """How many calls a member carries."""
@@ -127,8 +132,37 @@ class Group:
 
     def free(self, at: datetime) -> int:
         """Channels that could be seized, but for shares and limits of calls per second."""
+        if self._free is not None:
+            return self._free
         free = sum(self._room(member) for member in self.members.values() if self._works(member, at))
-        return min(self.spec.channels - self.in_use, free)
+        free = min(self.spec.channels - self.in_use, free)
+        if self._is_plain():
+            self._free = free
+        return free
+
+    def fits(self, site: SiteName, at: datetime) -> bool:
+        """Whether a member could carry a call from ``site``, whoever's it is."""
+        if self.gone or self.in_use >= self.spec.channels:
+            return False
+        known = self._fits.get(site)
+        if known is None:
+            known = self.pick(site, at) is not None
+            if self._is_plain():
+                self._fits[site] = known
+        return known
+
+    def _is_plain(self) -> bool:
+        """Whether time changes nothing: then what was found holds until something happens here."""
+        if self._plain is None:
+            self._plain = all(
+                one.breaker.open_until is None and one.spec.per_second is None for one in self.members.values()
+            )
+        return self._plain
+
+    def touch(self) -> None:
+        """Something has happened here."""
+        self._free = self._plain = None
+        self._fits.clear()
 
     def pick(self, site: SiteName, at: datetime, without: Collection[str] = ()) -> Member | None:
         """The member that carries the next call from ``site``; ``without`` are endpoints that it was tried by."""
@@ -152,16 +186,19 @@ class Group:
             case _:
                 return able[0] if able else None
 
-    def admits(self, asker: Asker, at: datetime, wanting: Wanting) -> bool:
-        """Whether the shares let the asker have a channel, if a member has one."""
-        spec = self.spec
-        if not spec.shares and not spec.reserve:
-            return True
-        return self.shares.admits(spec, asker.tenant, self.free(at), at, wanting, marked=asker.marked)
+    @property
+    def is_divided(self) -> bool:
+        """Whether it matters whose call it is."""
+        return bool(self.spec.shares or self.spec.reserve)
+
+    def verdict(self, at: datetime, who_wants: WhoWants) -> Verdict:
+        """Whom the shares let have a channel, if a member has one."""
+        return self.shares.verdict(self.spec, self.free(at), at, who_wants)
 
     def seize(self, member: Member, leg: ChannelId, asker: Asker, at: datetime) -> Seizure:
         """Hold a channel for a call that is begun now."""
         member.begin(leg, at)
+        self.touch()
         return self.hold(Seizure(self.spec.name, leg, asker.site, member.spec.endpoint, asker.tenant, at, asker.marked))
 
     def hold(self, seizure: Seizure) -> Seizure:
@@ -256,3 +293,5 @@ class Group:
             others = len(channels - self.held.keys())
             if others:
                 self._others[self._key(site, endpoint)] += others
+        self._other_count = self._others.total()
+        self.touch()

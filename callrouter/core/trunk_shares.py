@@ -10,7 +10,7 @@ ceiling nor guarantee keeps them from any channel that is free.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,6 +23,38 @@ CLAIM = timedelta(minutes=1)
 Wanting = Mapping[TenantName, int]
 """How many callers of each tenant wait for the group now."""
 
+WhoWants = Callable[[Mapping[TenantName, int]], Wanting]
+"""Says that of these tenants, who lack so many channels: beyond that number it need not be exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who may have a channel of a group, at one moment."""
+
+    free: int
+    left: int
+    """Those that are free and not in reserve."""
+    capped: Set[TenantName] = frozenset()
+    """Who has as many as his ceiling."""
+    lacking: Mapping[TenantName, int] = field(default_factory=dict)
+    """Who is below his guarantee, and by how many."""
+    kept: Mapping[TenantName, int] = field(default_factory=dict)
+    """How many are kept for each of them, for he wants them now."""
+    all_kept: int = 0
+
+    def admits(self, tenant: TenantName, *, marked: bool) -> bool:
+        """Whether a call may have one."""
+        if marked:
+            return self.free >= 1
+        if self.left < 1 or tenant in self.capped:
+            return False
+        return tenant in self.lacking or self.left > self.all_kept - self.kept.get(tenant, 0)
+
+    @property
+    def admits_all(self) -> bool:
+        """Whether it does not matter whose the call is."""
+        return self.left > self.all_kept and not self.capped
+
 
 @dataclass(slots=True)
 class Shares:
@@ -34,9 +66,11 @@ class Shares:
     """Channels that marked calls have."""
     claims: dict[TenantName, datetime] = field(default_factory=dict)
     """Until when the next channel is kept for whom."""
+    _standing: tuple[Mapping[TenantName, int], Set[TenantName]] | None = None
 
     def take(self, tenant: TenantName, *, marked: bool) -> None:
         """A channel was taken."""
+        self.anew()
         if marked:
             self.marked += 1
             return
@@ -45,6 +79,7 @@ class Shares:
 
     def give_back(self, tenant: TenantName, *, marked: bool) -> None:
         """It was given back."""
+        self.anew()
         if marked:
             self.marked -= 1
             return
@@ -56,34 +91,34 @@ class Shares:
         """How many channels a tenant is below its guarantee."""
         return max(0, spec.shares.get(tenant, NO_SHARE).guarantee - self.used[tenant])
 
-    def left_for(self, spec: TrunkSpec, free: int, *, marked: bool) -> int:
-        """How many of ``free`` channels a call may look at at all: the reserve is for marked ones."""
-        return free if marked else free - max(0, spec.reserve - self.marked)
+    def verdict(self, spec: TrunkSpec, free: int, at: datetime, who_wants: WhoWants) -> "Verdict":
+        """Who may have one of the ``free`` channels.
 
-    def admits(
-        self, spec: TrunkSpec, tenant: TenantName, free: int, at: datetime, wanting: Wanting, *, marked: bool
-    ) -> bool:
-        """Whether a call may have one of the ``free`` channels."""
-        left = self.left_for(spec, free, marked=marked)
-        if left < 1 or marked or not spec.shares:
-            return left >= 1
-        ceiling = spec.shares.get(tenant, NO_SHARE).ceiling
-        if ceiling is not None and self.used[tenant] >= ceiling:
-            return False
-        return bool(self.lacks(spec, tenant)) or left > self.kept(spec, tenant, at, wanting)
+        Who waits is asked only where it matters: else there is enough for all guarantees and one more.
+        """
+        left = free - max(0, spec.reserve - self.marked)
+        if not spec.shares:
+            return Verdict(free, left)
+        lacking, capped = self._standing or self._stand(spec)
+        if not 0 < left <= sum(lacking.values()):
+            return Verdict(free, left, capped, lacking)
+        wanting = who_wants(lacking)
+        kept = {
+            tenant: min(lacks, max(wanting.get(tenant, 0), int(self._claims(tenant, at))))
+            for tenant, lacks in lacking.items()
+        }
+        return Verdict(free, left, capped, lacking, kept, sum(kept.values()))
 
-    def is_scarce(self, spec: TrunkSpec, free: int) -> bool:
-        """Whether it matters who waits: else there is enough for all guarantees and one more."""
-        left = self.left_for(spec, free, marked=False)
-        return left <= sum(self.lacks(spec, tenant) for tenant in spec.shares)
+    def _stand(self, spec: TrunkSpec) -> tuple[Mapping[TenantName, int], Set[TenantName]]:
+        """Who lacks how many, and who may have no more; it holds until a channel is taken or given back."""
+        lacking = {tenant: lacks for tenant in spec.shares if (lacks := self.lacks(spec, tenant))}
+        ceilings = ((tenant, share.ceiling) for tenant, share in spec.shares.items() if share.ceiling is not None)
+        self._standing = (lacking, frozenset(tenant for tenant, most in ceilings if self.used[tenant] >= most))
+        return self._standing
 
-    def kept(self, spec: TrunkSpec, tenant: TenantName, at: datetime, wanting: Wanting) -> int:
-        """How many channels are kept for others than ``tenant``, who want what is guaranteed to them."""
-        return sum(
-            min(self.lacks(spec, other), max(wanting.get(other, 0), int(self._claims(other, at))))
-            for other in spec.shares
-            if other != tenant
-        )
+    def anew(self) -> None:
+        """The shares are others now."""
+        self._standing = None
 
     def refused(self, spec: TrunkSpec, tenant: TenantName, at: datetime) -> None:
         """A call was refused: below its guarantee, the tenant has the next channel."""

@@ -5,29 +5,55 @@ too, of the group by which they came in: they are there already, so they hold it
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from callrouter.core.ids import ChannelId, SiteName, TenantName, TrunkName
 from callrouter.core.phones import PhoneSeen
+from callrouter.core.pool import Way
 from callrouter.core.trunk_group import Asker, Group, Member, Seizure
-from callrouter.core.trunk_shares import Wanting
+from callrouter.core.trunk_shares import Verdict, Wanting
 from callrouter.core.trunk_spec import TrunkSpec
 
 _TECHNOLOGY = "PJSIP/"
 
-WhoWants = Callable[[TrunkName], Wanting]
-"""How many callers of each tenant wait for a group."""
+WhoWantsIt = Callable[[TrunkName, Mapping[TenantName, int]], Wanting]
+"""How many callers of tenants who lack so many channels of a group wait for it."""
 
 
-def nobody_wants(trunk: TrunkName) -> Wanting:
+def nobody_wants(trunk: TrunkName, lacking: Mapping[TenantName, int]) -> Wanting:
     """Nobody waits."""
     return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A way by a divided group, and what the groups that could carry a call by it say; the first that admits has it."""
+
+    way: Way
+    verdicts: tuple[Verdict, ...]
+
+    def refuses(self, tenant: TenantName, *, marked: bool) -> bool:
+        """Whether the way is shut to a call."""
+        return not any(verdict.admits(tenant, marked=marked) for verdict in self.verdicts)
+
+
+class Refusals:
+    """To whom ways are shut that are open to others."""
+
+    def __init__(self, contests: Iterable[Contest]) -> None:
+        self._contests = [one for one in contests if not any(verdict.admits_all for verdict in one.verdicts)]
+
+    def of(self, tenant: TenantName, marked: bool) -> Collection[Way]:
+        """The ways that are shut to a call of a tenant."""
+        return [one.way for one in self._contests if one.refuses(tenant, marked=marked)]
 
 
 class Trunks:
     """The channels in use of every trunk group. Times are aware UTC and never go back."""
 
-    def __init__(self, specs: Mapping[TrunkName, TrunkSpec], who_wants: WhoWants = nobody_wants) -> None:
+    def __init__(self, specs: Mapping[TrunkName, TrunkSpec], who_wants: WhoWantsIt = nobody_wants) -> None:
         self._groups = {name: Group(spec) for name, spec in specs.items()}
         self._who_wants = who_wants
         self._due: dict[TrunkName, datetime] = {}
@@ -67,6 +93,17 @@ class Trunks:
         ``without`` are endpoints by which it was tried in vain.
         """
         return trunk is None or self._find(trunk, asker, at, without) is not None
+
+    def is_open(self, way: Way, at: datetime) -> bool:
+        """Whether there is a way for anybody at all."""
+        site, trunk = way
+        if trunk is None:
+            return True
+        for group in self._chain(trunk):
+            if group.fits(site, at):
+                return True
+            self._note_limit(group, at)
+        return False
 
     def seize(
         self, trunk: TrunkName, leg: ChannelId, asker: Asker, at: datetime, without: Collection[str] = ()
@@ -137,7 +174,10 @@ class Trunks:
     def succeeded(self, seizure: Seizure) -> bool:
         """A call got through: whether its member is used again from now on is returned."""
         member = self._member(seizure)
-        return member is not None and member.breaker.succeeded(seizure.leg)
+        if member is None or not member.breaker.succeeded(seizure.leg):
+            return False
+        self._groups[seizure.trunk].touch()
+        return True
 
     def failed(self, seizure: Seizure, at: datetime, pause_s: float) -> bool:
         """The trunk failed a call: whether its member is left alone from now on is returned."""
@@ -145,6 +185,7 @@ class Trunks:
         if group is None or member is None:
             return False
         opens = member.breaker.failed(seizure.leg, at, after=group.spec.failures, pause_s=pause_s)
+        group.touch()
         if opens:
             self._look_at(group, at)
         return opens
@@ -207,14 +248,26 @@ class Trunks:
         """The group that a seizure is of."""
         return self._groups[seizure.trunk].spec
 
+    def refusals(self, ways: Collection[Way], at: datetime) -> "Refusals":
+        """To whom which of these ways are shut now, though they are open to somebody; found once for one decision."""
+        return Refusals([self._contest(way, at) for way in ways if way[1] in self._divided])
+
+    def _contest(self, way: Way, at: datetime) -> "Contest":
+        site, trunk = way
+        groups = [group for group in self._chain(trunk) if group.fits(site, at)] if trunk is not None else []
+        return Contest(way, tuple(self._verdict(group, at) for group in groups))
+
+    def _verdict(self, group: Group, at: datetime) -> Verdict:
+        return group.verdict(at, partial(self._who_wants, group.spec.name))
+
     def _find(
-        self, trunk: TrunkName, asker: Asker, at: datetime, without: Collection[str]
+        self, trunk: TrunkName, asker: Asker, at: datetime, without: Collection[str] = ()
     ) -> tuple[Group, Member] | None:
         for group in self._chain(trunk):
             member = group.pick(asker.site, at, without)
             if member is None:
                 self._note_limit(group, at)
-            elif group.admits(asker, at, self._wanting(group, at)):
+            elif not group.is_divided or self._verdict(group, at).admits(asker.tenant, marked=asker.marked):
                 return group, member
         return None
 
@@ -226,12 +279,6 @@ class Trunks:
             known.add(name)
             yield self._groups[name]
             name = self._groups[name].spec.overflow
-
-    def _wanting(self, group: Group, at: datetime) -> Wanting:
-        """Who waits for the group, if that matters."""
-        if not group.spec.shares or not group.shares.is_scarce(group.spec, group.free(at)):
-            return {}
-        return self._who_wants(group.spec.name)
 
     def _note_limit(self, group: Group, at: datetime) -> None:
         """Where a limit of calls per second may be what stops: look again when it is over."""

@@ -95,10 +95,11 @@ def test_our_own_leg_in_the_application_has_been_answered() -> None:
     assert a_reader().read(a_message("StasisStart", channel=a_channel(LEG), args=["agent"])) == ev.LegAnswered(LEG)
 
 
-def test_a_ringing_phone_is_told_once_and_other_progress_is_not() -> None:
+def test_a_ringing_phone_is_told_also_where_the_network_lets_it_be_heard_and_other_progress_is_not() -> None:
     reader = a_reader()
 
-    assert reader.read(a_message("Dial", peer=a_channel(LEG), dialstatus="RINGING")) == ev.LegRang(LEG)
+    for word in ("RINGING", "PROGRESS"):
+        assert reader.read(a_message("Dial", peer=a_channel(LEG), dialstatus=word)) == ev.LegRang(LEG)
     for word in ("", "ANSWER", "BUSY", "NOANSWER"):
         assert reader.read(a_message("Dial", peer=a_channel(LEG), dialstatus=word)) is None
 

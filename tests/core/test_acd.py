@@ -14,7 +14,7 @@ from callrouter.core import events as ev
 from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.causes import Cause
-from callrouter.core.ids import CallId, QueueName
+from callrouter.core.ids import CallId, QueueName, TenantName
 from callrouter.core.rulebook import QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
 from tests.core.driver import CITY, DESK, HALL, NIGHT, START, Driver, agent, rulebook
@@ -254,3 +254,15 @@ def test_who_stands_in_no_line_is_not_moved_into_one() -> None:
     acd = acd_by(Strategy.LONGEST_IDLE)
     acd.move(CallId("a"), (0.0, 1))
     assert acd.waiting(DESK) == 0
+
+
+def test_who_waits_for_a_trunk_is_counted_up_to_what_the_tenant_lacks() -> None:
+    acd = acd_by(Strategy.LONGEST_IDLE)
+    kim = free("kim")
+    kim.spec = replace(kim.spec, trunk=CITY)
+    acd.offer_to(kim)
+    jinju, changwon, geoje = (TenantName(name) for name in ("jinju", "changwon", "geoje"))
+    for number, (queue, tenant) in enumerate([(NIGHT, jinju), (DESK, jinju), (DESK, jinju), (DESK, changwon)]):
+        acd.join((queue, HALL), (float(number), number), CallId(f"call-{number}"), tenant)
+    assert acd.wanting(CITY, {jinju: 1, geoje: 2}) == {jinju: 2}, "who is in another queue waits for nobody behind it"
+    assert acd.wanting(CITY, {jinju: 5, changwon: 1}) == {jinju: 2, changwon: 1}

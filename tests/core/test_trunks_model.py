@@ -60,7 +60,7 @@ class TrunkMachine(RuleBasedStateMachine):
         self.now = START
         self.number = 0
         self.spec = TrunkSpec(CITY, 1)
-        self.trunks = Trunks({CITY: self.spec}, lambda _: self.waits)
+        self.trunks = Trunks({CITY: self.spec}, lambda *_: self.waits)
 
     @initialize(spec=groups())
     def begin(self, spec: TrunkSpec) -> None:
