@@ -11,13 +11,14 @@ from callrouter.core.cdr import OfferResult
 from lab.asterisk import LabAsterisk
 from lab.phones import CARRIER_ADDRESS
 from lab.sipp import Sipp
-from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.centre import Centre, MakeCentre, People, edit
 from tests.acceptance.ordering import command, read
 from tests.acceptance.phones import phone_that
 
 pytestmark = pytest.mark.asterisk
 
 RESIDENT, NEIGHBOUR, MOBILE = "0552251234", "0552873000", "01098765432"
+OF_THE_PROVINCE = "0553211234"
 
 # The second member is a phone's endpoint: Asterisk dials any number over it, as over a trunk.
 TRUNKS = f"""\
@@ -47,13 +48,13 @@ routes:
 def duty(members: str) -> Callable[[Path], None]:
     """Put the duty list in front of the sample's routes, with these members of the carrier's group."""
 
-    def edit(config: Path) -> None:
+    def put(config: Path) -> None:
         (config / "trunks.yaml").write_text(TRUNKS.replace("MEMBERS", members), encoding="utf-8")
         routes = config / "routes.yaml"
         rest = routes.read_text(encoding="utf-8").partition("routes:\n")[2]
         routes.write_text(DUTY + rest, encoding="utf-8")
 
-    return edit
+    return put
 
 
 def group(status: dict[str, Any]) -> dict[str, Any]:
@@ -213,3 +214,46 @@ async def test_a_member_that_asterisk_cannot_reach_is_not_tried_and_comes_back_b
     async with phone_that(lab_asterisk, "uas_answer", "301"):
         await office.until("it is back", lambda now: member(now, "301")["online"])
     await until_in_use(office, 0)
+
+
+HALL = """\
+trunks:
+  hall: {title: 창원시청 전용회선, channels: 1, endpoints: "301", shares: {gyeongnam: {guarantee: 1}}}
+"""
+
+
+def behind_the_hall(config: Path) -> None:
+    """The only counselor's phone is reached by one line, which is guaranteed to the province."""
+    (config / "trunks.yaml").write_text(HALL, encoding="utf-8")
+    edit(config / "agents.yaml", r'^(  "201": .*)endpoint: PJSIP/201,', r"\1endpoint: PJSIP/401@301, trunk: hall,")
+
+
+async def test_what_is_lent_comes_back_before_who_has_waited_longer_is_served(
+    lab_asterisk: LabAsterisk, caller: People, centre: MakeCentre
+) -> None:
+    office = await centre(edit=behind_the_hall)
+    borrower, waits, comes_back = await caller(RESIDENT), await caller(NEIGHBOUR), await caller(OF_THE_PROVINCE)
+
+    async with phone_that(lab_asterisk, "uas_answer", "301", count=3) as phone:
+        await borrower.dial("120")
+        await phone.saw("INVITE")
+        await until_in_use(office, 1)
+        await waits.dial("120")
+        await office.until_waiting(1)
+        await comes_back.dial("120")
+        await office.until_waiting(2)
+        await borrower.hang_up()
+        await phone.saw("INVITE", times=2)
+        found = await office.until(
+            "one more talks", lambda now: sorted(call["state"] for call in now["calls"]) == ["connected", "queued"]
+        )
+        talks = {call["state"]: call["tenant"] for call in found["calls"]}
+        assert talks == {"connected": "gyeongnam", "queued": "changwon"}
+        (share,) = [one for one in group(found)["tenants"] if one["in_use"]]
+        assert (share["tenant"], share["in_use"], share["guarantee"]) == ("gyeongnam", 1, 1)
+        await comes_back.hang_up()
+        await phone.saw("INVITE", times=3)
+        await office.until_call("connected")
+        await waits.hang_up()
+        await until_in_use(office, 0)
+        assert phone.received("INVITE")[0].startswith("INVITE sip:401@")
