@@ -14,6 +14,7 @@ from callrouter.core import facts
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.call import Call
 from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
@@ -94,7 +95,7 @@ class Conversing:
         if call.invited is not None:
             return f"call {call.id} has called somebody in already; complete or cancel that first"
         try:
-            whom = self._find(call, target)
+            whom = self.find(target)
         except TargetError as error:
             return str(error)
         if isinstance(whom, QueueSpec):
@@ -102,7 +103,7 @@ class Conversing:
         self._parties.call_in(call, verb, whom, at, out)
         return None
 
-    def _find(self, call: Call, written: str) -> Target:
+    def find(self, written: str) -> Target:
         """Who is meant, and can be called now.
 
         Raises:
@@ -113,14 +114,15 @@ class Conversing:
         agent = floor.agents.get(AgentId(name))
         if agent is not None and not agent.retired:
             if not floor.can_be_called_in(agent):
-                raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}")
+                raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}", Cause.USER_BUSY)
             return agent
         queue = floor.rulebook.queues.get(QueueName(name))
         if queue is not None:
             return queue
         destination = rules.destinations.get(DestinationName(name)) or number_outside(name, rules)
         if not floor.trunks.has_room(destination.trunk):
-            raise TargetError(f"all channels of the trunk {destination.trunk} are taken")
+            why = f"all channels of the trunk {destination.trunk} are taken"
+            raise TargetError(why, Cause.NORMAL_CIRCUIT_CONGESTION)
         return destination
 
     def _send_to_queue(self, call: Call, verb: CallVerb, queue: QueueSpec, at: datetime, out: Output) -> str | None:
@@ -167,7 +169,12 @@ class Conversing:
     # --- what happens to those who take part
 
     def counselor_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The counselor hung up: the call is over, or passes on to who was called in."""
+        """The counselor hung up: the call is over, or passes on to who was called in.
+
+        Who consults on a second line has hung up on the caller alone: a phone that passes the call on says so.
+        """
+        if call.speaks_apart:
+            self._parties.let_go_of_invited(call, at, out)
         if call.invited is None:
             self._lose_counselor(call, cue, at, out)
             return
@@ -217,6 +224,9 @@ class Conversing:
             leg.agent.change(AgentState.ON_CALL, at)
         if call.passes_on:
             self._parties.let_counselor_go(call, at, out)
+        if call.line is not None:
+            self._conduct.lines.connect(call, call.line, invited, out)
+            return
         self._parties.join(call, offer.bridge, invited, out)
 
     def invited_ended(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

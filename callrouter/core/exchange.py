@@ -99,6 +99,7 @@ class Exchange:
             ev.HearingJoined: self._hearing_joined,
             ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
+            ev.LineDialed: self._line_dialed,
         }
 
     @property
@@ -267,6 +268,8 @@ class Exchange:
             self.signal(call, Cue(Signal.ARRIVED), at, out)
 
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
+        if self.conduct.lines.left(event.channel, at, out):
+            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
@@ -322,7 +325,12 @@ class Exchange:
         else:
             self._signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
 
+    def _line_dialed(self, event: ev.LineDialed, at: datetime, out: Output) -> None:
+        self.conduct.lines.dialed(event, at, out)
+
     def _transfer_asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> None:
+        if self.conduct.lines.asked(event, at, out):
+            return
         leg = self.floor.legs.get(event.channel)
         call = self.calls.get(leg.call) if leg is not None else None
         if leg is None or call is None:
@@ -495,6 +503,9 @@ class Exchange:
         call = self.calls.get(event.call)
         if call is None:
             self.counters.unknown_channel += 1
+        elif call.invited is not None and call.invited.bridge == event.bridge and call.speaks_apart:
+            if isinstance(event, ev.BridgeFailed):
+                self.conduct.lines.not_connected(call, at, out)
         elif call.offer is None or call.offer.bridge != event.bridge:
             self.counters.stale[call.state, cue.signal] += 1
         else:
