@@ -482,6 +482,16 @@ def test_a_third_of_whom_nobody_knows_whether_he_rings_is_let_go(hall: Driver, c
 # After a restart.
 
 
+@pytest.mark.parametrize("verb", CallVerb)
+def test_nothing_can_be_ordered_before_asterisk_has_told_whether_the_call_goes_on(
+    hall: Driver, call: Call, verb: CallVerb
+) -> None:
+    hall.lose_site()
+    hall.restart()
+    answer = hall.order_call(call.id, verb, "lee")
+    assert (answer.ok, "Asterisk has not told of it yet" in answer.message) == (False, True)
+
+
 @pytest.mark.parametrize("verb", [CallVerb.HOLD, CallVerb.CONSULT, CallVerb.CONFERENCE])
 @pytest.mark.parametrize("is_answered", [False, True])
 def test_a_new_daemon_goes_on_with_the_conversation_as_it_was(
