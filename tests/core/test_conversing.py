@@ -493,6 +493,23 @@ def test_nothing_can_be_ordered_before_asterisk_has_told_whether_the_call_goes_o
 
 
 @pytest.mark.parametrize("verb", [CallVerb.HOLD, CallVerb.CONSULT, CallVerb.CONFERENCE])
+def test_a_caller_who_left_while_nobody_looked_has_his_record_and_leaves_nobody_behind(
+    hall: Driver, call: Call, verb: CallVerb
+) -> None:
+    ordered(hall, call, verb, "" if verb is CallVerb.HOLD else "lee")
+    if call.invited is not None:
+        answers(hall, call)
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.advance(1)
+    hall.sync()
+    hall.sync()
+    assert hall.cdr(call).outcome is Outcome.HANDLED
+    assert not hall.asterisk.channels
+    assert not hall.asterisk.bridges
+
+
+@pytest.mark.parametrize("verb", [CallVerb.HOLD, CallVerb.CONSULT, CallVerb.CONFERENCE])
 @pytest.mark.parametrize("is_answered", [False, True])
 def test_a_new_daemon_goes_on_with_the_conversation_as_it_was(
     hall: Driver, call: Call, verb: CallVerb, *, is_answered: bool
