@@ -139,8 +139,10 @@ class Parties:
             channel, call.referrer = call.referrer or leg.channel, None
             out.commands.append(cmd.TellTransfer(leg.site, call.id, channel, done))
 
-    def deny(self, call: Call, channel: ChannelId, out: Output) -> None:
+    def deny(self, call: Call, channel: ChannelId, at: datetime, out: Output) -> None:
         """Tell a phone that it cannot have the transfer that it asked for by ``channel``."""
+        if call.offer is not None and call.offer.channel == channel:
+            call.told_in_vain_at = at
         out.commands.append(cmd.TellTransfer(call.site, call.id, channel, done=False))
 
     def pass_on(self, call: Call, cause: int, at: datetime, out: Output) -> None:

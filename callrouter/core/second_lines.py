@@ -79,11 +79,14 @@ class SecondLines:
 
     def left(self, channel: ChannelId, at: datetime, out: Output) -> bool:
         """A channel has left: with a line, the consultation is given up. False: it is no phone's own."""
-        line = self._lines.pop(channel, None)
+        line = self._lines.get(channel)
         if line is None:
             return channel in self._gone
-        self._gone[channel] = at
         call = self._conduct.calls.get(line[0])
+        if call is not None and call.to_be_adopted:
+            return True  # seen when it is
+        del self._lines[channel]
+        self._gone[channel] = at
         if call is not None and call.line == channel and call.speaks_apart:
             self._conduct.parties.let_go_of_invited(call, at, out)
         return True
@@ -98,12 +101,9 @@ class SecondLines:
         if call is None or call.refers or (leg is not None and leg.result is not None):
             self._conduct.counters.unknown_channel += call is None
             return True  # asked for already, or when it is too late
-        if (
-            call.offer is None
-            or call.line is None
-            or {event.channel, event.replaced} != {call.offer.channel, call.line}
-        ):
-            self._conduct.parties.deny(call, event.channel, out)
+        two = {call.offer.channel, call.line} if call.offer is not None and not call.to_be_adopted else None
+        if {event.channel, event.replaced} != two:
+            self._conduct.parties.deny(call, event.channel, at, out)
             text = f"{event.channel} wants to be connected with {event.replaced or 'a call'}, whom it does not consult"
             out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, text))
             return True

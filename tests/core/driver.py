@@ -418,6 +418,13 @@ class Asterisk:
         else:
             self.tell(ev.BridgeFailed(command.call, command.bridge))
 
+    def dial_on(self, phone: str, number: str, name: str) -> ChannelId:
+        channel = ChannelId(name)
+        dialed = ev.LineDialed(self.site, channel, f"PJSIP/{phone}", number)
+        self.channels[channel] = Channel(channel, "Ring", line=dialed)
+        self.tell(dialed)
+        return channel
+
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
         if naming.parse_supervisor_channel(channel) is None:
@@ -585,10 +592,7 @@ class Driver:
 
     def dial_on(self, phone: str, number: str, name: str = "line-1") -> ChannelId:
         """A phone dials on one more line; everything settles."""
-        channel = ChannelId(name)
-        dialed = ev.LineDialed(HALL, channel, f"PJSIP/{phone}", number)
-        self.asterisk.channels[channel] = Channel(channel, "Ring", line=dialed)
-        self.asterisk.tell(dialed)
+        channel = self.asterisk.dial_on(phone, number, name)
         self.settle()
         return channel
 

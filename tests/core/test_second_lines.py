@@ -446,6 +446,14 @@ def test_a_second_line_may_not_be_sent_elsewhere(hall: Driver, call: Call) -> No
     assert told(hall) == [(LINE, False)]
 
 
+def test_a_phone_that_hangs_up_because_it_was_refused_does_not_lose_the_caller(hall: Driver, call: Call) -> None:
+    hall.tell(ev.TransferAsked(hall.leg(call), "lee", replaced=ChannelId("")))
+    hall.advance(1)
+    hall.leg_ends(call)
+    assert call.state is CallState.OFFERED
+    assert hall.called() == ["kim", "lee"]
+
+
 def test_without_a_second_line_there_is_nothing_to_replace(hall: Driver, call: Call) -> None:
     transfers(hall, call)
     assert told(hall) == [(own_leg(call, 1), False)]
@@ -460,6 +468,22 @@ def restarted(hall: Driver, call: Call) -> Call:
     hall.restart()
     hall.sync()
     return hall.exchange.calls[call.id]
+
+
+def test_what_a_phone_does_before_its_call_is_known_again_waits_or_is_refused(hall: Driver, call: Call) -> None:
+    consulting(hall, call)
+    first = hall.leg(call)
+    hall.restart()
+    hall.handle(ev.TransferAsked(LINE, "lee", replaced=first))
+    assert told(hall) == [(LINE, False)]
+    hall.handle(ev.CallerLeft(LINE))
+    hall.sync()
+    assert apart(hall) == {LINE, own_leg(call, 2)}
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(LINE)
+    hall.advance(1)
+    hall.sync()
+    assert set(hall.asterisk.channels) == {call.channel, own_leg(call, 1)}
 
 
 def test_a_consultation_goes_on_after_a_restart_and_ends_in_a_transfer(hall: Driver, call: Call) -> None:
@@ -499,6 +523,17 @@ def test_a_line_that_was_hung_up_meanwhile_ends_the_consultation(hall: Driver, c
     call = restarted(hall, call)
     assert call.invited is None
     assert set(hall.asterisk.channels) == {call.channel, own_leg(call, 1)}
+
+
+def test_a_caller_who_left_meanwhile_leaves_no_line(hall: Driver, call: Call) -> None:
+    consulting(hall, call)
+    hall.asterisk.hang_up(call.channel)
+    hall.advance(1)
+    hall.restart()
+    hall.sync()
+    hall.sync()
+    assert not hall.asterisk.channels
+    assert not hall.asterisk.bridges
 
 
 def test_a_colleague_who_left_meanwhile_ends_the_line(hall: Driver, call: Call) -> None:
