@@ -74,8 +74,13 @@ class Conversing:
 
     def asked_by_phone(self, call: Call, leg: Leg, target: str, at: datetime, out: Output) -> None:
         """The counselor's phone wants the call transferred (REFER)."""
-        if call.offer is None or call.offer.channel != leg.channel or call.refers:
+        if call.refers or leg.result is not None:
             return  # asked for already: Asterisk says it again when the phone hangs up meanwhile
+        if call.offer is None or call.offer.channel != leg.channel:
+            self._parties.deny(call, leg.channel, at, out)
+            text = f"{leg.party}: who was called into a conversation cannot pass it on"
+            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, text))
+            return
         call.refers = True
         answer = self.order(CallOrder(call.id, CallVerb.TRANSFER, leg.party, CallVia.PHONE, target), at, out)
         if not answer.ok:

@@ -290,6 +290,23 @@ def test_a_transfer_that_is_asked_for_twice_is_one(hall: Driver, call: Call) -> 
     ]
 
 
+def test_who_was_called_in_cannot_pass_the_call_on_and_is_told_so(hall: Driver, call: Call) -> None:
+    ordered(hall, call, CallVerb.CONFERENCE, "lee")
+    answers(hall, call)
+    hall.tell(ev.TransferAsked(hall.invited(call), "park"))
+    assert [(one.channel, one.done) for one in hall.given(cmd.TellTransfer)] == [(own_leg(call, 2), False)]
+    assert hall.together(call) == {call.channel, own_leg(call, 1), own_leg(call, 2)}
+
+
+def test_a_phone_that_leaves_tells_of_its_transfer_once_more(hall: Driver, call: Call) -> None:
+    refer(hall, call, "lee")
+    leg = hall.leg(call)
+    hall.asterisk.pick_up(hall.invited(call))
+    hall.handle(hall.inbox.pop(0))
+    hall.handle(ev.TransferAsked(leg, "lee"))
+    assert told(hall) == [True]
+
+
 def test_a_destination_can_be_passed_the_call_and_can_itself_ask_for_more() -> None:
     hall = Driver(rulebook(agent("kim"), agent("lee")))
     call = hall.dial("120")
