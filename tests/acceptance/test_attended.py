@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,15 @@ RESIDENT = "0552251234"
 RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
 TALK_S, ENOUGH_S = 2.0, 1.2
 
+INTERPRETER, SHORT = "01098765432", "70"
+OUTSIDE = """\
+trunks:
+  carrier: {title: 국선, channels: 1, caller_id: "0552111120"}
+transfers:
+  trunk: carrier
+  short: {"70": changwon}
+"""
+
 Desk = Callable[..., Awaitable[DeskPhone]]
 
 
@@ -36,6 +46,10 @@ async def desk(lab_asterisk: LabAsterisk) -> AsyncIterator[Desk]:
             return await stack.enter_async_context(phone)
 
         yield make
+
+
+def with_a_way_out(config: Path) -> None:
+    (config / "trunks.yaml").write_text(OUTSIDE, encoding="utf-8")
 
 
 async def a_caller_on_hold(resident: Baresip, first: DeskPhone, office: Centre) -> Line:
@@ -251,6 +265,84 @@ async def test_a_phone_is_refused_a_call_that_is_not_its_own(
 
     assert audio.tone_seconds(resident.heard(), FIRST_HZ) >= ENOUGH_S
     assert [[leg.agent for leg in cdr.legs] for cdr in await office.cdrs(2)] == [["201"], ["202"]]
+
+
+async def test_a_number_outside_is_asked_and_gets_the_caller(
+    caller: People, outside: People, desk: Desk, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201",), edit=with_a_way_out)
+    resident, first = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await desk("201")
+    held = await a_caller_on_hold(resident, first, office)
+    interpreter = await outside(INTERPRETER, tone_hz=SECOND_HZ)
+
+    asked = await first.dial(INTERPRETER)
+    await interpreter.incoming()
+    await interpreter.accept()
+    await asked.established()
+    await held.transfer_to(asked)
+    assert await held.transferred() == "200 OK"
+    await asyncio.sleep(TALK_S)  # people talking
+    await interpreter.hang_up()
+    await resident.closed()
+
+    assert audio.tone_seconds(interpreter.heard(), RESIDENT_HZ) >= ENOUGH_S
+    assert audio.tone_seconds(resident.heard(), SECOND_HZ) >= ENOUGH_S
+    assert [(leg.agent, leg.destination, leg.trunk) for leg in (await office.cdr()).legs] == [
+        ("201", None, None),
+        (None, INTERPRETER, "carrier"),
+    ]
+    assert (await office.status())["trunks"][0]["in_use"] == 0
+
+
+async def test_a_queues_short_number_rings_one_of_its_counselors_and_the_transfer_may_come_from_either_line(
+    caller: People, counselor: People, desk: Desk, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201", "202"), edit=with_a_way_out)
+    resident, first = await caller(RESIDENT), await desk("201")
+    held = await a_caller_on_hold(resident, first, office)
+    second = await counselor("202", tone_hz=SECOND_HZ)
+    await office.until_agent("202", "available")
+
+    asked = await first.dial(SHORT)
+    await second.incoming()
+    await second.accept()
+    await asked.established()
+    await asked.transfer_to(held)
+    assert await asked.transferred() == "200 OK"
+    await asyncio.gather(held.closed(), asked.closed())
+    await asyncio.sleep(TALK_S)  # people talking
+    await resident.hang_up()
+    await second.closed()
+
+    assert audio.tone_seconds(resident.heard(), SECOND_HZ) >= ENOUGH_S
+    assert [leg.agent for leg in (await office.cdr()).legs] == ["201", "202"]
+
+
+async def test_a_daemon_that_dies_after_the_transfer_of_a_call_that_still_rings_is_followed_by_one_that_does_it(
+    caller: People, counselor: People, desk: Desk, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201", "202"), ring_timeout="30s")
+    resident, first = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await desk("201")
+    held = await a_caller_on_hold(resident, first, office)
+    second = await counselor("202", tone_hz=SECOND_HZ)
+    await office.until_agent("202", "available")
+    asked = await first.dial("202")
+    await second.incoming()
+    await asked.rings()
+
+    await held.transfer_to(asked)
+    await office.until("the transfer is known", lambda _: "complete; by 201" in office.daemon.log_tail())
+    await office.kill()
+    await office.restart()
+    await second.accept()
+    await asyncio.gather(held.closed(), asked.closed())
+    await asyncio.sleep(TALK_S)  # people talking
+    await resident.hang_up()
+    await second.closed()
+
+    assert audio.tone_seconds(second.heard(), RESIDENT_HZ) >= ENOUGH_S
+    assert audio.tone_seconds(resident.heard(), SECOND_HZ) >= ENOUGH_S
+    assert [leg.agent for leg in (await office.cdr()).legs] == ["201", "202"]
 
 
 async def test_a_daemon_that_dies_between_question_and_transfer_is_followed_by_one_that_passes_the_caller_on(
