@@ -182,9 +182,14 @@ class Line:
 
 
 class DeskPhone(asyncio.DatagramProtocol):
-    """One phone: ``async with DeskPhone("201", "127.0.0.3", server=…, password=…) as phone``."""
+    """One phone: ``async with DeskPhone("201", "127.0.0.3", server=…, password=…) as phone``.
 
-    def __init__(self, user: str, address: str, *, server: str, password: str, tone_hz: float | None = None) -> None:
+    Without a password it does not register: it is one of the telephone network, which calls from its own address.
+    """
+
+    def __init__(
+        self, user: str, address: str, *, server: str, password: str = "", tone_hz: float | None = None
+    ) -> None:
         self.user = user
         self.address = address
         self.server = server
@@ -212,7 +217,8 @@ class DeskPhone(asyncio.DatagramProtocol):
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.address, self.port))
-        await self._register(3600)
+        if self.password:
+            await self._register(3600)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -94,6 +94,10 @@ class SecondLines:
     def asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> bool:
         """A phone wants its two calls joined (REFER with Replaces). False: it wants something else."""
         leg = self._conduct.floor.legs.get(event.channel)
+        caller = self._conduct.call_of(event.channel)
+        if caller is not None:
+            self._deny(caller, event, "the caller cannot pass the call on", at, out)
+            return True
         if event.replaced is None and event.channel not in self._lines:
             return False
         line = self._lines.get(event.channel)
@@ -103,9 +107,8 @@ class SecondLines:
             return True  # asked for already, or when it is too late
         two = {call.offer.channel, call.line} if call.offer is not None and not call.to_be_adopted else None
         if {event.channel, event.replaced} != two:
-            self._conduct.parties.deny(call, event.channel, at, out)
-            text = f"{event.channel} wants to be connected with {event.replaced or 'a call'}, whom it does not consult"
-            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, text))
+            why = f"it does not consult {event.replaced or 'whom it names'} by its second line"
+            self._deny(call, event, why, at, out)
             return True
         self._pass_on(call, event.channel, at, out)
         return True
@@ -222,6 +225,10 @@ class SecondLines:
         lane = call_id or CallId(event.channel)
         out.commands.append(cmd.Hangup(event.site, lane, event.channel, why.cause))
         out.notices.append(Notice(NoticeKind.CALL_REFUSED, call_id, f"{event.endpoint}: {why}"))
+
+    def _deny(self, call: Call, event: ev.TransferAsked, why: str, at: datetime, out: Output) -> None:
+        self._conduct.parties.deny(call, event.channel, at, out)
+        out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"transfer asked by {event.channel}: {why}"))
 
     def _pass_on(self, call: Call, asked_by: ChannelId, at: datetime, out: Output) -> None:
         """Who is consulted is to have the caller: at once, or as soon as they answer."""

@@ -12,6 +12,7 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 from lab.desk_phone import DeskPhone, Line
+from lab.phones import CARRIER_ADDRESS
 from lab.testing import MUSIC_HZ
 from tests.acceptance.centre import Centre, MakeCentre, People
 from tests.acceptance.conftest import PHONES_ADDRESS
@@ -343,6 +344,28 @@ async def test_a_daemon_that_dies_after_the_transfer_of_a_call_that_still_rings_
     assert audio.tone_seconds(second.heard(), RESIDENT_HZ) >= ENOUGH_S
     assert audio.tone_seconds(resident.heard(), SECOND_HZ) >= ENOUGH_S
     assert [leg.agent for leg in (await office.cdr()).legs] == ["201", "202"]
+
+
+async def test_a_caller_whose_phone_wants_the_call_sent_elsewhere_is_refused(
+    desk: Desk, centre: MakeCentre, lab_asterisk: LabAsterisk
+) -> None:
+    office = await centre(agents=("201",))
+    first = await desk("201", tone_hz=FIRST_HZ)
+    await office.until_agent("201", "available")
+    async with DeskPhone(RESIDENT, CARRIER_ADDRESS, server=lab_asterisk.sip_address) as resident:
+        calling = await resident.dial("120")
+        line = await first.incoming()
+        await line.answer()
+        await office.until_call("connected")
+
+        assert await calling.refer("201") == 202
+        assert await calling.transferred() == "603 Decline"
+        await asyncio.sleep(TALK_S)  # people talking
+        await calling.hang_up()
+        await line.closed()
+
+        assert audio.tone_seconds(calling.heard(), FIRST_HZ) >= ENOUGH_S
+    assert [leg.agent for leg in (await office.cdr()).legs] == ["201"]
 
 
 async def test_a_daemon_that_dies_between_question_and_transfer_is_followed_by_one_that_passes_the_caller_on(

@@ -430,7 +430,16 @@ def test_a_phone_may_replace_no_call_but_its_own_second(hall: Driver, call: Call
     hall.tell(ev.TransferAsked(hall.leg(call), "lee", replaced=replaced))
     assert told(hall) == [(own_leg(call, 1), False)]
     assert apart(hall) == {LINE, own_leg(call, 2)}
-    assert "whom it does not consult" in refusals(hall)[-1]
+    assert "by its second line" in refusals(hall)[-1]
+
+
+@pytest.mark.parametrize("replaced", [None, LINE], ids=["elsewhere", "to a line of the counselor's"])
+def test_the_caller_may_not_have_the_call_sent_elsewhere(hall: Driver, call: Call, replaced: ChannelId | None) -> None:
+    consulting(hall, call)
+    hall.tell(ev.TransferAsked(call.channel, "0060012345", replaced))
+    assert told(hall) == [(call.channel, False)]
+    assert hall.together(call) == {call.channel, own_leg(call, 1)}
+    assert "the caller cannot pass the call on" in refusals(hall)[-1]
 
 
 def test_the_colleagues_own_phone_may_not_take_the_callers_line(hall: Driver, call: Call) -> None:
