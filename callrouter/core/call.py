@@ -175,6 +175,8 @@ class Call:
     """The counselor's phone asked for the transfer, and waits to be told what becomes of it."""
     referrer: ChannelId | None = None
     """By which channel it asked, if not by that of the conversation."""
+    refer_later: str = ""
+    """To whom, while who was called in before is still leaving."""
     told_in_vain_at: datetime | None = None
     """When that phone was told that nothing came of it."""
     key_pressed: bool = False

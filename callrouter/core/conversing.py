@@ -81,7 +81,19 @@ class Conversing:
             text = f"{leg.party}: who was called into a conversation cannot pass it on"
             out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, text))
             return
-        call.refers = True
+        if self._conduct.lines.is_ringing(call, target):  # the phone gives its second line up for that
+            self._conduct.lines.pass_on(call, leg.channel, at, out)
+            return
+        call.refers, call.refer_later = True, target
+        self.transfer_later(call, at, out)
+
+    def transfer_later(self, call: Call, at: datetime, out: Output) -> None:
+        """Do what the phone asked for, once nobody is leaving: who was called in until now may be whom it wants."""
+        leg = self._conduct.floor.legs.get(call.offer.channel) if call.offer is not None else None
+        leaving = any(one.result is not None for one in self._conduct.floor.legs_of(call.id))
+        if not call.refer_later or leaving or leg is None:
+            return
+        target, call.refer_later = call.refer_later, ""
         answer = self.order(CallOrder(call.id, CallVerb.TRANSFER, leg.party, CallVia.PHONE, target), at, out)
         if not answer.ok:
             self._parties.tell_phone(call, leg, at, out, done=False)
@@ -193,7 +205,8 @@ class Conversing:
     def _lose_counselor(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Nobody is left but the caller. Some phones hang up by themselves when a transfer fails: nobody meant that."""
         told_at = call.told_in_vain_at
-        if told_at is None or (at - told_at).total_seconds() > PHONES_MIND_S:
+        was_told = told_at is not None and (at - told_at).total_seconds() <= PHONES_MIND_S
+        if not was_told and not call.refer_later:
             self._conduct.offering.agent_hung_up(call, cue, at, out)
             return
         leg = self._parties.leg_of(call, call.offer)

@@ -346,6 +346,13 @@ class Exchange:
             self.counters.unknown_channel += 1
         elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out):
             self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
+            self._transfer_later(leg, at, out)
+
+    def _transfer_later(self, leg: Leg, at: datetime, out: Output) -> None:
+        """A phone may want its call passed on to whom that leg was to."""
+        call = self.calls.get(leg.call)
+        if call is not None:
+            self.conduct.conversing.transfer_later(call, at, out)
 
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
@@ -385,6 +392,7 @@ class Exchange:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
                 self.floor.leg_overdue(leg, out=out, at=at)
+                self._transfer_later(leg, at, out)
         else:
             call = self.calls.get(CallId(subject))
             if call is not None and kind not in call.timers:  # it was cancelled while it ran out

@@ -110,8 +110,29 @@ class SecondLines:
             why = f"it does not consult {event.replaced or 'whom it names'} by its second line"
             self._deny(call, event, why, at, out)
             return True
-        self._pass_on(call, event.channel, at, out)
+        self.pass_on(call, event.channel, at, out)
         return True
+
+    def pass_on(self, call: Call, asked_by: ChannelId, at: datetime, out: Output) -> None:
+        """Who is consulted is to have the caller: at once, or as soon as they answer."""
+        parties, invited = self._conduct.parties, call.invited
+        who = parties.leg_of(call, call.offer).party
+        text = f"{CallVerb.COMPLETE}; by {who}, via {CallVia.PHONE}"
+        call.refers, call.referrer = True, asked_by
+        out.notices.append(Notice(NoticeKind.CALL_ORDER, call.id, text))
+        if invited is not None and invited.bridge is not None:
+            parties.let_counselor_go(call, at, out)
+            return
+        self._conduct.record(call, facts.LeftToRing(at), out)
+        if not call.held and not call.phone_holds:
+            parties.hold(call, at, out)
+
+    def is_ringing(self, call: Call, target: str) -> bool:
+        """Whether that is whom the counselor has dialled on his second line, and who has not answered."""
+        invited, short = call.invited, self._conduct.floor.rulebook.transfers.short
+        if invited is None or invited.bridge is not None or not call.speaks_apart:
+            return False
+        return short.get(target, target) in (invited.agent, invited.destination)
 
     # --- what becomes of who was called
 
@@ -229,17 +250,3 @@ class SecondLines:
     def _deny(self, call: Call, event: ev.TransferAsked, why: str, at: datetime, out: Output) -> None:
         self._conduct.parties.deny(call, event.channel, at, out)
         out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"transfer asked by {event.channel}: {why}"))
-
-    def _pass_on(self, call: Call, asked_by: ChannelId, at: datetime, out: Output) -> None:
-        """Who is consulted is to have the caller: at once, or as soon as they answer."""
-        parties, invited = self._conduct.parties, call.invited
-        who = parties.leg_of(call, call.offer).party
-        text = f"{CallVerb.COMPLETE}; by {who}, via {CallVia.PHONE}"
-        call.refers, call.referrer = True, asked_by
-        if invited is not None and invited.bridge is not None:
-            parties.let_counselor_go(call, at, out)
-        else:
-            self._conduct.record(call, facts.LeftToRing(at), out)
-            if not call.held and not call.phone_holds:
-                parties.hold(call, at, out)
-        out.notices.append(Notice(NoticeKind.CALL_ORDER, call.id, text))

@@ -87,6 +87,7 @@ async def test_a_counselor_asks_a_colleague_on_a_second_line_and_passes_the_call
     asked, second = await a_colleague_asked(first, counselor, office)
 
     await asyncio.sleep(TALK_S)  # the two talk about the caller
+    await office.until_agent("201", "on-call")
     assert await held.transfer_to(asked) == 202
     told = await held.transferred()
     await asyncio.gather(held.closed(), asked.closed())
@@ -157,6 +158,37 @@ async def test_a_caller_who_is_left_to_a_ringing_phone_is_with_the_colleague_who
     assert audio.tone_seconds(resident.heard(), SECOND_HZ) >= ENOUGH_S
     assert audio.tone_seconds(second.heard(), RESIDENT_HZ) >= ENOUGH_S
     assert [leg.agent for leg in (await office.cdr()).legs] == ["201", "202"]
+
+
+async def test_a_phone_that_gives_its_second_line_up_and_then_transfers_to_the_same_colleague_rings_him_again(
+    caller: People, counselor: People, desk: Desk, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201", "202"), ring_timeout="10s")
+    resident, first = await caller(RESIDENT), await desk("201")
+    held = await a_caller_on_hold(resident, first, office)
+    second = await counselor("202", tone_hz=SECOND_HZ)
+    await office.until_agent("202", "available")
+    asked = await first.dial("202")
+    await second.incoming()
+    await asked.rings()
+
+    await asked.hang_up()
+    assert await held.refer("202") == 202
+    await second.closed()
+    await second.incoming()
+    await second.accept()
+    assert await held.transferred() == "200 OK"
+    await held.closed()
+    await asyncio.sleep(TALK_S)  # people talking
+    await resident.hang_up()
+    await second.closed()
+
+    assert audio.tone_seconds(resident.heard(), SECOND_HZ) >= ENOUGH_S
+    assert [(leg.agent, leg.result) for leg in (await office.cdr()).legs] == [
+        ("201", OfferResult.ANSWERED),
+        ("202", OfferResult.CALLER_GONE),
+        ("202", OfferResult.ANSWERED),
+    ]
 
 
 async def test_a_caller_who_is_left_to_a_phone_that_nobody_answers_stays_with_the_counselor(

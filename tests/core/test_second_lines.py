@@ -13,6 +13,7 @@ from callrouter.core.call import Call
 from callrouter.core.call_orders import CallVerb
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr, OfferResult, Outcome, ReleasedBy
+from callrouter.core.events import TimerKind
 from callrouter.core.ids import ChannelId, SiteName, TrunkName
 from callrouter.core.outbound import NumberClass
 from callrouter.core.output import NoticeKind
@@ -307,6 +308,51 @@ def test_a_phone_that_ends_both_lines_while_it_rings_has_passed_the_call_on(hall
     assert hall.together(call) == {call.channel, own_leg(call, 2)}
     hall.hang_up(call)
     assert legs(hall.cdr(call)) == [("kim", OfferResult.ANSWERED), ("lee", OfferResult.ANSWERED)]
+
+
+@pytest.mark.parametrize("cancels_first", [False, True], ids=["asks, then cancels", "cancels, then asks"])
+def test_a_phone_that_gives_the_second_line_up_to_transfer_to_whom_it_rang_is_served(
+    hall: Driver, call: Call, *, cancels_first: bool
+) -> None:
+    """What many phones do where the colleague has not answered: CANCEL, and REFER without Replaces."""
+    hall.dial_on("kim", "lee")
+    first, asked = hall.leg(call), ev.TransferAsked(hall.leg(call), "lee")
+    if cancels_first:
+        hall.asterisk.hang_up(LINE)
+        hall.handle(hall.inbox.pop(0))
+        hall.handle(asked)
+        hall.handle(asked)
+    else:
+        hall.handle(asked)
+        hall.asterisk.hang_up(LINE)
+    hall.settle()
+    assert told(hall) == []
+    colleague_answers(hall, call)
+    assert told(hall) == [(first, True)]
+    assert hall.together(call) == {call.channel, own_leg(call, 3 if cancels_first else 2)}
+
+
+def test_a_phone_that_hangs_up_meanwhile_does_not_lose_the_caller(hall: Driver, call: Call) -> None:
+    hall.dial_on("kim", "lee")
+    hall.asterisk.hang_up(LINE)
+    hall.handle(hall.inbox.pop(0))
+    hall.handle(ev.TransferAsked(hall.leg(call), "lee"))
+    hall.handle(ev.LegEnded(hall.leg(call), Cause.NORMAL_CLEARING))
+    assert call.state is CallState.QUEUED
+
+
+def test_a_leg_that_never_ends_holds_a_transfer_up_until_it_is_written_off(hall: Driver, call: Call) -> None:
+    hall.dial_on("kim", "lee")
+    leaving = hall.invited(call)
+    hall.asterisk.hang_up(LINE)
+    hall.handle(hall.inbox.pop(0))
+    hall.inbox.clear()
+    hall.handle(ev.TransferAsked(hall.leg(call), "lee"))
+    for _ in range(2):
+        assert hall.called() == ["kim", "lee"]
+        hall.handle(ev.TimerFired((TimerKind.LEG, leaving)))
+        hall.inbox.clear()
+    assert hall.called() == ["kim", "lee", "lee"]
 
 
 def test_a_transfer_that_is_asked_for_twice_is_one(hall: Driver, call: Call) -> None:
