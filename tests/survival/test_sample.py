@@ -101,6 +101,11 @@ def test_it_is_exact_as_long_as_the_holidays_are_known(survival: Survival, sampl
     assert "CALLROUTER_SURVIVAL_UNTIL=2027-12-31\n" in survival.text
 
 
+def test_a_zone_without_summer_time_needs_no_table_of_zones_in_asterisk(survival: Survival) -> None:
+    assert "STRFTIME($[${CR_NOW}+32400],UTC," in survival.text
+    assert "Asia/Seoul,%" not in survival.text
+
+
 def test_switches_are_taken_as_off_and_that_is_told(survival: Survival) -> None:
     assert [note.partition(" ")[2].partition(" is ")[0] for note in survival.notes] == [
         "the switch typhoon",
