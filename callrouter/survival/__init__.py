@@ -3,7 +3,7 @@
 :func:`rendered` makes the file of one site; :mod:`callrouter.survival.render` says what is in it.
 """
 
-from callrouter.survival.render import Survival, rendered
+from callrouter.survival.render import CLOCK, Survival, rendered
 from callrouter.survival.script import GLOBAL, GLOBAL_UNTIL, NEAR_ITS_END
 
-__all__ = ["GLOBAL", "GLOBAL_UNTIL", "NEAR_ITS_END", "Survival", "rendered"]
+__all__ = ["CLOCK", "GLOBAL", "GLOBAL_UNTIL", "NEAR_ITS_END", "Survival", "rendered"]

@@ -75,9 +75,14 @@ EDGES = st.builds(
     st.sampled_from([0, 9, 13]),
     st.sampled_from([-1, 0]),
 )
+HOLIDAYS = st.builds(
+    lambda day, hour: datetime.fromisoformat(f"{day}T{hour:02}:00+00:00"),
+    st.sampled_from(["2026-12-25", "2027-01-01", "2027-02-08", "2027-03-01", "2027-05-05", "2027-09-15", "2027-12-27"]),
+    st.sampled_from([1, 4, 10]),
+)
 
 
-@given(caller=CALLERS, dialed=st.sampled_from(["120", "055120", "+82120", "s"]), at=INSTANTS | EDGES)
+@given(caller=CALLERS, dialed=st.sampled_from(["120", "055120", "+82120", "s"]), at=INSTANTS | EDGES | HOLIDAYS)
 def test_every_call_goes_as_the_router_decides(
     sample: Loaded, dialplan: Dialplan, caller: str, dialed: str, at: datetime
 ) -> None:
