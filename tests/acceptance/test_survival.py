@@ -151,6 +151,20 @@ async def test_who_waits_is_put_through_when_a_counselor_becomes_free(
     assert JINJU in ringing.peer
 
 
+async def test_a_reload_warns_of_an_asterisk_that_still_has_other_rules(
+    centre: MakeCentre, cut_off: LabAsterisk
+) -> None:
+    office = await centre(agents=("201",))
+
+    before = await asyncio.to_thread(office.daemon.run, "reload")
+    text = (await asyncio.to_thread(office.daemon.run, "dialplan")).stdout
+    await asyncio.to_thread(cut_off.take_in, text)
+    after = await asyncio.to_thread(office.daemon.run, "reload")
+
+    assert "warning: dialplan gyeongnam: its fallback was rendered from other rules (" in before.stderr
+    assert (before.returncode, after.returncode, after.stderr) == (0, 0, "")
+
+
 INSTANTS = (TUESDAY_MORNING, TUESDAY_EVENING, CHRISTMAS)
 WRITTEN = (
     "",
