@@ -63,6 +63,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
     trunk_audit.put_right(exchange, event, in_vain, at, out)
+    exchange.conduct.lines.compare(event, at, out)
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)
     for bridge in event.bridges:
         call_id = naming.parse_bridge(bridge)
