@@ -29,6 +29,7 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step, Voicemail
 from callrouter.core.states import CallState
 from callrouter.core.supervisors import Hearing
+from callrouter.core.taped import Taped
 
 _S = CallState
 _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
@@ -65,6 +66,13 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
+    facts.NoticeBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
+    facts.NoticeOver: frozenset({_S.ANNOUNCING}),
+    facts.NotTaped: frozenset({_S.CONNECTED}),
+    facts.TapeBegun: frozenset({_S.CONNECTED}),
+    facts.TapeMuted: frozenset({_S.CONNECTED}),
+    facts.TapeUnmuted: frozenset({_S.CONNECTED}),
+    facts.TapeEnded: frozenset({_S.CONNECTED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
@@ -155,6 +163,8 @@ class Call:
     """Supervisors who are let into the conversation, by number."""
     heard: int = 0
     """How many ever were."""
+    taped: Taped = field(default_factory=Taped)
+    """What of it is recorded, and what the caller was told of that."""
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
@@ -232,8 +242,18 @@ class Call:
                 self.released, self.state = fact, CallState.CLEARING
             case facts.Offered():
                 self._offer(fact)
+            case facts.NoticeBegun() | facts.NoticeOver():
+                self._take_notice(fact)
             case _:
                 self._take_of_offer(fact)
+
+    def _take_notice(self, fact: facts.NoticeBegun | facts.NoticeOver) -> None:
+        self.taped.take(fact)
+        if isinstance(fact, facts.NoticeBegun):
+            self.state = CallState.ANNOUNCING
+            self._next_playback()
+        else:
+            self.state = CallState.ROUTING
 
     def _take_of_plan(self, fact: facts.Routed | facts.Branched | facts.AskedAgain | facts.Chosen) -> None:
         match fact:
@@ -362,6 +382,7 @@ class Call:
             case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
                 self.connected_at, self.reminded, self.extended_s = at, False, 0.0
+                self.taped.is_settled = False
             case facts.OfferClosed():
                 self._end_offer()
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
@@ -384,6 +405,8 @@ class Call:
                 self.extended_s += by_s
             case facts.Told():
                 self._next_playback()
+            case facts.NotTaped() | facts.TapeBegun() | facts.TapeMuted() | facts.TapeUnmuted() | facts.TapeEnded():
+                self.taped.take(fact)
             case facts.Redirected(plan=plan):
                 self._end_offer()
                 self.queue, self.state = None, CallState.ROUTING
@@ -415,7 +438,7 @@ class Call:
                 self.invited = None
             case _:
                 self._end_offer()
-                self.offer = invited
+                self.offer, self.taped.is_settled = invited, False
                 self.state = CallState.OFFERED if invited.bridge is None else CallState.CONNECTED
 
     def _take_of_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:

@@ -39,6 +39,7 @@ from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
 from callrouter.core.switchboard import Switchboard
 from callrouter.core.talk_length import TalkLength
+from callrouter.core.taping import Taping
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
@@ -46,6 +47,8 @@ FALLBACK_EXTENSION = "s"
 
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
+_MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | facts.JoinedIn | facts.InviteClosed
+"""Others take part in a conversation, or it is another one."""
 
 
 class _Action(Protocol):
@@ -75,6 +78,7 @@ class Conduct:
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
+        self.taping = Taping(self)
         self.conversing = Conversing(self)
         self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
@@ -198,10 +202,14 @@ class Conduct:
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
-        if call.hearings and isinstance(fact, _ENDS_TALK):
-            self.supervision.end_all(call, fact.at, out)
+        if isinstance(fact, _ENDS_TALK):
+            if call.hearings:
+                self.supervision.end_all(call, fact.at, out)
+            self.taping.end_with(call, fact, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
+        if isinstance(fact, _MOVES_TALK):
+            self.taping.follow(call, fact.at, out)
 
     def set_timer(self, call: Call, kind: TimerKind, after_s: float, out: Output) -> None:
         """Set or replace a timer of the call."""

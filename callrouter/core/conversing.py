@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from callrouter.core import facts
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.call import Call
-from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.call_orders import OF_RECORDING, TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
@@ -61,7 +61,10 @@ class Conversing:
             return CallAnswer(False, f'there is no call, and no agent on a call, named "{one_line(order.subject)}"')
         if call.state is not CallState.CONNECTED:
             return CallAnswer(False, f"call {call.id} is {call.state}: nobody talks")
-        why_not = self._carry_out(call, order.verb, order.target, at, out)
+        if order.verb in OF_RECORDING:
+            why_not = self._conduct.taping.order(call, order, at, out)
+        else:
+            why_not = self._carry_out(call, order.verb, order.target, at, out)
         if why_not is not None:
             return CallAnswer(False, why_not)
         target = f" {one_line(party(order.target))}" if order.target else ""

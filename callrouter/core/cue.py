@@ -26,3 +26,5 @@ class Cue(msgspec.Struct, frozen=True, gc=False):
     """The key that was pressed."""
     estimated: bool = False
     """The time is that of our finding out, not of its happening."""
+    failed: bool = False
+    """The announcement was not heard to its end."""

@@ -99,6 +99,7 @@ class Exchange:
             ev.HearingJoined: self._hearing_joined,
             ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
+            ev.MuteFailed: self._mute_failed,
         }
 
     @property
@@ -215,7 +216,11 @@ class Exchange:
                 return call_id
             case ev.PlaybackEnded(playback=playback):
                 return naming.parse_playback(playback)
-            case ev.RecordingEnded(recording=recording) | ev.RecordingFailed(recording=recording):
+            case (
+                ev.RecordingEnded(recording=recording)
+                | ev.RecordingFailed(recording=recording)
+                | ev.MuteFailed(recording=recording)
+            ):
                 return naming.parse_recording(recording)
             case ev.TimerFired(key=(_, subject)) if subject in self.calls:
                 return CallId(subject)
@@ -279,7 +284,7 @@ class Exchange:
         elif call.playback != event.playback or (call.queue is not None and not call.comforting):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
-            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, failed=event.failed), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
         conduct = self.conduct
@@ -396,6 +401,7 @@ class Exchange:
         for call in [call for call in self.calls.values() if call.site == event.site]:
             if was_away:
                 self.conduct.comforting.after_silence(call, at, out)
+                self.conduct.taping.after_silence(call, at, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)
@@ -431,6 +437,12 @@ class Exchange:
 
     def _call_ordered(self, event: ev.CallOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.conversing.order(event.order, at, out)))
+
+    def _mute_failed(self, event: ev.MuteFailed, at: datetime, out: Output) -> None:
+        call_id = naming.parse_recording(event.recording)
+        call = self.calls.get(call_id) if call_id is not None else None
+        if call is not None and call.taped.tape is not None and call.taped.tape.recording == event.recording:
+            self.conduct.taping.mute_failed(call, event, at, out)
 
     def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
         self.floor.phones_seen(event.site, event.phones, at, at)
@@ -486,6 +498,8 @@ class Exchange:
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:
             self.counters.unknown_channel += 1
+        elif call.taped.tape is not None and call.taped.tape.recording == event.recording:
+            self.conduct.taping.told(call, event, at, out)
         elif call.recording != event.recording:
             self.counters.stale[call.state, cue.signal] += 1
         else:

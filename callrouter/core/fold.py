@@ -30,6 +30,7 @@ from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, Topic
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 from callrouter.core.talk_time import TalkTime, whole_ms
+from callrouter.core.taped_fold import TapedFold
 from callrouter.core.transfers import party
 
 _LEFT: Mapping[LeaveReason, str] = {
@@ -86,9 +87,13 @@ class _Summary:
     waits: facts.Queued | None = None
     """In a queue that was not left yet."""
     visits: tuple[CdrVisit, ...] = ()
+    taped: TapedFold = field(default_factory=TapedFold)
 
     def take(self, fact: facts.Fact) -> None:
         self.talk.take(fact)
+        told = self.taped.take(fact)
+        if told is not None:
+            self._tell(told)
         match fact:
             case facts.Routed() | facts.Branched() | facts.Chosen():
                 self._take_decision(fact)
@@ -342,6 +347,8 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         callback=_callback(s),
         hearings=s.hearings,
         visits=s.visits,
+        notices=s.taped.notices,
+        tapes=s.taped.tapes,
     )
 
 

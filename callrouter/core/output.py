@@ -52,6 +52,8 @@ class NoticeKind(StrEnum):
     """A supervisor hears a conversation, in another way, or no longer."""
     SUPERVISION_REFUSED = "supervision-refused"
     """A phone that may not hear a conversation dialled the code for it."""
+    TAPE_FAILED = "tape-failed"
+    """A conversation that was to be recorded is not, or only in part."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,12 +144,12 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     match call.state:
         case CallState.ROUTING if call.routed is None:
             conduct.following.route(call, at, out)
-        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun) or _is_dialing(call):
+        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun | facts.NoticeOver) or _is_dialing(call):
             conduct.following.carry_out_step(call, at, out)
         case CallState.ROUTING:
             conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
-            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, estimated=True), at, out)
         case CallState.ASKING:
             conduct.asking.ask_again(call, at, out)
         case CallState.RECORDING:

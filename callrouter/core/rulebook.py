@@ -33,6 +33,7 @@ from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.supervisors import USUAL_KEYS, HearingMode, SupervisorSpec
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
+from callrouter.core.tapes import TapeRule
 from callrouter.core.transfers import TransferRules
 from callrouter.core.waiting_spec import NO_CARE, QueueCare
 
@@ -103,6 +104,8 @@ class QueueSpec:
     code_ends_wrap_up: bool = False
     skills: SkillRules = NO_SKILLS
     """What is asked of the counselors for its callers."""
+    recording: TapeRule | None = None
+    """How its conversations are recorded; None: they are not."""
 
 
 @dataclass(frozen=True, slots=True)

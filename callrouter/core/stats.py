@@ -11,6 +11,7 @@ from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
+from callrouter.core.tapes import TapeResult
 
 
 @dataclass(slots=True)
@@ -23,6 +24,9 @@ class Counters:
     ended: Counter[Outcome] = field(default_factory=Counter)
     offers: Counter[OfferResult] = field(default_factory=Counter)
     recordings: Counter[RecordingResult] = field(default_factory=Counter)
+    """Of messages."""
+    tapes: Counter[TapeResult] = field(default_factory=Counter)
+    """Of conversations."""
     stale: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     defects: int = 0

@@ -48,12 +48,19 @@ class Waiting:
         """Keep the place of a call that is remembered: who comes later stands behind it."""
         self._last_place = max(self._last_place, call.place)
 
-    def enter(self, call: Call, step: EnterQueue, at: datetime, out: Output) -> None:
-        """Join the queue behind all who wait, or at a former place; or go elsewhere, if nobody is to join."""
+    def enter(self, call: Call, step: EnterQueue, at: datetime, out: Output, *, told: bool = False) -> None:
+        """Join the queue behind all who wait, or at a former place; or go elsewhere, if nobody is to join.
+
+        Where conversations are recorded the caller is told so first; ``told``: he has been, so far as it could be.
+        """
         away = self._turned_away(step.queue, at)
         if away is not None:
             self._conduct.record(call, away, out)
             self._conduct.following.next_step(call, at, out)
+            return
+        queue = self._queues.get(step.queue)
+        if not told and queue is not None and self._conduct.taping.owes_notice(call, queue):
+            self._conduct.taping.give_notice(call, queue, at, out)
             return
         self._conduct.record(call, self._place_of(call, step.queue, at), out)
         if step.max_wait_s is not None:

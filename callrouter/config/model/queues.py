@@ -76,6 +76,17 @@ class TalkLength(Section):
         return self
 
 
+class Recording(Section):
+    """That a queue's conversations are recorded, under its ``recording:``."""
+
+    notice: Name
+    """The prompt that every caller hears before he waits; who has not heard it to its end is not recorded."""
+    retention: Seconds
+    """How long a recording is kept; then it is deleted."""
+    pausable: Flag = True
+    """Whether the counselor may pause it."""
+
+
 LEAST_BETWEEN_S = 10.0
 """Announcements must not come one on top of the other."""
 
@@ -165,6 +176,8 @@ class Queue(Section):
     """For ``max_waiting``: how it goes on."""
     when_unstaffed: Branch | None = None
     """How it goes on while no agent who serves the queue is logged in; left out: callers wait all the same."""
+    recording: Recording | None = None
+    """That its conversations are recorded; left out: they are not."""
     redial_within: Seconds = 0.0
     """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
 
@@ -172,6 +185,6 @@ class Queue(Section):
     def _limits_and_sound(self) -> "Queue":
         if (self.max_waiting is None) != (self.when_full is None):
             raise ValueError("a full queue needs a number and a way; write both max_waiting: and when_full:")
-        if self.sound is WaitingSound.RINGBACK and (self.announce is not None or self.keys):
+        if self.sound is WaitingSound.RINGBACK and (self.announce or self.keys or self.recording):
             raise ValueError("who hears ringback is not answered, and can be told nothing; write sound: music")
         return self
