@@ -250,6 +250,9 @@ def _tapes(
     """Who looks after recorded conversations and gives them out, where there is a database that tells of them."""
     url, folder = loaded.settings.database_url, SoundFolder(loaded.settings.recordings_dir)
     if url is None:
+        if any(queue.recording is not None for queue in loaded.rulebook.queues.values()):
+            remedy = f"set {loaded.settings.database_url_env}; until then recordings stay with Asterisk, for ever"
+            log.warning("recording.no_database", remedy=remedy)
         return None, None
     keeper = RecordingKeeper(
         url, folder, lambda site: None if dispatcher.stood_down else fleet.recordings(site), clock.now

@@ -93,17 +93,20 @@ class RecordingKeeper:
             UnreachableError: it is away.
         """
         with self._passes.one():
-            for one in await archive.unstored():
-                await self._fetch(archive, one)
-            for one in await archive.uncleared():
-                await self._clear(archive, one)
+            for site in await archive.sites():
+                store = self._recordings(site)
+                if store is not None:
+                    await self._look_after_site(archive, site, store)
             for one in await archive.expired(self._now()):
                 await self._expire(archive, one)
 
-    async def _fetch(self, archive: RecordingArchive, one: Recording) -> None:
-        store = self._recordings(one.site)
-        if store is None:
-            return
+    async def _look_after_site(self, archive: RecordingArchive, site: SiteName, store: Recordings) -> None:
+        for one in await archive.unstored(site):
+            await self._fetch(archive, one, store)
+        for one in await archive.uncleared(site):
+            await self._clear(archive, one, store)
+
+    async def _fetch(self, archive: RecordingArchive, one: Recording, store: Recordings) -> None:
         try:
             await store.stop(one.recording)
             body = await store.read(one.recording)
@@ -120,6 +123,8 @@ class RecordingKeeper:
             await self._blame(archive, one, "Asterisk has no file of it")
         elif await archive.store(one.id, kept, self._now()):
             log.info("recording.stored", recording=one.id, call=one.call_id, length_s=kept.duration_s)
+        else:  # it was deleted meanwhile
+            await asyncio.to_thread(self._folder.remove, kept.name)
 
     def _keep(self, one: Recording, body: bytes | None) -> StoredFile | None:
         """Where Asterisk has none, an earlier daemon may have fetched it and died before it said so."""
@@ -132,11 +137,8 @@ class RecordingKeeper:
             log.error("recording.not_stored", recording=one.id, call=one.call_id, why=fault)
             await archive.blame(one.id, fault)
 
-    async def _clear(self, archive: RecordingArchive, one: Recording) -> None:
+    async def _clear(self, archive: RecordingArchive, one: Recording, store: Recordings) -> None:
         """Have Asterisk delete what nobody needs there any more."""
-        store = self._recordings(one.site)
-        if store is None:
-            return
         try:
             await store.stop(one.recording)
             await store.delete(one.recording)

@@ -30,6 +30,7 @@ _COLUMNS = (
     Column("agent", 12),
     Column("with", 14),
     Column("on hold", 7),
+    Column("recording", 9),
 )
 
 
@@ -94,4 +95,5 @@ def _row(one: Call, at: datetime) -> tuple[str, ...]:
         one.agent or one.destination or "-",
         one.invited or "-",
         "yes" if one.held else "-",
+        one.recording or "-",
     )

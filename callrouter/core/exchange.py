@@ -439,10 +439,7 @@ class Exchange:
         out.answers.append((event.ticket, self.conduct.conversing.order(event.order, at, out)))
 
     def _mute_failed(self, event: ev.MuteFailed, at: datetime, out: Output) -> None:
-        call_id = naming.parse_recording(event.recording)
-        call = self.calls.get(call_id) if call_id is not None else None
-        if call is not None and call.taped.tape is not None and call.taped.tape.recording == event.recording:
-            self.conduct.taping.mute_failed(call, event, at, out)
+        self.conduct.taping.mute_failed(event, at, out)
 
     def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
         self.floor.phones_seen(event.site, event.phones, at, at)
@@ -494,12 +491,13 @@ class Exchange:
     def _signal_of_recording(
         self, event: ev.RecordingEnded | ev.RecordingFailed, cue: Cue, at: datetime, out: Output
     ) -> None:
+        if naming.is_of_talk(event.recording):
+            self.conduct.taping.told(event, at, out)
+            return
         call_id = naming.parse_recording(event.recording)
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:
             self.counters.unknown_channel += 1
-        elif call.taped.tape is not None and call.taped.tape.recording == event.recording:
-            self.conduct.taping.told(call, event, at, out)
         elif call.recording != event.recording:
             self.counters.stale[call.state, cue.signal] += 1
         else:

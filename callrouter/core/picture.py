@@ -61,6 +61,7 @@ def _call(call: Call) -> CallNow:
         destination=call.offer.destination if call.offer else None,
         invited=(call.invited.agent or call.invited.destination) if call.invited else None,
         held=call.held or call.phone_holds,
+        recording=call.taped.tape.state if call.taped.tape is not None else None,
     )
 
 

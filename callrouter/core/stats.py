@@ -11,7 +11,7 @@ from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
-from callrouter.core.tapes import TapeResult
+from callrouter.core.tapes import TapeResult, TapeState
 
 
 @dataclass(slots=True)
@@ -55,6 +55,8 @@ class CallNow(msgspec.Struct, frozen=True):
     """Who was called into the conversation."""
     held: bool = False
     """The caller is on hold."""
+    recording: TapeState | None = None
+    """None: the conversation is not recorded."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

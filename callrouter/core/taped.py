@@ -5,7 +5,7 @@ from datetime import datetime
 
 from callrouter.core import facts
 from callrouter.core.ids import AgentId, PromptName, RecordingId
-from callrouter.core.tapes import MuteReason
+from callrouter.core.tapes import MuteReason, TapeState
 
 TapeFact = (
     facts.NoticeBegun
@@ -27,6 +27,13 @@ class Tape:
     at: datetime
     pausable: bool
     muted: set[MuteReason] = field(default_factory=set)
+
+    @property
+    def state(self) -> TapeState:
+        """How it stands."""
+        if MuteReason.PAUSED in self.muted:
+            return TapeState.PAUSED
+        return TapeState.SILENT if self.muted else TapeState.ON
 
 
 @dataclass(slots=True)

@@ -30,6 +30,15 @@ class MuteReason(StrEnum):
     """Somebody outside takes part, who was told nothing of a recording."""
 
 
+class TapeState(StrEnum):
+    """How a recording stands now."""
+
+    ON = "on"
+    PAUSED = "paused"
+    SILENT = "silent"
+    """The caller is on hold, or somebody outside takes part."""
+
+
 class TapeResult(StrEnum):
     """What became of a recording."""
 

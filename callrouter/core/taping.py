@@ -15,12 +15,14 @@ from callrouter.core.call import Call
 from callrouter.core.call_orders import CallOrder, CallVerb
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
+from callrouter.core.ids import RecordingId
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import EnterQueue
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.switches import one_line
-from callrouter.core.tapes import MuteReason, TapeResult
+from callrouter.core.taped import Tape
+from callrouter.core.tapes import MuteReason, TapeResult, TapeRule, TapeState
 from callrouter.errors import ImpossibleEventError
 
 if TYPE_CHECKING:
@@ -40,15 +42,14 @@ class Taping:
 
     # --- the notice
 
-    def owes_notice(self, call: Call, queue: QueueSpec) -> bool:
-        """Whether the caller is to be told something before he waits in ``queue``."""
-        return queue.recording is not None and queue.recording.notice not in call.taped.heard
+    def owed_notice(self, call: Call, queue: QueueSpec | None) -> TapeRule | None:
+        """By what rule the caller is to be told something before he waits in ``queue``; None: by none."""
+        rule = queue.recording if queue is not None else None
+        return rule if rule is not None and rule.notice not in call.taped.heard else None
 
-    def give_notice(self, call: Call, queue: QueueSpec, at: datetime, out: Output) -> None:
+    def give_notice(self, call: Call, rule: TapeRule, at: datetime, out: Output) -> None:
         """Tell him. He stands in no line meanwhile, so that no phone is rung for who does not know yet."""
-        if queue.recording is None:
-            return
-        prompt, rulebook = queue.recording.notice, self._conduct.floor.rulebook
+        prompt, rulebook = rule.notice, self._conduct.floor.rulebook
         spoken = call.language if call.language and prompt in rulebook.translated.get(call.language, ()) else ""
         self._conduct.waiting.quiet(call, out)
         self._conduct.record(call, facts.NoticeBegun(at, prompt, spoken), out)
@@ -83,15 +84,16 @@ class Taping:
         joined = invited is not None and invited.bridge is not None and invited.destination is not None
         for why, holds in ((MuteReason.HELD, call.held or call.phone_holds), (MuteReason.OUTSIDE, joined)):
             if holds and why not in tape.muted:
-                self._mute(call, facts.TapeMuted(at, why), out)
+                self._mute(call, tape, facts.TapeMuted(at, why), out)
             elif why in tape.muted and not holds:
-                self._unmute(call, facts.TapeUnmuted(at, why), out)
+                self._unmute(call, tape, facts.TapeUnmuted(at, why), out)
 
     def end_with(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """The conversation is over, by what ``fact`` says."""
-        if call.taped.tape is not None:
+        tape = call.taped.tape
+        if tape is not None:
             why = _ENDS.get(type(fact), "the conversation ended")
-            self._end(call, facts.TapeEnded(fact.at, TapeResult.KEPT, why), out)
+            self._end(call, tape, facts.TapeEnded(fact.at, TapeResult.KEPT, why), out)
 
     def _begin(self, call: Call, at: datetime, out: Output) -> None:
         queue, offer = self._conduct.waiting.queue_of(call), call.offer
@@ -121,37 +123,38 @@ class Taping:
         if order.verb is CallVerb.RESUME_RECORDING:
             if not is_paused:
                 return f"the recording of call {call.id} is not paused"
-            self._unmute(call, facts.TapeUnmuted(at, MuteReason.PAUSED, who), out)
+            self._unmute(call, tape, facts.TapeUnmuted(at, MuteReason.PAUSED, who), out)
         elif not tape.pausable:
             return f"the recording of call {call.id} is not to be paused: its queue has pausable: no"
         elif is_paused:
             return f"the recording of call {call.id} is paused already"
         else:
-            self._mute(call, facts.TapeMuted(at, MuteReason.PAUSED, who), out)
+            self._mute(call, tape, facts.TapeMuted(at, MuteReason.PAUSED, who), out)
         return None
 
     def is_paused(self, call: Call) -> bool:
         """Whether somebody has paused the recording."""
-        return call.taped.tape is not None and MuteReason.PAUSED in call.taped.tape.muted
+        return call.taped.tape is not None and call.taped.tape.state is TapeState.PAUSED
 
     # --- what Asterisk says of it
 
-    def told(self, call: Call, event: ev.RecordingEnded | ev.RecordingFailed, at: datetime, out: Output) -> None:
-        """It has ended, and not by our order; or it never began."""
+    def told(self, event: ev.RecordingEnded | ev.RecordingFailed, at: datetime, out: Output) -> None:
+        """It has ended, by our order or not; or it never began."""
         if isinstance(event, ev.RecordingFailed):
             ended = facts.TapeEnded(at, TapeResult.FAILED, event.why)
         elif event.length_s == 0:
             ended = facts.TapeEnded(at, TapeResult.FAILED, "it ended, empty, by itself")
         else:
             ended = facts.TapeEnded(at, TapeResult.KEPT, "it ended by itself, before the conversation")
-        self._lose(call, ended, out)
+        self._lose(event.recording, ended, out)
 
-    def mute_failed(self, call: Call, event: ev.MuteFailed, at: datetime, out: Output) -> None:
+    def mute_failed(self, event: ev.MuteFailed, at: datetime, out: Output) -> None:
         """What was to be silent may have been heard: nothing of it is kept."""
         if event.muted:
-            self._lose(call, facts.TapeEnded(at, TapeResult.FAILED, f"it could not be paused: {event.why}"), out)
+            ended = facts.TapeEnded(at, TapeResult.FAILED, f"it could not be paused: {event.why}")
         else:
-            self._lose(call, facts.TapeEnded(at, TapeResult.KEPT, f"it could not be taken up again: {event.why}"), out)
+            ended = facts.TapeEnded(at, TapeResult.KEPT, f"it could not be taken up again: {event.why}")
+        self._lose(event.recording, ended, out)
 
     # --- after a silence
 
@@ -175,39 +178,37 @@ class Taping:
         self.follow(call, at, out)
 
     def _tell_anew(self, call: Call, at: datetime, out: Output) -> None:
-        if call.taped.notice is None or call.state is not CallState.ANNOUNCING:
-            return
-        if call.playback is not None:
-            out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))
         begun = next(fact for fact in reversed(call.history) if isinstance(fact, facts.NoticeBegun))
+        out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
         self._conduct.record(call, facts.NoticeBegun(at, begun.prompt, begun.language), out)
         self._conduct.guard(call, at, out, playing=False)
         self._conduct.following.play(call, (begun.prompt,), at, out)
 
     # --- the moves
 
-    def _mute(self, call: Call, fact: facts.TapeMuted, out: Output) -> None:
-        tape = call.taped.tape
-        if tape is not None and not tape.muted:
+    def _mute(self, call: Call, tape: Tape, fact: facts.TapeMuted, out: Output) -> None:
+        if not tape.muted:
             out.commands.append(cmd.MuteRecording(call.site, call.id, tape.recording, muted=True))
         self._conduct.record(call, fact, out)
 
-    def _unmute(self, call: Call, fact: facts.TapeUnmuted, out: Output) -> None:
+    def _unmute(self, call: Call, tape: Tape, fact: facts.TapeUnmuted, out: Output) -> None:
         self._conduct.record(call, fact, out)
-        tape = call.taped.tape
-        if tape is not None and not tape.muted:
+        if not tape.muted:
             out.commands.append(cmd.MuteRecording(call.site, call.id, tape.recording, muted=False))
 
-    def _lose(self, call: Call, fact: facts.TapeEnded, out: Output) -> None:
-        self._end(call, fact, out)
-        self._alarm(call, fact.why, out)
+    def _lose(self, recording: RecordingId, fact: facts.TapeEnded, out: Output) -> None:
+        """End a recording, if it goes on, sooner than it was to."""
+        call_id = naming.parse_recording(recording)
+        call = self._conduct.calls.get(call_id) if call_id is not None else None
+        tape = call.taped.tape if call is not None else None
+        if call is not None and tape is not None and tape.recording == recording:
+            self._end(call, tape, fact, out)
+            self._alarm(call, fact.why, out)
 
-    def _end(self, call: Call, fact: facts.TapeEnded, out: Output) -> None:
-        tape = call.taped.tape
-        if tape is not None:
-            out.commands.append(cmd.StopRecording(call.site, call.id, tape.recording))
-            self._conduct.record(call, fact, out)
-            self._conduct.counters.tapes[fact.result] += 1
+    def _end(self, call: Call, tape: Tape, fact: facts.TapeEnded, out: Output) -> None:
+        out.commands.append(cmd.StopRecording(call.site, call.id, tape.recording))
+        self._conduct.record(call, fact, out)
+        self._conduct.counters.tapes[fact.result] += 1
 
     def _alarm(self, call: Call, why: str, out: Output) -> None:
         out.notices.append(Notice(NoticeKind.TAPE_FAILED, call.id, why))

@@ -58,9 +58,9 @@ class Waiting:
             self._conduct.record(call, away, out)
             self._conduct.following.next_step(call, at, out)
             return
-        queue = self._queues.get(step.queue)
-        if not told and queue is not None and self._conduct.taping.owes_notice(call, queue):
-            self._conduct.taping.give_notice(call, queue, at, out)
+        owed = None if told else self._conduct.taping.owed_notice(call, self._queues.get(step.queue))
+        if owed is not None:
+            self._conduct.taping.give_notice(call, owed, at, out)
             return
         self._conduct.record(call, self._place_of(call, step.queue, at), out)
         if step.max_wait_s is not None:

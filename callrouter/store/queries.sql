@@ -136,9 +136,13 @@ LIMIT $7
 -- name: get_recording
 SELECT * FROM callrouter.recording WHERE id = $1
 
+-- name: sites_of_recordings
+SELECT DISTINCT site FROM callrouter.recording WHERE cleared_at IS NULL
+
 -- name: unstored_recordings
 SELECT * FROM callrouter.recording
-WHERE stored_at IS NULL AND deleted_at IS NULL AND result = 'kept' ORDER BY fault IS NOT NULL, id LIMIT $1
+WHERE cleared_at IS NULL AND stored_at IS NULL AND deleted_at IS NULL AND result = 'kept' AND site = $1
+ORDER BY fault IS NOT NULL, id LIMIT $2
 
 -- name: store_recording
 UPDATE callrouter.recording
@@ -150,8 +154,8 @@ UPDATE callrouter.recording SET fault = $2 WHERE id = $1
 
 -- name: uncleared_recordings
 SELECT * FROM callrouter.recording
-WHERE cleared_at IS NULL AND (stored_at IS NOT NULL OR deleted_at IS NOT NULL OR result <> 'kept')
-ORDER BY id LIMIT $1
+WHERE cleared_at IS NULL AND (stored_at IS NOT NULL OR deleted_at IS NOT NULL OR result <> 'kept') AND site = $1
+ORDER BY id LIMIT $2
 
 -- name: clear_recording
 UPDATE callrouter.recording SET cleared_at = $2 WHERE id = $1

@@ -119,9 +119,13 @@ class RecordingArchive:
         found = await self._read("get_recording", number) if 0 <= number <= LARGEST_ID else []
         return found[0] if found else None
 
-    async def unstored(self, limit: int = 20) -> list[Recording]:
-        """Those whose file is still to be fetched; those that failed last."""
-        return await self._read("unstored_recordings", limit)
+    async def sites(self) -> list[SiteName]:
+        """Those whose Asterisk has, or may have, files."""
+        return [SiteName(row["site"]) for row in await self._rows.fetch("sites_of_recordings")]
+
+    async def unstored(self, site: SiteName, limit: int = 20) -> list[Recording]:
+        """Those of a site whose file is still to be fetched; those that failed last."""
+        return await self._read("unstored_recordings", site, limit)
 
     async def store(self, number: int, file: StoredFile, at: datetime) -> bool:
         """Note where its file is, and what it holds; False if it was deleted meanwhile."""
@@ -134,9 +138,9 @@ class RecordingArchive:
         """Note why its file could not be fetched."""
         await self._rows.change("blame_recording", number, fault)
 
-    async def uncleared(self, limit: int = 100) -> list[Recording]:
-        """Those of which Asterisk may have a copy that nobody needs."""
-        return await self._read("uncleared_recordings", limit)
+    async def uncleared(self, site: SiteName, limit: int = 100) -> list[Recording]:
+        """Those of a site of which Asterisk may have a copy that nobody needs."""
+        return await self._read("uncleared_recordings", site, limit)
 
     async def clear(self, number: int, at: datetime) -> None:
         """Note that Asterisk has none."""

@@ -85,7 +85,8 @@ class SoundFolder:
             raise CallrouterError(f"{self.path / name} cannot be deleted: {exc.strerror}") from exc
 
     def _write(self, path: Path, body: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
         unfinished = path.with_suffix(".part")
         with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as target:
             target.write(body)

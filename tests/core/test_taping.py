@@ -15,10 +15,11 @@ from callrouter.core.events import TimerKind
 from callrouter.core.fold import fold
 from callrouter.core.ids import PromptName, RecordingId
 from callrouter.core.output import NoticeKind
+from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, HangUp, Plan
 from callrouter.core.rulebook import QueueSpec, Rulebook
 from callrouter.core.states import CallState
-from callrouter.core.tapes import CdrTape, MuteReason, TapeResult, TapeRule
+from callrouter.core.tapes import CdrTape, MuteReason, TapeResult, TapeRule, TapeState
 from callrouter.core.waiting_spec import QueueCare
 from callrouter.errors import ImpossibleEventError
 from tests.core.driver import DESK, NIGHT, SORRY, Driver, agent, rulebook
@@ -543,6 +544,36 @@ def test_facts_of_a_recording_that_never_was_are_refused(hall: Driver) -> None:
     ):
         with pytest.raises(ValueError, match="nothing is being recorded"):
             call.apply(fact)
+
+
+def test_a_silence_that_is_ended_twice_was_one(hall: Driver) -> None:
+    call = talking(hall)
+    hall.order_call("kim", CallVerb.PAUSE_RECORDING)
+    hall.order_call("kim", CallVerb.RESUME_RECORDING)
+    call.apply(facts.TapeUnmuted(hall.now, MuteReason.PAUSED))
+    hall.hang_up(call)
+    assert len(tape(hall.cdr(call)).muted) == 1
+
+
+@pytest.mark.parametrize(
+    ("orders", "state"),
+    [
+        ([], TapeState.ON),
+        ([CallVerb.HOLD], TapeState.SILENT),
+        ([CallVerb.PAUSE_RECORDING, CallVerb.HOLD], TapeState.PAUSED),
+    ],
+)
+def test_who_looks_sees_how_the_recording_stands(hall: Driver, orders: list[CallVerb], state: TapeState) -> None:
+    talking(hall)
+    for verb in orders:
+        assert hall.order_call("kim", verb).ok
+    assert [one.recording for one in picture(hall.exchange, hall.now).calls] == [state]
+
+
+def test_a_recording_that_ends_as_ordered_is_no_stranger(hall: Driver) -> None:
+    call = talking(hall)
+    hall.hang_up(call)
+    assert (hall.exchange.counters.unknown_channel, hall.exchange.counters.stale) == (0, {})
 
 
 def test_a_record_is_made_of_what_no_daemon_saw_the_end_of(hall: Driver) -> None:

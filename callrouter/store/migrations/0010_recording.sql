@@ -50,8 +50,7 @@ COMMENT ON COLUMN callrouter.recording.cleared_at IS 'When Asterisk had its own 
 CREATE INDEX recording_call ON callrouter.recording (call_id);
 CREATE INDEX recording_begun ON callrouter.recording (begun_at);
 CREATE INDEX recording_kept ON callrouter.recording (keep_until) WHERE deleted_at IS NULL;
-CREATE INDEX recording_unstored ON callrouter.recording (id) WHERE stored_at IS NULL AND deleted_at IS NULL;
-CREATE INDEX recording_uncleared ON callrouter.recording (id) WHERE cleared_at IS NULL;
+CREATE INDEX recording_uncleared ON callrouter.recording (site, id) WHERE cleared_at IS NULL;
 
 COMMENT ON COLUMN callrouter.audit.kind IS 'What was changed, or who fetched a recording.';
 
