@@ -151,10 +151,11 @@ class Parties:
         self._conduct.floor.bridges.enter(call, bridge, invited.channel)
 
     def drop_invited(self, call: Call, result: OfferResult, at: datetime, out: Output) -> None:
-        """Hang up whoever was called in."""
-        leg = self.leg_of(call, call.invited)
+        """Hang up whoever was called in; a leg that nobody knows is an orphan of a daemon before, and ends as one."""
+        leg = self._conduct.floor.legs.get(call.invited.channel) if call.invited is not None else None
         self.close_invited(call, result, Cause.NO_ANSWER, at, out)
-        self._conduct.floor.let_go(leg, result, at, out)
+        if leg is not None:
+            self._conduct.floor.let_go(leg, result, at, out)
 
     def close_invited(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         """Nobody is called in any more."""

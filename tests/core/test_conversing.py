@@ -541,6 +541,22 @@ def test_a_counselor_who_hung_up_unseen_left_the_caller_to_the_colleague(
     assert hall.together(call) == {call.channel, own_leg(call, 2)}
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_caller_who_left_a_dead_daemon_while_somebody_was_called_in_leaves_nobody_behind(
+    hall: Driver, call: Call, answered: bool
+) -> None:
+    ordered(hall, call, CallVerb.CONFERENCE, "lee")
+    if answered:
+        answers(hall, call)
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.sync()
+    hall.advance(hall.rules.limits.clearing_s)
+    assert (dict(hall.exchange.calls), hall.asterisk.channels, hall.asterisk.bridges) == ({}, {}, {})
+    assert [agent for agent, _ in legs(hall.cdr(call))] == ["lee", "kim"]
+
+
 def test_a_caller_and_a_third_whom_the_dead_daemon_did_not_come_to_put_in_are_put_in(hall: Driver, call: Call) -> None:
     ordered(hall, call, CallVerb.CONSULT, "lee")
     answers(hall, call)
