@@ -94,11 +94,15 @@ class Taping:
         if tape is not None:
             why = _ENDS.get(type(fact), "the conversation ended")
             self._end(call, tape, facts.TapeEnded(fact.at, TapeResult.KEPT, why), out)
+        elif call.state is CallState.CONNECTED and not call.taped.is_settled and self._rule(call) is not None:
+            # An earlier daemon may have begun one that the journal lost: nobody would ever delete it.
+            recording = naming.talk_recording(call.id, call.taped.tapes + 1)
+            out.commands.append(cmd.StopRecording(call.site, call.id, recording))
+            out.commands.append(cmd.DeleteRecording(call.site, call.id, recording))
 
     def _begin(self, call: Call, at: datetime, out: Output) -> None:
-        queue, offer = self._conduct.waiting.queue_of(call), call.offer
-        rule = queue.recording if queue is not None else None
-        if queue is None or rule is None or offer is None or offer.agent is None or offer.bridge is None:
+        rule, offer = self._rule(call), call.offer
+        if rule is None or call.queue is None or offer is None or offer.agent is None or offer.bridge is None:
             return
         if rule.notice not in call.taped.heard:
             why = f"the caller has not heard the notice {rule.notice} to its end"
@@ -106,9 +110,16 @@ class Taping:
             self._alarm(call, why, out)
             return
         recording = naming.talk_recording(call.id, call.taped.tapes + 1)
-        begun = facts.TapeBegun(at, recording, queue.name, offer.agent, rule.notice, rule.retention_s, rule.pausable)
+        begun = facts.TapeBegun(at, recording, call.queue, offer.agent, rule.notice, rule.retention_s, rule.pausable)
         self._conduct.record(call, begun, out)
         out.commands.append(cmd.RecordTalk(call.site, call.id, offer.bridge, recording))
+
+    def _rule(self, call: Call) -> TapeRule | None:
+        """What the call's queue says of recording; None for who talks to somebody outside."""
+        queue = self._conduct.waiting.queue_of(call)
+        return (
+            queue.recording if queue is not None and call.offer is not None and call.offer.agent is not None else None
+        )
 
     # --- pausing
 

@@ -306,9 +306,14 @@ class Asterisk:
             case cmd.Hear():
                 self._hear(command)
             case cmd.DestroyBridge(bridge=bridge):
-                self.bridges.pop(bridge, None)
+                self._destroy(bridge)
             case _:
                 self._let_hear(command)
+
+    def _destroy(self, bridge: BridgeId) -> None:
+        self.bridges.pop(bridge, None)
+        for recording in [name for name, where in self.taped.items() if where == bridge]:
+            self.end_tape(recording)
 
     def _tape(self, command: cmd.RecordTalk | cmd.MuteRecording) -> None:
         name = command.recording

@@ -1,12 +1,13 @@
 """Whatever happens in whatever order: what must hold of the exchange at every moment, and when all have hung up."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
@@ -15,11 +16,12 @@ from callrouter.core.agent import AgentState
 from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, PromptName, RecordingId
 from callrouter.core.output import Output
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook
 from callrouter.core.states import CallState
+from callrouter.core.tapes import TapeRule
 from callrouter.core.waiting_spec import Comfort, KeyWay, QueueCare, Surge
 from tests.core.driver import (
     BELL,
@@ -71,8 +73,12 @@ CARED_FOR = QueueSpec(
 LEFT_ALONE = QueueSpec(NIGHT, "야간", care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))))
 
 
-def rules_with(staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:
-    queues = (CARED_FOR, LEFT_ALONE)
+TAPED = TapeRule(PromptName("notice"), 86_400.0)
+
+
+def rules_with(staff: tuple[AgentSpec, ...], channels: int, *, taped: bool = False) -> Rulebook:
+    rule = TAPED if taped else None
+    queues = (replace(CARED_FOR, recording=rule), replace(LEFT_ALONE, recording=rule))
     return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6), queues=queues)
 
 
@@ -85,6 +91,10 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.ended: set[CallId] = set()
         self.sounds_are_known = True
         """No daemon died without a word of what it had begun to play, and no command was lost."""
+
+    @initialize(taped=st.booleans())
+    def conversations_are_recorded_or_not(self, taped: bool) -> None:
+        self.driver = Driver(rules_with(STAFF, 1, taped=taped))
 
     # What the world does. Nothing is delivered but by deliver().
 
@@ -104,6 +114,10 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.deliver_all()
         for leg in self.legs():
             asterisk.tell(ev.LegDigit(leg, digit))
+        self.deliver_all()
+        for call in list(self.driver.exchange.calls.values()):
+            if call.taped.notice is not None and call.playback is not None:
+                asterisk.end_playback(call.playback)
         self.deliver_all()
 
     def deliver_all(self) -> None:
@@ -171,6 +185,16 @@ class ExchangeMachine(RuleBasedStateMachine):
         recording = sorted(self.driver.asterisk.recording)
         self.driver.asterisk.end_recording(recording[pick % len(recording)], length_s)
 
+    @precondition(lambda self: self.driver.asterisk.taped)
+    @rule(pick=st.integers(0, 20), length_s=st.sampled_from([0.0, 60.0]))
+    def a_recording_ends_by_itself(self, pick: int, length_s: float) -> None:
+        taped = sorted(self.driver.asterisk.taped)
+        self.driver.asterisk.end_tape(taped[pick % len(taped)], length_s)
+
+    @rule(can_tape=st.booleans(), can_mute=st.booleans())
+    def conversations_can_be_recorded_or_not(self, can_tape: bool, can_mute: bool) -> None:
+        self.driver.asterisk.can_tape, self.driver.asterisk.can_mute = can_tape, can_mute
+
     @rule(can=st.booleans())
     def the_disk_is_full_or_is_not(self, can: bool) -> None:
         self.driver.asterisk.speech_s = 10.0 if can else None
@@ -211,6 +235,8 @@ class ExchangeMachine(RuleBasedStateMachine):
             ev.RecordingEnded(naming.recording(call, 1), 3.0),
             ev.RecordingFailed(naming.recording(call, 1), "no"),
             ev.RecordingEnded(RecordingId("elsewhere")),
+            ev.RecordingEnded(naming.talk_recording(call, 1), 3.0),
+            ev.MuteFailed(naming.talk_recording(call, 1), False, "no"),
             ev.TimerFired(timer),
             ev.TimerFired((TimerKind.AGENT, data.draw(st.sampled_from(STAFF)).id)),
             ev.TimerFired((TimerKind.TRUNK, CITY)),
@@ -242,9 +268,14 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.driver.now += timedelta(seconds=age_s)
         self.hand_in(up)
 
-    @rule(staff=st.sets(st.sampled_from(range(4))), channels=st.integers(0, 2), without_night=st.booleans())
-    def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool) -> None:
-        rules = rules_with(tuple(STAFF[index] for index in sorted(staff)), channels)
+    @rule(
+        staff=st.sets(st.sampled_from(range(4))),
+        channels=st.integers(0, 2),
+        without_night=st.booleans(),
+        taped=st.booleans(),
+    )
+    def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool, taped: bool) -> None:
+        rules = rules_with(tuple(STAFF[index] for index in sorted(staff)), channels, taped=taped)
         self.driver.rules = without_queue(rules, NIGHT) if without_night else rules
         self.hand_in(ev.RulebookReplaced(self.driver.rules))
 
@@ -306,6 +337,27 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.the_call_is_what_its_facts_say()
         self.nothing_impossible_happened()
         self.nobody_hears_two_sounds()
+        self.nobody_is_recorded_who_was_not_told()
+        self.nothing_is_recorded_that_is_not_to_be_heard()
+
+    def nobody_is_recorded_who_was_not_told(self) -> None:
+        for call in self.driver.exchange.calls.values():
+            told = [fact.heard for fact in call.history if isinstance(fact, facts.NoticeOver)]
+            assert call.taped.tape is None or any(told)
+
+    def nothing_is_recorded_that_is_not_to_be_heard(self) -> None:
+        asterisk = self.driver.asterisk
+        if not self.sounds_are_known or self.driver.inbox:
+            return
+        tapes = {call.taped.tape.recording: call for call in self.driver.exchange.calls.values() if call.taped.tape}
+        for recording in asterisk.taped:
+            call = tapes[recording]
+            alone = call.held or call.phone_holds
+            assert not alone or recording in asterisk.silent
+            outside = call.invited is not None and call.invited.destination and call.invited.bridge
+            assert not outside or recording in asterisk.silent
+            assert call.offer is not None
+            assert call.offer.agent is not None
 
     def nobody_hears_two_sounds(self) -> None:
         asterisk = self.driver.asterisk
@@ -398,6 +450,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert not any(exchange.floor.bridges.knows(BridgeId(bridge)) for bridge in driver.asterisk.bridges)
         assert not driver.asterisk.bridges
         assert not driver.asterisk.channels
+        assert not driver.asterisk.taped
         assert set(exchange.floor.agents) == {AgentId(name) for name in driver.rules.agents}
         for each in exchange.floor.agents.values():  # who missed too many calls was paused, and nobody ended that
             assert each.state is (AgentState.AVAILABLE if each.duty is Duty.ON else AgentState.PAUSED)
