@@ -36,6 +36,7 @@ _RESULTS: Mapping[int, OfferResult] = {
 
 _CUT_SHORT: Mapping[CallState, OfferResult] = {
     CallState.CONFIRMING: OfferResult.NOT_CONFIRMED,
+    CallState.BRIEFING: OfferResult.LOST,  # that its announcement broke off, is heard of before the end of the leg
     CallState.CONNECTING: OfferResult.LOST,
 }
 """How an offer counts that ends in a state in which the phone had been answered, but the two could not speak yet."""
@@ -72,10 +73,12 @@ class Offering:
             self._conduct.waiting.let_ring(call, out)
 
     def take_answer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The phone was answered: connect the two, or ask first for the key that takes the call."""
-        self._leg(call)
+        """The phone was answered: connect the two, but first ask for the key that takes the call, or brief who did."""
+        leg = self._leg(call)
         if self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
+        elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
+            self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
             self.take_up(call, at, out)
 
@@ -155,7 +158,7 @@ class Offering:
     def _close(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.cancel_timer(call, TimerKind.CONNECT, out)
-        if call.state is CallState.CONFIRMING:
+        if call.state in (CallState.CONFIRMING, CallState.BRIEFING):
             self._conduct.following.stop_playback(call, out)
         self._conduct.record(call, facts.OfferClosed(at, result, cause), out)
         self._conduct.counters.offers[result] += 1

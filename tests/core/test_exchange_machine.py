@@ -70,7 +70,12 @@ CARED_FOR = QueueSpec(
         redial_within_s=60.0,
     ),
 )
-LEFT_ALONE = QueueSpec(NIGHT, "야간", care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))))
+LEFT_ALONE = QueueSpec(
+    NIGHT,
+    "야간",
+    care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))),
+    agent_prompt=WELCOME,
+)
 
 
 TAPED = TapeRule(PromptName("notice"), 86_400.0)
