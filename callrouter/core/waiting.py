@@ -55,6 +55,7 @@ class Waiting:
         """
         away = self._turned_away(step.queue, at)
         if away is not None:
+            self.quiet(call, out)  # who is passed on comes with music
             self._conduct.record(call, away, out)
             self._conduct.following.next_step(call, at, out)
             return

@@ -16,9 +16,11 @@ from callrouter.core.cdr import CallMark, Cdr, OfferResult, Outcome, ReleasedBy
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
 from callrouter.core.ids import AgentId, ChannelId
 from callrouter.core.output import NoticeKind, Output
-from callrouter.core.plan import Dial, HangUp, Plan
+from callrouter.core.plan import Announce, Dial, HangUp, Plan
+from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.transfers import party
+from callrouter.core.waiting_spec import QueueCare
 from callrouter.errors import ImpossibleEventError
 from tests.core.driver import (
     CITY,
@@ -539,6 +541,19 @@ def test_a_counselor_who_hung_up_unseen_left_the_caller_to_the_colleague(
         assert (call.state, hall.channel(call).music) == (CallState.OFFERED, True)
         hall.pick_up(call)
     assert hall.together(call) == {call.channel, own_leg(call, 2)}
+
+
+@pytest.mark.parametrize("on_hold", [False, True])
+def test_who_is_passed_on_to_a_queue_that_turns_him_away_hears_why_without_music(on_hold: bool) -> None:
+    gone = Plan("gone", (Announce(SORRY), HangUp()))
+    full = QueueSpec(NIGHT, "야간", care=QueueCare(max_waiting=0, when_full=gone))
+    hall = Driver(rulebook(agent("kim"), queues=(full,)))
+    call = hall.dial("120")
+    hall.pick_up(call)
+    if on_hold:
+        ordered(hall, call, CallVerb.HOLD)
+    ordered(hall, call, CallVerb.TRANSFER, "night")
+    assert (call.state, hall.channel(call).music) == (CallState.ANNOUNCING, False)
 
 
 @pytest.mark.parametrize("answered", [False, True])
