@@ -22,6 +22,7 @@ from lab.errors import LabError
 from lab.testing import PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import PATIENCE_S, POLL_S, TUESDAY_MORNING, Centre, MakeCentre, People
 from tests.acceptance.ordering import audit, command, read
+from tests.acceptance.test_supervision import Talk, supervisors
 
 pytestmark = pytest.mark.asterisk
 
@@ -298,6 +299,28 @@ async def test_a_daemon_that_dies_during_the_notice_has_it_played_anew(
     assert audio.tone_seconds(resident.heard(), NOTICE_HZ) > PROMPT_S + 0.2
 
 
+@pytest.fixture
+def no_bridge_media(lab_asterisk: LabAsterisk) -> Iterator[None]:
+    """An Asterisk without the module that records bridges."""
+    lab_asterisk.cli("module unload chan_bridge_media.so")
+    yield
+    lab_asterisk.cli("module load chan_bridge_media.so")
+
+
+@pytest.mark.usefixtures("no_bridge_media")
+async def test_an_asterisk_without_the_module_records_nothing_and_says_so(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office, resident, phone = await a_talk(caller, counselor, centre)
+    await asyncio.sleep(TALK_S)  # people talking
+    await resident.hang_up()
+    await phone.closed()
+    (tape,) = (await office.cdr()).tapes
+
+    assert (tape.result, tape.why) == (TapeResult.FAILED, "Asterisk refused to record (500)")
+    assert seconds(phone.heard(), RESIDENT_HZ) == pytest.approx(TALK_S, abs=1.0)
+
+
 async def test_where_asterisk_cannot_record_they_talk_all_the_same(
     caller: People, counselor: People, centre: MakeCentre, spool: Path
 ) -> None:
@@ -385,3 +408,24 @@ async def test_a_recording_is_deleted_when_its_time_has_come(
     assert (gone.deleted_by, gone.sha256) == ("retention", tape.sha256)
     assert gone.deleted_why is not None
     assert gone.deleted_why.startswith("kept until 2026-11-25")
+
+
+def supervised(config: Path) -> None:
+    recorded(config)
+    supervisors(config)
+
+
+@pytest.mark.parametrize(("mode", "is_recorded"), [("whisper", False), ("barge", True)])
+async def test_a_supervisor_is_recorded_only_where_the_caller_hears_him(
+    caller: People, counselor: People, centre: MakeCentre, mode: str, *, is_recorded: bool
+) -> None:
+    office, resident, phone = await a_talk(caller, counselor, centre, edit=supervised)
+    supervisor = await counselor("202", tone_hz=SECOND_HZ)
+    await Talk(office, resident, phone, supervisor).let_hear(mode)
+    await asyncio.sleep(TALK_S)  # people talking
+    await supervisor.hang_up()
+    await resident.hang_up()
+    (tape,) = await tapes(office)
+
+    assert (seconds(file_of(office, tape), SECOND_HZ) >= TALK_S / 2) is is_recorded
+    assert seconds(file_of(office, tape), RESIDENT_HZ) >= TALK_S
