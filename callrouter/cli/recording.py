@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -19,7 +20,7 @@ from callrouter.cli.orders import why as as_note
 from callrouter.cli.status import daemon_url
 from callrouter.cli.text import Column, plain, table
 from callrouter.config import load
-from callrouter.core.ids import AgentId, QueueName
+from callrouter.core.ids import AgentId, CallId, QueueName
 from callrouter.core.numbers import masked
 from callrouter.core.tapes import MuteReason, TapeResult
 from callrouter.errors import CallrouterError
@@ -69,6 +70,7 @@ def recording() -> None:
 @config_for_database
 @database_option
 @json_option
+@click.option("--call", type=click.UUID, help="Those of one call.")
 @click.option("--queue", help="Those of one queue.")
 @click.option("--agent", help="Those of one counselor.")
 @click.option("--since", help="Those that began then or later, local time if no zone is given.")
@@ -80,6 +82,7 @@ def list_recordings(
     config: Path,
     database_url: str | None,
     as_json: bool,
+    call: UUID | None,
     queue: str | None,
     agent: str | None,
     mask: bool,
@@ -91,6 +94,7 @@ def list_recordings(
     """
     place = database_place(config, database_url)
     search = RecordingSearch(
+        call=CallId(str(call)) if call else None,
         queue=QueueName(queue) if queue else None,
         agent=AgentId(agent) if agent else None,
         since=moment("--since", wanted["since"], place.zone),

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from callrouter.app.recordings import RecordingKeeper, TapeDesk
 from callrouter.cli import main
+from callrouter.cli.cdr_text import in_full
 from callrouter.core.audit import AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import AgentId, CallId, PromptName, QueueName, RecordingId, SiteName
@@ -430,6 +431,21 @@ def test_a_file_that_cannot_be_read_is_said_so(folder: SoundFolder) -> None:
         folder.read("2026-11")
 
 
+def test_the_record_in_full_proves_the_notice_and_names_the_recording_and_its_silence() -> None:
+    cdr = recorded()
+    text = in_full(cdr, cdrs.EVENING.tzinfo)
+    assert "notice of recording: notice (en), from 2026-11-24T10:29:50.000+00:00, heard at 2026-11-24T10:29:55" in text
+    assert f"recording of 201: kept, {tape_of(cdr)}" in text
+    assert "  2026-11-24T10:30:00.000+00:00 to 2026-11-24T10:31:00.000+00:00: the conversation ended" in text
+    silent = "silent from 2026-11-24T10:30:20.000+00:00 to 2026-11-24T10:30:30.000+00:00"
+    assert f"  {silent}: paused by 201, via phone" in text
+    unheard = replace(cdr.notices[0], language="", heard_at=None)
+    tape = replace(cdr.tapes[0], muted=(replace(cdr.tapes[0].muted[0], why=MuteReason.HELD, who=""),))
+    text = in_full(replace(cdr, notices=(unheard,), tapes=(tape,)), cdrs.EVENING.tzinfo)
+    assert "notice of recording: notice, from 2026-11-24T10:29:50.000+00:00, not heard to its end" in text
+    assert f"  {silent}: held\n" in text
+
+
 # --- the command
 
 
@@ -470,6 +486,8 @@ def test_the_command_lists_what_there_is_without_whole_numbers(command: Command)
     assert failed.rstrip().endswith("failed: Asterisk refused to record (500)")
     (one,) = json.loads(command("list", "--json", "--no-mask", "--until", "2026-11-24T19:31").output)
     assert (one["caller"], one["muted"][0]["why"]) == ("0552251234", "paused")
+    assert len(command("list", "--call", "019a1111-2222-7333-8444-555566667777").output.splitlines()) == 2
+    assert command("list", "--call", "me").exit_code == 2
 
 
 def test_the_command_verifies_files(command: Command, tmp_path: Path) -> None:
