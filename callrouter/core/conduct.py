@@ -35,6 +35,7 @@ from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.second_lines import SecondLines
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
@@ -82,6 +83,7 @@ class Conduct:
         self.length = TalkLength(self)
         self.taping = Taping(self)
         self.conversing = Conversing(self)
+        self.lines = SecondLines(self)
         self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
@@ -173,6 +175,7 @@ class Conduct:
         self._by_channel[call.channel] = call.id
         self.waiting.take(call)
         self.supervision.take(call)
+        self.lines.take(call)
         return True
 
     def act(self, transition: Transition, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -209,6 +212,8 @@ class Conduct:
             if call.hearings:
                 self.supervision.end_all(call, fact.at, out)
             self.taping.end_with(call, fact, out)
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+            self.lines.let_go(call, call.line, fact, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
         if isinstance(fact, _MOVES_TALK):
