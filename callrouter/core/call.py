@@ -65,6 +65,10 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
+    facts.AlsoOffered: frozenset({_S.OFFERED}),
+    facts.AlsoRang: frozenset({_S.OFFERED}),
+    facts.LeadTaken: frozenset({_S.OFFERED}),
+    facts.AlsoClosed: frozenset({_S.OFFERED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
@@ -116,6 +120,8 @@ class Call:
     queue: QueueName | None = None
     place: int = 0
     offer: Offer | None = None
+    others: dict[ChannelId, Offer] = field(default_factory=dict)
+    """Whose phones ring beside that of ``offer``: the first that is answered becomes the offer."""
     invited: Offer | None = None
     """Who was called into the conversation."""
     passes_on: bool = False
@@ -349,6 +355,11 @@ class Call:
         offer = self.offer
         if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
+        if isinstance(fact, facts.OF_OTHER_PHONES):
+            self._take_of_others(fact, offer)
+            return
+        if self.others and not isinstance(fact, facts.Rang):
+            raise ValueError(f"call {self.id} rings at {len(self.others)} more phones, yet {fact!r}")
         match fact:
             case facts.Rang():
                 (self.invited or offer).rang = True
@@ -367,6 +378,27 @@ class Call:
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
             case _:
                 self._take_of_conversation(fact, offer)
+
+    def _take_of_others(self, fact: facts.OF_OTHER_PHONES, offer: Offer) -> None:
+        if isinstance(fact, facts.AlsoOffered):
+            if self.queue is None:
+                raise ValueError(f"call {self.id} waits in no queue, yet {fact!r}")
+            self.attempts = fact.attempt
+            self.others[fact.channel] = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at)
+            return
+        other = self.others.get(fact.channel)
+        if other is None:
+            raise ValueError(f"call {self.id} does not ring at that phone too, yet {fact!r}")
+        match fact:
+            case facts.AlsoRang():
+                other.rang = True
+            case facts.AlsoClosed():
+                del self.others[fact.channel]
+            case facts.LeadTaken():
+                del self.others[fact.channel]
+                self.offer, self.others[offer.channel] = other, offer
+            case _:
+                assert_never(fact)
 
     def _end_offer(self) -> None:
         self.offer = self.invited = None

@@ -83,6 +83,7 @@ class Offering:
         """Somebody takes the call."""
         leg = self._leg(call)
         bridge = naming.bridge(call.id, call.attempts)
+        beaten = self._conduct.ring_all.decided(call, at, out)
         self._conduct.record(call, facts.PickedUp(at, bridge), out)
         if leg.agent is not None:
             leg.agent.change(AgentState.ON_CALL, at)
@@ -91,6 +92,8 @@ class Offering:
         self._conduct.waiting.quiet(call, out)
         self._conduct.answer(call, at, out)
         self.connect(call, leg, bridge, out)
+        for each in beaten:
+            self._conduct.floor.let_go(each, OfferResult.ANSWERED_ELSEWHERE, at, out)
 
     def connect(self, call: Call, leg: Leg, bridge: BridgeId, out: Output) -> None:
         """Have the two bridged, within a time."""
@@ -115,6 +118,9 @@ class Offering:
 
     def offer_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The leg ended before the two could speak."""
+        if self._conduct.ring_all.pass_lead(call, at, out):
+            self._conduct.ring_all.other_ended(call, cue, at, out)
+            return
         leg = self._leg(call)
         result = _CUT_SHORT.get(call.state) or offer_result(cue.cause)
         self._close(call, result, cue.cause, at, out)
@@ -124,6 +130,8 @@ class Offering:
 
     def ring_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The phone rang long enough, nobody knows whether it rings at all, or nobody pressed the key."""
+        if self._conduct.ring_all.rings_on(call, cue, at, out):
+            return
         self.drop(call, _CUT_SHORT.get(call.state) or cue.result, at, out)
         self.try_another(call, at, out)
 
@@ -147,6 +155,7 @@ class Offering:
         """Close the open offer, if there is one, and hang its leg up."""
         if call.offer is None:
             return
+        self._conduct.ring_all.drop_others(call, result, at, out, cause)
         leg = self._conduct.floor.legs.get(call.offer.channel)
         self._close(call, result, cause, at, out)
         if leg is not None:

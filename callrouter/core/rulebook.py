@@ -58,6 +58,8 @@ class Strategy(StrEnum):
     """Who stands first among ``agents:``."""
     WEIGHTED_RANDOM = "weighted-random"
     """By lot, each as often as his weight says."""
+    RING_ALL = "ring-all"
+    """All at once: whoever answers first has the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class QueueSpec:
     code_ends_wrap_up: bool = False
     skills: SkillRules = NO_SKILLS
     """What is asked of the counselors for its callers."""
+    ring_at_most: int | None = None
+    """For ``RING_ALL``: at so many phones at once; None: at all."""
 
 
 @dataclass(frozen=True, slots=True)

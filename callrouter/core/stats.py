@@ -51,6 +51,8 @@ class CallNow(msgspec.Struct, frozen=True):
     """Who was called into the conversation."""
     held: bool = False
     """The caller is on hold."""
+    also_rings: tuple[AgentId, ...] = ()
+    """Whose phones ring for the caller beside that of ``agent``."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

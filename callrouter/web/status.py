@@ -57,6 +57,8 @@ class Call(msgspec.Struct, frozen=True):
     destination: str | None = None
     invited: str | None = None
     held: bool = False
+    also_rings: tuple[str, ...] = ()
+    """Whose phones ring for the caller beside that of ``agent``."""
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -212,6 +214,7 @@ def _call(call: CallNow) -> Call:
         destination=call.destination,
         invited=party(call.invited) if call.invited else None,
         held=call.held,
+        also_rings=call.also_rings,
     )
 
 

@@ -23,6 +23,14 @@ def test_a_queue_has_its_strategy_and_head_start(tmp_path: Path) -> None:
     assert (queue.strategy, queue.head_start_s) == (Strategy.ROUND_ROBIN, 60.0)
 
 
+def test_a_queue_rings_all_phones_or_so_many_of_them(tmp_path: Path) -> None:
+    folder = shutil.copytree(BASE, tmp_path / "config")
+    written = "queues:\n  main: {title: 본청, strategy: ring-all, ring_at_most: 3}\n"
+    (folder / "queues.yaml").write_text(written, encoding="utf-8")
+    queue = load(folder, ENVIRONMENT).rulebook.queues[QueueName("main")]
+    assert (queue.strategy, queue.ring_at_most) == (Strategy.RING_ALL, 3)
+
+
 def test_agents_stand_in_the_order_in_which_they_are_written_with_their_weights(tmp_path: Path) -> None:
     folder = shutil.copytree(BASE, tmp_path / "config")
     (folder / "agents.yaml").write_text(AGENTS, encoding="utf-8")
