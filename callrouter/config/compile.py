@@ -135,10 +135,18 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             wrap_up_codes=spec.wrap_up_codes,
             code_ends_wrap_up=spec.code_ends_wrap_up,
             skills=skill_rules(context, name, spec),
+            agent_prompt=_agent_prompt(context, name, spec),
             ring_at_most=spec.ring_at_most,
         )
         for name, spec in context.model.queues.items()
     }
+
+
+def _agent_prompt(context: Context, name: str, spec: Queue) -> PromptName | None:
+    if spec.agent_prompt is None:
+        return None
+    context.refer("prompts", spec.agent_prompt, ("queues", name, "agent_prompt"))
+    return PromptName(spec.agent_prompt)
 
 
 def _weights(context: Context) -> dict[TenantName, int]:

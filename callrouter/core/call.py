@@ -46,9 +46,10 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
     facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
-    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING}),
+    facts.Briefed: frozenset({_S.OFFERED}),
+    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING}),
     facts.Connected: frozenset({_S.CONNECTING}),
-    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED}),
+    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CONNECTING, _S.CONNECTED}),
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
@@ -357,15 +358,21 @@ class Call:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
         if isinstance(fact, facts.OF_OTHER_PHONES):
             self._take_of_others(fact, offer)
-            return
-        if self.others and not isinstance(fact, facts.Rang):
+        elif self.others and not isinstance(fact, facts.Rang):
             raise ValueError(f"call {self.id} rings at {len(self.others)} more phones, yet {fact!r}")
+        else:
+            self._take_of_one_offer(fact, offer)
+
+    def _take_of_one_offer(self, fact: facts.Fact, offer: Offer) -> None:
         match fact:
             case facts.Rang():
                 (self.invited or offer).rang = True
             case facts.Confirming():
                 self.state = CallState.CONFIRMING
                 self.tries += 1
+                self._next_playback()
+            case facts.Briefed():
+                self.state = CallState.BRIEFING
                 self._next_playback()
             case facts.PickedUp(bridge=bridge):
                 offer.bridge = bridge

@@ -36,6 +36,7 @@ _RESULTS: Mapping[int, OfferResult] = {
 
 _CUT_SHORT: Mapping[CallState, OfferResult] = {
     CallState.CONFIRMING: OfferResult.NOT_CONFIRMED,
+    CallState.BRIEFING: OfferResult.LOST,  # that its announcement broke off, is heard of before the end of the leg
     CallState.CONNECTING: OfferResult.LOST,
 }
 """How an offer counts that ends in a state in which the phone had been answered, but the two could not speak yet."""
@@ -72,18 +73,22 @@ class Offering:
             self._conduct.waiting.let_ring(call, out)
 
     def take_answer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The phone was answered: connect the two, or ask first for the key that takes the call."""
-        self._leg(call)
+        """The phone was answered: connect the two, but first ask for the key that takes the call, or brief who did."""
+        leg = self._leg(call)
+        beaten = self._conduct.ring_all.decided(call, at, out)
         if self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
+        elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
+            self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
             self.take_up(call, at, out)
+        for each in beaten:
+            self._conduct.floor.let_go(each, OfferResult.ANSWERED_ELSEWHERE, at, out)
 
     def take_up(self, call: Call, at: datetime, out: Output) -> None:
         """Somebody takes the call."""
         leg = self._leg(call)
         bridge = naming.bridge(call.id, call.attempts)
-        beaten = self._conduct.ring_all.decided(call, at, out)
         self._conduct.record(call, facts.PickedUp(at, bridge), out)
         if leg.agent is not None:
             leg.agent.change(AgentState.ON_CALL, at)
@@ -92,8 +97,6 @@ class Offering:
         self._conduct.waiting.quiet(call, out)
         self._conduct.answer(call, at, out)
         self.connect(call, leg, bridge, out)
-        for each in beaten:
-            self._conduct.floor.let_go(each, OfferResult.ANSWERED_ELSEWHERE, at, out)
 
     def connect(self, call: Call, leg: Leg, bridge: BridgeId, out: Output) -> None:
         """Have the two bridged, within a time."""
@@ -164,7 +167,7 @@ class Offering:
     def _close(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.cancel_timer(call, TimerKind.CONNECT, out)
-        if call.state is CallState.CONFIRMING:
+        if call.state in (CallState.CONFIRMING, CallState.BRIEFING):
             self._conduct.following.stop_playback(call, out)
         self._conduct.record(call, facts.OfferClosed(at, result, cause), out)
         self._conduct.counters.offers[result] += 1

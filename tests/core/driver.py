@@ -458,6 +458,9 @@ class Asterisk:
 _Command = TypeVar("_Command", bound=cmd.Command)
 
 
+_DECLINED = frozenset({Cause.USER_BUSY, Cause.NO_ANSWER, Cause.CALL_REJECTED})
+
+
 class Driver:
     """An exchange with time, timers, one Asterisk, and a journal of all that came out."""
 
@@ -602,7 +605,10 @@ class Driver:
         self.asterisk.pick_up(self.leg(call))
         self.settle()
 
-    def leg_ends(self, call: Call, cause: int = Cause.NORMAL_CLEARING) -> None:
+    def leg_ends(self, call: Call, cause: int = Cause.NORMAL_CLEARING, *, rung: bool = True) -> None:
+        """The leg ends; if somebody at the phone could have done that, it has rung, unless it was not ``rung``."""
+        if rung and call.state is CallState.OFFERED and cause in _DECLINED:
+            self.ring(call)
         self.asterisk.hang_up(self.leg(call), cause)
         self.settle()
 
@@ -701,7 +707,10 @@ class Driver:
         if state is CallState.ANNOUNCING:
             return call
         self.announcement_ends(call)
-        if state is CallState.CONNECTING:
+        if state is CallState.BRIEFING:
+            self.agent("kim").untold = True
+            self.pick_up(call)
+        elif state is CallState.CONNECTING:
             self.handle(ev.LegAnswered(self.leg(call)))
             self.inbox.clear()
         elif state in (CallState.CONNECTED, CallState.CLEARING, CallState.ENDED):

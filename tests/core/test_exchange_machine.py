@@ -71,7 +71,12 @@ CARED_FOR = QueueSpec(
     ),
 )
 RINGS_ALL = QueueSpec(BELL, "벨", sound=WaitingSound.RINGBACK, strategy=Strategy.RING_ALL)
-LEFT_ALONE = QueueSpec(NIGHT, "야간", care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))))
+LEFT_ALONE = QueueSpec(
+    NIGHT,
+    "야간",
+    care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))),
+    agent_prompt=WELCOME,
+)
 
 
 def rules_with(staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:

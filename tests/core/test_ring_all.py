@@ -20,7 +20,7 @@ from callrouter.core.plan import Announce, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook, Strategy, WaitingSound
 from callrouter.core.states import CallState
 from callrouter.core.waiting_spec import KeyWay, QueueCare
-from tests.core.driver import BELL, CITY, DESK, NIGHT, SORRY, Driver, agent, own_leg, rulebook
+from tests.core.driver import BELL, CITY, DESK, NIGHT, SORRY, WELCOME, Driver, agent, own_leg, rulebook
 
 ALL = QueueSpec(DESK, "창원시", strategy=Strategy.RING_ALL)
 KIM, LEE, PARK = agent("kim"), agent("lee"), agent("park")
@@ -158,6 +158,8 @@ def test_one_who_does_not_take_the_call_leaves_the_others_ringing(name: str, cau
     driver = centre()
     call = driver.dial()
     driver.advance(1.0)
+    driver.asterisk.ring(leg_of(driver, name))
+    driver.settle()
     ends(driver, name, cause)
     assert state(call) is CallState.OFFERED
     assert driver.agent(name).state is AgentState.RESTING
@@ -415,6 +417,24 @@ def test_when_the_bridge_cannot_be_made_the_caller_is_rung_for_anew() -> None:
     driver.asterisk.channels.clear()
     driver.advance(60.0)
     assert not [leg for leg in driver.exchange.floor.legs.values() if leg.result is not None]
+
+
+def test_who_answers_first_is_briefed_while_the_others_stop_already() -> None:
+    driver = centre(queue=replace(ALL, agent_prompt=WELCOME))
+    call = driver.dial()
+    picks_up(driver, "lee")
+    assert state(call) is CallState.BRIEFING
+    assert [driver.agent(name).state for name in ("kim", "park")] == [AgentState.AVAILABLE] * 2
+    driver.announcement_ends(call)
+    assert driver.together(call) == {call.channel, leg_of(driver, "lee")}
+
+
+def test_a_phone_that_refuses_without_ringing_is_left_alone_while_the_others_ring() -> None:
+    driver = centre(KIM, LEE)
+    call = driver.dial()
+    ends(driver, "lee", Cause.CALL_REJECTED)
+    assert (driver.agent("lee").state, driver.agent("lee").misses) == (AgentState.UNREACHABLE, 0)
+    assert (call.state, len(call.others)) == (CallState.OFFERED, 0)
 
 
 # --- the caller is to go on elsewhere
