@@ -152,9 +152,10 @@ class Parties:
 
     def drop_invited(self, call: Call, result: OfferResult, at: datetime, out: Output) -> None:
         """Hang up whoever was called in."""
-        leg = self.leg_of(call, call.invited)
+        leg = self._conduct.floor.legs.get(call.invited.channel) if call.invited is not None else None
         self.close_invited(call, result, Cause.NO_ANSWER, at, out)
-        self._conduct.floor.let_go(leg, result, at, out)
+        if leg is not None:  # else the call is remembered, and was not adopted before its caller was gone
+            self._conduct.floor.let_go(leg, result, at, out)
 
     def close_invited(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         """Nobody is called in any more."""

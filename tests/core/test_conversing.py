@@ -506,6 +506,23 @@ def test_a_new_daemon_goes_on_with_the_conversation_as_it_was(
     assert not hall.asterisk.bridges
 
 
+@pytest.mark.parametrize("verb", [CallVerb.TRANSFER, CallVerb.CONSULT, CallVerb.CONFERENCE])
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_caller_who_hung_up_unseen_while_a_third_was_called_in_leaves_nothing(
+    hall: Driver, call: Call, verb: CallVerb, *, is_answered: bool
+) -> None:
+    ordered(hall, call, verb, "lee")
+    if is_answered:
+        answers(hall, call)
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.sync()
+    assert not hall.exchange.calls
+    assert not hall.asterisk.channels
+    assert hall.cdr(call).outcome is Outcome.HANDLED
+
+
 @pytest.mark.parametrize("verb", [CallVerb.CONSULT, CallVerb.CONFERENCE])
 def test_a_caller_whose_third_left_unseen_is_with_the_counselor(hall: Driver, call: Call, verb: CallVerb) -> None:
     ordered(hall, call, verb, "lee")
