@@ -370,11 +370,13 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
 
 
 def _last_offer_at(s: _Summary, ended: datetime) -> datetime:
-    """When waiting turned into ringing: at the offer that was answered, or that was open when the call ended."""
+    """When waiting turned into ringing: at the offer that was answered, or at the first that was open at the end."""
     if s.connected:
         return whole_ms(s.connected.offered.at)
     last = s.legs[-1] if s.legs else None
-    return last.offered_at if last and last.ended_at == ended else ended
+    if last is None or last.ended_at != ended:
+        return ended
+    return min(leg.offered_at for leg in s.legs if leg.ended_at == ended and leg.result is last.result)
 
 
 def _queue(s: _Summary) -> QueueName | None:

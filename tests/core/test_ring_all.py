@@ -345,6 +345,20 @@ def test_a_caller_who_leaves_stops_all_phones_and_blames_nobody() -> None:
     assert (cdr.outcome, cdr.ring_s, cdr.wait_s) == (Outcome.ABANDONED, 5.0, 0.0)
 
 
+def test_a_caller_who_leaves_was_rung_for_since_the_first_phone_that_rings_then_was_called() -> None:
+    driver = centre(KIM, LEE, PARK)
+    talking = driver.dial()
+    picks_up(driver, "park")
+    call = driver.dial()
+    driver.advance(5.0)
+    driver.hang_up(talking)
+    driver.advance(10.0)  # of wrap-up: park's phone is called too
+    ends(driver, "kim", Cause.CALL_REJECTED)
+    driver.advance(2.0)
+    driver.hang_up(call)
+    assert (driver.cdr(call).ring_s, driver.cdr(call).wait_s) == (17.0, 0.0)
+
+
 def test_only_who_meets_the_demand_is_rung() -> None:
     driver = centre(KIM, LEE, agent("choi", NIGHT))
     driver.dial()
