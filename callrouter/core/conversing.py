@@ -61,6 +61,8 @@ class Conversing:
             return CallAnswer(False, f'there is no call, and no agent on a call, named "{one_line(order.subject)}"')
         if call.state is not CallState.CONNECTED:
             return CallAnswer(False, f"call {call.id} is {call.state}: nobody talks")
+        if call.to_be_adopted:
+            return CallAnswer(False, f"call {call.id} is of before a restart, and its site {call.site} is not up yet")
         why_not = self._carry_out(call, order.verb, order.target, at, out)
         if why_not is not None:
             return CallAnswer(False, why_not)
