@@ -264,7 +264,9 @@ class Waiting:
 
 def _place(call: Call, queue: QueueSpec) -> Place:
     """Where the call stands among all who wait."""
-    return _queued_at(call).timestamp() - queue.head_start_s, call.place
+    step = call.steps[call.step]
+    own_s = step.head_start_s if isinstance(step, EnterQueue) else None
+    return _queued_at(call).timestamp() - queue.head_start_s - (own_s or 0.0), call.place
 
 
 def _demand(call: Call, queue: QueueSpec, at: datetime) -> Demand:
