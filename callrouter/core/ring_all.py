@@ -141,8 +141,7 @@ class RingAll:
 
     def _left_s(self, call: Call, offer: Offer, at: datetime) -> float:
         """How long that phone may ring yet; never longer than a whole time, whatever was done to the clock."""
-        queue = self._conduct.waiting.queue_of(call)
-        whole_s = queue.ring_timeout_s if queue is not None else 0.0
+        whole_s = self._conduct.parties.ring_timeout_s(call)
         return min(whole_s, whole_s - (at - offer.at).total_seconds())
 
     def _all(self, call: Call) -> list[Offer]:

@@ -20,7 +20,7 @@ from callrouter.core.plan import Announce, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook, Strategy, WaitingSound
 from callrouter.core.states import CallState
 from callrouter.core.waiting_spec import KeyWay, QueueCare
-from tests.core.driver import BELL, CITY, DESK, NIGHT, SORRY, WELCOME, Driver, agent, own_leg, rulebook
+from tests.core.driver import BELL, CITY, DESK, NIGHT, SORRY, WELCOME, Driver, agent, own_leg, rulebook, without_queue
 
 ALL = QueueSpec(DESK, "창원시", strategy=Strategy.RING_ALL)
 KIM, LEE, PARK = agent("kim"), agent("lee"), agent("park")
@@ -673,6 +673,18 @@ def test_a_daemon_that_dies_in_the_middle_of_an_answer_leaves_one_who_has_the_ca
     assert not driver.asterisk.channels
     assert not driver.asterisk.bridges
     assert not driver.exchange.floor.legs
+
+
+def test_phones_ring_on_after_a_restart_with_rules_that_lost_the_queue() -> None:
+    driver = centre(KIM, LEE)
+    driver.dial()
+    driver.restart(rules=without_queue(driver.rules, DESK))
+    driver.sync()
+    driver.advance(15.0)
+    (call,) = driver.exchange.calls.values()
+    assert (call.state, len(call.others)) == (CallState.OFFERED, 1)
+    picks_up(driver, "lee")
+    assert state(call) is CallState.CONNECTED
 
 
 def test_after_a_restart_nobody_joins_a_phone_to_which_a_conversation_was_passed_on() -> None:
