@@ -77,15 +77,18 @@ async def test_a_conversation_at_a_site_that_is_no_more_was_handled(parts: Parts
 async def test_a_call_that_rang_at_several_phones_of_a_site_that_is_no_more_is_closed_with_all_of_them(
     parts: Parts,
 ) -> None:
-    first, second, third = (naming.leg_channel(CALL, number) for number in (1, 2, 3))
+    first, second, third = (naming.leg_channel(CALL, number) for number in (2, 3, 4))
     rang: list[facts.Fact] = [
-        facts.AlsoOffered(LATER, 2, AgentId("202"), None, second),
-        facts.AlsoOffered(LATER, 3, AgentId("203"), None, third),
+        facts.OfferClosed(LATER, OfferResult.NO_ANSWER, 19),
+        facts.Offered(LATER, 2, AgentId("201"), None, first),
+        facts.AlsoOffered(LATER, 3, AgentId("202"), None, second),
+        facts.AlsoOffered(LATER, 4, AgentId("203"), None, third),
         facts.LeadTaken(LATER, second),
         facts.AlsoClosed(LATER, first, OfferResult.BUSY, 17),
     ]
     (cdr,) = await dealt_with(parts, [opened(SiteName("gone")), *offered(), *rang])
     assert [(leg.agent, leg.result) for leg in cdr.legs] == [
+        ("201", OfferResult.NO_ANSWER),
         ("201", OfferResult.BUSY),
         ("203", OfferResult.CALLER_GONE),
         ("202", OfferResult.CALLER_GONE),
