@@ -36,6 +36,7 @@ from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
 from callrouter.core.ring_all import RingAll
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.second_lines import SecondLines
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
@@ -80,6 +81,7 @@ class Conduct:
         self.parties = Parties(self)
         self.length = TalkLength(self)
         self.conversing = Conversing(self)
+        self.lines = SecondLines(self)
         self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
@@ -176,6 +178,7 @@ class Conduct:
         self._by_channel[call.channel] = call.id
         self.waiting.take(call)
         self.supervision.take(call)
+        self.lines.take(call)
         return True
 
     def act(self, transition: Transition, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -210,6 +213,8 @@ class Conduct:
         """Let a fact be true of the call, and have it kept."""
         if call.hearings and isinstance(fact, _ENDS_TALK):
             self.supervision.end_all(call, fact.at, out)
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+            self.lines.let_go(call, call.line, fact, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
 

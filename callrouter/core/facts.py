@@ -261,7 +261,8 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):
 class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     """Somebody more is called into the conversation: a counselor or a destination, one of the two is named.
 
-    ``passes_on``: the call is theirs alone as soon as they answer.
+    ``passes_on``: the call is theirs alone as soon as they answer. ``line``: the counselor dialled them on a second
+    line of his phone, and speaks to them by this channel of it.
     """
 
     at: datetime
@@ -271,6 +272,7 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     channel: ChannelId
     destination: DestinationName | None = None
     passes_on: bool = False
+    line: ChannelId | None = None
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
@@ -370,6 +372,12 @@ class HearingEnded(msgspec.Struct, frozen=True, tag="hearing-ended", gc=False):
     why: str
 
 
+class LeftToRing(msgspec.Struct, frozen=True, tag="left-to-ring", gc=False):
+    """The counselor's phone wants the call to be theirs whom it dialled as soon as they answer."""
+
+    at: datetime
+
+
 class AlsoOffered(msgspec.Struct, frozen=True, tag="also-offered", gc=False):
     """One more counselor's phone is called for this caller, beside those that are already."""
 
@@ -442,6 +450,7 @@ Fact = (
     | HearingEnded
     | TurnedAway
     | Comforted
+    | LeftToRing
     | AlsoOffered
     | AlsoRang
     | LeadTaken

@@ -25,6 +25,10 @@ How an Asterisk that you have takes callrouter in
 
    The phones that may set switches (switches:) need the codes in the context that they have:
        include => callrouter-switches
+   For counselors to consult a colleague on a second line and pass the caller on with the phone's transfer key, also
+       include => callrouter-lines
+   before the numbers that phones dial, whose own context is named in [globals]:  CALLROUTER_OWN_CALLS=office
+   FreePBX: under [from-internal-custom] in extensions_custom.conf; CALLROUTER_OWN_CALLS=from-internal-additional
 
 3. The REST interface. In http.conf, [general]:
        enabled=yes
