@@ -157,7 +157,7 @@ async def test_one_who_declines_leaves_the_others_ringing(caller: People, counse
     await office.until_agent("201", "resting")
     assert not answers.seen(CLOSED)
     await answers.accept()
-    await answers.established()
+    await office.until_call("connected")
     await resident.hang_up()
 
     cdr = await office.cdr()
@@ -218,7 +218,7 @@ async def test_phones_that_fall_free_by_an_answer_ring_for_who_waits(
     await phones[1].closed()
     assert SECOND in (await phones[1].incoming()).peer
     await phones[1].accept()
-    await phones[1].established()
+    await office.until("both talk", lambda status: [each["state"] for each in status["calls"]] == ["connected"] * 2)
     await first.hang_up()
     await second.hang_up()
 
