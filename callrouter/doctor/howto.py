@@ -16,6 +16,9 @@ How an Asterisk that you have takes callrouter in
    FreePBX: the #include line goes into /etc/asterisk/extensions_custom.conf, which FreePBX never overwrites, and the
    global into globals_custom.conf. Nothing that FreePBX generates is edited.
 
+   By your rules instead of one ring group, after each change of them:
+       callrouter dialplan --out /etc/asterisk/callrouter-survival.conf && asterisk -rx "dialplan reload"
+
 2. The way in. Give the trunk's endpoint in pjsip.conf  context=callrouter-inbound,  or send one number from the context
    that it has:
        exten => 120,1,Goto(callrouter-inbound,${EXTEN},1)
