@@ -138,6 +138,7 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             code_ends_wrap_up=spec.code_ends_wrap_up,
             skills=skill_rules(context, name, spec),
             agent_prompt=_agent_prompt(context, name, spec),
+            ring_at_most=spec.ring_at_most,
         )
         for name, spec in context.model.queues.items()
     }

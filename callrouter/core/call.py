@@ -74,6 +74,10 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.TapeMuted: frozenset({_S.CONNECTED}),
     facts.TapeUnmuted: frozenset({_S.CONNECTED}),
     facts.TapeEnded: frozenset({_S.CONNECTED}),
+    facts.AlsoOffered: frozenset({_S.OFFERED}),
+    facts.AlsoRang: frozenset({_S.OFFERED}),
+    facts.LeadTaken: frozenset({_S.OFFERED}),
+    facts.AlsoClosed: frozenset({_S.OFFERED}),
     facts.LeftToRing: frozenset({_S.CONNECTED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
@@ -126,6 +130,8 @@ class Call:
     queue: QueueName | None = None
     place: int = 0
     offer: Offer | None = None
+    others: dict[ChannelId, Offer] = field(default_factory=dict)
+    """Whose phones ring beside that of ``offer``: the first that is answered becomes the offer."""
     invited: Offer | None = None
     """Who was called into the conversation."""
     passes_on: bool = False
@@ -382,6 +388,14 @@ class Call:
         offer = self.offer
         if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
+        if isinstance(fact, facts.OF_OTHER_PHONES):
+            self._take_of_others(fact, offer)
+        elif self.others and not isinstance(fact, facts.Rang):
+            raise ValueError(f"call {self.id} rings at {len(self.others)} more phones, yet {fact!r}")
+        else:
+            self._take_of_one_offer(fact, offer)
+
+    def _take_of_one_offer(self, fact: facts.Fact, offer: Offer) -> None:
         match fact:
             case facts.Rang():
                 (self.invited or offer).rang = True
@@ -404,6 +418,27 @@ class Call:
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
             case _:
                 self._take_of_conversation(fact, offer)
+
+    def _take_of_others(self, fact: facts.OF_OTHER_PHONES, offer: Offer) -> None:
+        if isinstance(fact, facts.AlsoOffered):
+            if self.queue is None:
+                raise ValueError(f"call {self.id} waits in no queue, yet {fact!r}")
+            self.attempts = fact.attempt
+            self.others[fact.channel] = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at)
+            return
+        other = self.others.get(fact.channel)
+        if other is None:
+            raise ValueError(f"call {self.id} does not ring at that phone too, yet {fact!r}")
+        match fact:
+            case facts.AlsoRang():
+                other.rang = True
+            case facts.AlsoClosed():
+                del self.others[fact.channel]
+            case facts.LeadTaken():
+                del self.others[fact.channel]
+                self.offer, self.others[offer.channel] = other, offer
+            case _:
+                assert_never(fact)
 
     def _end_offer(self) -> None:
         self.offer = self.invited = self.line = None

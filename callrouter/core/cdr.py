@@ -70,6 +70,8 @@ class OfferResult(StrEnum):
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
+    ANSWERED_ELSEWHERE = "answered-elsewhere"
+    """It rang together with others, of which another was answered first."""
 
 
 class CallMark(StrEnum):

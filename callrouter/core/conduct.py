@@ -34,6 +34,7 @@ from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
+from callrouter.core.ring_all import RingAll
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.second_lines import SecondLines
 from callrouter.core.states import CallState, Transition
@@ -78,6 +79,7 @@ class Conduct:
         self.offering = Offering(self)
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
+        self.ring_all = RingAll(self)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
@@ -129,6 +131,11 @@ class Conduct:
             "take_key_of_queue": self.waiting.take_key,
             "remember_key": self.waiting.remember_key,
             "leave_unstaffed": self.waiting.leave_unstaffed,
+            "offer_also": self.ring_all.offer_also,
+            "other_rang": self.ring_all.other_rang,
+            "other_answered": self.ring_all.other_answered,
+            "other_ended": self.ring_all.other_ended,
+            "other_uncertain": self.ring_all.other_uncertain,
             "finish": self.finish,
             "insist": self._insist,
         }

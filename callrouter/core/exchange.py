@@ -55,6 +55,14 @@ _OF_INVITED: Mapping[Signal, Signal] = {
 }
 """What is told of a leg, where it is of somebody who was called into the conversation."""
 
+_OF_OTHER: Mapping[Signal, Signal] = {
+    Signal.LEG_RANG: Signal.OTHER_RANG,
+    Signal.LEG_ANSWERED: Signal.OTHER_ANSWERED,
+    Signal.LEG_ENDED: Signal.OTHER_ENDED,
+    Signal.RING_OVER: Signal.OTHER_UNCERTAIN,
+}
+"""The same, where its phone rings beside the offered one."""
+
 _Handler = Callable[[Any, datetime, Output], None]
 
 
@@ -500,9 +508,14 @@ class Exchange:
             if signal is not None:
                 self.signal(call, msgspec.structs.replace(cue, signal=signal), at, out)
             return True
+        if leg.channel in call.others:
+            signal = _OF_OTHER.get(cue.signal)
+            if signal is not None:
+                self.signal(call, msgspec.structs.replace(cue, signal=signal, channel=leg.channel), at, out)
+            return True
         if call.offer is None or call.offer.channel != leg.channel:
             return False
-        self.signal(call, cue, at, out)
+        self.signal(call, msgspec.structs.replace(cue, channel=leg.channel), at, out)
         return True
 
     def _signal_of_recording(

@@ -443,6 +443,42 @@ class LeftToRing(msgspec.Struct, frozen=True, tag="left-to-ring", gc=False):
     at: datetime
 
 
+class AlsoOffered(msgspec.Struct, frozen=True, tag="also-offered", gc=False):
+    """One more counselor's phone is called for this caller, beside those that are already."""
+
+    at: datetime
+    attempt: int
+    agent: AgentId
+    trunk: TrunkName | None
+    channel: ChannelId
+
+
+class AlsoRang(msgspec.Struct, frozen=True, tag="also-rang", gc=False):
+    """That phone rings."""
+
+    at: datetime
+    channel: ChannelId
+
+
+class LeadTaken(msgspec.Struct, frozen=True, tag="lead-taken", gc=False):
+    """That phone is the offered one from now on, and the one that was is one of those beside it."""
+
+    at: datetime
+    channel: ChannelId
+
+
+class AlsoClosed(msgspec.Struct, frozen=True, tag="also-closed", gc=False):
+    """That phone, one of those beside the offered one, is called no more."""
+
+    at: datetime
+    channel: ChannelId
+    result: OfferResult
+    cause: int
+
+
+OF_OTHER_PHONES = AlsoOffered | AlsoRang | LeadTaken | AlsoClosed
+"""What is said of the phones that ring for a caller beside the offered one."""
+
 Fact = (
     Opened
     | Routed
@@ -487,4 +523,8 @@ Fact = (
     | TapeUnmuted
     | TapeEnded
     | LeftToRing
+    | AlsoOffered
+    | AlsoRang
+    | LeadTaken
+    | AlsoClosed
 )

@@ -63,6 +63,7 @@ def _call(call: Call) -> CallNow:
         invited=(call.invited.agent or call.invited.destination) if call.invited else None,
         held=call.held or call.phone_holds,
         recording=call.taped.tape.state if call.taped.tape is not None else None,
+        also_rings=tuple(other.agent for other in call.others.values() if other.agent is not None),
     )
 
 

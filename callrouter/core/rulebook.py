@@ -59,6 +59,8 @@ class Strategy(StrEnum):
     """Who stands first among ``agents:``."""
     WEIGHTED_RANDOM = "weighted-random"
     """By lot, each as often as his weight says."""
+    RING_ALL = "ring-all"
+    """All at once: whoever answers first has the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class QueueSpec:
     """How its conversations are recorded; None: they are not."""
     agent_prompt: PromptName | None = None
     """What a counselor hears who picks up, before the caller is connected."""
+    ring_at_most: int | None = None
+    """For ``RING_ALL``: at so many phones at once; None: at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class CallNow(msgspec.Struct, frozen=True):
     """The caller is on hold."""
     recording: TapeState | None = None
     """None: the conversation is not recorded."""
+    also_rings: tuple[AgentId, ...] = ()
+    """Whose phones ring for the caller beside that of ``agent``."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

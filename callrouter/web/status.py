@@ -59,6 +59,8 @@ class Call(msgspec.Struct, frozen=True):
     invited: str | None = None
     held: bool = False
     recording: TapeState | None = None
+    also_rings: tuple[str, ...] = ()
+    """Whose phones ring for the caller beside that of ``agent``."""
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -215,6 +217,7 @@ def _call(call: CallNow) -> Call:
         invited=party(call.invited) if call.invited else None,
         held=call.held,
         recording=call.recording,
+        also_rings=call.also_rings,
     )
 
 

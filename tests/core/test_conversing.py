@@ -552,6 +552,38 @@ def test_a_new_daemon_goes_on_with_the_conversation_as_it_was(
     assert not hall.asterisk.bridges
 
 
+@pytest.mark.parametrize("verb", CallVerb)
+@pytest.mark.parametrize("target", ["lee", NIGHT])
+def test_an_order_for_a_conversation_whose_site_is_not_up_since_the_restart_is_refused(
+    hall: Driver, call: Call, verb: CallVerb, target: str
+) -> None:
+    hall.asterisk.connected = False
+    hall.restart()
+    before = len(hall.journal[call.id])
+    answer = hall.order_call(call.id, verb, target)
+    assert (answer.ok, len(hall.journal[call.id])) == (False, before)
+    assert "Asterisk has not told of it yet" in answer.message
+    hall.sync()
+    assert hall.exchange.calls[call.id].state is CallState.CONNECTED
+
+
+@pytest.mark.parametrize("verb", [CallVerb.TRANSFER, CallVerb.CONSULT, CallVerb.CONFERENCE])
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_caller_who_hung_up_unseen_while_a_third_was_called_in_leaves_nothing(
+    hall: Driver, call: Call, verb: CallVerb, *, is_answered: bool
+) -> None:
+    ordered(hall, call, verb, "lee")
+    if is_answered:
+        answers(hall, call)
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.sync()
+    assert not hall.exchange.calls
+    assert not hall.asterisk.channels
+    assert hall.cdr(call).outcome is Outcome.HANDLED
+
+
 @pytest.mark.parametrize("verb", [CallVerb.CONSULT, CallVerb.CONFERENCE])
 def test_a_caller_whose_third_left_unseen_is_with_the_counselor(hall: Driver, call: Call, verb: CallVerb) -> None:
     ordered(hall, call, verb, "lee")

@@ -14,12 +14,14 @@ from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
 from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
+from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
+from callrouter.core.floor import Leg
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, PromptName, RecordingId
 from callrouter.core.output import Output
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
-from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook
+from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, Strategy, WaitingSound
 from callrouter.core.states import CallState
 from callrouter.core.tapes import TapeRule
 from callrouter.core.waiting_spec import Comfort, KeyWay, QueueCare, Surge
@@ -43,9 +45,9 @@ from tests.core.driver import (
 )
 
 STAFF = (
-    agent("kim", DESK, NIGHT),
+    agent("kim", DESK, NIGHT, BELL),
     agent("lee", DESK, BELL),
-    agent("park", DESK, NIGHT, trunk=CITY),
+    agent("park", DESK, NIGHT, BELL, trunk=CITY),
     agent("choi", NIGHT, BELL, trunk=CITY),
 )
 ENDPOINTS = (*(spec.endpoint for spec in STAFF), DUTY_DESK.endpoint, DUTY_MOBILE.endpoint)
@@ -70,6 +72,7 @@ CARED_FOR = QueueSpec(
         redial_within_s=60.0,
     ),
 )
+RINGS_ALL = QueueSpec(BELL, "벨", sound=WaitingSound.RINGBACK, strategy=Strategy.RING_ALL)
 LEFT_ALONE = QueueSpec(
     NIGHT,
     "야간",
@@ -83,8 +86,12 @@ TAPED = TapeRule(PromptName("notice"), 86_400.0)
 
 def rules_with(staff: tuple[AgentSpec, ...], channels: int, *, taped: bool = False) -> Rulebook:
     rule = TAPED if taped else None
-    queues = (replace(CARED_FOR, recording=rule), replace(LEFT_ALONE, recording=rule))
+    queues = (replace(CARED_FOR, recording=rule), replace(LEFT_ALONE, recording=rule), RINGS_ALL)
     return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6), queues=queues)
+
+
+def _is_beaten(leg: Leg) -> bool:
+    return leg.result is OfferResult.ANSWERED_ELSEWHERE
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -125,6 +132,14 @@ class ExchangeMachine(RuleBasedStateMachine):
             if call.taped.notice is not None and call.playback is not None:
                 asterisk.end_playback(call.playback)
         self.deliver_all()
+
+    @rule(do=st.lists(st.sampled_from(["rings", "answers", "rejects", "busy", "uncertain", "silent"]), min_size=3))
+    def a_resident_is_rung_for_at_several_phones(self, do: list[str]) -> None:
+        """What they do is delivered later, in an order of its own, with all that comes between."""
+        asterisk = self.driver.asterisk
+        if asterisk.connected and len(asterisk.channels) < 14:
+            asterisk.phones.update(zip(ENDPOINTS, do, strict=False))
+            self.driver.arrive("124")
 
     def deliver_all(self) -> None:
         while self.driver.inbox:
@@ -351,12 +366,20 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange = self.driver.exchange
         for call_id, fact in out.facts:
             call = exchange.calls.get(call_id)
+            if isinstance(fact, facts.AlsoOffered):
+                self.nobody_waits_whom(fact.agent)
             if not isinstance(fact, facts.Offered) or fact.agent is None or call is None:
                 continue
             served = exchange.floor.agents[fact.agent].spec.queues
             for other in exchange.calls.values():
                 if other.state is CallState.QUEUED and not other.to_be_adopted and other.queue in served:
                     assert other.place > call.place, f"{call_id} was served before {other.id}"
+
+    def nobody_waits_whom(self, agent_id: AgentId) -> None:
+        """A phone rings as one more for a caller only if no other waits for it."""
+        served = self.driver.exchange.floor.agents[agent_id].spec.queues
+        for other in self.driver.exchange.calls.values():
+            assert other.state is not CallState.QUEUED or other.to_be_adopted or other.queue not in served
 
     def nobody_is_remembered_without_consent(self, out: Output) -> None:
         chosen = [fact for _, fact in out.facts if isinstance(fact, facts.Chosen)]
@@ -378,6 +401,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @invariant()
     def all_is_well(self) -> None:
         self.a_counselor_is_on_at_most_one_call()
+        self.a_caller_talks_to_one_at_most_of_those_who_were_rung()
         self.a_leg_belongs_to_one_call()
         self.an_available_counselor_can_be_picked_and_no_other()
         self.those_who_wait_stand_in_line_and_no_others()
@@ -420,7 +444,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         offers = Counter(
             offer.agent
             for call in exchange.calls.values()
-            for offer in (call.offer, call.invited)
+            for offer in (call.offer, call.invited, *call.others.values())
             if offer and offer.agent and not call.to_be_adopted
         )
         assert all(count == 1 for count in offers.values()), offers
@@ -433,12 +457,19 @@ class ExchangeMachine(RuleBasedStateMachine):
             )
             assert each.leg is None or legs[each.leg].agent is each
 
+    def a_caller_talks_to_one_at_most_of_those_who_were_rung(self) -> None:
+        exchange, bridges = self.driver.exchange, self.driver.asterisk.bridges.values()
+        for call in exchange.calls.values():
+            assert not call.others or call.state is CallState.OFFERED
+            beside = set(call.others) | {leg.channel for leg in exchange.floor.legs_of(call.id) if _is_beaten(leg)}
+            assert not any(beside & inside for inside in bridges)
+
     def a_leg_belongs_to_one_call(self) -> None:
         exchange = self.driver.exchange
         offers = [
             (call, offer)
             for call in exchange.calls.values()
-            for offer in (call.offer, call.invited)
+            for offer in (call.offer, call.invited, *call.others.values())
             if offer is not None
         ]
         assert len(offers) == len({offer.channel for _, offer in offers})

@@ -156,6 +156,8 @@ class Queue(Section):
     """Whether such a code ends the wrap-up."""
     strategy: Way = Strategy.LONGEST_IDLE
     """Which of the free counselors is rung."""
+    ring_at_most: Whole | None = None
+    """For ``strategy: ring-all``: at so many phones at once; left out: at all."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
     length: TalkLength | None = None
@@ -187,6 +189,8 @@ class Queue(Section):
     def _limits_and_sound(self) -> "Queue":
         if (self.max_waiting is None) != (self.when_full is None):
             raise ValueError("a full queue needs a number and a way; write both max_waiting: and when_full:")
+        if self.ring_at_most is not None and self.strategy is not Strategy.RING_ALL:
+            raise ValueError("ring_at_most: only one phone rings; leave it out, or write strategy: ring-all")
         if self.sound is WaitingSound.RINGBACK and (self.announce or self.keys or self.recording):
             raise ValueError("who hears ringback is not answered, and can be told nothing; write sound: music")
         return self
