@@ -90,13 +90,20 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "queue-keys": 2560.0,
         "agent-noted": 2640.0,
         "agent-toolate": 2680.0,
+        "recording-notice": 2860.0,
+        "recording-paused": 2900.0,
+        "recording-resumed": 2940.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""
 
 
 ENGLISH_HZ: Mapping[str, float] = MappingProxyType(
-    {name: hz + 20 for name, hz in PROMPT_HZ.items() if name.startswith("queue-") or name == "waiting"}
+    {
+        name: hz + 20
+        for name, hz in PROMPT_HZ.items()
+        if name.startswith("queue-") or name in ("waiting", "recording-notice")
+    }
 )
 """The same for prompts that are spoken in English, too."""
 

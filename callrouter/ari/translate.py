@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from callrouter.ari import wire
-from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording
+from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording, PlaybackState
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -57,7 +57,7 @@ class EventReader:
                 # Public networks often say nothing of ringing, and let it be heard (183): somebody has the call.
                 return None if naming.is_of_supervisor(peer.id) else ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
-                return ev.PlaybackEnded(PlaybackId(playback.id))
+                return ev.PlaybackEnded(PlaybackId(playback.id), failed=playback.state is PlaybackState.FAILED)
             case wire.RecordingFinished(recording=recording):
                 return _recorded(recording)
             case wire.RecordingFailed(recording=recording):

@@ -40,8 +40,9 @@ def step_data(step: Step) -> Mapping[str, object]:  # noqa: C901 - an arm for ea
             return {"route": "again"}
         case Announce(prompt):
             return {"announce": prompt}
-        case EnterQueue(queue, max_wait_s):
-            return {"queue": queue, "max_wait_s": max_wait_s}
+        case EnterQueue(queue, max_wait_s, head_start_s):
+            ahead = {"head_start_s": head_start_s} if head_start_s is not None else {}
+            return {"queue": queue, "max_wait_s": max_wait_s, **ahead}
         case Dial():
             return _dial_data(step)
         case HandOver(context, extension):

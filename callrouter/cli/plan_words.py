@@ -57,10 +57,10 @@ def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
             return "decide again by the routes"
         case Announce(prompt):
             return f"announce {prompt}"
-        case EnterQueue(queue, None):
-            return f"wait in queue {queue}"
-        case EnterQueue(queue, max_wait_s):
-            return f"wait in queue {queue}, at most {max_wait_s:g} s"
+        case EnterQueue(queue, max_wait_s, head_start_s):
+            limit = f", at most {max_wait_s:g} s" if max_wait_s is not None else ""
+            ahead = f", with a head start of {head_start_s:g} s" if head_start_s is not None else ""
+            return f"wait in queue {queue}{limit}{ahead}"
         case Dial():
             return _dial_words(step)
         case HandOver(context, extension):

@@ -38,6 +38,7 @@ from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook
 from callrouter.core.service_level import ServiceGoal
+from callrouter.core.tapes import TapeRule
 from callrouter.core.waiting_spec import QueueCare
 
 SLOW_S = 0.3
@@ -131,6 +132,7 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             strategy=spec.strategy,
             head_start_s=spec.head_start,
             length=_length(context, name, spec),
+            recording=_recording(context, name, spec),
             goal=_goal(spec),
             care=cares[name],
             wrap_up_codes=spec.wrap_up_codes,
@@ -138,6 +140,7 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             skills=skill_rules(context, name, spec),
             agent_prompt=_agent_prompt(context, name, spec),
             emergency=spec.emergency,
+            ring_at_most=spec.ring_at_most,
         )
         for name, spec in context.model.queues.items()
     }
@@ -183,6 +186,18 @@ def _length(context: Context, name: str, spec: Queue) -> LengthRule | None:
         PromptName(length.farewell) if length.farewell is not None else None,
         length.extension,
     )
+
+
+def _recording(context: Context, name: str, spec: Queue) -> TapeRule | None:
+    rule = spec.recording
+    if rule is None:
+        return None
+    path: Path = ("queues", name, "recording")
+    context.refer("prompts", rule.notice, (*path, "notice"))
+    if rule.retention < SHORTEST_RETENTION_S:
+        message = "recordings are deleted before anybody can ask for them"
+        context.error((*path, "retention"), message, "write 1d or more")
+    return TapeRule(PromptName(rule.notice), rule.retention, rule.pausable)
 
 
 def _goal(spec: Queue) -> ServiceGoal:

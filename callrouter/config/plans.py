@@ -140,7 +140,8 @@ class PlanCompiler:
             plan = self.named(step.plan, step.arguments, path, scope)
             return list(plan.steps) if plan is not None else None
         if step.queue is not None:
-            return [EnterQueue(QueueName(self._known("queues", step.queue, (*path, "queue"), scope)), step.max_wait)]
+            queue = QueueName(self._known("queues", step.queue, (*path, "queue"), scope))
+            return [EnterQueue(queue, step.max_wait, step.head_start)]
         if step.dial is not None:
             return [self._dial(step, step.dial, path, scope)]
         if step.voicemail is not None:

@@ -7,10 +7,15 @@ come that much earlier. A head start, unlike a rank, cannot starve anybody: whoe
 cannot be served keeps nobody waiting who can. Which of the counselors who meet the demand is rung, the queue's
 strategy says (:mod:`callrouter.core.pool`). A caller whose offer failed keeps the place.
 
+A queue whose strategy is to ring all has its callers rung at every phone that nobody else can use: when no more waiting
+caller can be served, the free counselors who are left are rung for those who are being rung already, in the same order.
+So a second phone for one caller never keeps another waiting who could have had it.
+
 Caller and counselor are of one site: two Asterisk servers have no way between them yet, and a caller who waits at one
 must not stand before those who wait at another.
 """
 
+import math
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -53,10 +58,26 @@ class _Group:
     tenant: TenantName
     pool: Pool
     waiting: list[_Waiting] = field(default_factory=list)
+    rung: int = 0
+    """For how many, who do not wait here meanwhile, more phones may ring."""
 
 
 _Head = tuple[Place, CallId, _Group]
 """The first of a group."""
+
+
+@dataclass(slots=True)
+class _Rung:
+    """A caller for whom phones ring, and more may."""
+
+    head: _Head
+    most: float
+    """At how many phones at once."""
+    phones: int = 1
+
+    @property
+    def may_have_more(self) -> bool:
+        return self.phones < self.most
 
 
 @dataclass(slots=True)
@@ -74,6 +95,8 @@ class Match:
     agent: Agent
     charge: Charge = field(default_factory=dict, compare=False)
     """What it changes between the tenants."""
+    is_rung: bool = False
+    """Phones ring for that caller already: this is one more."""
 
 
 class Acd:
@@ -91,14 +114,24 @@ class Acd:
         self._lines: dict[Line, _Line] = {}
         self._stands: dict[CallId, tuple[_Group, Place]] = {}
         self._heads: dict[TenantName, list[_Head]] = {}
+        self._rung: dict[CallId, _Rung] = {}
+        self._unsated: list[_Head] = []
+        """Those of them who may have one more phone, in order."""
         self._agents: dict[AgentId, Agent] = {}
         self._ranked: dict[AgentId, dict[Pool, Idle]] = {}
         self._ways: Counter[Way] = Counter()
 
     def replace(self, queues: Mapping[QueueName, QueueSpec], weights: Mapping[TenantName, int]) -> None:
-        """Go on by new rules, while no counselor is available: they are put in order as they come back."""
+        """Go on by new rules, while no counselor is available: they are put in order as they come back.
+
+        Phones that ring together go on ringing; no more ring with them if the queue does not ring all any more.
+        """
         self.queues, self.sharing.weights = queues, weights
         self._marked = _marked(queues)
+        for call, rung in list(self._rung.items()):
+            place, _, group = rung.head
+            self.ring_no_more(call)
+            self.ring_on(group.line, place, call, group.tenant, group.pool.demand, rung.phones)
         for (queue, _), line in self._lines.items():
             for pool in line.pools.values():
                 pool.replace(self._strategy(queue))
@@ -108,13 +141,8 @@ class Acd:
     ) -> None:
         """Let a caller wait in ``line`` at ``place``, whatever came of an offer before."""
         self.sharing.refund(call)
-        known = self._line(line)
-        group = known.groups.get((demand, tenant))
-        if group is None:
-            pool = known.pools.get(demand)
-            if pool is None:
-                pool = self._open_pool(line, known, demand)
-            group = known.groups[demand, tenant] = _Group(line, tenant, pool)
+        self.ring_no_more(call)
+        group = self._group(line, tenant, demand)
         self._stands[call] = (group, place)
         entry = (place, call)
         if group.waiting and group.waiting[0] < entry:
@@ -126,6 +154,7 @@ class Acd:
 
     def leave(self, call: CallId) -> None:
         """Take a caller out of his line, or forget the offer that he was taken out for; another is left alone."""
+        self.ring_no_more(call)
         if not self._take_out(call):
             self.sharing.refund(call)
 
@@ -139,8 +168,46 @@ class Acd:
 
     def take(self, match: Match) -> None:
         """The caller is to be offered to the counselor: he leaves the line, and his tenant has had its turn."""
+        if match.is_rung:
+            rung = self._rung[match.call]
+            self._count_phones(rung, rung.phones + 1)
+            return
+        group, place = self._stands[match.call]
+        if self._strategy(group.line[0]) is Strategy.RING_ALL:
+            self._let_ring(match.call, place, group, 1)
         self._take_out(match.call)
         self.sharing.charge(match.call, match.charge)
+
+    def ring_on(
+        self,
+        line: Line,
+        place: Place,
+        call: CallId,
+        tenant: TenantName = NO_TENANT,
+        demand: Demand = NO_DEMAND,
+        phones: int = 1,
+    ) -> None:
+        """Know again that so many phones ring for a caller: more may, if his queue rings all."""
+        if self._strategy(line[0]) is Strategy.RING_ALL:
+            self._let_ring(call, place, self._group(line, tenant, demand), phones)
+
+    def rings_at(self, call: CallId, phones: int) -> None:
+        """So many phones ring for a caller now; one for whom no more are to ring is left alone."""
+        rung = self._rung.get(call)
+        if rung is not None:
+            self._count_phones(rung, phones)
+
+    def ring_no_more(self, call: CallId) -> None:
+        """No more phones are to ring for a caller than do; one who is not rung is left alone."""
+        rung = self._rung.pop(call, None)
+        if rung is None:
+            return
+        group = rung.head[2]
+        if rung.may_have_more:
+            _remove(self._unsated, rung.head)
+        group.rung -= 1
+        if not group.waiting and not group.rung:
+            self._close(group)
 
     def served(self, call: CallId) -> None:
         """The caller who was taken out of the line talks to a counselor."""
@@ -182,7 +249,7 @@ class Acd:
         found = [self._first_of(heads, self._shut_to(tenant, shut, refused)) for tenant, heads in self._heads.items()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
-            return None
+            return self._one_more(shut, refused)
         index, charge = self.sharing.pick([group.tenant for _, _, group in heads])
         _, call, group = heads[index]
         closed = self._shut_to(group.tenant, shut, refused)[group.line[0] in self._marked]
@@ -228,7 +295,7 @@ class Acd:
 
     def first(self, queue: QueueName) -> CallId | None:
         """The caller who has the first place in ``queue``."""
-        head = min((group.waiting[0] for group in self._groups(queue)), default=None)
+        head = min((group.waiting[0] for group in self._groups(queue) if group.waiting), default=None)
         return head[1] if head is not None else None
 
     def idle(self, queue: QueueName) -> int:
@@ -251,6 +318,38 @@ class Acd:
         if shut[0] is shut[1]:
             return next((head for head in heads if head[2].pool.has_way(shut[0])), None)
         return next((head for head in heads if head[2].pool.has_way(shut[head[2].line[0] in self._marked])), None)
+
+    def _one_more(self, shut: frozenset[Way], refused: Refused) -> Match | None:
+        """One more phone for the first of those who are being rung, if there is one who could have it."""
+        for _, call, group in self._unsated:
+            closed = self._shut_to(group.tenant, shut, refused)[group.line[0] in self._marked]
+            if group.pool.has_way(closed):
+                return Match(call, self._agents[group.pool.pick(call, self._agents, closed)], is_rung=True)
+        return None
+
+    def _let_ring(self, call: CallId, place: Place, group: _Group, phones: int) -> None:
+        most = self.queues[group.line[0]].ring_at_most
+        rung = self._rung[call] = _Rung((place, call, group), math.inf if most is None else most, phones)
+        group.rung += 1
+        if rung.may_have_more:
+            insort(self._unsated, rung.head)
+
+    def _count_phones(self, rung: _Rung, phones: int) -> None:
+        could, rung.phones = rung.may_have_more, phones
+        if could and not rung.may_have_more:
+            _remove(self._unsated, rung.head)
+        elif rung.may_have_more and not could:
+            insort(self._unsated, rung.head)
+
+    def _group(self, line: Line, tenant: TenantName, demand: Demand) -> _Group:
+        known = self._line(line)
+        group = known.groups.get((demand, tenant))
+        if group is None:
+            pool = known.pools.get(demand)
+            if pool is None:
+                pool = self._open_pool(line, known, demand)
+            group = known.groups[demand, tenant] = _Group(line, tenant, pool)
+        return group
 
     def _line(self, line: Line) -> _Line:
         known = self._lines.get(line)
@@ -286,12 +385,12 @@ class Acd:
         del group.waiting[0]
         if group.waiting:
             self._show_head(group)
-        else:
+        elif not group.rung:
             self._close(group)
         return True
 
     def _close(self, group: _Group) -> None:
-        """Nobody waits in the group; its pool is kept as long as another wants it."""
+        """Nobody waits in the group, nor is rung; its pool is kept as long as another wants it."""
         line, demand = self._lines[group.line], group.pool.demand
         del line.groups[demand, group.tenant]
         if demand != NO_DEMAND and all(other.pool is not group.pool for other in line.groups.values()):

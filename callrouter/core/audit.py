@@ -25,6 +25,8 @@ class AuditKind(StrEnum):
     """Who hears a conversation; the name is the call's."""
     WRAP_UP = "wrap-up"
     """What a call was about; its name is the call's id."""
+    RECORDING = "recording"
+    """Who fetched a recording of a conversation, or deleted it; its name is the recording's."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step, Voicemail
 from callrouter.core.states import CallState
 from callrouter.core.supervisors import Hearing
+from callrouter.core.taped import Taped
 
 _S = CallState
 _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
@@ -67,6 +68,17 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
+    facts.NoticeBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
+    facts.NoticeOver: frozenset({_S.ANNOUNCING}),
+    facts.NotTaped: frozenset({_S.CONNECTED}),
+    facts.TapeBegun: frozenset({_S.CONNECTED}),
+    facts.TapeMuted: frozenset({_S.CONNECTED}),
+    facts.TapeUnmuted: frozenset({_S.CONNECTED}),
+    facts.TapeEnded: frozenset({_S.CONNECTED}),
+    facts.AlsoOffered: frozenset({_S.OFFERED}),
+    facts.AlsoRang: frozenset({_S.OFFERED}),
+    facts.LeadTaken: frozenset({_S.OFFERED}),
+    facts.AlsoClosed: frozenset({_S.OFFERED}),
     facts.LeftToRing: frozenset({_S.CONNECTED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
@@ -125,6 +137,8 @@ class Call:
     queue: QueueName | None = None
     place: int = 0
     offer: Offer | None = None
+    others: dict[ChannelId, Offer] = field(default_factory=dict)
+    """Whose phones ring beside that of ``offer``: the first that is answered becomes the offer."""
     invited: Offer | None = None
     """Who was called into the conversation."""
     passes_on: bool = False
@@ -166,6 +180,8 @@ class Call:
     """Supervisors who are let into the conversation, by number."""
     heard: int = 0
     """How many ever were."""
+    taped: Taped = field(default_factory=Taped)
+    """What of it is recorded, and what the caller was told of that."""
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
@@ -252,8 +268,18 @@ class Call:
                 self.released, self.state = fact, CallState.CLEARING
             case facts.Offered():
                 self._offer(fact)
+            case facts.NoticeBegun() | facts.NoticeOver():
+                self._take_notice(fact)
             case _:
                 self._take_of_offer(fact)
+
+    def _take_notice(self, fact: facts.NoticeBegun | facts.NoticeOver) -> None:
+        self.taped.take(fact)
+        if isinstance(fact, facts.NoticeBegun):
+            self.state = CallState.ANNOUNCING
+            self._next_playback()
+        else:
+            self.state = CallState.ROUTING
 
     def _take_of_plan(self, fact: facts.Routed | facts.Branched | facts.AskedAgain | facts.Chosen) -> None:
         match fact:
@@ -371,6 +397,14 @@ class Call:
         offer = self.offer
         if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
+        if isinstance(fact, facts.OF_OTHER_PHONES):
+            self._take_of_others(fact, offer)
+        elif self.others and not isinstance(fact, facts.Rang):
+            raise ValueError(f"call {self.id} rings at {len(self.others)} more phones, yet {fact!r}")
+        else:
+            self._take_of_one_offer(fact, offer)
+
+    def _take_of_one_offer(self, fact: facts.Fact, offer: Offer) -> None:
         match fact:
             case facts.Rang():
                 (self.invited or offer).rang = True
@@ -387,6 +421,7 @@ class Call:
             case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
                 self.connected_at, self.reminded, self.extended_s = at, False, 0.0
+                self.taped.is_settled = False
             case facts.OfferClosed(result=result):
                 failed = result is OfferResult.CONGESTION and offer.member
                 self.failed_by = self.failed_by | {offer.member} if failed else frozenset()
@@ -394,6 +429,27 @@ class Call:
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
             case _:
                 self._take_of_conversation(fact, offer)
+
+    def _take_of_others(self, fact: facts.OF_OTHER_PHONES, offer: Offer) -> None:
+        if isinstance(fact, facts.AlsoOffered):
+            if self.queue is None:
+                raise ValueError(f"call {self.id} waits in no queue, yet {fact!r}")
+            self.attempts = fact.attempt
+            self.others[fact.channel] = _offer_of(fact)
+            return
+        other = self.others.get(fact.channel)
+        if other is None:
+            raise ValueError(f"call {self.id} does not ring at that phone too, yet {fact!r}")
+        match fact:
+            case facts.AlsoRang():
+                other.rang = True
+            case facts.AlsoClosed():
+                del self.others[fact.channel]
+            case facts.LeadTaken():
+                del self.others[fact.channel]
+                self.offer, self.others[offer.channel] = other, offer
+            case _:
+                assert_never(fact)
 
     def _end_offer(self) -> None:
         self.offer = self.invited = self.line = None
@@ -411,6 +467,8 @@ class Call:
                 self.extended_s += by_s
             case facts.Told():
                 self._next_playback()
+            case facts.NotTaped() | facts.TapeBegun() | facts.TapeMuted() | facts.TapeUnmuted() | facts.TapeEnded():
+                self.taped.take(fact)
             case facts.Redirected(plan=plan):
                 self._end_offer()
                 self.queue, self.state = None, CallState.ROUTING
@@ -445,7 +503,7 @@ class Call:
                 self.passes_on = True
             case _:
                 self._end_offer()
-                self.offer = invited
+                self.offer, self.taped.is_settled = invited, False
                 self.state = CallState.OFFERED if invited.bridge is None else CallState.CONNECTED
 
     def _take_of_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:
@@ -470,14 +528,14 @@ class Call:
         self.state = CallState.ENDED
 
 
-def _offer_of(fact: facts.Offered | facts.Invited) -> Offer:
+def _offer_of(fact: facts.Offered | facts.Invited | facts.AlsoOffered) -> Offer:
     return Offer(
         fact.attempt,
         fact.agent,
         fact.trunk,
         fact.channel,
         fact.at,
-        fact.destination,
+        None if isinstance(fact, facts.AlsoOffered) else fact.destination,
         member=fact.member,
         marked=fact.marked,
     )

@@ -20,6 +20,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.supervisors import HearingMode
+from callrouter.core.tapes import CdrNotice, CdrTape
 
 
 class Outcome(StrEnum):
@@ -69,6 +70,8 @@ class OfferResult(StrEnum):
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
+    ANSWERED_ELSEWHERE = "answered-elsewhere"
+    """It rang together with others, of which another was answered first."""
 
 
 class CallMark(StrEnum):
@@ -222,3 +225,7 @@ class Cdr:
     """What a counselor said afterwards that it was about; not of the call's facts, but read with its record."""
     visits: tuple[CdrVisit, ...] = ()
     """Every queue in which the caller waited, in order; ``queue`` and ``queued_at`` are those of the first."""
+    notices: tuple[CdrNotice, ...] = ()
+    """That it will be recorded, as often as the caller was told."""
+    tapes: tuple[CdrTape, ...] = ()
+    """What was recorded of it, one for each counselor's part, those that failed too."""

@@ -34,6 +34,7 @@ from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
+from callrouter.core.ring_all import RingAll
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.second_lines import SecondLines
 from callrouter.core.states import CallState, Transition
@@ -41,6 +42,7 @@ from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
 from callrouter.core.switchboard import Switchboard
 from callrouter.core.talk_length import TalkLength
+from callrouter.core.taping import Taping
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
@@ -48,6 +50,8 @@ FALLBACK_EXTENSION = "s"
 
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
+_MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | facts.JoinedIn | facts.InviteClosed
+"""Others take part in a conversation, or it is another one."""
 
 
 class _Action(Protocol):
@@ -75,9 +79,11 @@ class Conduct:
         self.offering = Offering(self)
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
+        self.ring_all = RingAll(self)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
+        self.taping = Taping(self)
         self.conversing = Conversing(self)
         self.lines = SecondLines(self)
         self.keypad = Keypad(self)
@@ -125,6 +131,11 @@ class Conduct:
             "take_key_of_queue": self.waiting.take_key,
             "remember_key": self.waiting.remember_key,
             "leave_unstaffed": self.waiting.leave_unstaffed,
+            "offer_also": self.ring_all.offer_also,
+            "other_rang": self.ring_all.other_rang,
+            "other_answered": self.ring_all.other_answered,
+            "other_ended": self.ring_all.other_ended,
+            "other_uncertain": self.ring_all.other_uncertain,
             "finish": self.finish,
             "insist": self._insist,
         }
@@ -208,8 +219,10 @@ class Conduct:
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
-        if call.hearings and isinstance(fact, _ENDS_TALK):
-            self.supervision.end_all(call, fact.at, out)
+        if isinstance(fact, _ENDS_TALK):
+            if call.hearings:
+                self.supervision.end_all(call, fact.at, out)
+            self.taping.end_with(call, fact, out)
         if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
             self.lines.let_go(call, call.line, fact, out)
         tenant = call.tenant
@@ -217,6 +230,8 @@ class Conduct:
         if call.tenant != tenant:
             self.floor.trunks.assign(call.channel, call.tenant, fact.at)
         out.facts.append((call.id, fact))
+        if isinstance(fact, _MOVES_TALK):
+            self.taping.follow(call, fact.at, out)
 
     def set_timer(self, call: Call, kind: TimerKind, after_s: float, out: Output) -> None:
         """Set or replace a timer of the call."""

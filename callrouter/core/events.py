@@ -87,6 +87,8 @@ class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
     """An announcement came to its end, or could not be played."""
 
     playback: PlaybackId
+    failed: bool = False
+    """It was not heard to its end."""
 
 
 class DigitPressed(msgspec.Struct, frozen=True, gc=False):
@@ -324,6 +326,14 @@ class CallOrdered(msgspec.Struct, frozen=True):
     ticket: int = 0
 
 
+class MuteFailed(msgspec.Struct, frozen=True, gc=False):
+    """A recording could not be made silent (``muted``), or heard again, or nobody knows."""
+
+    recording: RecordingId
+    muted: bool
+    why: str
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -356,5 +366,6 @@ Event = (
     | LegHeld
     | TransferAsked
     | CallOrdered
+    | MuteFailed
     | LineDialed
 )

@@ -55,6 +55,14 @@ _OF_INVITED: Mapping[Signal, Signal] = {
 }
 """What is told of a leg, where it is of somebody who was called into the conversation."""
 
+_OF_OTHER: Mapping[Signal, Signal] = {
+    Signal.LEG_RANG: Signal.OTHER_RANG,
+    Signal.LEG_ANSWERED: Signal.OTHER_ANSWERED,
+    Signal.LEG_ENDED: Signal.OTHER_ENDED,
+    Signal.RING_OVER: Signal.OTHER_UNCERTAIN,
+}
+"""The same, where its phone rings beside the offered one."""
+
 _Handler = Callable[[Any, datetime, Output], None]
 
 
@@ -99,6 +107,7 @@ class Exchange:
             ev.HearingJoined: self._hearing_joined,
             ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
+            ev.MuteFailed: self._mute_failed,
             ev.LineDialed: self._line_dialed,
         }
 
@@ -217,7 +226,11 @@ class Exchange:
                 return call_id
             case ev.PlaybackEnded(playback=playback):
                 return naming.parse_playback(playback)
-            case ev.RecordingEnded(recording=recording) | ev.RecordingFailed(recording=recording):
+            case (
+                ev.RecordingEnded(recording=recording)
+                | ev.RecordingFailed(recording=recording)
+                | ev.MuteFailed(recording=recording)
+            ):
                 return naming.parse_recording(recording)
             case ev.TimerFired(key=(_, subject)) if subject in self.calls:
                 return CallId(subject)
@@ -283,7 +296,7 @@ class Exchange:
         elif call.playback != event.playback or (call.queue is not None and not _listens(call)):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
-            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, failed=event.failed), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
         conduct = self.conduct
@@ -419,6 +432,7 @@ class Exchange:
         for call in [call for call in self.calls.values() if call.site == event.site]:
             if was_away:
                 self.conduct.comforting.after_silence(call, at, out)
+                self.conduct.taping.after_silence(call, at, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)
@@ -455,6 +469,9 @@ class Exchange:
 
     def _call_ordered(self, event: ev.CallOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.conversing.order(event.order, at, out)))
+
+    def _mute_failed(self, event: ev.MuteFailed, at: datetime, out: Output) -> None:
+        self.conduct.taping.mute_failed(event, at, out)
 
     def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
         self.floor.phones_seen(event.site, event.phones, at, at)
@@ -498,14 +515,22 @@ class Exchange:
             if signal is not None:
                 self.signal(call, msgspec.structs.replace(cue, signal=signal), at, out)
             return True
+        if leg.channel in call.others:
+            signal = _OF_OTHER.get(cue.signal)
+            if signal is not None:
+                self.signal(call, msgspec.structs.replace(cue, signal=signal, channel=leg.channel), at, out)
+            return True
         if call.offer is None or call.offer.channel != leg.channel:
             return False
-        self.signal(call, cue, at, out)
+        self.signal(call, msgspec.structs.replace(cue, channel=leg.channel), at, out)
         return True
 
     def _signal_of_recording(
         self, event: ev.RecordingEnded | ev.RecordingFailed, cue: Cue, at: datetime, out: Output
     ) -> None:
+        if naming.is_of_talk(event.recording):
+            self.conduct.taping.told(event, at, out)
+            return
         call_id = naming.parse_recording(event.recording)
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:

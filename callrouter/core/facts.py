@@ -33,6 +33,7 @@ from callrouter.core.ids import (
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Choice, Plan
 from callrouter.core.supervisors import HearingMode, HearingVia
+from callrouter.core.tapes import MuteReason, TapeResult
 
 
 class ReleaseReason(StrEnum):
@@ -380,11 +381,113 @@ class HearingEnded(msgspec.Struct, frozen=True, tag="hearing-ended", gc=False):
     why: str
 
 
+class NoticeBegun(msgspec.Struct, frozen=True, tag="notice-begun", gc=False):
+    """The caller is being told that the conversation will be recorded; ``language`` as in :class:`NoticeOver`."""
+
+    at: datetime
+    prompt: PromptName
+    language: str = ""
+
+
+class NoticeOver(msgspec.Struct, frozen=True, tag="notice-over", gc=False):
+    """That has ended; ``heard``: the caller heard it to its end, else ``why`` not.
+
+    ``language`` is the one it was spoken in; empty: the usual one.
+    """
+
+    at: datetime
+    prompt: PromptName
+    language: str
+    heard: bool
+    why: str = ""
+
+
+class NotTaped(msgspec.Struct, frozen=True, tag="not-taped", gc=False):
+    """A conversation that was to be recorded is not, and ``why``."""
+
+    at: datetime
+    why: str
+
+
+class TapeBegun(msgspec.Struct, frozen=True, tag="tape-begun", gc=False):
+    """The conversation with ``agent`` is recorded, as ``queue`` has it, and kept for ``retention_s`` seconds."""
+
+    at: datetime
+    recording: RecordingId
+    queue: QueueName
+    agent: AgentId
+    notice: PromptName
+    retention_s: float
+    pausable: bool = True
+
+
+class TapeMuted(msgspec.Struct, frozen=True, tag="tape-muted", gc=False):
+    """From now on nothing is heard in the recording, for one reason (more); ``who`` paused it, if somebody did."""
+
+    at: datetime
+    why: MuteReason
+    who: str = ""
+
+
+class TapeUnmuted(msgspec.Struct, frozen=True, tag="tape-unmuted", gc=False):
+    """That reason is no more."""
+
+    at: datetime
+    why: MuteReason
+    who: str = ""
+
+
+class TapeEnded(msgspec.Struct, frozen=True, tag="tape-ended", gc=False):
+    """The recording is over, and ``why``."""
+
+    at: datetime
+    result: TapeResult
+    why: str
+
+
 class LeftToRing(msgspec.Struct, frozen=True, tag="left-to-ring", gc=False):
     """The counselor's phone wants the call to be theirs whom it dialled as soon as they answer."""
 
     at: datetime
 
+
+class AlsoOffered(msgspec.Struct, frozen=True, tag="also-offered", gc=False):
+    """One more counselor's phone is called for this caller, beside those that are already."""
+
+    at: datetime
+    attempt: int
+    agent: AgentId
+    trunk: TrunkName | None
+    channel: ChannelId
+    member: str = ""
+    marked: bool = False
+
+
+class AlsoRang(msgspec.Struct, frozen=True, tag="also-rang", gc=False):
+    """That phone rings."""
+
+    at: datetime
+    channel: ChannelId
+
+
+class LeadTaken(msgspec.Struct, frozen=True, tag="lead-taken", gc=False):
+    """That phone is the offered one from now on, and the one that was is one of those beside it."""
+
+    at: datetime
+    channel: ChannelId
+
+
+class AlsoClosed(msgspec.Struct, frozen=True, tag="also-closed", gc=False):
+    """That phone, one of those beside the offered one, is called no more."""
+
+    at: datetime
+    channel: ChannelId
+    result: OfferResult
+    cause: int
+
+
+OF_OTHER_PHONES = AlsoOffered | AlsoRang | LeadTaken | AlsoClosed
+"""What is said of the phones that ring for a caller beside the offered one."""
 
 Fact = (
     Opened
@@ -422,5 +525,16 @@ Fact = (
     | HearingEnded
     | TurnedAway
     | Comforted
+    | NoticeBegun
+    | NoticeOver
+    | NotTaped
+    | TapeBegun
+    | TapeMuted
+    | TapeUnmuted
+    | TapeEnded
     | LeftToRing
+    | AlsoOffered
+    | AlsoRang
+    | LeadTaken
+    | AlsoClosed
 )

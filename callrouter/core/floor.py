@@ -75,6 +75,9 @@ class Leg:
         """Whether it may have a channel that is kept in reserve."""
         return self.seizure is not None and self.seizure.marked
 
+    called_before: datetime | None = None
+    """When the counselor's phone had been called last."""
+
     @property
     def party(self) -> str:
         """Whom it calls, for people."""
@@ -187,7 +190,9 @@ class Floor:
             seizure = self.trunks.seize(spec.trunk, channel, Asker(spec.site, call.tenant, queue.emergency), at)
             endpoint = self.trunks.dialled(seizure, endpoint)
         wrap_up_s = _wrap_up(agent, queue)
-        leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, wrap_up_s, at, queue=call.queue))
+        leg = Leg(channel, call.id, spec.site, agent, seizure, wrap_up_s, at, queue=call.queue)
+        leg.called_before = agent.offered_at
+        self._hold(leg)
         agent.change(AgentState.RESERVED, at)
         agent.offered_at = at
         out.commands.append(self._originate(call, leg, endpoint, call.arrival.caller, queue.ring_timeout_s))
@@ -286,7 +291,8 @@ class Floor:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""
         leg.result = result
         self._judge_trunk(leg, result, at, out)
-        out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
+        cause = Cause.ANSWERED_ELSEWHERE if result is OfferResult.ANSWERED_ELSEWHERE else Cause.NORMAL_CLEARING
+        out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, cause))
         out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), self.rulebook.limits.clearing_s))
 
     def leg_overdue(self, leg: Leg, at: datetime, out: Output) -> None:
@@ -485,6 +491,8 @@ class Floor:
             agent.last = LastCall(leg.call, leg.queue)
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
+        elif result is OfferResult.ANSWERED_ELSEWHERE:
+            agent.offered_at = leg.called_before  # in no strategy does it count that the phone rang
         pause_s = self._pause_after(leg, agent, result)
         if agent.refuses:
             out.commands.append(

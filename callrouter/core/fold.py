@@ -26,10 +26,11 @@ from callrouter.core.cdr import (
 )
 from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
-from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
+from callrouter.core.ids import ChannelId, DestinationName, QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 from callrouter.core.talk_time import TalkTime, whole_ms
+from callrouter.core.taped_fold import TapedFold
 from callrouter.core.transfers import party
 
 _LEFT: Mapping[LeaveReason, str] = {
@@ -61,6 +62,8 @@ class _Summary:
     """Why the call was treated so, a line or more for each decision."""
     queued: facts.Queued | None = None
     offered: "_OpenLeg | None" = None
+    others: dict[ChannelId, "_OpenLeg"] = field(default_factory=dict)
+    """Legs that ring beside the offered one."""
     invited: "_OpenLeg | None" = None
     connected: "_OpenLeg | None" = None
     """The first that was: what came of transfers since is told by the legs."""
@@ -86,9 +89,13 @@ class _Summary:
     waits: facts.Queued | None = None
     """In a queue that was not left yet."""
     visits: tuple[CdrVisit, ...] = ()
+    taped: TapedFold = field(default_factory=TapedFold)
 
     def take(self, fact: facts.Fact) -> None:
         self.talk.take(fact)
+        told = self.taped.take(fact)
+        if told is not None:
+            self._tell(told)
         match fact:
             case facts.Routed() | facts.Branched() | facts.Chosen():
                 self._take_decision(fact)
@@ -158,6 +165,8 @@ class _Summary:
                 self._take_of_leg(fact)
             case facts.Invited() | facts.JoinedIn() | facts.InviteClosed() | facts.PassedOn() | facts.Redirected():
                 self._take_of_conversation(fact)
+            case facts.AlsoOffered() | facts.AlsoRang() | facts.LeadTaken() | facts.AlsoClosed():
+                self._take_of_others(fact)
             case facts.CallbackWanted():
                 self.wanted = fact
                 self._tell(f"call back: wanted of {fact.queue}")
@@ -200,6 +209,22 @@ class _Summary:
                 if self.connected is None:
                     self.connected, self.connected_at = leg, leg.answered_at
                 self._end_visit(leg.answered_at or fact.at, VisitEnd.ANSWERED)
+            case _:
+                assert_never(fact)
+
+    def _take_of_others(self, fact: facts.OF_OTHER_PHONES) -> None:
+        match fact:
+            case facts.AlsoOffered():
+                self.others[fact.channel] = _OpenLeg(fact)
+            case facts.AlsoRang():
+                if fact.channel in self.others:
+                    self.others[fact.channel].rang_at = fact.at
+            case facts.AlsoClosed():
+                self._close_leg(self.others.pop(fact.channel, None), fact.at, fact.result, fact.cause)
+            case facts.LeadTaken():
+                was, self.offered = self.offered, self.others.pop(fact.channel, None)
+                if was is not None:
+                    self.others[was.offered.channel] = was
             case _:
                 assert_never(fact)
 
@@ -255,13 +280,17 @@ class _Summary:
 class _OpenLeg:
     """A leg that has not been told to end."""
 
-    offered: facts.Offered | facts.Invited
+    offered: facts.Offered | facts.Invited | facts.AlsoOffered
     rang_at: datetime | None = None
     answered_at: datetime | None = None
 
     @property
+    def destination(self) -> DestinationName | None:
+        return None if isinstance(self.offered, facts.AlsoOffered) else self.offered.destination
+
+    @property
     def party(self) -> str:
-        return self.offered.agent or self.offered.destination or ""
+        return self.offered.agent or self.destination or ""
 
     def closed(self, at: datetime, result: OfferResult, cause: int) -> CdrLeg:
         offered = self.offered
@@ -269,7 +298,7 @@ class _OpenLeg:
             attempt=offered.attempt,
             channel=offered.channel,
             agent=offered.agent,
-            destination=offered.destination,
+            destination=self.destination,
             trunk=offered.trunk,
             offered_at=whole_ms(offered.at),
             rang_at=whole_ms(self.rang_at) if self.rang_at else None,
@@ -323,7 +352,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         config_hash=routed.config_hash if routed else "",
         queue=_queue(s),
         agent=s.connected.offered.agent if s.connected else None,
-        destination=s.connected.offered.destination if s.connected else None,
+        destination=s.connected.destination if s.connected else None,
         trunk=s.connected.offered.trunk if s.connected else None,
         outcome=_outcome(s, released),
         disposition=_disposition(s, released),
@@ -342,15 +371,19 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         callback=_callback(s),
         hearings=s.hearings,
         visits=s.visits,
+        notices=s.taped.notices,
+        tapes=s.taped.tapes,
     )
 
 
 def _last_offer_at(s: _Summary, ended: datetime) -> datetime:
-    """When waiting turned into ringing: at the offer that was answered, or that was open when the call ended."""
+    """When waiting turned into ringing: at the offer that was answered, or at the first that was open at the end."""
     if s.connected:
         return whole_ms(s.connected.offered.at)
     last = s.legs[-1] if s.legs else None
-    return last.offered_at if last and last.ended_at == ended else ended
+    if last is None or last.ended_at != ended:
+        return ended
+    return min(leg.offered_at for leg in s.legs if leg.ended_at == ended and leg.result is last.result)
 
 
 def _queue(s: _Summary) -> QueueName | None:

@@ -16,7 +16,7 @@ _BRIDGE = re.compile(
     r"callrouter-(?P<call>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-bridge-[0-9]{1,9}"
 )
 _RECORDING = re.compile(
-    r"callrouter-(?P<call>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-message-[0-9]{1,9}"
+    r"callrouter-(?P<call>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-(?P<kind>message|talk)-[0-9]{1,9}"
 )
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -84,6 +84,17 @@ def parse_recording(recording_id: str) -> CallId | None:
     """The call that a recording of ours belongs to, or None if the name is not ours."""
     match = _RECORDING.fullmatch(recording_id)
     return CallId(match["call"]) if match else None
+
+
+def talk_recording(call: CallId, number: int) -> RecordingId:
+    """The name of the call's ``number``-th recording of a conversation."""
+    return RecordingId(f"callrouter-{call}-talk-{number}")
+
+
+def is_of_talk(recording_id: str) -> bool:
+    """Whether it is the recording of a conversation, and no message."""
+    match = _RECORDING.fullmatch(recording_id)
+    return match is not None and match["kind"] == "talk"
 
 
 def supervisor_channel(call: CallId, number: int) -> ChannelId:

@@ -57,6 +57,13 @@ def result_of(leg: Leg, cause: int) -> OfferResult:
     return offer_result(cause)
 
 
+def unanswered(leg: Leg, result: OfferResult) -> OfferResult:
+    """How an offer counts that was ended with ``result``: without a sign of life, the trunk is to blame."""
+    if leg.seizure is not None and not leg.rang and result is OfferResult.NO_ANSWER:
+        return OfferResult.CONGESTION
+    return result
+
+
 class Offering:
     """Makes offers, for the :class:`~callrouter.core.conduct.Conduct` whose callers wait."""
 
@@ -85,12 +92,15 @@ class Offering:
     def take_answer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The phone was answered: connect the two, but first ask for the key that takes the call, or brief who did."""
         leg = self._leg(call)
+        beaten = self._conduct.ring_all.decided(call, at, out)
         if self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
         elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
             self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
             self.take_up(call, at, out)
+        for each in beaten:
+            self._conduct.floor.let_go(each, OfferResult.ANSWERED_ELSEWHERE, at, out)
 
     def take_up(self, call: Call, at: datetime, out: Output) -> None:
         """Somebody takes the call."""
@@ -128,6 +138,9 @@ class Offering:
 
     def offer_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The leg ended before the two could speak."""
+        if self._conduct.ring_all.pass_lead(call, at, out):
+            self._conduct.ring_all.other_ended(call, cue, at, out)
+            return
         leg = self._leg(call)
         result = _CUT_SHORT.get(call.state) or result_of(leg, cue.cause)
         self._close(call, result, cue.cause, at, out)
@@ -137,10 +150,10 @@ class Offering:
 
     def ring_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The phone rang long enough, nobody knows whether it rings at all, or nobody pressed the key."""
+        if self._conduct.ring_all.rings_on(call, cue, at, out):
+            return
         leg, result = self._leg(call), _CUT_SHORT.get(call.state) or cue.result
-        if leg.seizure is not None and not leg.rang and result is OfferResult.NO_ANSWER:
-            result = OfferResult.CONGESTION  # not a sign of life: the way is to blame, not who is at its end
-        self.drop(call, result, at, out)
+        self.drop(call, unanswered(leg, result), at, out)
         self.try_another(call, at, out)
 
     def agent_hung_up(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -163,6 +176,7 @@ class Offering:
         """Close the open offer, if there is one, and hang its leg up."""
         if call.offer is None:
             return
+        self._conduct.ring_all.drop_others(call, result, at, out, cause)
         leg = self._conduct.floor.legs.get(call.offer.channel)
         self._close(call, result, cause, at, out)
         if leg is not None:

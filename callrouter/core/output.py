@@ -58,6 +58,8 @@ class NoticeKind(StrEnum):
     """A channel was held that Asterisk does not have, or it had one that nobody held; that is put right."""
     SUPERVISION_REFUSED = "supervision-refused"
     """A phone that may not hear a conversation dialled the code for it."""
+    TAPE_FAILED = "tape-failed"
+    """A conversation that was to be recorded is not, or only in part."""
 
 
 @dataclass(frozen=True, slots=True)

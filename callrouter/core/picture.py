@@ -72,6 +72,8 @@ def _call(call: Call) -> CallNow:
         destination=call.offer.destination if call.offer else None,
         invited=(call.invited.agent or call.invited.destination) if call.invited else None,
         held=call.held or call.phone_holds,
+        recording=call.taped.tape.state if call.taped.tape is not None else None,
+        also_rings=tuple(other.agent for other in call.others.values() if other.agent is not None),
     )
 
 

@@ -25,10 +25,14 @@ class Announce(msgspec.Struct, frozen=True, tag="announce"):
 
 
 class EnterQueue(msgspec.Struct, frozen=True, tag="queue"):
-    """Wait in a queue until a counselor answers, for at most ``max_wait_s`` seconds (None: without limit)."""
+    """Wait in a queue until a counselor answers, for at most ``max_wait_s`` seconds (None: without limit).
+
+    The caller is served as if he had come ``head_start_s`` seconds earlier, beside what the queue gives to all.
+    """
 
     queue: QueueName
     max_wait_s: float | None = None
+    head_start_s: float | None = None
 
 
 class Destination(msgspec.Struct, frozen=True):

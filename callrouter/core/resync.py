@@ -147,12 +147,12 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     match call.state:
         case CallState.ROUTING if call.routed is None:
             conduct.following.route(call, at, out)
-        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun) or _is_dialing(call):
+        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun | facts.NoticeOver) or _is_dialing(call):
             conduct.following.carry_out_step(call, at, out)
         case CallState.ROUTING:
             conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
-            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, estimated=True), at, out)
         case CallState.ASKING:
             conduct.asking.ask_again(call, at, out)
         case CallState.RECORDING:
@@ -184,6 +184,12 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
     offer, queue = call.offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call)
     other = _adopt_leg(exchange, call, call.invited, event, at)
     leg = _adopt_leg(exchange, call, offer, event, at)
+    if call.others:
+        for one in call.others.values():
+            _adopt_leg(exchange, call, one, event, at)
+        exchange.conduct.ring_all.sort_out(call, at, out)
+        offer = call.offer
+        leg = exchange.floor.legs.get(offer.channel) if offer is not None else None
     if call.state is CallState.CONNECTED and leg is not None:
         exchange.conduct.parties.adopt(call, leg, other, event.members, at, out)
         return
@@ -197,6 +203,9 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
     match call.state:
         case CallState.OFFERED:
             _recall_sound(call, queue)
+            if call.queue is not None and not _was_passed_on(call):
+                exchange.conduct.ring_all.go_on(call, at, out)
+                return
             dialing = exchange.conduct.dialing
             ring_timeout_s = dialing.ring_timeout_s(call) if call.queue is None else queue.ring_timeout_s
             left_s = ring_timeout_s - (at - offer.at).total_seconds()
@@ -227,8 +236,13 @@ def _recall_sound(call: Call, queue: QueueSpec) -> None:
         call.music = step.music_class is not None
         call.ring_tone = call.answered and not call.music
     else:
-        was_passed_on = any(isinstance(fact, facts.PassedOn) for fact in call.history)
-        call.music = queue.sound is WaitingSound.MUSIC or was_passed_on
+        call.music = queue.sound is WaitingSound.MUSIC or any(isinstance(fact, facts.PassedOn) for fact in call.history)
+
+
+def _was_passed_on(call: Call) -> bool:
+    """Whether the phone that rings is that of who was called into a conversation."""
+    offered = (fact for fact in reversed(call.history) if isinstance(fact, facts.Offered | facts.PassedOn))
+    return isinstance(next(offered, None), facts.PassedOn)
 
 
 def _is_dialing(call: Call) -> bool:

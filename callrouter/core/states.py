@@ -73,6 +73,12 @@ class Signal(StrEnum):
     COMFORT_DUE = "comfort-due"
     UNSTAFFED = "unstaffed"
     RELAX_DUE = "relax-due"
+    OTHER_RANG = "other-rang"
+    """Of the phones that ring beside the offered one, one rings."""
+    OTHER_ANSWERED = "other-answered"
+    OTHER_ENDED = "other-ended"
+    OTHER_UNCERTAIN = "other-uncertain"
+    """Nobody knows whether that phone rings."""
 
 
 class Unmoved(Enum):
@@ -134,6 +140,11 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.OFFERED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.OFFERED),
     (_S.OFFERED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.OFFERED),
     (_S.OFFERED, _G.DIGIT): _to("remember_key", _S.OFFERED),
+    (_S.OFFERED, _G.MATCHED): _to("offer_also", _S.OFFERED),
+    (_S.OFFERED, _G.OTHER_RANG): _to("other_rang", _S.OFFERED),
+    (_S.OFFERED, _G.OTHER_ANSWERED): _to("other_answered", _S.CONNECTING, _S.BRIEFING),
+    (_S.OFFERED, _G.OTHER_ENDED): _to("other_ended", _S.OFFERED),
+    (_S.OFFERED, _G.OTHER_UNCERTAIN): _to("other_uncertain", _S.OFFERED),
     (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),
     (_S.CONFIRMING, _G.ANNOUNCEMENT_OVER): _to("ask_for_key_again", _S.CONFIRMING),
     (_S.CONFIRMING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),

@@ -12,6 +12,7 @@ from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
+from callrouter.core.tapes import TapeResult, TapeState
 from callrouter.core.trunk_audit import Drift
 from callrouter.core.trunk_tally import TrunkHour
 
@@ -26,6 +27,9 @@ class Counters:
     ended: Counter[Outcome] = field(default_factory=Counter)
     offers: Counter[OfferResult] = field(default_factory=Counter)
     recordings: Counter[RecordingResult] = field(default_factory=Counter)
+    """Of messages."""
+    tapes: Counter[TapeResult] = field(default_factory=Counter)
+    """Of conversations."""
     stale: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     defects: int = 0
@@ -55,6 +59,10 @@ class CallNow(msgspec.Struct, frozen=True):
     """Who was called into the conversation."""
     held: bool = False
     """The caller is on hold."""
+    recording: TapeState | None = None
+    """None: the conversation is not recorded."""
+    also_rings: tuple[AgentId, ...] = ()
+    """Whose phones ring for the caller beside that of ``agent``."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

@@ -48,12 +48,20 @@ class Waiting:
         """Keep the place of a call that is remembered: who comes later stands behind it."""
         self._last_place = max(self._last_place, call.place)
 
-    def enter(self, call: Call, step: EnterQueue, at: datetime, out: Output) -> None:
-        """Join the queue behind all who wait, or at a former place; or go elsewhere, if nobody is to join."""
+    def enter(self, call: Call, step: EnterQueue, at: datetime, out: Output, *, told: bool = False) -> None:
+        """Join the queue behind all who wait, or at a former place; or go elsewhere, if nobody is to join.
+
+        Where conversations are recorded the caller is told so first; ``told``: he has been, so far as it could be.
+        """
         away = self._turned_away(step.queue, at)
         if away is not None:
+            self.quiet(call, out)  # who is passed on comes with music
             self._conduct.record(call, away, out)
             self._conduct.following.next_step(call, at, out)
+            return
+        owed = None if told else self._conduct.taping.owed_notice(call, self._queues.get(step.queue))
+        if owed is not None:
+            self._conduct.taping.give_notice(call, owed, at, out)
             return
         self._conduct.record(call, self._place_of(call, step.queue, at), out)
         if step.max_wait_s is not None:
@@ -147,6 +155,7 @@ class Waiting:
         """A key was pressed while a phone rings: that phone may still answer."""
         if self._way_of(call, cue.digit) is not None:
             call.key_wanted = cue.digit
+            self._conduct.floor.acd.ring_no_more(call.id)
 
     def _way_of(self, call: Call, key: str) -> Plan | None:
         queue = self.queue_of(call)
@@ -187,9 +196,17 @@ class Waiting:
         else:
             self._conduct.set_timer(call, TimerKind.RELAX, after_s, out)
 
+    def ring_on(self, call: Call, phones: int, at: datetime) -> None:
+        """So many phones ring for the call, which an earlier daemon had; more may, if its queue rings all."""
+        queue = self.queue_of(call)
+        if queue is not None:
+            line, demand = (queue.name, call.site), _demand(call, queue, at)
+            self._conduct.floor.acd.ring_on(line, _place(call, queue), call.id, call.tenant, demand, phones)
+
     def remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The limit is reached while a phone rings: that phone may still answer."""
         call.wait_over = True
+        self._conduct.floor.acd.ring_no_more(call.id)
 
     def wait_again(self, call: Call, at: datetime, out: Output) -> None:
         """Back to the same place in line, or on if a key was pressed or the wait ran out meanwhile."""
@@ -255,7 +272,9 @@ class Waiting:
 
 def _place(call: Call, queue: QueueSpec) -> Place:
     """Where the call stands among all who wait."""
-    return _queued_at(call).timestamp() - queue.head_start_s, call.place
+    step = call.steps[call.step]
+    own_s = step.head_start_s if isinstance(step, EnterQueue) else None
+    return _queued_at(call).timestamp() - queue.head_start_s - (own_s or 0.0), call.place
 
 
 def _demand(call: Call, queue: QueueSpec, at: datetime) -> Demand:

@@ -50,6 +50,7 @@ _WARNINGS = frozenset(
         NoticeKind.AGENT_REFUSED,
         NoticeKind.SUPERVISION_REFUSED,
         NoticeKind.CALL_REFUSED,
+        NoticeKind.TAPE_FAILED,
     }
 )
 

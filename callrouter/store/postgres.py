@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from callrouter.core.ids import (
     CallId,
     ChannelId,
     DestinationName,
+    PromptName,
     QueueName,
     RecordingId,
     RegionName,
@@ -42,6 +43,7 @@ from callrouter.core.ids import (
     TenantName,
     TrunkName,
 )
+from callrouter.core.tapes import CdrMute, CdrNotice, CdrTape, TapeResult
 from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.queries import query
 
@@ -78,6 +80,8 @@ DATA_ERRORS = (
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 _hearings = msgspec.json.Decoder(tuple[CdrHearing, ...])
+_notices = msgspec.json.Decoder(tuple[CdrNotice, ...])
+mutes = msgspec.json.Decoder(tuple[CdrMute, ...])
 _MILLISECOND = Decimal("0.001")
 
 
@@ -138,6 +142,7 @@ async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
     legs = [leg_row(cdr, leg) for cdr in cdrs for leg in cdr.legs]
     visits = [visit_row(cdr, place, visit) for cdr in cdrs for place, visit in enumerate(cdr.visits, start=1)]
     messages = [message_row(cdr, message) for cdr in cdrs for message in cdr.messages]
+    tapes = [tape_row(cdr, tape) for cdr in cdrs for tape in cdr.tapes]
     async with connection.transaction():
         cdrs = await _insert_callbacks(connection, cdrs)
         await connection.executemany(query("insert_cdr"), [cdr_row(cdr) for cdr in cdrs])
@@ -147,6 +152,8 @@ async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
             await connection.executemany(query("insert_visit"), visits)
         if messages:
             await connection.executemany(query("insert_message"), messages)
+        if tapes:
+            await connection.executemany(query("insert_recording"), tapes)
 
 
 async def _insert_callbacks(connection: "Connection", cdrs: Sequence[Cdr]) -> Sequence[Cdr]:
@@ -202,6 +209,7 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         [storable(name) for name in cdr.switches],
         cdr.mark.value if cdr.mark is not None else None,
         msgspec.json.encode(cdr.hearings).decode(),
+        msgspec.json.encode(cdr.notices).decode(),
     )
 
 
@@ -248,6 +256,27 @@ def message_row(cdr: Cdr, message: CdrMessage) -> tuple[Any, ...]:
         storable(cdr.topic),
         message.left_at,
         _seconds(message.length_s),
+    )
+
+
+def tape_row(cdr: Cdr, tape: CdrTape) -> tuple[Any, ...]:
+    """The parameters of ``insert_recording``."""
+    return (
+        tape.recording,
+        uuid.UUID(cdr.call_id),
+        storable(cdr.site),
+        tape.queue,
+        tape.agent,
+        storable(cdr.tenant),
+        storable(cdr.caller),
+        storable(cdr.region),
+        tape.notice,
+        tape.begun_at,
+        tape.ended_at,
+        tape.begun_at + timedelta(seconds=tape.retention_s),
+        tape.result.value,
+        storable(tape.why),
+        msgspec.json.encode(tape.muted).decode(),
     )
 
 
@@ -342,7 +371,8 @@ class CdrArchive:
             visits = await self._connection.fetch(query("get_visits"), calls)
             messages = await self._connection.fetch(query("get_messages_of_calls"), calls)
             callbacks = await self._connection.fetch(query("get_callbacks_of_calls"), calls)
-        return _cdrs(rows, legs, visits, messages, callbacks)
+            tapes = await self._connection.fetch(query("get_recordings_of_calls"), calls)
+        return _with_tapes(_cdrs(rows, legs, visits, messages, callbacks), tapes)
 
 
 @asynccontextmanager
@@ -421,6 +451,28 @@ def _cdrs(
     ]
 
 
+def _with_tapes(cdrs: list[Cdr], rows: Iterable[asyncpg.Record]) -> list[Cdr]:
+    tapes: defaultdict[str, list[CdrTape]] = defaultdict(list)
+    for row in rows:
+        tapes[str(row["call_id"])].append(_tape_of(row))
+    return [replace(cdr, tapes=tuple(tapes[cdr.call_id])) for cdr in cdrs]
+
+
+def _tape_of(row: asyncpg.Record) -> CdrTape:
+    return CdrTape(
+        recording=RecordingId(row["recording"]),
+        queue=QueueName(row["queue"]),
+        agent=AgentId(row["agent"]),
+        notice=PromptName(row["notice"]),
+        begun_at=row["begun_at"],
+        ended_at=row["ended_at"],
+        result=TapeResult(row["result"]),
+        why=row["why"],
+        retention_s=(row["keep_until"] - row["begun_at"]).total_seconds(),
+        muted=mutes.decode(row["muted"]),
+    )
+
+
 def _leg_of(row: asyncpg.Record) -> CdrLeg:
     return CdrLeg(
         attempt=row["attempt"],
@@ -474,5 +526,6 @@ def _cdr_of(
         switches=tuple(map(SwitchName, row["switches"])),
         mark=CallMark(row["mark"]) if row["mark"] is not None else None,
         hearings=_hearings.decode(row["hearings"]),
+        notices=_notices.decode(row["notices"]),
         wrap_up=row["wrap_up"],
     )

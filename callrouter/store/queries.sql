@@ -15,10 +15,10 @@ INSERT INTO callrouter.migration (version, name) VALUES ($1, $2)
 INSERT INTO callrouter.cdr (
     call_id, site, started_at, queued_at, answered_at, ended_at, caller, dialed, region, region_source, tenant, topic,
     rule, config_hash, queue, agent, trunk, outcome, disposition, hangup_cause, released_by, wait_s, ring_s, talk_s,
-    hold_s, explanation, destination, switches, mark, hearings
+    hold_s, explanation, destination, switches, mark, hearings, notices
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27, $28, $29, $30
+    $26, $27, $28, $29, $30, $31
 )
 ON CONFLICT (call_id) DO NOTHING
 
@@ -110,6 +110,62 @@ SELECT * FROM callrouter.voicemail WHERE deleted_at IS NULL AND box = $1 AND lef
 SELECT box, count(*) AS kept, count(*) FILTER (WHERE heard_at IS NULL) AS unheard,
     min(left_at) FILTER (WHERE heard_at IS NULL) AS oldest
 FROM callrouter.voicemail WHERE deleted_at IS NULL GROUP BY box
+
+-- name: insert_recording
+INSERT INTO callrouter.recording (
+    recording, call_id, site, queue, agent, tenant, caller, region, notice, begun_at, ended_at, keep_until, result, why,
+    muted
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT (recording) DO NOTHING
+
+-- name: get_recordings_of_calls
+SELECT * FROM callrouter.recording WHERE call_id = ANY($1::uuid[]) ORDER BY begun_at, id
+
+-- name: find_recordings
+-- A parameter that is NULL asks for nothing.
+SELECT * FROM callrouter.recording
+WHERE ($1::uuid IS NULL OR call_id = $1)
+    AND ($2::text IS NULL OR queue = $2)
+    AND ($3::text IS NULL OR agent = $3)
+    AND ($4::timestamptz IS NULL OR begun_at >= $4)
+    AND ($5::timestamptz IS NULL OR begun_at < $5)
+    AND ($6::boolean OR deleted_at IS NULL)
+ORDER BY begun_at DESC, id DESC
+LIMIT $7
+
+-- name: get_recording
+SELECT * FROM callrouter.recording WHERE id = $1
+
+-- name: sites_of_recordings
+SELECT DISTINCT site FROM callrouter.recording WHERE cleared_at IS NULL
+
+-- name: unstored_recordings
+SELECT * FROM callrouter.recording
+WHERE cleared_at IS NULL AND stored_at IS NULL AND deleted_at IS NULL AND result = 'kept' AND site = $1
+ORDER BY fault IS NOT NULL, id LIMIT $2
+
+-- name: store_recording
+UPDATE callrouter.recording
+SET file = $2, duration_s = $3, size_bytes = $4, sha256 = $5, stored_at = $6, fault = NULL
+WHERE id = $1 AND deleted_at IS NULL
+
+-- name: blame_recording
+UPDATE callrouter.recording SET fault = $2 WHERE id = $1
+
+-- name: uncleared_recordings
+SELECT * FROM callrouter.recording
+WHERE cleared_at IS NULL AND (stored_at IS NOT NULL OR deleted_at IS NOT NULL OR result <> 'kept') AND site = $1
+ORDER BY id LIMIT $2
+
+-- name: clear_recording
+UPDATE callrouter.recording SET cleared_at = $2 WHERE id = $1
+
+-- name: expired_recordings
+SELECT * FROM callrouter.recording WHERE deleted_at IS NULL AND keep_until < $1 ORDER BY keep_until LIMIT $2
+
+-- name: delete_recording
+UPDATE callrouter.recording SET deleted_at = $2, deleted_by = $3, deleted_why = $4
+WHERE id = $1 AND deleted_at IS NULL
 
 -- name: known_calls
 SELECT call_id FROM callrouter.cdr WHERE call_id = ANY($1::uuid[])

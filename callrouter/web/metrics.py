@@ -20,6 +20,7 @@ from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
+from callrouter.core.tapes import TapeResult
 from callrouter.core.trunk_audit import Drift
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
@@ -163,6 +164,8 @@ def _ratio(percent: float | None) -> float | None:
 
 def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> Iterator[Metric]:
     results = {(result.value,): counters.recordings[result] for result in RecordingResult}
+    tapes = {(result.value,): counters.tapes[result] for result in TapeResult}
+    yield _count("recordings", "Conversations that were recorded, by what became of it.", ("result",), tapes)
     yield _count("voicemail_recordings", "Messages that were asked for, by what became of them.", ("result",), results)
     unheard = {(box.box,): box.unheard for box in voicemail.boxes}
     yield _gauge("voicemail_unheard", "Messages that nobody has heard.", ("box",), unheard)

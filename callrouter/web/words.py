@@ -48,6 +48,11 @@ OUTCOMES: Final[Mapping[Outcome, str]] = {
 }
 
 
+def and_others(name: str, others: int) -> str:
+    """``김민지 외 2명`` for a name and two more; the name alone for none."""
+    return f"{name} 외 {others}명" if others else name
+
+
 def duration(since: datetime | None, at: datetime) -> str:
     """``3:07`` or ``1:02:09`` from ``since`` until ``at``; a dash where there is no ``since``."""
     if since is None:

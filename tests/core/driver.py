@@ -277,6 +277,12 @@ class Asterisk:
     ears: dict[ChannelId, ChannelId] = field(default_factory=dict)
     """What supervisors hear by, and at which leg."""
     can_snoop: bool = True
+    taped: dict[RecordingId, BridgeId] = field(default_factory=dict)
+    """Conversations that are being recorded."""
+    silent: set[RecordingId] = field(default_factory=set)
+    """Those in which nothing is heard."""
+    can_tape: bool = True
+    can_mute: bool = True
     connected: bool = True
 
     def tell(self, event: ev.Event) -> None:
@@ -302,9 +308,31 @@ class Asterisk:
             case cmd.Hear():
                 self._hear(command)
             case cmd.DestroyBridge(bridge=bridge):
-                self.bridges.pop(bridge, None)
+                self._destroy(bridge)
             case _:
                 self._let_hear(command)
+
+    def _destroy(self, bridge: BridgeId) -> None:
+        self.bridges.pop(bridge, None)
+        for recording in [name for name, where in self.taped.items() if where == bridge]:
+            self.end_tape(recording)
+
+    def _tape(self, command: cmd.RecordTalk | cmd.MuteRecording) -> None:
+        name = command.recording
+        match command:
+            case cmd.RecordTalk(bridge=bridge):
+                if self.can_tape:
+                    self.taped[name] = bridge
+                    self.stored.add(name)
+                else:
+                    self.tell(ev.RecordingFailed(name, "Asterisk refused to record (500)"))
+            case cmd.MuteRecording(muted=muted):
+                if not self.can_mute:
+                    self.tell(ev.MuteFailed(name, muted, "Asterisk did not do it (500)"))
+                elif muted:
+                    self.silent.add(name)
+                else:
+                    self.silent.discard(name)
 
     def _let_hear(self, command: cmd.AriCommand) -> None:
         match command:
@@ -314,6 +342,8 @@ class Asterisk:
                 self.end_playback(playback)
             case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
                 self._do_with_recording(command)
+            case cmd.RecordTalk() | cmd.MuteRecording():
+                self._tape(command)
             case cmd.StartMusic(channel=channel) if channel in self.channels:
                 self.channels[channel].music = True
             case cmd.StopMusic(channel=channel) if channel in self.channels:
@@ -338,10 +368,11 @@ class Asterisk:
                         self.stored.add(name)
             case cmd.StopRecording():
                 self.end_recording(name)
+                self.end_tape(name)
             case cmd.AskRecording():
                 if name not in self.stored:
                     self.tell(ev.RecordingFailed(name, "there is no file"))
-                if name not in self.recording:
+                if name not in self.recording and name not in self.taped:
                     self.tell(ev.RecordingEnded(name))
             case cmd.DeleteRecording():
                 self.stored.discard(name)
@@ -349,6 +380,11 @@ class Asterisk:
     def end_recording(self, recording: RecordingId, length_s: float | None = None) -> None:
         if self.recording.pop(recording, None) is not None:
             self.tell(ev.RecordingEnded(recording, self.speech_s if length_s is None else length_s))
+
+    def end_tape(self, recording: RecordingId, length_s: float = 10.0) -> None:
+        """The recording of a conversation ends."""
+        if self.taped.pop(recording, None) is not None:
+            self.tell(ev.RecordingEnded(recording, length_s))
 
     def _end_recordings_of(self, channel: ChannelId) -> None:
         for recording in [name for name, where in self.recording.items() if where == channel]:
@@ -460,9 +496,9 @@ class Asterisk:
             self.channels[channel].in_app = False
             self.tell(ev.CallerLeft(channel))
 
-    def end_playback(self, playback: PlaybackId) -> None:
+    def end_playback(self, playback: PlaybackId, *, failed: bool = False) -> None:
         if self.playing.pop(playback, None) is not None:
-            self.tell(ev.PlaybackEnded(playback))
+            self.tell(ev.PlaybackEnded(playback, failed))
 
 
 _Command = TypeVar("_Command", bound=cmd.Command)

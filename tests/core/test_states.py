@@ -10,11 +10,19 @@ from callrouter.core.cue import Cue
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.states import TABLE, CallState, Signal, Transition, Unmoved, as_page
 from callrouter.errors import ImpossibleEventError
-from tests.core.driver import Driver, agent, rulebook
+from tests.core.driver import Driver, agent, own_leg, rulebook
 
 PAGE = Path(__file__).parents[2] / "docs" / "call-states.md"
 MOVES = [(state, signal) for (state, signal), cell in TABLE.items() if isinstance(cell, Transition)]
 STALE = [key for key, cell in TABLE.items() if cell is Unmoved.STALE]
+OF_SEVERAL = {
+    Signal.MATCHED,
+    Signal.OTHER_RANG,
+    Signal.OTHER_ANSWERED,
+    Signal.OTHER_ENDED,
+    Signal.OTHER_UNCERTAIN,
+}
+"""What a call takes for which more than one phone rings, or is about to."""
 IMPOSSIBLE = [key for key, cell in TABLE.items() if cell is Unmoved.IMPOSSIBLE]
 
 
@@ -47,6 +55,13 @@ def hall() -> Driver:
 
 def take(hall: Driver, call: Call, signal: Signal) -> Output:
     out = Output()
+    if call.state is CallState.OFFERED and signal in OF_SEVERAL:
+        hall.tell(ev.RulebookReplaced(rulebook(agent("lee"), agent("kim"), agent("park"))))
+        more = Cue(Signal.MATCHED, agent=hall.agent("park"))
+        hall.exchange.signal(call, more, hall.now, out)
+        if signal is not Signal.MATCHED:
+            hall.exchange.signal(call, Cue(signal, channel=own_leg(call, 2)), hall.now, out)
+        return out
     picked = hall.exchange.floor.agents.get(agent("kim").id)
     if signal is Signal.MATCHED and picked is None:
         hall.exchange.floor.replace(hall.rules, hall.now)
@@ -124,7 +139,13 @@ def test_an_action_that_breaks_the_table_is_a_defect(hall: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "signal"), [(CallState.QUEUED, Signal.MATCHED), (CallState.OFFERED, Signal.LEG_ENDED)]
+    ("state", "signal"),
+    [
+        (CallState.QUEUED, Signal.MATCHED),
+        (CallState.OFFERED, Signal.LEG_ENDED),
+        (CallState.OFFERED, Signal.MATCHED),
+        (CallState.OFFERED, Signal.OTHER_ENDED),
+    ],
 )
 def test_a_signal_without_what_it_needs_is_a_defect(hall: Driver, state: CallState, signal: Signal) -> None:
     call = a_call_in(hall, state)

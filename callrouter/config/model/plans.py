@@ -177,6 +177,7 @@ _BELONGS = {
     "tries": ("menu",),
     "invalid": ("menu",),
     "max_wait": ("queue",),
+    "head_start": ("queue",),
     "rounds": ("dial",),
     "confirm": ("dial",),
     "key": ("dial",),
@@ -237,6 +238,8 @@ class Step(Section):
     """Wait here until a counselor answers."""
     max_wait: Seconds | None = None
     """For ``queue``: how long at most."""
+    head_start: Seconds | None = None
+    """For ``queue``: he is served as if he had come so much earlier, beside what the queue gives to all."""
     dial: Annotated[list[Reference], BeforeValidator(one_or_many)] | None = None
     """Call these destinations one after another, until one takes the call; if none does, go on with the next step."""
     rounds: Whole | None = None

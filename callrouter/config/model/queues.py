@@ -76,6 +76,17 @@ class TalkLength(Section):
         return self
 
 
+class Recording(Section):
+    """That a queue's conversations are recorded, under its ``recording:``."""
+
+    notice: Name
+    """The prompt that every caller hears before he waits; who has not heard it to its end is not recorded."""
+    retention: Seconds
+    """How long a recording is kept; then it is deleted."""
+    pausable: Flag = True
+    """Whether the counselor may pause it."""
+
+
 LEAST_BETWEEN_S = 10.0
 """Announcements must not come one on top of the other."""
 
@@ -145,6 +156,8 @@ class Queue(Section):
     """Whether such a code ends the wrap-up."""
     strategy: Way = Strategy.LONGEST_IDLE
     """Which of the free counselors is rung."""
+    ring_at_most: Whole | None = None
+    """For ``strategy: ring-all``: at so many phones at once; left out: at all."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
     length: TalkLength | None = None
@@ -167,6 +180,8 @@ class Queue(Section):
     """For ``max_waiting``: how it goes on."""
     when_unstaffed: Branch | None = None
     """How it goes on while no agent who serves the queue is logged in; left out: callers wait all the same."""
+    recording: Recording | None = None
+    """That its conversations are recorded; left out: they are not."""
     redial_within: Seconds = 0.0
     """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
     emergency: Flag = False
@@ -176,6 +191,8 @@ class Queue(Section):
     def _limits_and_sound(self) -> "Queue":
         if (self.max_waiting is None) != (self.when_full is None):
             raise ValueError("a full queue needs a number and a way; write both max_waiting: and when_full:")
-        if self.sound is WaitingSound.RINGBACK and (self.announce is not None or self.keys):
+        if self.ring_at_most is not None and self.strategy is not Strategy.RING_ALL:
+            raise ValueError("ring_at_most: only one phone rings; leave it out, or write strategy: ring-all")
+        if self.sound is WaitingSound.RINGBACK and (self.announce or self.keys or self.recording):
             raise ValueError("who hears ringback is not answered, and can be told nothing; write sound: music")
         return self
