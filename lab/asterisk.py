@@ -89,7 +89,17 @@ class LabAsterisk:
         group = asterisk_config.ring_group(phone for phone in self.phones if phone.extension in counselors)
         variables = {"CALLROUTER_FALLBACK_PHONES": group, **(global_variables or {})}
         self.settings = AsteriskSettings(
-            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose, carrier_port, address, peers
+            sip_port,
+            http_port,
+            rtp_range,
+            self.phones,
+            queues,
+            variables,
+            more_dialplan,
+            verbose,
+            carrier_port,
+            address,
+            peers,
         )
         self.state_dir = INSTANCES / name
         self._home = home

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from lab import audio, ports
 from lab.asterisk import LabAsterisk
+from lab.asterisk_config import Peer
 from lab.paths import INSTANCES, try_lock
 from lab.phones import CARRIER_ADDRESS, Phone
 
@@ -111,9 +112,15 @@ def write_tones(folder: Path, *, but: str = "") -> None:
 
 
 def asterisk_for_tests(
-    agi_port: int, *, phones: tuple[Phone, ...] | None = None, global_variables: Mapping[str, str] | None = None
+    agi_port: int,
+    *,
+    phones: tuple[Phone, ...] | None = None,
+    global_variables: Mapping[str, str] | None = None,
+    address: str = ports.LOOPBACK,
+    sip_port: int | None = None,
+    peers: tuple[Peer, ...] = (),
 ) -> LabAsterisk:
-    """An Asterisk of this process alone, not started yet.
+    """An Asterisk of this process alone, not started yet. Several have an ``address`` each, and are ``peers``.
 
     The daemon has 3 s to take a call in it, and the fallback's ring group rings for 4 s.
     """
@@ -125,14 +132,16 @@ def asterisk_for_tests(
         **(global_variables or {}),
     }
     instance = LabAsterisk(
-        f"{PREFIX}{os.getpid()}-{agi_port}",
-        sip_port=ports.free_udp(),
+        f"{PREFIX}{os.getpid()}-{agi_port}-{address}",
+        sip_port=sip_port or ports.free_udp(address),
         http_port=ports.free_tcp(),
         rtp_range=(20000, 29999),
         phones=phones,
         global_variables=variables,
         queues=QUEUES,
         carrier_port=ports.free_udp(CARRIER_ADDRESS),
+        address=address,
+        peers=peers,
     )
     write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)

@@ -12,6 +12,7 @@ from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.inward import own_numbers
 from callrouter.config.limits import check_ring_timeouts, compile_limits
+from callrouter.config.links import compile_links
 from callrouter.config.model import Listener, Prompt, Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.plans import PlanCompiler
@@ -79,6 +80,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
+    links = compile_links(context)
     check_destinations(context)
     check_ring_timeouts(context)
     transfers = compile_transfers(context)
@@ -94,6 +96,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         queues=queues,
         agents=agents,
         trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
+        links=links,
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         translated=_translated(context),

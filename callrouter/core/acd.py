@@ -7,8 +7,8 @@ come that much earlier. A head start, unlike a rank, cannot starve anybody: whoe
 cannot be served keeps nobody waiting who can. Which of the counselors who meet the demand is rung, the queue's
 strategy says (:mod:`callrouter.core.pool`). A caller whose offer failed keeps the place.
 
-Caller and counselor are of one site: two Asterisk servers have no way between them yet, and a caller who waits at one
-must not stand before those who wait at another.
+Callers of one queue who wait at different sites stand in lines of their own, for which of the counselors can be reached
+is not the same from each; places are compared over all of them.
 """
 
 from bisect import bisect_left, insort
@@ -74,7 +74,10 @@ class Acd:
         self,
         queues: Mapping[QueueName, QueueSpec] | None = None,
         weights: Mapping[TenantName, int] | None = None,
+        links: Collection[tuple[SiteName, SiteName]] = (),
     ) -> None:
+        self.links = links
+        """From which sites there is a way to which others."""
         self.queues: Mapping[QueueName, QueueSpec] = queues or {}
         """By whose strategies counselors are put in order; a queue that is not here has the usual one."""
         self.sharing = Sharing(weights or {})
@@ -82,12 +85,17 @@ class Acd:
         self._stands: dict[CallId, tuple[_Group, Place]] = {}
         self._heads: dict[TenantName, list[_Head]] = {}
         self._agents: dict[AgentId, Agent] = {}
-        self._ranked: dict[AgentId, dict[Pool, Idle]] = {}
+        self._ranked: dict[AgentId, dict[Pool, tuple[Way, Idle]]] = {}
         self._ways: Counter[Way] = Counter()
 
-    def replace(self, queues: Mapping[QueueName, QueueSpec], weights: Mapping[TenantName, int]) -> None:
+    def replace(
+        self,
+        queues: Mapping[QueueName, QueueSpec],
+        weights: Mapping[TenantName, int],
+        links: Collection[tuple[SiteName, SiteName]] = (),
+    ) -> None:
         """Go on by new rules, while no counselor is available: they are put in order as they come back."""
-        self.queues, self.sharing.weights = queues, weights
+        self.queues, self.sharing.weights, self.links = queues, weights, links
         for (queue, _), line in self._lines.items():
             for pool in line.pools.values():
                 pool.replace(self._strategy(queue))
@@ -137,27 +145,30 @@ class Acd:
 
     def offer_to(self, agent: Agent) -> None:
         """From now on the counselor may be picked."""
-        spec, way = agent.spec, way_to(agent)
+        spec = agent.spec
         self._agents[spec.id] = agent
-        self._ways[way] += 1
         ranked = self._ranked[spec.id] = {}
-        for queue in spec.queues:
-            rank = rank_of(agent, self._strategy(queue))
-            for pool in self._line((queue, spec.site)).pools.values():
-                entry = pool.add(agent, way, rank)
-                if entry is not None:
-                    ranked[pool] = entry
+        for origin in self._origins(agent):
+            way = way_to(agent, origin)
+            self._ways[way] += 1
+            for queue in spec.queues:
+                rank = rank_of(agent, self._strategy(queue))
+                for pool in self._line((queue, origin)).pools.values():
+                    entry = pool.add(agent, way, rank)
+                    if entry is not None:
+                        ranked[pool] = (way, entry)
 
     def spare(self, agent: Agent) -> None:
         """From now on the counselor is not picked; one who was not to be picked is left alone."""
         known = self._agents.pop(agent.spec.id, None)
         if known is not None:
-            way = way_to(known)
-            for pool, entry in self._ranked.pop(agent.spec.id).items():
+            for pool, (way, entry) in self._ranked.pop(agent.spec.id).items():
                 pool.remove(way, entry)
-            self._ways[way] -= 1
-            if not self._ways[way]:
-                del self._ways[way]
+            for origin in self._origins(known):
+                way = way_to(known, origin)
+                self._ways[way] -= 1
+                if not self._ways[way]:
+                    del self._ways[way]
 
     def match(self, reachable: Callable[[Way], bool]) -> Match | None:
         """The next pair, or None when no caller can be served now.
@@ -178,7 +189,7 @@ class Acd:
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
         """Whether somebody could take a call of ``line`` with this demand now."""
         free = (self._agents[agent_id] for agent_id in self._line(line).pools[NO_DEMAND].members)
-        return any(reachable(way_to(agent)) and demand.is_met_by(agent.spec.skills) for agent in free)
+        return any(reachable(way_to(agent, line[1])) and demand.is_met_by(agent.spec.skills) for agent in free)
 
     def waiting(self, queue: QueueName) -> int:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
@@ -201,7 +212,16 @@ class Acd:
 
     def idle(self, queue: QueueName) -> int:
         """How many counselors of ``queue`` are available."""
-        return sum(line.pools[NO_DEMAND].size for (name, _), line in self._lines.items() if name == queue)
+        lines = [line for (name, _), line in self._lines.items() if name == queue]
+        if len(lines) == 1:
+            return lines[0].pools[NO_DEMAND].size
+        return len({agent for line in lines for agent in line.pools[NO_DEMAND].members})
+
+    def _origins(self, agent: Agent) -> list[SiteName]:
+        """From which sites the counselor can be reached: one whose phone is behind a trunk, from his own alone."""
+        site = agent.spec.site
+        others = (origin for origin, to in self.links if to == site) if agent.spec.trunk is None else ()
+        return [site, *others]
 
     def _groups(self, queue: QueueName) -> list[_Group]:
         return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
@@ -221,9 +241,10 @@ class Acd:
         pool = known.pools[demand] = Pool(demand, self._strategy(line[0]))
         for agent_id in known.pools[NO_DEMAND].members:
             agent = self._agents[agent_id]
-            entry = pool.add(agent, way_to(agent), rank_of(agent, pool.strategy))
+            way = way_to(agent, line[1])
+            entry = pool.add(agent, way, rank_of(agent, pool.strategy))
             if entry is not None:
-                self._ranked[agent_id][pool] = entry
+                self._ranked[agent_id][pool] = (way, entry)
         return pool
 
     def _strategy(self, queue: QueueName) -> Strategy:

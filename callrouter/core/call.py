@@ -44,6 +44,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
+    facts.Relayed: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Briefed: frozenset({_S.OFFERED}),
@@ -80,6 +81,10 @@ class Offer:
     channel: ChannelId
     at: datetime
     destination: DestinationName | None = None
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
+    incoming: ChannelId | None = None
+    """The leg as it came in there."""
     rang: bool = False
     bridge: BridgeId | None = None
 
@@ -340,7 +345,7 @@ class Call:
         if fact.destination is not None:
             self.tried, self.tries = self.tried + 1, 0
         self.attempts = fact.attempt
-        self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination, fact.site)
         self.state = CallState.OFFERED
 
     def _take_of_offer(self, fact: facts.Fact) -> None:
@@ -351,6 +356,8 @@ class Call:
         if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
         match fact:
+            case facts.Relayed():
+                (self.invited or offer).incoming = fact.channel
             case facts.Rang():
                 (self.invited or offer).rang = True
             case facts.Confirming():
@@ -405,7 +412,7 @@ class Call:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
         self.attempts, self.passes_on = fact.attempt, fact.passes_on
-        self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination, fact.site)
         self._next_playback()
 
     def _take_of_invited(self, fact: facts.Fact, offer: Offer) -> None:

@@ -165,6 +165,10 @@ class CdrLeg:
     result: OfferResult
     cause: int
     destination: DestinationName | None = None
+    far_site: SiteName | None = None
+    """Where the phone is, if that is another site than the call's."""
+    far_channel: ChannelId | None = None
+    """The leg as it came in there, if it did."""
 
 
 @dataclass(frozen=True, slots=True)

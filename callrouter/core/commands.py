@@ -107,7 +107,9 @@ class Originate(SiteCommand, frozen=True, gc=False):
     caller_number: str
     timeout_s: float
     """After which Asterisk gives up by itself, should we be dead by then."""
-    originator: ChannelId
+    originator: ChannelId | None
+    relay: str = ""
+    """The word by which another site knows the leg; sent in a header of ours."""
 
 
 class Connect(SiteCommand, frozen=True, gc=False):

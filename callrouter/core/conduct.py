@@ -167,6 +167,9 @@ class Conduct:
         call.guarded = True  # by the earlier daemon, whose sounds may be playing
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
+        for offer in (call.offer, call.invited):
+            if offer is not None:
+                self.floor.remember_relay(call, offer)
         self.waiting.take(call)
         self.supervision.take(call)
         return True

@@ -112,7 +112,7 @@ class Conversing:
         name = rules.short.get(written.strip(), written.strip())
         agent = floor.agents.get(AgentId(name))
         if agent is not None and not agent.retired:
-            if not floor.can_be_called_in(agent):
+            if not floor.can_be_called_in(agent, call.site):
                 raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}")
             return agent
         queue = floor.rulebook.queues.get(QueueName(name))

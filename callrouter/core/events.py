@@ -198,6 +198,10 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """An id to use if this inbound channel turns out to be unknown."""
     dialed_code: str = ""
     """Of a phone that dialled a code, and has not been sent on."""
+    relay: str = ""
+    """Of a leg that came in from another site: the word that names it."""
+    endpoint: str = ""
+    """By which it came in."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):
@@ -298,6 +302,22 @@ class HearingFailed(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
+class RelayArrived(msgspec.Struct, frozen=True, gc=False):
+    """A channel came in by ``endpoint`` as from another site; ``token`` is the word that it has in a header of ours."""
+
+    site: SiteName
+    channel: ChannelId
+    endpoint: str
+    """As Asterisk names it in the channel, without the technology: ``changwon-hall``."""
+    token: str
+
+
+class RelayLeft(msgspec.Struct, frozen=True, gc=False):
+    """A channel that came in as from another site is gone."""
+
+    channel: ChannelId
+
+
 class CallOrdered(msgspec.Struct, frozen=True):
     """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
 
@@ -337,4 +357,6 @@ Event = (
     | LegHeld
     | TransferAsked
     | CallOrdered
+    | RelayArrived
+    | RelayLeft
 )

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, resync, standing
+from callrouter.core import facts, naming, relaying, relays, resync, standing
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -99,6 +99,8 @@ class Exchange:
             ev.HearingJoined: self._hearing_joined,
             ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
+            ev.RelayArrived: self._relay_arrived,
+            ev.RelayLeft: self._relay_left,
         }
 
     @property
@@ -114,12 +116,20 @@ class Exchange:
     def handle(self, event: ev.Event, at: datetime) -> Output:
         """Take one event, seen at ``at`` (aware UTC, never before that of the event before)."""
         out = Output()
-        self._handlers[type(event)](event, at, out)
+        self._take(event, at, out)
         self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
         self.conduct.attendance.show_changes(out)
         self._count(out, at)
         return out
+
+    def _take(self, event: ev.Event, at: datetime, out: Output) -> None:
+        if isinstance(event, relays.OfLeg) and relaying.is_far(event):
+            self.floor.relays.take(event, out)
+            return
+        if isinstance(event, ev.LegHeld | ev.TransferAsked):
+            event = relaying.near(event)
+        self._handlers[type(event)](event, at, out)
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
         """Know again the calls that an earlier daemon had, from their facts; before the first event.
@@ -295,6 +305,12 @@ class Exchange:
     def _recording_failed(self, event: ev.RecordingFailed, at: datetime, out: Output) -> None:
         self._signal_of_recording(event, Cue(Signal.RECORDING_FAILED, why=event.why), at, out)
 
+    def _relay_arrived(self, event: ev.RelayArrived, at: datetime, out: Output) -> None:
+        relaying.come_in(self, event, at, out)
+
+    def _relay_left(self, event: ev.RelayLeft, at: datetime, out: Output) -> None:
+        self.floor.relays.left(event.channel, out)
+
     def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is None:
@@ -333,10 +349,11 @@ class Exchange:
 
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""
-        leg = self.floor.legs.get(event.channel)
+        leg, relay = self.floor.legs.get(event.channel), self.floor.relays.of(event.channel)
+        cause = relay.cause if relay is not None and relay.cause is not None else event.cause
         if leg is None:
             self.counters.unknown_channel += 1
-        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out):
+        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=cause), at, out):
             self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
 
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
@@ -356,9 +373,14 @@ class Exchange:
             self._signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
 
     def _bridged(self, event: ev.Bridged, at: datetime, out: Output) -> None:
+        if naming.parse_far_bridge(event.bridge) is not None:
+            return
         self._signal_of_bridge(event, Cue(Signal.BRIDGED), at, out)
 
     def _bridge_failed(self, event: ev.BridgeFailed, at: datetime, out: Output) -> None:
+        if naming.parse_far_bridge(event.bridge) is not None:
+            self.floor.relays.not_bridged(event.bridge, out)
+            return
         self._signal_of_bridge(event, Cue(Signal.BRIDGE_FAILED), at, out)
 
     def _timer_fired(self, event: ev.TimerFired, at: datetime, out: Output) -> None:

@@ -202,6 +202,16 @@ class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
     trunk: TrunkName | None
     channel: ChannelId
     destination: DestinationName | None = None
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
+
+
+class Relayed(msgspec.Struct, frozen=True, tag="relayed", gc=False):
+    """The leg of an attempt came in at the other site that it leads to, as ``channel`` there."""
+
+    at: datetime
+    attempt: int
+    channel: ChannelId
 
 
 class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
@@ -271,6 +281,8 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     channel: ChannelId
     destination: DestinationName | None = None
     passes_on: bool = False
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
@@ -383,6 +395,7 @@ Fact = (
     | CallbackWanted
     | Queued
     | Offered
+    | Relayed
     | Rang
     | Confirming
     | Briefed

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
@@ -24,12 +26,15 @@ from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import Phones, PhoneSeen, is_watched
 from callrouter.core.plan import Destination
 from callrouter.core.pool import Way, way_to
-from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.relays import Relay, Relays
+from callrouter.core.rulebook import AgentSpec, Link, QueueSpec, Rulebook
 from callrouter.core.skills import NO_DEMAND, Demand
 from callrouter.core.trunks import Seizure, Trunks
 
 _AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentState.OWN_CALL})
 """What a counselor is in by what is known of his phone, and nothing else."""
+RELAY_EXTENSION = "relay"
+"""What is dialled at another site of ours; what for, the header says."""
 _NO_QUEUE = QueueName("")
 """Stands for a queue where a counselor is called for none."""
 
@@ -54,6 +59,15 @@ class Leg:
     """The queue that the call came by."""
 
     @property
+    def trunk(self) -> TrunkName | None:
+        """The trunk group that it occupies."""
+        return self.seizure.trunk if self.seizure is not None else None
+
+    def far_site(self, origin: SiteName) -> SiteName | None:
+        """Where the phone is, if that is another site than the caller's."""
+        return self.agent.spec.site if self.agent is not None and self.agent.spec.site != origin else None
+
+    @property
     def party(self) -> str:
         """Whom it calls, for people."""
         return self.agent.spec.id if self.agent is not None else "a destination"
@@ -64,7 +78,7 @@ class Floor:
 
     def __init__(self, rulebook: Rulebook, at: datetime) -> None:
         self.rulebook = rulebook
-        self.acd = Acd(rulebook.queues, rulebook.weights)
+        self.acd = Acd(rulebook.queues, rulebook.weights, rulebook.links)
         self.trunks = Trunks(rulebook.trunks)
         self.agents: dict[AgentId, Agent] = {}
         self.legs: dict[ChannelId, Leg] = {}
@@ -81,6 +95,7 @@ class Floor:
         """Who takes calls of some of his queues alone."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self.bridges = Bridges()
+        self.relays = Relays()
         self._ended: dict[ChannelId, datetime] = {}
         _, self._day_ends = midnights(at, rulebook.timezone)
         self._staff(rulebook, at)
@@ -91,7 +106,7 @@ class Floor:
         self.trunks.replace(rulebook.trunks)
         for agent in self.agents.values():
             self.acd.spare(agent)
-        self.acd.replace(rulebook.queues, rulebook.weights)
+        self.acd.replace(rulebook.queues, rulebook.weights, rulebook.links)
         for agent in list(self.agents.values()):
             spec = self._spec(agent.spec.id)
             agent.retired = spec is None
@@ -158,13 +173,55 @@ class Floor:
         """Take the counselor and a trunk channel, and call the phone."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
         spec = agent.spec
-        seizure = self.trunks.seize(spec.trunk, channel) if spec.trunk is not None else None
+        link = self._link(call.site, spec.site) if spec.site != call.site else None
+        trunk = link.trunk if link is not None else spec.trunk
+        seizure = self.trunks.seize(trunk, channel) if trunk is not None else None
         wrap_up_s = _wrap_up(agent, queue)
-        leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, wrap_up_s, at, queue=call.queue))
+        leg = self._hold(Leg(channel, call.id, call.site, agent, seizure, wrap_up_s, at, queue=call.queue))
         agent.change(AgentState.RESERVED, at)
         agent.offered_at = at
-        out.commands.append(self._originate(call, leg, spec.endpoint, call.arrival.caller, queue.ring_timeout_s))
+        endpoint = f"PJSIP/{RELAY_EXTENSION}@{link.endpoint}" if link is not None else spec.endpoint
+        originate = self._originate(call, leg, endpoint, call.arrival.caller, queue.ring_timeout_s)
+        if link is not None:
+            originate = msgspec.structs.replace(originate, relay=channel)
+            self._expect(originate, call.attempts + 1, spec, link.peer, at)
+        out.commands.append(originate)
         return leg
+
+    def _expect(self, originate: cmd.Originate, attempt: int, spec: AgentSpec, peer: str, at: datetime) -> None:
+        """The leg leads to another site, where the phone is to be called."""
+        self.relays.expect(
+            Relay(
+                originate.channel,
+                originate.call,
+                attempt,
+                spec.id,
+                spec.site,
+                spec.endpoint,
+                peer,
+                originate.timeout_s,
+                at,
+                originate.caller_name,
+                originate.caller_number,
+            )
+        )
+
+    def remember_relay(self, call: Call, offer: Offer) -> None:
+        """An earlier daemon called a phone at another site: what comes in there is known, and what is there already."""
+        spec = self._spec(offer.agent) if offer.agent is not None else None
+        if offer.site is None or spec is None:
+            return
+        relay = Relay(offer.channel, call.id, offer.attempt, spec.id, offer.site, spec.endpoint, "", 60.0, offer.at)
+        relay.incoming, relay.rang, relay.answered = offer.incoming, offer.rang, offer.bridge is not None
+        self.relays.expect(relay)
+
+    def phone_of(self, leg: Leg) -> tuple[SiteName, ChannelId]:
+        """The channel of the phone itself, and where it is."""
+        relay = self.relays.of(leg.channel)
+        return (relay.site, relay.far) if relay is not None else (leg.site, leg.channel)
+
+    def _link(self, origin: SiteName, to: SiteName) -> Link:
+        return next(link for link in self.rulebook.links[origin, to] if self.trunks.has_room(link.trunk))
 
     def call_destination(self, call: Call, destination: Destination, at: datetime, out: Output) -> Leg:
         """Take a trunk channel, and call somebody who is no counselor of ours."""
@@ -175,9 +232,9 @@ class Floor:
         out.commands.append(self._originate(call, leg, destination.endpoint, number, destination.ring_timeout_s))
         return leg
 
-    def can_be_called_in(self, agent: Agent) -> bool:
-        """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._has_room(way_to(agent))
+    def can_be_called_in(self, agent: Agent, origin: SiteName) -> bool:
+        """Whether a colleague at ``origin`` may call the counselor in: he is at work, and not on a call."""
+        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._has_room(way_to(agent, origin))
         return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and can_ring
 
     def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
@@ -215,7 +272,7 @@ class Floor:
             Leg(
                 offer.channel,
                 call.id,
-                agent.spec.site,
+                call.site,
                 agent,
                 seizure,
                 wrap_up_s,
@@ -261,6 +318,7 @@ class Floor:
             if result is OfferResult.CONGESTION:
                 self._rest_trunk(leg.seizure.trunk, out)
         self.bridges.leave(leg.call, leg.channel, out)
+        self.relays.gone(leg.channel, out)
         if leg.agent is not None:
             self._release_agent(leg, leg.agent, result, at, out)
 
@@ -387,8 +445,12 @@ class Floor:
         return leg
 
     def _has_room(self, way: Way) -> bool:
-        site, trunk = way
-        return site in self.sites and self.trunks.has_room(trunk)
+        if way.site not in self.sites or not self.trunks.has_room(way.trunk):
+            return False
+        if way.origin is None:
+            return True
+        links = self.rulebook.links.get((way.origin, way.site), ())
+        return way.origin in self.sites and any(self.trunks.has_room(link.trunk) for link in links)
 
     def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
         self.trunks.rest(trunk)

@@ -26,7 +26,7 @@ from callrouter.core.cdr import (
 )
 from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
-from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
+from callrouter.core.ids import ChannelId, QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 from callrouter.core.talk_time import TalkTime, whole_ms
@@ -154,7 +154,7 @@ class _Summary:
 
     def _take_progress(self, fact: facts.Fact) -> None:
         match fact:
-            case facts.Rang() | facts.PickedUp() | facts.Connected():
+            case facts.Relayed() | facts.Rang() | facts.PickedUp() | facts.Connected():
                 self._take_of_leg(fact)
             case facts.Invited() | facts.JoinedIn() | facts.InviteClosed() | facts.PassedOn() | facts.Redirected():
                 self._take_of_conversation(fact)
@@ -187,11 +187,13 @@ class _Summary:
             one = CdrHearing(begun.supervisor, begun.agent, whole_ms(heard[0].at), whole_ms(fact.at), modes)
             self.hearings = (*self.hearings, one)
 
-    def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
+    def _take_of_leg(self, fact: facts.Relayed | facts.Rang | facts.PickedUp | facts.Connected) -> None:
         leg = self.invited or self.offered
         if leg is None:
             return
         match fact:
+            case facts.Relayed():
+                leg.far_channel = fact.channel
             case facts.Rang():
                 leg.rang_at = fact.at
             case facts.PickedUp():
@@ -258,6 +260,7 @@ class _OpenLeg:
     offered: facts.Offered | facts.Invited
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    far_channel: ChannelId | None = None
 
     @property
     def party(self) -> str:
@@ -277,6 +280,8 @@ class _OpenLeg:
             ended_at=whole_ms(at),
             result=result,
             cause=cause,
+            far_site=offered.site,
+            far_channel=self.far_channel,
         )
 
 

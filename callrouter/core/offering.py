@@ -62,7 +62,9 @@ class Offering:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
         self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
-        offered = facts.Offered(at, call.attempts + 1, cue.agent.spec.id, cue.agent.spec.trunk, leg.channel)
+        offered = facts.Offered(
+            at, call.attempts + 1, cue.agent.spec.id, leg.trunk, leg.channel, site=leg.far_site(call.site)
+        )
         self._conduct.record(call, offered, out)
         self._conduct.set_timer(call, TimerKind.RING, queue.ring_timeout_s, out)
 

@@ -50,6 +50,8 @@ class NoticeKind(StrEnum):
     """A phone that is no counselor's dialled a code of theirs."""
     PHONE_REFUSES = "phone-refuses"
     """A counselor's phone refuses calls without ringing."""
+    RELAY_REFUSED = "relay-refused"
+    """Who came in as from another site names no leg that is awaited there."""
     SUPERVISION = "supervision"
     """A supervisor hears a conversation, in another way, or no longer."""
     SUPERVISION_REFUSED = "supervision-refused"

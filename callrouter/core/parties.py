@@ -78,15 +78,16 @@ class Parties:
         if isinstance(whom, Agent):
             ring_s = self.ring_timeout_s(call)
             leg = floor.call_in_agent(call, whom, ring_s, at, out)
-            agent, trunk, destination = whom.spec.id, whom.spec.trunk, None
+            agent, destination = whom.spec.id, None
         else:
             ring_s = whom.ring_timeout_s
             leg = floor.call_destination(call, whom, at, out)
-            agent, trunk, destination = None, whom.trunk, whom.name
+            agent, destination = None, whom.name
         if verb is not CallVerb.CONFERENCE and not call.held:
             self.hold(call, at, out)
         passes_on = verb is CallVerb.TRANSFER
-        invited = facts.Invited(at, call.attempts + 1, agent, trunk, leg.channel, destination, passes_on)
+        site = leg.far_site(call.site)
+        invited = facts.Invited(at, call.attempts + 1, agent, leg.trunk, leg.channel, destination, passes_on, site)
         self._conduct.record(call, invited, out)
         self._conduct.set_timer(call, TimerKind.INVITE, ring_s, out)
         self._conduct.following.play_on(call, self.leg_of(call, call.offer).channel, (RING_TONE,), out)
@@ -127,7 +128,8 @@ class Parties:
         if call.refers:
             call.refers = False
             call.told_in_vain_at = None if done else at
-            out.commands.append(cmd.TellTransfer(leg.site, call.id, leg.channel, done))
+            site, channel = self._conduct.floor.phone_of(leg)
+            out.commands.append(cmd.TellTransfer(site, call.id, channel, done))
 
     def pass_on(self, call: Call, cause: int, at: datetime, out: Output) -> None:
         """The call is theirs who were called in: they talk to the caller, or their phone rings for him."""

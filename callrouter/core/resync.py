@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, supervision_resync
+from callrouter.core import facts, naming, relaying, supervision_resync
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -59,6 +59,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
         with exchange.contained(call.id, at, out):
             _compare_caller(exchange, call, event, at, out)
+    relaying.compare(exchange, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)

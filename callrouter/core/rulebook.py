@@ -142,6 +142,17 @@ class TrunkSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A way from one site to another, over a trunk group between the two."""
+
+    trunk: TrunkName
+    endpoint: str
+    """The PJSIP endpoint at the one site that leads to the other."""
+    peer: str
+    """The one by which its calls come in there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits and rests that hold for every call. Durations are seconds."""
 
@@ -261,6 +272,8 @@ class Rulebook:
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     transfers: TransferRules = field(default_factory=TransferRules)
     """Whom conversations may be passed on to."""
+    links: Mapping[tuple[SiteName, SiteName], tuple[Link, ...]] = field(default_factory=dict)
+    """The ways from each site to others, in the order in which they are tried; without any, sites serve their own."""
     weights: Mapping[TenantName, int] = field(default_factory=dict)
     """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     timezone: tzinfo = UTC

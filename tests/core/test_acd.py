@@ -15,6 +15,7 @@ from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.causes import Cause
 from callrouter.core.ids import CallId, QueueName
+from callrouter.core.pool import Way
 from callrouter.core.rulebook import QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
 from tests.core.driver import CITY, DESK, HALL, NIGHT, START, Driver, agent, rulebook
@@ -100,7 +101,7 @@ def test_who_cannot_be_reached_is_not_drawn() -> None:
     acd.offer_to(kim)
     acd.offer_to(free("lee"))
     acd.join(LINE, (0.0, 1), CallId("a"))
-    match = acd.match(lambda way: way != (HALL, CITY))
+    match = acd.match(lambda way: way != Way(HALL, CITY))
     assert match == Match(CallId("a"), free("lee"))
     assert acd.match(lambda _: False) is None
 

@@ -22,7 +22,7 @@ from tests.core.driver import CITY, DESK, HALL, NIGHT, START, agent
 
 ENGLISH, PASSPORT = SkillName("english"), SkillName("passport")
 TENANTS = [TenantName(name) for name in ("changwon", "gimhae", "jinju")]
-WAYS: list[Way] = [(HALL, None), (HALL, CITY)]
+WAYS: list[Way] = [Way(HALL), Way(HALL, CITY)]
 QUEUES = [DESK, NIGHT]
 
 levels = st.dictionaries(st.sampled_from([ENGLISH, PASSPORT]), st.integers(1, 2), max_size=2)
@@ -59,7 +59,7 @@ class Naive:
             one
             for one in self.agents
             if caller.queue in one.spec.queues
-            and way_to(one) not in shut
+            and way_to(one, HALL) not in shut
             and all(one.spec.skills.get(skill, 0) >= level for skill, level in caller.demand.need)
         ]
 
