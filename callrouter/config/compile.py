@@ -68,7 +68,8 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     _check_staff(context, steps, is_whole=is_whole)
     boxes = _boxes(context, steps, is_whole=is_whole)
     callback_queues = _check_callbacks(context, steps)
-    check_sites(context, steps)
+    links = compile_links(context)
+    check_sites(context, steps, links)
     check_skills_asked(context)
     switches = compile_switches(context)
     check_switches_used(context)
@@ -80,7 +81,6 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     if not context.model.sites and context.whole("sites"):
         context.error(("sites",), "there is no site", "write one, with its title and password_env")
     _check_trunks(context)
-    links = compile_links(context)
     check_destinations(context)
     check_ring_timeouts(context)
     transfers = compile_transfers(context)

@@ -196,6 +196,7 @@ class Floor:
                 originate.call,
                 attempt,
                 spec.id,
+                originate.site,
                 spec.site,
                 spec.endpoint,
                 peer,
@@ -211,7 +212,10 @@ class Floor:
         spec = self._spec(offer.agent) if offer.agent is not None else None
         if offer.site is None or spec is None:
             return
-        relay = Relay(offer.channel, call.id, offer.attempt, spec.id, offer.site, spec.endpoint, "", 60.0, offer.at)
+        ring_s = QueueSpec(_NO_QUEUE, "").ring_timeout_s
+        relay = Relay(
+            offer.channel, call.id, offer.attempt, spec.id, call.site, offer.site, spec.endpoint, "", ring_s, offer.at
+        )
         relay.incoming, relay.rang, relay.answered = offer.incoming, offer.rang, offer.bridge is not None
         self.relays.expect(relay)
 

@@ -30,15 +30,17 @@ def near(event: OfPhone) -> OfPhone:
 
 def come_in(exchange: "Exchange", event: ev.RelayArrived, at: datetime, out: Output) -> None:
     """A channel came in as from another site."""
-    note(exchange, exchange.floor.relays.come_in(event, out), at, out)
+    note(exchange, exchange.floor.relays.come_in(event, at, out), at, out)
 
 
 def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -> None:
     """Make the far ends at a site agree with its snapshot."""
+    relays = exchange.floor.relays
     for seen in event.channels.values():
         if seen.relay:
-            come_in(exchange, ev.RelayArrived(event.site, seen.channel, seen.endpoint, seen.relay), at, out)
-    exchange.floor.relays.compare(event, out)
+            arrived = ev.RelayArrived(event.site, seen.channel, seen.endpoint, seen.relay)
+            note(exchange, relays.come_in(arrived, at, out, event.channels), at, out)
+    relays.compare(event, out)
 
 
 def note(exchange: "Exchange", relay: Relay | None, at: datetime, out: Output) -> None:

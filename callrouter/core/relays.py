@@ -6,7 +6,7 @@ any other. Who comes in from another site names the leg in a header of ours, and
 there, from there, and has not come yet: what a stranger writes there names none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ OfLeg = ev.LegRang | ev.LegAnswered | ev.LegDigit | ev.LegEnded | ev.LegRefused 
 """What is told of a phone at the far end."""
 
 _MARGIN = timedelta(seconds=6)
-"""What was made this shortly before a snapshot may rightly be missing from it."""
+"""A phone that we have called this shortly before a snapshot may rightly be missing from it."""
 
 
 @dataclass(slots=True)
@@ -32,6 +32,8 @@ class Relay:
     call: CallId
     attempt: int
     agent: AgentId
+    origin: SiteName
+    """Where the leg is made."""
     site: SiteName
     """Where the phone is."""
     phone: str
@@ -39,7 +41,8 @@ class Relay:
     peer: str
     """The endpoint by which the leg comes in there; empty: whatever it is, since an earlier daemon dialled it."""
     timeout_s: float
-    made_at: datetime
+    called_at: datetime
+    """When the phone was called, or before that the leg."""
     caller_name: str = ""
     caller_number: str = ""
     incoming: ChannelId | None = None
@@ -76,8 +79,13 @@ class Relays:
         """The far end of a leg, if it has one."""
         return self._relays.get(leg)
 
-    def come_in(self, event: ev.RelayArrived, out: Output) -> Relay | None:
-        """Somebody says that he comes from another site: the far end that he is of now, or None: he is hung up."""
+    def come_in(
+        self, event: ev.RelayArrived, at: datetime, out: Output, phones: Collection[ChannelId] = ()
+    ) -> Relay | None:
+        """Somebody says that he comes from another site: the far end that he is of now, or None: he is hung up.
+
+        ``phones``: those that are known to be there, and are not called again.
+        """
         relay = self._relays.get(ChannelId(event.token))
         if relay is not None and relay.incoming == event.channel:
             return None  # told again
@@ -88,10 +96,10 @@ class Relays:
             call = relay.call if relay is not None else CallId("relay")
             out.commands.append(cmd.Hangup(event.site, call, event.channel, Cause.CALL_REJECTED))
             return None
-        relay.incoming = event.channel
+        relay.incoming, relay.called_at = event.channel, at
         if relay.over:
             self._hang_up_incoming(relay, relay.cause or Cause.NORMAL_CLEARING, out)
-        else:
+        elif relay.far not in phones:
             out.commands.append(
                 cmd.Originate(
                     relay.site,
@@ -127,8 +135,8 @@ class Relays:
                 self._ends(relay, cause, out)
             case ev.LegRefused(endpoint=endpoint):
                 self._ends(relay, Cause.SUBSCRIBER_ABSENT if endpoint else Cause.NORMAL_TEMPORARY_FAILURE, out)
-            case _:  # its keys come over the trunk; what is uncertain, the next snapshot tells
-                pass
+            case _:  # LegDigit, LegUncertain
+                pass  # its keys come over the trunk; what is uncertain, the next snapshot tells
 
     def not_bridged(self, bridge: BridgeId, out: Output) -> None:
         """The two at a far end could not be put together."""
@@ -155,8 +163,8 @@ class Relays:
     def compare(self, event: ev.SiteUp, out: Output) -> None:
         """Make the far ends at a site agree with its snapshot."""
         for relay in [relay for relay in self._relays.values() if relay.site == event.site]:
-            if relay.incoming is not None and relay.made_at < event.requested_at - _MARGIN:
-                self._compare(relay, relay.incoming, event.channels, out)
+            if relay.incoming is not None:
+                self._compare(relay, relay.incoming, event, out)
         for channel in event.channels:
             name = naming.parse_far_channel(channel)
             if name is not None and not self.knows(channel):
@@ -169,18 +177,23 @@ class Relays:
             if call is not None:
                 out.commands.append(cmd.DestroyBridge(event.site, call, bridge))
 
-    def _compare(
-        self, relay: Relay, incoming: ChannelId, channels: Mapping[ChannelId, ev.ChannelSeen], out: Output
-    ) -> None:
-        phone = channels.get(relay.far)
-        if incoming not in channels:
-            self._hang_up_phone(relay, out)
+    def _compare(self, relay: Relay, incoming: ChannelId, event: ev.SiteUp, out: Output) -> None:
+        phone = event.channels.get(relay.far)
+        if incoming not in event.channels:
+            if relay.called_at < event.requested_at:  # it was there already when we heard of it
+                self._lose(relay, out)
         elif phone is None:
-            self._ends(relay, Cause.NOT_DEFINED, out)
+            if relay.called_at < event.requested_at - _MARGIN:
+                self._ends(relay, Cause.NOT_DEFINED, out)
         elif phone.state == "Ringing":
             self._rings(relay, out)
         elif phone.state == "Up":
             self._answers(relay, out)
+
+    def _lose(self, relay: Relay, out: Output) -> None:
+        """The leg is not there any more. Whether its other end knows is not sure: not so if Asterisk died here."""
+        self._hang_up_phone(relay, out)
+        out.commands.append(cmd.Hangup(relay.origin, relay.call, relay.leg, Cause.NORMAL_CLEARING))
 
     def _rings(self, relay: Relay, out: Output) -> None:
         if relay.incoming is not None and not relay.rang:

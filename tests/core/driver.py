@@ -509,7 +509,11 @@ class Driver:
                 case cmd.Forget(number=number):
                     self.memory.pop(number, None)
                 case _:
-                    self.asterisk.do(command)
+                    self.site(command.site).do(command)
+
+    def site(self, name: SiteName) -> Asterisk:
+        """The Asterisk of a site."""
+        return self.asterisk
 
     def settle(self) -> None:
         """Deliver what waits in the inbox, and what comes of it."""
