@@ -10,8 +10,8 @@ from callrouter.core.plan import EnterQueue, Step
 def check_sites(context: Context, steps: Sequence[Step], links: Links) -> None:
     """Note every queue that callers are sent to and that nobody serves at one of the sites.
 
-    ``steps`` are those of all routes, which take the calls of all sites. A caller is connected within a site, or over one
-    of the ``links`` to another.
+    ``steps`` are those of all routes, which take the calls of all sites. A caller is connected within a site, or over
+    one of the ``links`` to another.
     """
     used = dict.fromkeys(step.queue for step in steps if isinstance(step, EnterQueue))
     if not context.whole("sites", "agents") or len(context.model.sites) < 2:
