@@ -40,6 +40,9 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
         if seen.relay:
             arrived = ev.RelayArrived(event.site, seen.channel, seen.endpoint, seen.relay)
             note(exchange, relays.come_in(arrived, at, out, event.channels), at, out)
+    for leg in relays.from_site(event.site):
+        if leg not in exchange.floor.legs:  # an earlier daemon's, and not adopted: it is not there any more
+            relays.gone(leg, out)
     relays.compare(event, out)
 
 

@@ -49,6 +49,8 @@ class Relay:
     """The leg as it came in there."""
     rang: bool = False
     answered: bool = False
+    dropped: bool = False
+    """The leg is being hung up: what the phone does is of no interest."""
     over: bool = False
     """The phone is not called any more."""
     cause: int | None = None
@@ -79,6 +81,10 @@ class Relays:
         """The far end of a leg, if it has one."""
         return self._relays.get(leg)
 
+    def from_site(self, site: SiteName) -> list[ChannelId]:
+        """The legs with a far end that are made at a site."""
+        return [relay.leg for relay in self._relays.values() if relay.origin == site]
+
     def come_in(
         self, event: ev.RelayArrived, at: datetime, out: Output, phones: Collection[ChannelId] = ()
     ) -> Relay | None:
@@ -97,7 +103,7 @@ class Relays:
             out.commands.append(cmd.Hangup(event.site, call, event.channel, Cause.CALL_REJECTED))
             return None
         relay.incoming, relay.called_at = event.channel, at
-        if relay.over:
+        if relay.over or relay.dropped:
             self._hang_up_incoming(relay, relay.cause or Cause.NORMAL_CLEARING, out)
         elif relay.far not in phones:
             out.commands.append(
@@ -143,6 +149,14 @@ class Relays:
         for relay in [relay for relay in self._relays.values() if relay.bridge == bridge]:
             self._hang_up_phone(relay, out)
             self._ends(relay, Cause.NORMAL_TEMPORARY_FAILURE, out)
+
+    def let_go(self, leg: ChannelId, out: Output) -> None:
+        """The leg is being hung up: the phone shall not ring until the trunk has told so."""
+        relay = self._relays.get(leg)
+        if relay is not None and not relay.dropped:
+            relay.dropped = True
+            if relay.incoming is not None:
+                self._hang_up_phone(relay, out)
 
     def gone(self, leg: ChannelId, out: Output) -> None:
         """The leg is no more: nothing of its far end shall stay."""
@@ -196,12 +210,12 @@ class Relays:
         out.commands.append(cmd.Hangup(relay.origin, relay.call, relay.leg, Cause.NORMAL_CLEARING))
 
     def _rings(self, relay: Relay, out: Output) -> None:
-        if relay.incoming is not None and not relay.rang:
+        if relay.incoming is not None and not (relay.rang or relay.dropped):
             relay.rang = True
             out.commands.append(cmd.Ring(relay.site, relay.call, relay.incoming))
 
     def _answers(self, relay: Relay, out: Output) -> None:
-        if relay.incoming is not None and not relay.answered:
+        if relay.incoming is not None and not (relay.answered or relay.dropped):
             relay.answered = True
             out.commands.append(cmd.Answer(relay.site, relay.call, relay.incoming))
             out.commands.append(cmd.Connect(relay.site, relay.call, relay.bridge, relay.incoming, relay.far))

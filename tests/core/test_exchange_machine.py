@@ -86,10 +86,16 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.driver = Driver(rules_with(STAFF, 1))
+        self.driver = self.begin()
         self.ended: set[CallId] = set()
         self.sounds_are_known = True
         """No daemon died without a word of what it had begun to play, and no command was lost."""
+
+    def begin(self) -> Driver:
+        return Driver(self.rules_with(STAFF, 1))
+
+    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:
+        return rules_with(staff, channels)
 
     # What the world does. Nothing is delivered but by deliver().
 
@@ -249,7 +255,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     @rule(staff=st.sets(st.sampled_from(range(4))), channels=st.integers(0, 2), without_night=st.booleans())
     def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool) -> None:
-        rules = rules_with(tuple(STAFF[index] for index in sorted(staff)), channels)
+        rules = self.rules_with(tuple(STAFF[index] for index in sorted(staff)), channels)
         self.driver.rules = without_queue(rules, NIGHT) if without_night else rules
         self.hand_in(ev.RulebookReplaced(self.driver.rules))
 

@@ -424,3 +424,39 @@ def test_a_leg_that_has_not_come_in_yet_is_waited_for(centre: TwoSites) -> None:
     call = centre.dial()
     centre.sync_annex()
     assert call.state is CallState.OFFERED
+
+
+def test_a_leg_that_is_gone_when_the_next_daemon_looks_leaves_nothing_at_its_far_end(centre: TwoSites) -> None:
+    call = pick_up(centre, centre.dial())
+    centre.annex.connected = False
+    centre.hall.hang_up(centre.leg(call))
+    centre.restart()
+    centre.sync()
+    centre.sync_annex()
+    assert not centre.annex.channels
+    assert not [one for one in centre.annex.bridges.values() if one]
+    centre.asterisk.hang_up(call.channel)
+    centre.settle()
+    assert nothing_is_left(centre)
+
+
+def test_a_phone_that_rings_while_its_leg_is_being_hung_up_is_not_told_of(centre: TwoSites) -> None:
+    call = centre.dial()
+    far = centre.far(call)
+    centre.asterisk.hang_up(call.channel)
+    centre.handle(centre.inbox.pop(0))
+    centre.handle(ev.LegRang(far))
+    assert centre.given(cmd.Ring) == []
+    centre.settle()
+    assert nothing_is_left(centre)
+
+
+def test_a_leg_that_comes_in_when_nobody_wants_it_any_more_is_hung_up(centre: TwoSites) -> None:
+    centre.hall.line_works = False
+    call = centre.dial()
+    leg = centre.leg(call)
+    centre.asterisk.connected = False  # so that the leg stays for a while
+    centre.handle(ev.CallerLeft(call.channel))
+    centre.annex.take_in(leg, leg, TO_HALL)
+    centre.settle()
+    assert not centre.annex.channels
