@@ -131,9 +131,10 @@ def asterisk_for_tests(
         "CALLROUTER_FALLBACK_S": str(FALLBACK_RINGS_S),
         **(global_variables or {}),
     }
+    sip_port = sip_port or ports.free_udp(address)
     instance = LabAsterisk(
-        f"{PREFIX}{os.getpid()}-{agi_port}-{address}",
-        sip_port=sip_port or ports.free_udp(address),
+        f"{PREFIX}{os.getpid()}-{agi_port}-{sip_port}",
+        sip_port=sip_port,
         http_port=ports.free_tcp(),
         rtp_range=(20000, 29999),
         phones=phones,

@@ -44,7 +44,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
-    facts.Relayed: frozenset({_S.OFFERED, _S.CONNECTED}),
+    facts.Relayed: frozenset({_S.OFFERED, _S.BRIEFING, _S.CONNECTING, _S.CONNECTED}),
     facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Briefed: frozenset({_S.OFFERED}),
