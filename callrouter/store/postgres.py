@@ -220,6 +220,8 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.result.value,
         int(leg.cause),
         storable(leg.destination),
+        storable(leg.far_site),
+        storable(leg.far_channel),
     )
 
 
@@ -434,6 +436,8 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
         result=OfferResult(row["result"]),
         cause=row["cause"],
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
+        far_site=SiteName(row["far_site"]) if row["far_site"] is not None else None,
+        far_channel=ChannelId(row["far_channel"]) if row["far_channel"] is not None else None,
     )
 
 

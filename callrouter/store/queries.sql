@@ -25,8 +25,8 @@ ON CONFLICT (call_id) DO NOTHING
 -- name: insert_leg
 INSERT INTO callrouter.cdr_leg (
     call_id, attempt, channel, agent, trunk, offered_at, rang_at, answered_at, ended_at, result, cause,
-    destination
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    destination, far_site, far_channel
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (call_id, attempt) DO NOTHING
 
 -- name: insert_visit

@@ -117,6 +117,7 @@ async def test_a_caller_at_the_province_talks_to_a_counselor_at_changwon_over_th
     cdr = await centre.cdr()
     (leg,) = cdr.legs
     assert (cdr.outcome, cdr.agent, leg.trunk) == (Outcome.HANDLED, "301", LINE)
+    assert (leg.far_site, leg.far_channel is not None) == ("changwon", True)
     await nothing_is_in_use(centre, sites)
 
 
