@@ -35,6 +35,7 @@ from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.second_lines import SecondLines
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
@@ -78,6 +79,7 @@ class Conduct:
         self.parties = Parties(self)
         self.length = TalkLength(self)
         self.conversing = Conversing(self)
+        self.lines = SecondLines(self)
         self.keypad = Keypad(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
@@ -172,6 +174,7 @@ class Conduct:
                 self.floor.remember_relay(call, offer)
         self.waiting.take(call)
         self.supervision.take(call)
+        self.lines.take(call)
         return True
 
     def act(self, transition: Transition, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -206,6 +209,8 @@ class Conduct:
         """Let a fact be true of the call, and have it kept."""
         if call.hearings and isinstance(fact, _ENDS_TALK):
             self.supervision.end_all(call, fact.at, out)
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+            self.lines.let_go(call, call.line, fact, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
 

@@ -271,7 +271,8 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):
 class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     """Somebody more is called into the conversation: a counselor or a destination, one of the two is named.
 
-    ``passes_on``: the call is theirs alone as soon as they answer.
+    ``passes_on``: the call is theirs alone as soon as they answer. ``line``: the counselor dialled them on a second
+    line of his phone, and speaks to them by this channel of it.
     """
 
     at: datetime
@@ -281,6 +282,7 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     channel: ChannelId
     destination: DestinationName | None = None
     passes_on: bool = False
+    line: ChannelId | None = None
     site: SiteName | None = None
     """Where the phone is, if that is another site."""
 
@@ -382,6 +384,12 @@ class HearingEnded(msgspec.Struct, frozen=True, tag="hearing-ended", gc=False):
     why: str
 
 
+class LeftToRing(msgspec.Struct, frozen=True, tag="left-to-ring", gc=False):
+    """The counselor's phone wants the call to be theirs whom it dialled as soon as they answer."""
+
+    at: datetime
+
+
 Fact = (
     Opened
     | Routed
@@ -419,4 +427,5 @@ Fact = (
     | HearingEnded
     | TurnedAway
     | Comforted
+    | LeftToRing
 )

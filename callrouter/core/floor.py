@@ -219,10 +219,10 @@ class Floor:
         relay.incoming, relay.rang, relay.answered = offer.incoming, offer.rang, offer.bridge is not None
         self.relays.expect(relay)
 
-    def phone_of(self, leg: Leg) -> tuple[SiteName, ChannelId]:
-        """The channel of the phone itself, and where it is."""
-        relay = self.relays.of(leg.channel)
-        return (relay.site, relay.far) if relay is not None else (leg.site, leg.channel)
+    def phone(self, site: SiteName, channel: ChannelId) -> tuple[SiteName, ChannelId]:
+        """The channel of the phone itself that a leg at ``site`` leads to, and where it is."""
+        relay = self.relays.of(channel)
+        return (relay.site, relay.far) if relay is not None else (site, channel)
 
     def _link(self, origin: SiteName, to: SiteName) -> Link:
         return next(link for link in self.rulebook.links[origin, to] if self.trunks.has_room(link.trunk))
