@@ -203,7 +203,7 @@ async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
 async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:
     while True:
         await asyncio.sleep(CLOCK_CHECK_S)
-        clock.check(idle=not dispatcher.exchange.calls)
+        clock.check(idle=not dispatcher.exchange.has_callers)
 
 
 async def _prune(journal: Journal, clock: SteadyClock) -> None:

@@ -13,12 +13,12 @@ must not stand before those who wait at another.
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from callrouter.core.agent import Agent
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.pool import Idle, Pool, Way, rank_of, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy
 from callrouter.core.sharing import Charge, Sharing
@@ -43,6 +43,8 @@ class _Group:
     line: Line
     tenant: TenantName
     pool: Pool
+    outward: TrunkName | None = None
+    """The trunk group by which they are called back, for whom a channel of it is wanted beside the counselor."""
     waiting: list[_Waiting] = field(default_factory=list)
 
 
@@ -52,7 +54,7 @@ _Head = tuple[Place, CallId, _Group]
 
 @dataclass(slots=True)
 class _Line:
-    groups: dict[tuple[Demand, TenantName], _Group] = field(default_factory=dict)
+    groups: dict[tuple[Demand, TenantName, TrunkName | None], _Group] = field(default_factory=dict)
     pools: dict[Demand, Pool] = field(default_factory=dict)
     """By the demands of those who wait; that without a demand holds all who are free, and is always there."""
 
@@ -93,17 +95,26 @@ class Acd:
                 pool.replace(self._strategy(queue))
 
     def join(
-        self, line: Line, place: Place, call: CallId, tenant: TenantName = NO_TENANT, demand: Demand = NO_DEMAND
+        self,
+        line: Line,
+        place: Place,
+        call: CallId,
+        tenant: TenantName = NO_TENANT,
+        demand: Demand = NO_DEMAND,
+        outward: TrunkName | None = None,
     ) -> None:
-        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before."""
+        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before.
+
+        Who is to be called back waits until there is room in the trunk group ``outward``, too.
+        """
         self.sharing.refund(call)
         known = self._line(line)
-        group = known.groups.get((demand, tenant))
+        group = known.groups.get((demand, tenant, outward))
         if group is None:
             pool = known.pools.get(demand)
             if pool is None:
                 pool = self._open_pool(line, known, demand)
-            group = known.groups[demand, tenant] = _Group(line, tenant, pool)
+            group = known.groups[demand, tenant, outward] = _Group(line, tenant, pool, outward)
         self._stands[call] = (group, place)
         entry = (place, call)
         if group.waiting and group.waiting[0] < entry:
@@ -122,9 +133,9 @@ class Acd:
         """Let a caller stand at another place of his line, or with another demand; one who stands in none is left."""
         stands = self._stands.get(call)
         if stands is not None:
-            line = stands[0].line
+            line, outward = stands[0].line, stands[0].outward
             self._take_out(call)
-            self.join(line, place, call, tenant, demand)
+            self.join(line, place, call, tenant, demand, outward)
 
     def take(self, match: Match) -> None:
         """The caller is to be offered to the counselor: he leaves the line, and his tenant has had its turn."""
@@ -159,20 +170,25 @@ class Acd:
             if not self._ways[way]:
                 del self._ways[way]
 
-    def match(self, reachable: Callable[[Way], bool]) -> Match | None:
+    def match(
+        self, reachable: Callable[[Way], bool], with_outward: Callable[[Way, TrunkName], bool] | None = None
+    ) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
-        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room).
+        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room);
+        ``with_outward``, whether there is one, and room in that trunk group for one call beside it.
         """
         shut = frozenset(way for way in self._ways if not reachable(way))
         if len(shut) == len(self._ways):
             return None
-        found = [self._first_of(heads, shut) for heads in self._heads.values()]
+        shut_ways: dict[TrunkName | None, frozenset[Way]] = {None: shut}
+        found = [self._first_of(heads, shut_ways, with_outward) for heads in self._heads.values()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
             return None
         index, charge = self.sharing.pick([group.tenant for _, _, group in heads])
         _, call, group = heads[index]
+        shut = shut_ways[group.outward]
         return Match(call, self._agents[group.pool.pick(call, self._agents, shut)], charge)
 
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
@@ -206,9 +222,21 @@ class Acd:
     def _groups(self, queue: QueueName) -> list[_Group]:
         return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
 
-    def _first_of(self, heads: list[_Head], shut: Collection[Way]) -> _Head | None:
-        """The first of a tenant's callers who could be served."""
-        return next((head for head in heads if head[2].pool.has_way(shut)), None)
+    def _first_of(
+        self,
+        heads: list[_Head],
+        shut_ways: dict[TrunkName | None, frozenset[Way]],
+        with_outward: Callable[[Way, TrunkName], bool] | None,
+    ) -> _Head | None:
+        """The first of a tenant's callers who could be served; ``shut_ways`` learns what is found out on the way."""
+        for head in heads:
+            outward = head[2].outward
+            if outward is not None and outward not in shut_ways:
+                may = with_outward
+                shut_ways[outward] = frozenset(way for way in self._ways if may is None or not may(way, outward))
+            if head[2].pool.has_way(shut_ways[outward]):
+                return head
+        return None
 
     def _line(self, line: Line) -> _Line:
         known = self._lines.get(line)
@@ -251,7 +279,7 @@ class Acd:
     def _close(self, group: _Group) -> None:
         """Nobody waits in the group; its pool is kept as long as another wants it."""
         line, demand = self._lines[group.line], group.pool.demand
-        del line.groups[demand, group.tenant]
+        del line.groups[demand, group.tenant, group.outward]
         if demand != NO_DEMAND and all(other.pool is not group.pool for other in line.groups.values()):
             del line.pools[demand]
             for agent_id in group.pool.members:

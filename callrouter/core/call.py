@@ -46,9 +46,9 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
     facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
-    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING}),
+    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.GREETING}),
     facts.Connected: frozenset({_S.CONNECTING}),
-    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CONNECTING, _S.CONNECTED}),
+    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED}),
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
@@ -65,8 +65,24 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
+    facts.CallingBack: frozenset({_S.OFFERED}),
+    facts.ResidentRang: frozenset({_S.CALLING}),
+    facts.ResidentAnswered: frozenset({_S.CALLING}),
+    facts.NotReached: frozenset({_S.CALLING, _S.GREETING}),
+    facts.Postponed: frozenset({_S.QUEUED}),
+    facts.BackInLine: frozenset({_S.POSTPONED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
+
+_OfResident = (
+    facts.CallingBack
+    | facts.ResidentRang
+    | facts.ResidentAnswered
+    | facts.NotReached
+    | facts.Postponed
+    | facts.BackInLine
+)
+"""What is told of who is called back."""
 
 
 @dataclass(slots=True)
@@ -151,6 +167,16 @@ class Call:
     told: int | None = None
     """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
+    request: facts.Request | None = None
+    """For a call that we make: that it was asked for."""
+    resident: Offer | None = None
+    """For such a call: how the resident is called, or has been reached."""
+    is_reached: bool = False
+    """The resident has answered, and has not hung up before the counselor was there."""
+    vain: int = 0
+    """How often the resident was called in vain, as far as it counts."""
+    postponed_until: datetime | None = None
+    postponed_for: facts.PostponeReason | None = None
     hearings: dict[int, Hearing] = field(default_factory=dict)
     """Supervisors who are let into the conversation, by number."""
     heard: int = 0
@@ -182,12 +208,21 @@ class Call:
     stood: Standing | None = None
     """Where the caller stood on entering the queue, if he had to wait."""
     to_be_adopted: bool = False
+    hastened: bool = False
+    """Somebody wants the resident called now, whatever the time is."""
     timers: set[TimerKind] = field(default_factory=set)
 
     @classmethod
     def open(cls, opened: facts.Opened) -> "Call":
         """A call that has just come in, or is being restored from its first fact."""
-        return cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, opened.facts, history=[opened])
+        call = cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, opened.facts, history=[opened])
+        call.request, call.answered = opened.request, opened.request is not None
+        return call
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nobody at the other end yet: who is to be called back, and waits without a phone."""
+        return self.request is not None and not self.is_reached
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -234,6 +269,40 @@ class Call:
                 self._offer(fact)
             case _:
                 self._take_of_offer(fact)
+
+    def _take_of_resident(self, fact: _OfResident) -> None:
+        match fact:
+            case facts.Postponed(until=until, why=why):
+                self.state, self.postponed_until, self.postponed_for = CallState.POSTPONED, until, why
+            case facts.BackInLine():
+                self.state, self.postponed_until, self.postponed_for = CallState.QUEUED, None, None
+            case _:
+                self._call_back(fact)
+
+    def _call_back(
+        self, fact: facts.CallingBack | facts.ResidentRang | facts.ResidentAnswered | facts.NotReached
+    ) -> None:
+        if isinstance(fact, facts.CallingBack):
+            self.attempts = fact.attempt
+            self.resident = Offer(fact.attempt, None, fact.trunk, fact.channel, fact.at)
+            self.state = CallState.CALLING
+            self._next_playback()
+            return
+        if self.resident is None:
+            raise ValueError(f"call {self.id} calls nobody back, yet {fact!r}")
+        match fact:
+            case facts.ResidentRang():
+                self.resident.rang = True
+            case facts.ResidentAnswered():
+                self.is_reached, self.channel = True, self.resident.channel
+                self.state = CallState.GREETING
+                self._next_playback()
+            case facts.NotReached(counts=counts):
+                self.vain += counts
+                self.is_reached, self.resident = False, None
+                self.channel = naming.nobody(self.id)
+            case _:
+                assert_never(fact)
 
     def _take_of_plan(self, fact: facts.Routed | facts.Branched | facts.AskedAgain | facts.Chosen) -> None:
         match fact:
@@ -345,6 +414,9 @@ class Call:
     def _take_of_offer(self, fact: facts.Fact) -> None:
         if isinstance(fact, facts.HearingBegun | facts.Heard | facts.HearingEnded):
             self._take_of_hearing(fact)
+            return
+        if isinstance(fact, _OfResident):
+            self._take_of_resident(fact)
             return
         offer = self.offer
         if offer is None:

@@ -113,6 +113,25 @@ class CdrCallback:
     place: int | None = None
 
 
+class ReturnResult(StrEnum):
+    """What became of a request to be called back."""
+
+    REACHED = "reached"
+    NOT_REACHED = "not-reached"
+    """Given up."""
+    CANCELLED = "cancelled"
+    """The caller wants it no more, or somebody has closed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrReturn:
+    """This is a call that we made, because it was asked for in the call ``request``; ``tries`` were in vain."""
+
+    request: CallId
+    result: ReturnResult
+    tries: int
+
+
 class VisitEnd(StrEnum):
     """How a caller left a queue."""
 
@@ -222,3 +241,5 @@ class Cdr:
     """What a counselor said afterwards that it was about; not of the call's facts, but read with its record."""
     visits: tuple[CdrVisit, ...] = ()
     """Every queue in which the caller waited, in order; ``queue`` and ``queued_at`` are those of the first."""
+    returns: CdrReturn | None = None
+    """None: the call came in. Else we made it, and ``caller`` is whom we called."""

@@ -51,6 +51,12 @@ class ReleaseReason(StrEnum):
     """An event met the call in a state that forbids it; the caller went to the fallback."""
     VANISHED = "vanished"
     """Asterisk no longer knew the caller's channel: it ended unseen."""
+    NOT_REACHED = "not-reached"
+    """Who was to be called back did not answer, as often as it may be tried."""
+    WITHDRAWN = "withdrawn"
+    """Somebody closed the request to be called back."""
+    RULES_CHANGED = "rules-changed"
+    """The queue that was to call back does not do so any more."""
 
 
 class LeaveReason(StrEnum):
@@ -66,14 +72,33 @@ class LeaveReason(StrEnum):
     """Nobody who serves the queue was logged in."""
 
 
+class PostponeReason(StrEnum):
+    """Why who is to be called back stands in no line."""
+
+    HOURS = "hours"
+    """Nobody is called at this time."""
+    RETRY = "retry"
+    """It was tried in vain not long ago."""
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """That somebody is to be called back: by ``queue``, at ``number`` (E.164), as he asked in the call ``original``."""
+
+    original: CallId
+    queue: QueueName
+    number: str
+    asked_at: datetime
+
+
 class Opened(msgspec.Struct, frozen=True, tag="opened", gc=False):
-    """A call came in."""
+    """A call came in; or, for a ``request``, is one that we shall make, and ``channel`` is nobody's yet."""
 
     at: datetime
     call: CallId
     site: SiteName
     channel: ChannelId
     facts: CallFacts
+    request: Request | None = None
 
 
 class Routed(msgspec.Struct, frozen=True, tag="routed", gc=False):
@@ -363,6 +388,50 @@ class HearingEnded(msgspec.Struct, frozen=True, tag="hearing-ended", gc=False):
     why: str
 
 
+class CallingBack(msgspec.Struct, frozen=True, tag="calling-back", gc=False):
+    """The counselor is at the phone, and the resident is called."""
+
+    at: datetime
+    attempt: int
+    trunk: TrunkName
+    channel: ChannelId
+
+
+class ResidentRang(msgspec.Struct, frozen=True, tag="resident-rang", gc=False):
+    """The resident's phone rings."""
+
+    at: datetime
+
+
+class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident-answered", gc=False):
+    """The resident is there: from now on this is a call like others, and its channel the resident's."""
+
+    at: datetime
+
+
+class NotReached(msgspec.Struct, frozen=True, tag="not-reached", gc=False):
+    """The call to the resident came to nothing; whether it ``counts`` as one of those that may be tried."""
+
+    at: datetime
+    result: OfferResult
+    cause: int
+    counts: bool = True
+
+
+class Postponed(msgspec.Struct, frozen=True, tag="postponed", gc=False):
+    """The resident stands in no line before ``until``."""
+
+    at: datetime
+    until: datetime
+    why: PostponeReason
+
+
+class BackInLine(msgspec.Struct, frozen=True, tag="back-in-line", gc=False):
+    """The resident stands in line again, at the old place."""
+
+    at: datetime
+
+
 Fact = (
     Opened
     | Routed
@@ -398,4 +467,10 @@ Fact = (
     | HearingEnded
     | TurnedAway
     | Comforted
+    | CallingBack
+    | ResidentRang
+    | ResidentAnswered
+    | NotReached
+    | Postponed
+    | BackInLine
 )

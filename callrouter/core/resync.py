@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from callrouter.core import calling_back_resync, facts, naming, supervision_resync
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, supervision_resync
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -69,11 +69,31 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
 
 
 def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    if call.request is not None:
+        if call.to_be_adopted:
+            _take_up_request(exchange, call, event, at, out)
+        return
     seen = event.channels.get(call.channel)
     if seen is None or seen.inbound is None:
         if call.to_be_adopted or call.opened_at < event.requested_at:
             _vanished(exchange, call, at, out)
     elif call.to_be_adopted:
+        _adopt(exchange, call, event, at, out)
+
+
+def _take_up_request(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    """Go on with who is to be called back, or with whoever was when the earlier daemon died."""
+    resident = call.resident
+    if call.is_absent or resident is None:
+        calling_back_resync.adopt(exchange, call, event, at, out)
+        return
+    if call.channel not in event.channels:
+        _vanished(exchange, call, at, out)
+        return
+    exchange.floor.adopt_resident(call, resident)
+    if call.state is CallState.GREETING:
+        calling_back_resync.adopt_greeted(exchange, call, event, at, out)
+    else:
         _adopt(exchange, call, event, at, out)
 
 

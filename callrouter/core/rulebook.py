@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from callrouter.core.call_keys import CallKeys
+from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
@@ -103,6 +104,8 @@ class QueueSpec:
     code_ends_wrap_up: bool = False
     skills: SkillRules = NO_SKILLS
     """What is asked of the counselors for its callers."""
+    call_back: CallBackRule | None = None
+    """How it calls back by itself; None: people do."""
 
 
 @dataclass(frozen=True, slots=True)

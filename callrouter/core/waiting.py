@@ -13,7 +13,7 @@ from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import LeaveReason, ReleaseReason
-from callrouter.core.ids import CallId, QueueName
+from callrouter.core.ids import CallId, QueueName, TrunkName
 from callrouter.core.output import Output
 from callrouter.core.plan import EnterQueue, Plan
 from callrouter.core.regaining import LostPlaces
@@ -84,8 +84,7 @@ class Waiting:
         lost = self._lost.regain(name, call.arrival.caller, within_s, at) if within_s else None
         if lost is not None:
             return facts.Queued(at, name, lost.place, lost.queued_at)
-        self._last_place += 1
-        return facts.Queued(at, name, self._last_place)
+        return facts.Queued(at, name, self.last_place())
 
     def keep_place(self, call: Call, at: datetime) -> None:
         """A call is over: who hung up while waiting may come back."""
@@ -111,6 +110,9 @@ class Waiting:
 
     def wait(self, call: Call, at: datetime, out: Output) -> None:
         """Stand in line at the call's place, with what its queue lets callers hear."""
+        if call.is_absent:
+            self._conduct.calling_back.stand(call, at, out)
+            return
         queue = self.queue_of(call)
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self._conduct.hand_over(call, ReleaseReason.DEFECT, at, out)
@@ -118,14 +120,30 @@ class Waiting:
         if queue.care.when_unstaffed is not None and not self._conduct.floor.serving(queue.name):
             self._leave(call, facts.LeftQueue(at, LeaveReason.UNSTAFFED, queue.care.when_unstaffed), at, out)
             return
-        demand = _demand(call, queue, at)
-        self._conduct.floor.acd.join((call.queue, call.site), _place(call, queue), call.id, call.tenant, demand)
-        self._await_relaxation(call, queue, at, out)
+        demand = self.stand(call, queue, at, out)
         if queue.sound is WaitingSound.MUSIC:
             self.play_music(call, queue.music_class, at, out)
         elif not self._conduct.floor.can_serve(queue.name, call.site, demand):  # else a phone rings in a moment
             self.let_ring(call, out)
         self._conduct.comforting.arm(call, queue, at, out)
+
+    def stand(
+        self, call: Call, queue: QueueSpec, at: datetime, out: Output, outward: TrunkName | None = None
+    ) -> Demand:
+        """Stand in line, in silence; who is to be called back, over the trunk group ``outward``.
+
+        What is asked of who answers is returned.
+        """
+        demand = _demand(call, queue, at)
+        line = (queue.name, call.site)
+        self._conduct.floor.acd.join(line, _place(call, queue), call.id, call.tenant, demand, outward)
+        self._await_relaxation(call, queue, at, out)
+        return demand
+
+    def last_place(self) -> int:
+        """A place behind all others; it is given once."""
+        self._last_place += 1
+        return self._last_place
 
     def leave_queue(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The plan's limit of waiting is reached: go on with the plan."""
@@ -166,7 +184,8 @@ class Waiting:
         """Who waits in a queue that nobody who is logged in serves, and that has its callers go elsewhere then."""
         acd, serving = self._conduct.floor.acd, self._conduct.floor.serving
         queues = [name for name, queue in self._queues.items() if queue.care.when_unstaffed is not None]
-        return [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
+        waiting = [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
+        return [call for call in waiting if not self._conduct.calls[call].is_absent]
 
     def relax(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The caller has waited for so long that less is asked of who answers him."""

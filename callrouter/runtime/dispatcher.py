@@ -50,6 +50,7 @@ _WARNINGS = frozenset(
         NoticeKind.AGENT_REFUSED,
         NoticeKind.SUPERVISION_REFUSED,
         NoticeKind.CALL_REFUSED,
+        NoticeKind.CALLBACK_DROPPED,
     }
 )
 
@@ -195,7 +196,7 @@ class Dispatcher:
 
     async def wait_idle(self) -> None:
         """Wait until no call is in progress, or those that are have become another daemon's."""
-        while self.exchange.calls and not self._stood_down:
+        while self.exchange.has_callers and not self._stood_down:
             self._idle.clear()
             await self._idle.wait()
 
@@ -296,7 +297,7 @@ class Dispatcher:
         for notice in out.notices:
             _log_notice(notice)
         self._answer(out)
-        if out.cdrs and not self.exchange.calls:
+        if (out.cdrs or self.exchange.draining) and not self.exchange.has_callers:
             self._idle.set()
         self._set_alarm()
 

@@ -31,6 +31,9 @@ CALL_STATES: Final[Mapping[CallState, str]] = {
     CallState.CONFIRMING: "응답 확인 중",
     CallState.CONNECTING: "연결 중",
     CallState.CONNECTED: "통화 중",
+    CallState.CALLING: "민원인에게 거는 중",
+    CallState.GREETING: "민원인 안내 중",
+    CallState.POSTPONED: "회신 대기",
     CallState.CLEARING: "종료 중",
     CallState.ENDED: "종료",
 }
