@@ -49,10 +49,14 @@ run: $(READY)
 call: $(READY)
 	@$(BIN)/python -m lab call
 
+# Tests with Asterisk wait more than they compute: three at a time, each worker with an Asterisk and a PostgreSQL of its
+# own, keep two cores busy.
+TEST_WORKERS ?= 3
 # Every branch of the core is tested. Not asked of those who choose tests with PYTEST_OPTIONS.
-PYTEST_OPTIONS ?= --cov=callrouter.core --cov-branch --cov-report= --cov-fail-under=100
+PYTEST_OPTIONS ?= -n $(TEST_WORKERS) --cov=callrouter.core --cov-branch --cov-report= --cov-fail-under=100
 
-# One run of pytest, which takes the unit tests first, then PostgreSQL, then Asterisk (tests/conftest.py).
+# One run of pytest, which takes the unit tests first, then PostgreSQL, then Asterisk (tests/conftest.py), each worker
+# about so.
 test: $(READY)
 	@$(BIN)/python -m lab build
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

@@ -1,11 +1,16 @@
 """Ports: which are free right now, and who to ask when one is not."""
 
+import secrets
 import socket
 from contextlib import suppress
 
 from lab.errors import LabError
 
+TRIES = 100
 LOOPBACK = "127.0.0.1"
+FREE = range(11000, 20000)
+"""Where free ports are looked for: below those that the kernel gives to whoever asks for any, and below those of media.
+What is free now is not taken by chance before it is used."""
 
 
 def free_udp(address: str = LOOPBACK) -> int:
@@ -24,7 +29,7 @@ def free_sip(address: str = LOOPBACK) -> int:
     Raises:
         LabError: a hundred ports in a row had somebody.
     """
-    for _ in range(100):
+    for _ in range(TRIES):
         port = free_udp(address)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
             probe.bind((address, port))
@@ -43,10 +48,12 @@ def require_tcp(port: int, purpose: str) -> None:
 
 
 def _free(kind: socket.SocketKind, address: str) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for _ in range(TRIES):
+        port = secrets.choice(FREE)
+        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
+            probe.bind((address, port))
+            return port
+    raise LabError(f"no port of {address} is free between {FREE.start} and {FREE.stop - 1}")
 
 
 def _require(kind: socket.SocketKind, port: int, purpose: str) -> None:

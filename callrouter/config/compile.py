@@ -151,9 +151,17 @@ def _queues(
             code_ends_wrap_up=spec.code_ends_wrap_up,
             skills=skill_rules(context, name, spec),
             call_back=call_back_rule(context, name, calendars),
+            agent_prompt=_agent_prompt(context, name, spec),
         )
         for name, spec in context.model.queues.items()
     }
+
+
+def _agent_prompt(context: Context, name: str, spec: Queue) -> PromptName | None:
+    if spec.agent_prompt is None:
+        return None
+    context.refer("prompts", spec.agent_prompt, ("queues", name, "agent_prompt"))
+    return PromptName(spec.agent_prompt)
 
 
 def _weights(context: Context) -> dict[TenantName, int]:

@@ -16,6 +16,7 @@ LEAST: Final[dict[str, tuple[float, str]]] = {
     "rest_after_busy": (0.5, "a busy phone would be dialled without a pause"),
     "rest_after_rejected": (0.5, "a phone that rejects would be dialled without a pause"),
     "rest_after_unreachable": (0.5, "a phone that is off would be dialled without a pause"),
+    "rest_after_do_not_disturb": (0.5, "a phone that refuses would be dialled without a pause"),
     "misses_before_pause": (0, ""),
     "pin_tries": (1, "nobody could log in"),
     "pin_lock": (10.0, "whoever tries PINs would not be held up"),

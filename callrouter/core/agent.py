@@ -66,6 +66,8 @@ class Agent:
     """No longer in the rules; leaves when the present call is over."""
     untold: bool = False
     """Paused for calls that he missed, and nobody has told him so."""
+    refuses: bool = False
+    """His phone refused a call without having rung: do-not-disturb, of which it tells nobody before."""
     changed: list["Agent"] = field(default_factory=list, repr=False, compare=False)
     """Where whoever changes is put down, for those who show it."""
     last: LastCall | None = None
@@ -89,6 +91,14 @@ def is_blamed(result: OfferResult) -> bool:
 def is_missed(result: OfferResult) -> bool:
     """Whether the phone rang, or could have, and nobody took the call: not so at a phone that is busy or unplugged."""
     return result in (OfferResult.NO_ANSWER, OfferResult.REJECTED)
+
+
+_REFUSALS = frozenset({OfferResult.NO_ANSWER, OfferResult.BUSY, OfferResult.REJECTED})
+
+
+def is_refusal(result: OfferResult) -> bool:
+    """Whether a phone that ends an offer so without having rung has nobody to decide that: do-not-disturb is set."""
+    return result in _REFUSALS
 
 
 def rest_after(result: OfferResult, limits: Limits) -> float:

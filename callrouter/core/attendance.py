@@ -245,7 +245,8 @@ class Attendance:
         was, reason = agent.duty, one_line(order.reason)
         if (was, agent.reason) == (duty, reason):
             return DutyAnswer(True, False, f"agent {agent.spec.id} is {_word(agent)} already")
-        agent.untold = False
+        if order.via is DutyVia.PHONE or order.who == agent.spec.id:
+            agent.untold = False
         self._floor.set_duty(agent, duty, reason, at, out)
         self._note(agent, was, order, at, out)
         later = ", when this call is over" if agent.leg is not None and duty is not Duty.ON else ""

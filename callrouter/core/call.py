@@ -46,9 +46,12 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
     facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
-    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.GREETING}),
+    facts.Briefed: frozenset({_S.OFFERED}),
+    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.GREETING}),
     facts.Connected: frozenset({_S.CONNECTING}),
-    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED}),
+    facts.OfferClosed: frozenset(
+        {_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED}
+    ),
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
@@ -427,6 +430,9 @@ class Call:
             case facts.Confirming():
                 self.state = CallState.CONFIRMING
                 self.tries += 1
+                self._next_playback()
+            case facts.Briefed():
+                self.state = CallState.BRIEFING
                 self._next_playback()
             case facts.PickedUp(bridge=bridge):
                 offer.bridge = bridge

@@ -224,8 +224,10 @@ class CallingBack:
         self._conduct.record(call, facts.CallingBack(at, call.attempts + 1, seizure.trunk, seizure.leg), out)
         self._conduct.floor.call_resident(call, seizure, rule.destination(call.arrival.caller), at, out)
         self._conduct.set_timer(call, TimerKind.RESIDENT, rule.ring_timeout_s, out)
-        told = () if rule.to_agent is None else (self._conduct.floor.rulebook.media(rule.to_agent),)
-        self._conduct.following.play_on(call, counselor.channel, (*told, RING_TONE), out)
+        agent, media = counselor.agent, self._conduct.floor.rulebook.media
+        words = self._conduct.briefing.tell(call, agent) if agent is not None else ()
+        words = words if rule.to_agent is None else (*words, rule.to_agent)
+        self._conduct.following.play_on(call, counselor.channel, (*map(media, words), RING_TONE), out)
 
     def counselor_gone(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The counselor hung up before the two could speak: a resident who is there waits on, like any caller."""

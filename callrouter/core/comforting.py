@@ -102,6 +102,12 @@ class Comforting:
             call.comforting, call.untold = False, ()
             self._conduct.following.stop_playback(call, out)
 
+    def cut_short(self, call: Call, at: datetime, out: Output) -> None:
+        """End the announcement, if one plays, and let the caller hear music again."""
+        if call.comforting:
+            self.stop(call, out)
+            self.resume(call, at, out)
+
     def after_silence(self, call: Call, at: datetime, out: Output) -> None:
         """The site was away, and the end of an announcement may have been missed."""
         if self.recall(call, out):

@@ -12,6 +12,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import facts
 from callrouter.core.asking import Asking
 from callrouter.core.attendance import Attendance
+from callrouter.core.briefing import Briefing
 from callrouter.core.call import Call
 from callrouter.core.callback import Callbacks
 from callrouter.core.calling_back import CallingBack
@@ -75,6 +76,7 @@ class Conduct:
         self.waiting = Waiting(self, rulebook)
         self.comforting = Comforting(self)
         self.offering = Offering(self)
+        self.briefing = Briefing(self)
         self.dialing = Dialing(self)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
@@ -103,6 +105,7 @@ class Conduct:
             "take_answer": self.offering.take_answer,
             "take_key": self.dialing.take_key,
             "ask_for_key_again": self.dialing.ask_for_key_again,
+            "end_briefing": self.briefing.over,
             "offer_failed": self.offering.offer_failed,
             "ring_over": self.offering.ring_over,
             "connected": self.offering.connected,

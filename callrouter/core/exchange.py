@@ -298,9 +298,7 @@ class Exchange:
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:
             self.counters.unknown_channel += 1
-        elif call.playback != event.playback or not (
-            call.queue is None or call.comforting or call.state is CallState.GREETING
-        ):
+        elif call.playback != event.playback or (call.queue is not None and not _listens(call)):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
             self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
@@ -323,6 +321,7 @@ class Exchange:
         leg = self._leg(event.channel, out)
         if leg is None:
             return
+        leg.rang = True
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
         self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
@@ -539,3 +538,8 @@ class Exchange:
             self.counters.stale[call.state, cue.signal] += 1
         else:
             self.signal(call, cue, at, out)
+
+
+def _listens(call: Call) -> bool:
+    """Whether one of the two in a queue hears an announcement whose end matters."""
+    return call.comforting or call.state in (CallState.BRIEFING, CallState.GREETING)

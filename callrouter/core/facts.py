@@ -241,6 +241,13 @@ class Confirming(msgspec.Struct, frozen=True, tag="confirming", gc=False):
     at: datetime
 
 
+class Briefed(msgspec.Struct, frozen=True, tag="briefed", gc=False):
+    """The counselor answered, and hears ``prompts`` before he is connected."""
+
+    at: datetime
+    prompts: tuple[PromptName, ...]
+
+
 class PickedUp(msgspec.Struct, frozen=True, tag="picked-up", gc=False):
     """The offered phone was answered, and confirmed where that is asked; ``bridge`` is being made."""
 
@@ -447,6 +454,7 @@ Fact = (
     | Offered
     | Rang
     | Confirming
+    | Briefed
     | PickedUp
     | Connected
     | OfferClosed

@@ -13,7 +13,7 @@ import msgspec
 from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
-from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_missed, rest_after
+from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_missed, is_refusal, rest_after
 from callrouter.core.bridges import Bridges
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
@@ -23,7 +23,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.local_time import midnights
 from callrouter.core.output import Notice, NoticeKind, Output
-from callrouter.core.phones import Phones, PhoneSeen
+from callrouter.core.phones import Phones, PhoneSeen, is_watched
 from callrouter.core.plan import Destination
 from callrouter.core.pool import Way, way_to
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
@@ -50,6 +50,7 @@ class Leg:
     made_at: datetime
     result: OfferResult | None = None
     """Why the call let go of it; None while it is the call's."""
+    rang: bool = False
     insisted: bool = False
     queue: QueueName | None = None
     """The queue that the call came by."""
@@ -231,7 +232,17 @@ class Floor:
         wrap_up_s = _wrap_up(agent, queue)
         seizure = self._reclaim(offer)
         return self._hold(
-            Leg(offer.channel, call.id, agent.spec.site, agent, seizure, wrap_up_s, offer.at, queue=call.queue)
+            Leg(
+                offer.channel,
+                call.id,
+                agent.spec.site,
+                agent,
+                seizure,
+                wrap_up_s,
+                offer.at,
+                rang=offer.rang,
+                queue=call.queue,
+            )
         )
 
     def _reclaim(self, offer: Offer) -> Seizure | None:
@@ -289,7 +300,11 @@ class Floor:
     def agent_rested(self, agent_id: AgentId, at: datetime) -> None:
         """Wrap-up or rest is over."""
         agent = self.agents.get(agent_id)
-        if agent is not None and agent.state in (AgentState.WRAP_UP, AgentState.RESTING):
+        if agent is None:
+            return
+        if agent.refuses:
+            self._try_again(agent, at)
+        elif agent.state in (AgentState.WRAP_UP, AgentState.RESTING):
             self._settle(agent, at, idle_since=at if agent.state is AgentState.WRAP_UP else agent.idle_since)
 
     def end_rest(self, agent: Agent, at: datetime, out: Output) -> None:
@@ -301,7 +316,7 @@ class Floor:
         """From now on the counselor takes calls, or does not; a call in progress and its wrap-up are left alone."""
         if agent.duty is Duty.OFF and duty is not Duty.OFF:
             agent.calls = max(agent.calls, self.fewest_calls(agent))
-        agent.duty, agent.reason = duty, reason
+        agent.duty, agent.reason, agent.refuses = duty, reason, False
         if duty is Duty.ON:
             agent.misses = 0
         if agent.leg is not None or agent.state is AgentState.WRAP_UP:
@@ -358,6 +373,8 @@ class Floor:
         self.phones.take(site, phones, as_of)
         for agent in self.agents.values():
             if agent.state in _AT_THE_PHONE and agent.spec.site == site and agent.spec.endpoint in phones:
+                seen = self.phones.of(agent.spec)
+                agent.refuses = agent.refuses and seen.online and not seen.has_own_call
                 talked = agent.state is AgentState.OWN_CALL
                 if self._at_the_phone(agent) is not agent.state:
                     self.acd.spare(agent)
@@ -406,7 +423,11 @@ class Floor:
         if agent.retired:
             self._dismiss(agent)
             return
-        if is_missed(result) and agent.duty is Duty.ON:
+        agent.refuses = self._refuses(leg, agent, result)
+        if agent.refuses:
+            text = f"{agent.spec.id}: {agent.spec.endpoint} refuses calls without ringing; is do-not-disturb set there?"
+            out.notices.append(Notice(NoticeKind.PHONE_REFUSES, leg.call, text))
+        elif is_missed(result) and agent.duty is Duty.ON:
             agent.misses += 1
             if 0 < self.rulebook.limits.misses_before_pause <= agent.misses:
                 self.absent.append(agent)
@@ -417,10 +438,25 @@ class Floor:
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
         pause_s = self._pause_after(leg, agent, result)
-        if pause_s > 0:
+        if agent.refuses:
+            out.commands.append(
+                cmd.SetTimer((TimerKind.AGENT, agent.spec.id), self.rulebook.limits.rest_after_do_not_disturb_s)
+            )
+            self._settle(agent, at, agent.idle_since)
+        elif pause_s > 0:
             agent.change(AgentState.WRAP_UP if result is OfferResult.ANSWERED else AgentState.RESTING, at)
             out.commands.append(cmd.SetTimer((TimerKind.AGENT, agent.spec.id), pause_s))
         else:
+            self._settle(agent, at, agent.idle_since)
+
+    def _refuses(self, leg: Leg, agent: Agent, result: OfferResult) -> bool:
+        """Whether the phone itself refused, and nobody at it: it did not ring, though it could have."""
+        by_phone = leg.result is None and not leg.rang and is_refusal(result)
+        return by_phone and is_watched(agent.spec) and self._at_the_phone(agent) is AgentState.AVAILABLE
+
+    def _try_again(self, agent: Agent, at: datetime) -> None:
+        agent.refuses = False
+        if agent.state is AgentState.UNREACHABLE:
             self._settle(agent, at, agent.idle_since)
 
     def _pause_after(self, leg: Leg, agent: Agent, result: OfferResult) -> float:
@@ -447,7 +483,7 @@ class Floor:
     def _at_the_phone(self, agent: Agent) -> AgentState:
         """Whether he can be rung, as far as that is up to his phone."""
         phone = self.phones.of(agent.spec)
-        if not phone.online or not agent.spec.endpoint:
+        if not phone.online or not agent.spec.endpoint or agent.refuses:
             return AgentState.UNREACHABLE
         return AgentState.OWN_CALL if phone.has_own_call else AgentState.AVAILABLE
 

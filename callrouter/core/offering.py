@@ -37,6 +37,7 @@ _CUT_SHORT: Mapping[CallState, OfferResult] = {
     CallState.CONFIRMING: OfferResult.NOT_CONFIRMED,
     CallState.CALLING: OfferResult.LOST,
     CallState.GREETING: OfferResult.LOST,
+    CallState.BRIEFING: OfferResult.LOST,  # that its announcement broke off, is heard of before the end of the leg
     CallState.CONNECTING: OfferResult.LOST,
 }
 """How an offer counts that ends in a state in which the phone had been answered, but the two could not speak yet."""
@@ -75,12 +76,14 @@ class Offering:
             self._conduct.waiting.let_ring(call, out)
 
     def take_answer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The phone was answered: connect the two, or first call who is to be called back, or ask for a key."""
+        """The phone was answered: connect the two, but first call who is to be called back, ask for a key, or brief."""
         leg = self._leg(call)
         if call.is_absent:
             self._conduct.calling_back.call_resident(call, leg, at, out)
         elif self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
+        elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
+            self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
             self.take_up(call, at, out)
 
@@ -160,7 +163,7 @@ class Offering:
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.cancel_timer(call, TimerKind.CONNECT, out)
         self._conduct.calling_back.give_back(call)
-        if call.state is CallState.CONFIRMING:
+        if call.state in (CallState.CONFIRMING, CallState.BRIEFING):
             self._conduct.following.stop_playback(call, out)
         self._conduct.record(call, facts.OfferClosed(at, result, cause), out)
         self._conduct.counters.offers[result] += 1

@@ -51,6 +51,8 @@ class NoticeKind(StrEnum):
     """A phone wanted a transfer that cannot be."""
     AGENT_REFUSED = "agent-refused"
     """A phone that is no counselor's dialled a code of theirs."""
+    PHONE_REFUSES = "phone-refuses"
+    """A counselor's phone refuses calls without ringing."""
     SUPERVISION = "supervision"
     """A supervisor hears a conversation, in another way, or no longer."""
     SUPERVISION_REFUSED = "supervision-refused"

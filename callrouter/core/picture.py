@@ -11,7 +11,17 @@ from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.switches import SwitchOn, SwitchSpec
 
-RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.CONNECTING})
+REFUSES = "the phone refuses calls without ringing"
+RINGING = frozenset(
+    {
+        CallState.OFFERED,
+        CallState.CONFIRMING,
+        CallState.BRIEFING,
+        CallState.CALLING,
+        CallState.GREETING,
+        CallState.CONNECTING,
+    }
+)
 """States of a call for which a phone rings, or has just been answered."""
 
 
@@ -74,7 +84,7 @@ def _agent(agent: Agent) -> AgentNow:
         agent.since,
         agent.misses,
         agent.duty,
-        agent.reason,
+        agent.reason or (REFUSES if agent.refuses else ""),
         spec.endpoint,
         spec.queues,
     )

@@ -176,7 +176,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             conduct.recording.go_on_with(call, at, out)
         case CallState.QUEUED:
             _adopt_waiting(exchange, call, at, out)
-        case CallState.OFFERED | CallState.CONFIRMING | CallState.CONNECTING | CallState.CONNECTED:
+        case CallState.OFFERED | CallState.CONFIRMING | CallState.BRIEFING | CallState.CONNECTING | CallState.CONNECTED:
             _adopt_offer(exchange, call, event, at, out)
             if was_told and call.state is CallState.OFFERED:
                 conduct.comforting.resume(call, at, out)
@@ -223,6 +223,9 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
             # The question may have been heard, but a key that was pressed since is lost.
             exchange.conduct.following.playback_over(call, out)
             exchange.conduct.dialing.ask_for_key(call, at, out)
+        case CallState.BRIEFING:
+            _recall_sound(call, queue)
+            exchange.conduct.briefing.over(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
         case _:
             exchange.conduct.offering.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
 

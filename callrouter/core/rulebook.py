@@ -106,6 +106,8 @@ class QueueSpec:
     """What is asked of the counselors for its callers."""
     call_back: CallBackRule | None = None
     """How it calls back by itself; None: people do."""
+    agent_prompt: PromptName | None = None
+    """What a counselor hears who picks up, before the caller is connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Limits:
     rest_after_busy_s: float = 10.0
     rest_after_rejected_s: float = 10.0
     rest_after_unreachable_s: float = 15.0
+    rest_after_do_not_disturb_s: float = 30.0
+    """How long a phone is not called that refused without ringing."""
     retry_after_congestion_s: float = 2.0
     misses_before_pause: int = 3
     """A counselor who did not answer so many calls in a row is paused; 0: never."""

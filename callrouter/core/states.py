@@ -26,6 +26,8 @@ class CallState(StrEnum):
     """A counselor's phone, or a destination, is being called."""
     CONFIRMING = "confirming"
     """A destination answered, and is asked for the key by which it takes the call."""
+    BRIEFING = "briefing"
+    """A counselor answered, and hears an announcement before the two are connected."""
     CONNECTING = "connecting"
     """The phone was answered; the two are being bridged."""
     CONNECTED = "connected"
@@ -139,7 +141,7 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.UNSTAFFED): _to("leave_unstaffed", *_NEXT_STEP),
     (_S.QUEUED, _G.RELAX_DUE): _to("relax", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
-    (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING, _S.CALLING, *_LATER),
+    (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, *_LATER),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP, *_LATER),
     (_S.OFFERED, _G.RING_OVER): _to("ring_over", *_NEXT_STEP, *_LATER),
     (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
@@ -153,6 +155,11 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONFIRMING, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
     (_S.CONFIRMING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.CONFIRMING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONFIRMING),
+    (_S.BRIEFING, _G.ANNOUNCEMENT_OVER): _to("end_briefing", _S.CONNECTING),
+    (_S.BRIEFING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
+    (_S.BRIEFING, _G.WAIT_OVER): _to("remember_wait_over", _S.BRIEFING),
+    (_S.BRIEFING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.BRIEFING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.BRIEFING),
     (_S.CONNECTING, _G.BRIDGED): _to("connected", _S.CONNECTED),
     (_S.CONNECTING, _G.BRIDGE_FAILED): _to("connect_failed", *_NEXT_STEP),
     (_S.CONNECTING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -219,7 +226,7 @@ _LATE = frozenset(
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""
 
 _LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT, _G.LEG_HELD, _G.LEG_RESUMED})
-_HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED})
+_HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED})
 """Only in these does a call have a leg; a leg that it has let go of speaks to it no more."""
 
 

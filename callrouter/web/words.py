@@ -29,6 +29,7 @@ CALL_STATES: Final[Mapping[CallState, str]] = {
     CallState.QUEUED: "대기",
     CallState.OFFERED: "벨 울림",
     CallState.CONFIRMING: "응답 확인 중",
+    CallState.BRIEFING: "상담원 안내 중",
     CallState.CONNECTING: "연결 중",
     CallState.CONNECTED: "통화 중",
     CallState.CALLING: "민원인에게 거는 중",

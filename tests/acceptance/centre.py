@@ -53,6 +53,13 @@ def _edit(path: Path, pattern: re.Pattern[str], new: str | Callable[[re.Match[st
     path.write_text(text, encoding="utf-8")
 
 
+def edit(path: Path, pattern: str, new: str) -> None:
+    """Write ``new`` in the one place where the sample has ``pattern``."""
+    text, found = re.subn(pattern, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert found == 1, f"{path.name} has {pattern} {found} times"
+    path.write_text(text, encoding="utf-8")
+
+
 class Centre:
     """A daemon on the tests' Asterisk, with its own configuration, state and database.
 

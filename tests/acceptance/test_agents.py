@@ -1,12 +1,15 @@
 """Counselors log in and out, pause and end their wrap-up, from their phones and by command, on a real Asterisk."""
 
+from pathlib import Path
+
 import pytest
 
+from callrouter.core.cdr import OfferResult, Outcome
 from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.sipp import Lamp
-from lab.testing import DEADLINE_S, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import MakeCentre, People
+from lab.testing import DEADLINE_S, MUSIC_HZ, PROMPT_HZ, PROMPT_S
+from tests.acceptance.centre import MakeCentre, People, edit
 from tests.acceptance.conftest import PHONES_ADDRESS
 from tests.acceptance.ordering import TOLERANCE_S, audit, command, hears
 from tests.acceptance.phones import phone_that
@@ -16,6 +19,14 @@ pytestmark = pytest.mark.asterisk
 RESIDENT = "0552251234"
 LOGIN, PAUSE = "*11", "*12"
 AGENT, WATCHER = "201", "202"
+PAUSED_AT_ONCE = {"LIMITS_MISSES_BEFORE_PAUSE": "1"}
+SAID = "passport-surge"
+"""Stands for what the queue is about; the tests' Asterisk has a tone for it."""
+
+
+def say_which_queue(config: Path) -> None:
+    """Have told to who picks up what the call is about."""
+    edit(config / "queues.yaml", r"^    title: 창원시\n", rf"\g<0>    agent_prompt: {SAID}\n")
 
 
 async def test_a_counselor_pauses_by_a_code_stays_so_over_a_crash_and_is_rung_when_ready_again(
@@ -112,6 +123,50 @@ async def test_three_missed_calls_in_a_row_pause_a_counselor_who_hears_why_as_th
     await phone.closed(timeout_s=2 * PROMPT_S + DEADLINE_S + 4)
     heard = [audio.tone_seconds(phone.heard(), PROMPT_HZ[f"agent-{word}"]) for word in ("missed", "ready")]
     assert heard == [pytest.approx(PROMPT_S, abs=TOLERANCE_S)] * 2, "he hears why, and that it is over"
+
+
+async def test_who_was_paused_for_misses_and_made_ready_by_the_supervisor_hears_so_when_he_picks_up(
+    caller: People, counselor: People, lab_asterisk: LabAsterisk, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT,), ring_timeout="1s", settings=PAUSED_AT_ONCE, edit=say_which_queue)
+    resident = await caller(RESIDENT)
+    async with phone_that(lab_asterisk, "uas_decline"):
+        await resident.dial("120")
+        await office.until_agent(AGENT, "paused")
+    phone = await counselor(AGENT)
+    await command(office, "agent", "ready", AGENT)
+    await phone.incoming()
+    await phone.accept()
+    await office.until_call("briefing")
+    await office.until_call("connected")
+    await resident.hang_up()
+    await phone.closed()
+
+    heard = [audio.tone_seconds(phone.heard(), PROMPT_HZ[prompt]) for prompt in ("agent-missed", SAID)]
+    assert heard == [pytest.approx(PROMPT_S, abs=TOLERANCE_S)] * 2, "he hears why, and what the call is about"
+    music_s = audio.tone_seconds(resident.heard(), MUSIC_HZ)
+    assert music_s > 2 * PROMPT_S - TOLERANCE_S, "the caller hears music until the two are connected"
+    for prompt in ("agent-missed", SAID):
+        assert audio.tone_seconds(resident.heard(), PROMPT_HZ[prompt]) == 0.0, "that is not for the caller"
+    cdr = await office.cdr()
+    assert [leg.result for leg in cdr.legs] == [OfferResult.REJECTED, OfferResult.ANSWERED]
+
+
+async def test_a_counselor_who_hangs_up_while_he_is_told_what_it_is_about_leaves_the_caller_in_line(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=(AGENT,), edit=say_which_queue)
+    resident, phone = await caller(RESIDENT), await counselor(AGENT)
+    await resident.dial("120")
+    await phone.incoming()
+    await phone.accept()
+    await office.until_call("briefing")
+    await phone.hang_up()
+    await office.until_waiting(1)
+    await resident.hang_up()
+
+    cdr = await office.cdr()
+    assert (cdr.outcome, [leg.result for leg in cdr.legs]) == (Outcome.ABANDONED, [OfferResult.LOST])
 
 
 async def test_a_crash_changes_neither_who_is_next_nor_who_is_in_his_wrap_up(

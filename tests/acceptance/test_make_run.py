@@ -2,14 +2,12 @@
 
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +16,6 @@ import pytest
 from lab import clean, ports, processes
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
-from lab.errors import LabError
 from lab.paths import INSTANCES, POSTGRES, PROJECT, try_lock
 from lab.phones import CARRIER_ADDRESS, RESIDENT_NUMBER, SERVICE_NUMBER
 from lab.record import command_path
@@ -35,16 +32,6 @@ LISTED_S = 10.0
 POLL_S = 0.05
 SPOKEN = "all-busy"
 """The announcement that is left to be spoken; tones stand for the others, as people's recordings."""
-
-
-def lasting_port() -> int:
-    """A free port that nobody is given by chance while it is free between two starts, as those above 32767 are."""
-    while True:
-        port = secrets.choice(range(11000, 32000))
-        with suppress(LabError):
-            ports.require_tcp(port, "")
-            ports.require_udp(port, "")
-            return port
 
 
 class Run:
@@ -92,7 +79,7 @@ class Terminal:
         self.name = name
         self.folder = folder
         self.asterisk = LabAsterisk(name)
-        self._ports = {purpose: lasting_port() for purpose in ("sip", "http", "web", "agi")}
+        self._ports = {purpose: ports.free_sip() for purpose in ("sip", "http", "web", "agi")}
         self.sip_address = f"127.0.0.1:{self._ports['sip']}"
         self._runs: list[Run] = []
 

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from callrouter.core.cdr import OfferResult
+from callrouter.core.picture import REFUSES
 from lab.asterisk import LabAsterisk
 from lab.sipp import Lamp
 from tests.acceptance.centre import Centre, MakeCentre, People
@@ -50,6 +52,31 @@ async def test_a_phone_that_goes_away_is_known_at_once_and_to_the_next_daemon_to
     await office.kill()
     await office.restart()
     await office.until_agent(AGENT, "unreachable")
+
+
+async def test_a_phone_with_do_not_disturb_is_unreachable_for_a_while_and_nobody_is_paused_for_it(
+    caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk
+) -> None:
+    settings = {"LIMITS_MISSES_BEFORE_PAUSE": "1", "LIMITS_REST_AFTER_DO_NOT_DISTURB": "3s"}
+    office = await centre(agents=(AGENT, "202"), settings=settings)
+    resident, second = await caller(RESIDENT), await counselor("202")
+    async with phone_that(lab_asterisk, "uas_do_not_disturb", AGENT):
+        await office.until_agent(AGENT, "available")
+        await resident.dial("120")
+        await second.incoming()
+        refusing = (await office.status())["agents"][0]
+        await second.accept()
+        await second.established()
+        await resident.hang_up()
+        await office.until_agent(AGENT, "available")
+
+    assert (refusing["state"], refusing["misses"], refusing["reason"]) == ("unreachable", 0, REFUSES)
+    cdr = await office.cdr()
+    assert [(leg.agent, leg.result, leg.rang_at is None) for leg in cdr.legs] == [
+        (AGENT, OfferResult.NO_ANSWER, True),
+        ("202", OfferResult.ANSWERED, False),
+    ]
+    assert "exchange.phone-refuses" in office.daemon.log_text()
 
 
 async def test_who_is_on_a_call_of_his_own_is_not_rung_and_is_afterwards(

@@ -1,7 +1,6 @@
 """Residents get counselors who can help them, and cities their turns, on a real Asterisk."""
 
 import asyncio
-import re
 import time
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from callrouter.core.cdr import OfferResult, Outcome
 from lab.baresip import Baresip
 from lab.testing import PROMPT_S
-from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.centre import Centre, MakeCentre, People, edit
 
 pytestmark = pytest.mark.asterisk
 
@@ -52,13 +51,6 @@ def english_by_key_2(config: Path) -> None:
 def equal_weights(config: Path) -> None:
     """Let the province and Changwon, which weighs 1 then, have equal turns."""
     edit(config / "regions.yaml", r"^    title: 경상남도$", r"\g<0>\n    weight: 1")
-
-
-def edit(path: Path, pattern: str, new: str) -> None:
-    """Write ``new`` in the one place where the sample has ``pattern``."""
-    text, found = re.subn(pattern, new, path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert found == 1, f"{path.name} has {pattern} {found} times"
-    path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """During the conversation: hold, transfer and conference, by REFER from the phone and by order."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -288,11 +289,13 @@ async def test_a_caller_on_hold_hears_music_and_the_record_says_how_long(
 ) -> None:
     office, resident, first = await a_talk(caller, counselor, centre)
 
+    began = time.monotonic()
     await (first.hold() if by_phone else command(office, "call", "hold", "201"))
     await office.until("the caller is on hold", lambda now: [c["held"] for c in now["calls"]] == [True])
     await asyncio.sleep(TALK_S)  # the counselor looks something up
     await (first.resume() if by_phone else command(office, "call", "resume", "201"))
     await office.until("the caller is back", lambda now: [c["held"] for c in now["calls"]] == [False])
+    lasted_s = time.monotonic() - began
     await asyncio.sleep(TALK_S)  # people talking
     await resident.hang_up()
     await first.closed()
@@ -300,7 +303,7 @@ async def test_a_caller_on_hold_hears_music_and_the_record_says_how_long(
     assert seconds(resident, MUSIC_HZ) >= ENOUGH_S
     assert seconds(resident, FIRST_HZ) >= ENOUGH_S
     cdr = await office.cdr()
-    assert cdr.hold_s == pytest.approx(TALK_S, abs=2.0)
+    assert TALK_S <= cdr.hold_s <= lasted_s
     assert cdr.hold_s < cdr.talk_s
 
 

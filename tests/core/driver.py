@@ -466,6 +466,9 @@ class Asterisk:
 _Command = TypeVar("_Command", bound=cmd.Command)
 
 
+_DECLINED = frozenset({Cause.USER_BUSY, Cause.NO_ANSWER, Cause.CALL_REJECTED})
+
+
 class Driver:
     """An exchange with time, timers, one Asterisk, and a journal of all that came out."""
 
@@ -610,7 +613,10 @@ class Driver:
         self.asterisk.pick_up(self.leg(call))
         self.settle()
 
-    def leg_ends(self, call: Call, cause: int = Cause.NORMAL_CLEARING) -> None:
+    def leg_ends(self, call: Call, cause: int = Cause.NORMAL_CLEARING, *, rung: bool = True) -> None:
+        """The leg ends; if somebody at the phone could have done that, it has rung, unless it was not ``rung``."""
+        if rung and call.state is CallState.OFFERED and cause in _DECLINED:
+            self.ring(call)
         self.asterisk.hang_up(self.leg(call), cause)
         self.settle()
 
@@ -718,23 +724,18 @@ class Driver:
 
         What only a call that we make can be in needs the queue ``CALLS_BACK``.
         """
-        if state is CallState.ASKING:
-            return self.dial("127")
-        if state is CallState.CONFIRMING:
-            call = self.dial("129")
-            self.pick_up(call)
-            return call
-        if state is CallState.RECORDING:
-            call = self.dial("140")
-            self.announcement_ends(call)
-            return call
+        if state in (CallState.ASKING, CallState.CONFIRMING, CallState.RECORDING):
+            return self._outside_queues(state)
         if state in (CallState.CALLING, CallState.GREETING, CallState.POSTPONED):
             return self._called_back(state)
         call = self.dial("121")
         if state is CallState.ANNOUNCING:
             return call
         self.announcement_ends(call)
-        if state is CallState.CONNECTING:
+        if state is CallState.BRIEFING:
+            self.agent("kim").untold = True
+            self.pick_up(call)
+        elif state is CallState.CONNECTING:
             self.handle(ev.LegAnswered(self.leg(call)))
             self.inbox.clear()
         elif state in (CallState.CONNECTED, CallState.CLEARING, CallState.ENDED):
@@ -745,6 +746,14 @@ class Driver:
         if state is CallState.ENDED:
             self.settle()
         assert call.state is state, (call.state, state)
+        return call
+
+    def _outside_queues(self, state: CallState) -> Call:
+        call = self.dial({CallState.ASKING: "127", CallState.CONFIRMING: "129"}.get(state, "140"))
+        if state is CallState.CONFIRMING:
+            self.pick_up(call)
+        elif state is CallState.RECORDING:
+            self.announcement_ends(call)
         return call
 
     def _called_back(self, state: CallState) -> Call:

@@ -19,7 +19,7 @@ from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import CdrReturn, Disposition, OfferResult, Outcome, ReturnResult
 from callrouter.core.facts import PostponeReason
-from callrouter.core.ids import CalendarName, CallId, TrunkName
+from callrouter.core.ids import CalendarName, CallId, PromptName, TrunkName
 from callrouter.core.output import NoticeKind
 from callrouter.core.rulebook import Limits, QueueSpec, Rulebook
 from callrouter.core.states import CallState
@@ -146,6 +146,16 @@ def test_without_announcements_there_is_the_ringing_tone_alone_and_nobody_waits(
     hall.resident_answers(call)
     assert state_of(call) is CallState.CONNECTED
     assert told(hall) == [("1", ("tone:ring",))]
+
+
+def test_a_counselor_who_has_to_know_something_hears_it_before_the_ringing_tone(hall: Driver) -> None:
+    briefed = replace(CALLS_BACK, agent_prompt=PromptName("desk-calls"))
+    hall.tell(ev.RulebookReplaced(rulebook(agent("kim"), queues=[briefed])))
+    hall.agent("kim").untold = True
+    call = hall.ask()
+    hall.pick_up(call)
+    assert told(hall) == [("1", ("agent-missed", "desk-calls", "to-agent", "tone:ring"))]
+    assert not hall.agent("kim").untold
 
 
 def test_a_conversation_is_like_any_other_it_can_be_held_and_passed_on(hall: Driver) -> None:

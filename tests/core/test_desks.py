@@ -269,6 +269,7 @@ def test_who_was_paused_for_missing_calls_hears_so_once_also_after_a_restart(off
 
 def office_leg_ends(office: Office, call: CallId) -> list[AuditEntry]:
     """Nobody answers; what is kept of it."""
+    office.ring(office.exchange.calls[call])
     leg = office.leg(office.exchange.calls[call])
     office.asterisk.hang_up(leg, Cause.NO_ANSWER)
     out = office.exchange.handle(office.inbox.pop(0), office.now)

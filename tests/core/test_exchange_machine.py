@@ -68,7 +68,12 @@ CARED_FOR = QueueSpec(
         redial_within_s=60.0,
     ),
 )
-LEFT_ALONE = QueueSpec(NIGHT, "야간", care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))))
+LEFT_ALONE = QueueSpec(
+    NIGHT,
+    "야간",
+    care=QueueCare(when_unstaffed=Plan("gone", (Announce(SORRY), HangUp()))),
+    agent_prompt=WELCOME,
+)
 
 
 def rules_with(staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:

@@ -12,7 +12,9 @@ from callrouter.core.attendance import LAMPS
 from callrouter.core.causes import Cause
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
 from callrouter.core.ids import AgentId, ChannelId, SiteName
+from callrouter.core.output import NoticeKind
 from callrouter.core.phones import PhoneSeen, is_watched
+from callrouter.core.picture import REFUSES, picture
 from callrouter.core.states import CallState
 from tests.core.driver import CITY, HALL, Driver, agent, rulebook
 
@@ -140,3 +142,71 @@ def test_every_state_has_a_lamp_that_changes_once_with_it(hall: Hall) -> None:
     hall.advance(10.0)
     shown = [one.shows for one in hall.given(cmd.SetLamp)]
     assert shown == [cmd.Lamp.RINGING, cmd.Lamp.IN_USE, cmd.Lamp.CLOSING, cmd.Lamp.FREE]
+
+
+@pytest.mark.parametrize("cause", [Cause.USER_BUSY, Cause.NO_ANSWER, Cause.CALL_REJECTED])
+def test_a_phone_that_refuses_without_ringing_is_unreachable_and_nobody_has_missed_a_call(
+    hall: Hall, cause: Cause
+) -> None:
+    call = hall.dial()
+    idle_since = hall.agent("kim").idle_since
+    hall.leg_ends(call, cause, rung=False)
+    kim = hall.agent("kim")
+    assert (kim.state, kim.misses, kim.idle_since) == (AgentState.UNREACHABLE, 0, idle_since)
+    assert call.state is CallState.QUEUED
+    assert [agent.reason for agent in picture(hall.exchange, hall.now).agents] == [REFUSES]
+    hall.advance(29.0)
+    assert len(hall.called()) == 1
+    hall.advance(1.0)
+    assert (len(hall.called()), kim.refuses) == (2, False), "it is tried again"
+
+
+def test_the_operator_is_told_that_a_phone_refuses(hall: Hall) -> None:
+    call = hall.dial()
+    hall.inbox.clear()
+    out = hall.handle(ev.LegEnded(hall.leg(call), Cause.CALL_REJECTED))
+    text = "kim: PJSIP/kim refuses calls without ringing; is do-not-disturb set there?"
+    assert [(notice.kind, notice.text) for notice in out.notices] == [(NoticeKind.PHONE_REFUSES, text)]
+
+
+def test_a_refusal_is_over_as_soon_as_the_phone_is_used_or_its_owner_says_that_he_is_ready(hall: Hall) -> None:
+    call = hall.dial()
+    hall.leg_ends(call, Cause.CALL_REJECTED, rung=False)
+    assert hall.sees(THERE) is AgentState.UNREACHABLE, "that it is there, was known before"
+    assert hall.sees(TALKING) is AgentState.OWN_CALL
+    hall.sees(THERE)
+    assert len(hall.called()) == 2
+    hall.leg_ends(call, Cause.CALL_REJECTED, rung=False)
+    hall.tell(ev.DutyOrdered(DutyOrder(AgentId("kim"), DutyVerb.PAUSE, "kim", DutyVia.API)))
+    hall.tell(ev.DutyOrdered(DutyOrder(AgentId("kim"), DutyVerb.READY, "kim", DutyVia.API)))
+    assert len(hall.called()) == 3
+
+
+def test_who_pauses_while_his_phone_refuses_stays_paused(hall: Hall) -> None:
+    call = hall.dial()
+    hall.leg_ends(call, Cause.CALL_REJECTED, rung=False)
+    hall.tell(ev.DutyOrdered(DutyOrder(AgentId("kim"), DutyVerb.PAUSE, "kim", DutyVia.API)))
+    hall.advance(60.0)
+    assert (hall.agent("kim").state, len(hall.called())) == (AgentState.PAUSED, 1)
+
+
+def test_a_phone_that_we_let_go_of_before_it_rang_has_refused_nothing(hall: Hall) -> None:
+    hall.dial()
+    hall.advance(20.0)
+    assert (hall.agent("kim").state, hall.agent("kim").misses) == (AgentState.RESTING, 1)
+
+
+def test_of_a_phone_behind_a_trunk_it_is_not_known_whether_it_rang() -> None:
+    hall = Hall(rulebook(agent("kim", trunk=CITY)))
+    call = hall.dial()
+    hall.leg_ends(call, Cause.CALL_REJECTED, rung=False)
+    assert (hall.agent("kim").state, hall.agent("kim").misses) == (AgentState.RESTING, 1)
+
+
+def test_a_leg_that_rang_before_the_daemon_died_is_declined_by_a_person(hall: Hall) -> None:
+    call = hall.dial()
+    hall.ring(call)
+    hall.restart()
+    hall.sync()
+    hall.leg_ends(hall.exchange.calls[call.id], Cause.CALL_REJECTED, rung=False)
+    assert (hall.agent("kim").state, hall.agent("kim").misses) == (AgentState.RESTING, 1)

@@ -170,6 +170,8 @@ class Queue(Section):
     """Class of Asterisk's ``musiconhold.conf``."""
     ring_timeout: Seconds = 20.0
     """How long one counselor's phone rings before the next is tried."""
+    agent_prompt: Name | None = None
+    """The prompt that a counselor hears who picks up, before the caller is connected; left out: none."""
     wrap_up: Seconds = 10.0
     """How long a counselor is left in peace after a call."""
     wrap_up_codes: dict[Annotated[str, BeforeValidator(parse_code)], Name] = Field(default={})

@@ -118,6 +118,7 @@ class LimitsSection(Section):
     rest_after_rejected: Seconds | None = None
     """How long a counselor who rejected a call is not rung again."""
     rest_after_unreachable: Seconds | None = None
+    rest_after_do_not_disturb: Seconds | None = None
     """How long a counselor whose phone could not be reached is not rung again."""
     misses_before_pause: Whole | None = None
     """A counselor who did not answer so many calls in a row is paused until somebody says otherwise; 0: never."""
