@@ -15,6 +15,7 @@ import msgspec
 
 from callrouter.core import commands as cmd
 from callrouter.core import facts, naming
+from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.call import Call
 from callrouter.core.callback_orders import CallbackAnswer, CallbackOrder, CallbackVerb
 from callrouter.core.calling_spec import CallBackRule
@@ -108,19 +109,25 @@ class CallingBack:
         """Carry an order out, or say why not."""
         call = self._meant(order.call)
         if call is None:
-            return CallbackAnswer(False, f'nobody waits to be called back by the name "{one_line(order.call)}"')
+            text = f'the daemon calls nobody back by the name "{one_line(order.call)}"'
+            return CallbackAnswer(False, f"{text}; what people do, callrouter callback done closes")
         if not call.is_absent:
             return CallbackAnswer(False, f"call {call.id} is {call.state}: the resident is there already")
-        text = f"{order.verb}; by {one_line(order.who)}, via {order.via}"
         if order.verb is CallbackVerb.CANCEL:
+            self._note(call, order, at, out)
             self.close(call, ReleaseReason.WITHDRAWN, at, out)
-            out.notices.append(Notice(NoticeKind.CALLBACK, call.id, text))
             return CallbackAnswer(True, f"call {call.id}: nobody calls back any more")
         if call.state not in _AT_REST:
             return CallbackAnswer(False, f"call {call.id} is {call.state}: it is being tried")
-        out.notices.append(Notice(NoticeKind.CALLBACK, call.id, text))
+        self._note(call, order, at, out)
         self._stand_again(call, at, out, hastened=True)
         return CallbackAnswer(True, f"call {call.id}: called as soon as a counselor and a trunk channel are free")
+
+    def _note(self, call: Call, order: CallbackOrder, at: datetime, out: Output) -> None:
+        who, name = one_line(order.who), call.request.original if call.request is not None else call.id
+        text = f"{order.verb}; by {who}, via {order.via}"
+        out.notices.append(Notice(NoticeKind.CALLBACK, call.id, text))
+        out.audit.append(AuditEntry(at, who, AuditKind.CALLBACK, name, call.state, order.verb, order.via, at))
 
     def _meant(self, name: str) -> Call | None:
         """By its own id, or that of the call in which it was asked for."""

@@ -335,6 +335,8 @@ class Conduct:
         self.waiting.keep_place(call, at)
         cdr = fold(call.history)
         self.counters.ended[cdr.outcome] += 1
+        if cdr.returns is not None:
+            self.counters.returns[cdr.returns.result] += 1
         out.cdrs.append(cdr)
         self.calling_back.take_down(call, cdr, at, out)
 

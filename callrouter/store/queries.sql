@@ -146,6 +146,9 @@ WHERE done_at IS NULL AND (call_id = $1 OR queue = $8 AND number = $9) AND asked
 -- name: try_callback
 UPDATE callrouter.callback SET tries = tries + 1, tried_at = $2 WHERE id = $1 AND done_at IS NULL
 
+-- name: closed_callbacks
+SELECT call_id, done_by FROM callrouter.callback WHERE call_id = ANY($1::uuid[]) AND done_at IS NOT NULL
+
 -- name: count_callbacks
 SELECT queue, count(*) AS waiting, min(asked_at) AS oldest
 FROM callrouter.callback WHERE done_at IS NULL GROUP BY queue

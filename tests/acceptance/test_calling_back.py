@@ -371,3 +371,55 @@ async def test_a_request_outlives_the_daemon(
     cdr = await record_of_return(office, 3)
     assert cdr.returns is not None
     assert cdr.returns.result is ReturnResult.REACHED
+
+
+async def command(office: Centre, *arguments: str, status: int = 0) -> str:
+    """A command of the daemon's machine."""
+    done = await asyncio.to_thread(office.daemon.run, "callback", *arguments)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+async def test_who_is_closed_in_the_list_or_cancelled_is_not_called_and_who_is_hastened_is_at_once(
+    caller: People, counselor: People, outside: People, centre: MakeCentre
+) -> None:
+    """One asks three times: cancelled, closed by hand, and called outside the hours because somebody says so."""
+    hours = calls_back(more="      calendar: weekday-night\n")
+    office = await centre(agents=("201",), edit=hours, wrap_up="0s")
+    phone, talker = await counselor("201"), await caller(TALKER)
+    await office.talk(talker, phone)
+    resident = await outside(RESIDENT)
+
+    async def asks(request: int) -> None:
+        await resident.dial("120")
+        await office.until_waiting(1)
+        await resident.press("2")
+        await resident.closed(timeout_s=PROMPT_S + 5)
+        await office.until("the request is listed", lambda now: [q["waiting"] for q in now["callbacks"]] == [1])
+        assert "postponed" in await command(office, "show", str(request))
+
+    await asks(1)
+    assert "nobody calls back any more" in await command(office, "cancel", "1")
+    await office.until("the request is closed", lambda now: [q["waiting"] for q in now["callbacks"]] == [0])
+    await asks(2)
+    await command(office, "done", "2", "--result", "reached", "--by", "203")
+    await office.until("only the talker is left", lambda now: [c["state"] for c in now["calls"]] == ["connected"])
+    await asks(3)
+    assert "call-now" not in await command(office, "call-now", "3")
+    await talker.hang_up()
+    await phone.closed()
+    await answers(phone)
+    await answers(resident)
+    await office.until_call("connected")
+    await resident.hang_up()
+    await phone.closed(timeout_s=2)
+
+    made = [cdr for cdr in await office.cdrs(7) if cdr.returns is not None]
+    assert [cdr.returns.result for cdr in made if cdr.returns is not None] == [
+        ReturnResult.CANCELLED,
+        ReturnResult.CANCELLED,
+        ReturnResult.REACHED,
+    ]
+    listed = await command(office, "list")
+    assert "reached" in listed
+    assert "203" in listed

@@ -13,6 +13,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import Agent
+from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallAnswer, CallOrder, CallVerb, CallVia
 from callrouter.core.calling_spec import CallBackRule
@@ -485,6 +486,7 @@ class Driver:
         self.commands: list[cmd.Command] = []
         self.cdrs: list[Cdr] = []
         self.notices: list[Notice] = []
+        self.audit: list[AuditEntry] = []
         self._calls = 0
         if connected:
             self.sync()
@@ -505,6 +507,7 @@ class Driver:
             self.log.append((cdr.call_id, cdr))
         self.cdrs += out.cdrs
         self.notices += out.notices
+        self.audit += out.audit
         self.commands += out.commands
         for command in out.commands:
             match command:

@@ -11,6 +11,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
+from callrouter.core.audit import AuditKind
 from callrouter.core.calendars import Calendar, Hours, Weekly, Window
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallVerb
@@ -438,6 +439,16 @@ def test_a_request_that_is_cancelled_is_over_and_whoever_is_called_is_hung_up(st
     cdr = hall.cdrs[-1]
     assert cdr.returns is not None
     assert (cdr.outcome, cdr.returns.result) == (Outcome.CLOSED, ReturnResult.CANCELLED)
+    (entry,) = hall.audit
+    assert (entry.kind, entry.name, entry.who, entry.was, entry.becomes, entry.via) == (
+        AuditKind.CALLBACK,
+        cdr.returns.request,
+        "boss",
+        state,
+        "cancel",
+        "api",
+    )
+    assert hall.exchange.counters.returns == {ReturnResult.CANCELLED: 1}
     assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
     assert hall.timers == {}
 
@@ -450,7 +461,8 @@ def test_who_is_there_already_is_not_cancelled_and_who_is_not_known_neither(hall
     inbound = hall.dial("120", "0552250002")
     for name in (inbound.id, "nobody"):
         assert order(hall, name, CallbackVerb.CANCEL) == CallbackAnswer(
-            False, f'nobody waits to be called back by the name "{name}"'
+            False,
+            f'the daemon calls nobody back by the name "{name}"; what people do, callrouter callback done closes',
         )
 
 
