@@ -34,13 +34,17 @@ _S = CallState
 _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Routed: frozenset({_S.ROUTING}),
     facts.StepBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
-    facts.Branched: frozenset({_S.ROUTING}),
+    facts.Branched: frozenset({_S.ROUTING, _S.DICTATING}),
     facts.AskedAgain: frozenset({_S.ASKING}),
     facts.Chosen: frozenset({_S.ASKING}),
     facts.RecordingBegun: frozenset({_S.RECORDING}),
     facts.RecordingEnded: frozenset({_S.RECORDING, _S.CLEARING}),
-    facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}),
-    facts.CallbackWanted: frozenset({_S.ROUTING}),
+    facts.Answered: frozenset(
+        {_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.DICTATING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}
+    ),
+    facts.CallbackWanted: frozenset({_S.ROUTING, _S.DICTATING}),
+    facts.NumberOffered: frozenset({_S.ROUTING, _S.DICTATING}),
+    facts.NumberAsked: frozenset({_S.ROUTING, _S.DICTATING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
@@ -170,6 +174,8 @@ class Call:
     told: int | None = None
     """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
+    dictated: str | None = None
+    """The number that is read out to the caller (E.164); None: he is to enter one."""
     request: facts.Request | None = None
     """For a call that we make: that it was asked for."""
     resident: Offer | None = None
@@ -262,8 +268,8 @@ class Call:
                 self._take_of_message(fact)
             case facts.Answered():
                 self.answered = True
-            case facts.CallbackWanted():
-                self.callback = fact
+            case facts.CallbackWanted() | facts.NumberOffered() | facts.NumberAsked():
+                self._take_of_number(fact)
             case facts.Queued() | facts.LeftQueue() | facts.TurnedAway() | facts.Comforted():
                 self._take_of_queue(fact)
             case facts.Released():
@@ -315,6 +321,7 @@ class Call:
                 self.region = Region(fact.region, fact.region_title, fact.tenant)
                 self._follow(fact.plan)
             case facts.Branched(plan=plan):
+                self.state = CallState.ROUTING
                 self._follow(plan)
             case facts.AskedAgain(missed=missed):
                 self.tries += missed
@@ -325,6 +332,15 @@ class Call:
                 self._follow(choice.plan)
             case _:
                 assert_never(fact)
+
+    def _take_of_number(self, fact: facts.CallbackWanted | facts.NumberOffered | facts.NumberAsked) -> None:
+        if isinstance(fact, facts.CallbackWanted):
+            self.callback, self.state = fact, CallState.ROUTING
+            return
+        self.tries = 1 if self.state is CallState.ROUTING else self.tries + fact.missed
+        self.dictated = fact.number if isinstance(fact, facts.NumberOffered) else None
+        self.state = CallState.DICTATING
+        self._next_playback()
 
     def _take_of_message(self, fact: facts.RecordingBegun | facts.RecordingEnded) -> None:
         match fact:

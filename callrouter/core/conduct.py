@@ -23,6 +23,7 @@ from callrouter.core.conversing import Conversing
 from callrouter.core.cue import Cue
 from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
+from callrouter.core.dictating import Dictating
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
@@ -50,7 +51,9 @@ _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Relea
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
 
 
-_PLAYING = frozenset({CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING, CallState.GREETING})
+_PLAYING = frozenset(
+    {CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING, CallState.GREETING}
+)
 
 
 class _Action(Protocol):
@@ -84,6 +87,7 @@ class Conduct:
         self.conversing = Conversing(self)
         self.keypad = Keypad(self)
         self.calling_back = CallingBack(self)
+        self.dictating = Dictating(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -128,6 +132,10 @@ class Conduct:
             "take_key_of_queue": self.waiting.take_key,
             "remember_key": self.waiting.remember_key,
             "leave_unstaffed": self.waiting.leave_unstaffed,
+            "dictation_over": self.dictating.over,
+            "take_digit_of_number": self.dictating.take_digit,
+            "miss_digit_of_number": self.dictating.miss,
+            "caller_left_dictation": self.dictating.caller_left,
             "callback_due": self.calling_back.due,
             "counselor_gone": self.calling_back.counselor_gone,
             "resident_rang": self.calling_back.resident_rang,

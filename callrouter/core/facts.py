@@ -218,6 +218,21 @@ class CallbackWanted(msgspec.Struct, frozen=True, tag="callback-wanted", gc=Fals
     place: int | None = None
 
 
+class NumberOffered(msgspec.Struct, frozen=True, tag="number-offered", gc=False):
+    """The number (E.164) is read out at which the caller would be called back; ``missed``: as in ``AskedAgain``."""
+
+    at: datetime
+    number: str
+    missed: bool = False
+
+
+class NumberAsked(msgspec.Struct, frozen=True, tag="number-asked", gc=False):
+    """The caller is asked for another number."""
+
+    at: datetime
+    missed: bool = False
+
+
 class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
     """A counselor's phone, or a destination of the plan, was called for this caller: one of the two is named."""
 
@@ -481,4 +496,6 @@ Fact = (
     | NotReached
     | Postponed
     | BackInLine
+    | NumberOffered
+    | NumberAsked
 )

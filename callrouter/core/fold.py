@@ -170,6 +170,10 @@ class _Summary:
             case facts.CallbackWanted():
                 self.wanted = fact
                 self._tell(f"call back: wanted of {fact.queue}")
+            case facts.NumberOffered():
+                self._tell("call back: a number is read out")
+            case facts.NumberAsked():
+                self._tell("call back: asked for a number")
             case facts.RecordingBegun():
                 self.recording = fact
             case facts.RecordingEnded():

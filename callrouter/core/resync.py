@@ -170,8 +170,9 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
             exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
-        case CallState.ASKING:
-            conduct.asking.ask_again(call, at, out)
+        case CallState.ASKING | CallState.DICTATING:
+            asking = conduct.asking if call.state is CallState.ASKING else conduct.dictating
+            asking.ask_again(call, at, out)
         case CallState.RECORDING:
             conduct.recording.go_on_with(call, at, out)
         case CallState.QUEUED:

@@ -19,6 +19,8 @@ class CallState(StrEnum):
     ANNOUNCING = "announcing"
     ASKING = "asking"
     """A menu's prompt plays, or its key is waited for."""
+    DICTATING = "dictating"
+    """The number at which a caller is to be called back is read out to him, or he enters another."""
     RECORDING = "recording"
     """A greeting plays, or what the caller says is recorded."""
     QUEUED = "queued"
@@ -110,7 +112,7 @@ def _to(action: str, *states: CallState) -> Transition:
 _S = CallState
 _G = Signal
 
-_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
+_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.DICTATING, _S.RECORDING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
 _LATER = (_S.QUEUED, _S.POSTPONED, _S.ENDED)
 """Where a request to be called back goes that came to nothing: in line again, later, or never."""
 
@@ -124,6 +126,11 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ASKING, _G.DIGIT_OVER): _to("miss_digit", *_NEXT_STEP),
     (_S.ASKING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.ASKING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.ASKING),
+    (_S.DICTATING, _G.ANNOUNCEMENT_OVER): _to("dictation_over", _S.DICTATING),
+    (_S.DICTATING, _G.DIGIT): _to("take_digit_of_number", *_NEXT_STEP),
+    (_S.DICTATING, _G.DIGIT_OVER): _to("miss_digit_of_number", *_NEXT_STEP),
+    (_S.DICTATING, _G.CALLER_LEFT): _to("caller_left_dictation", _S.ENDED),
+    (_S.DICTATING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.DICTATING),
     (_S.RECORDING, _G.ANNOUNCEMENT_OVER): _to("begin_recording", _S.RECORDING),
     (_S.RECORDING, _G.DIGIT): _to("note_key", _S.RECORDING),
     (_S.RECORDING, _G.RECORDING_OVER): _to("recording_over", _S.ANNOUNCING),

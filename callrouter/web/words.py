@@ -24,6 +24,7 @@ AGENT_STATES: Final[Mapping[AgentState, str]] = {
 CALL_STATES: Final[Mapping[CallState, str]] = {
     CallState.ROUTING: "분배 중",
     CallState.ASKING: "메뉴 안내 중",
+    CallState.DICTATING: "회신 번호 확인 중",
     CallState.RECORDING: "메시지 녹음 중",
     CallState.ANNOUNCING: "안내 방송",
     CallState.QUEUED: "대기",

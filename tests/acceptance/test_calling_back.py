@@ -29,9 +29,10 @@ trunks:
 """
 PLANS = """\
   call-me: [{callback: changwon}, {announce: waiting}, hangup]
+  call-me-where: [{callback: changwon, confirm: changwon-welcome, ask: emergency}, {announce: waiting}, hangup]
 """
 QUEUE = f"""\
-    keys: {{2: call-me}}
+    keys: {{2: call-me, 3: call-me-where}}
     call_back:
       trunk: carrier
       attempts: 2
@@ -423,3 +424,65 @@ async def test_who_is_closed_in_the_list_or_cancelled_is_not_called_and_who_is_h
     listed = await command(office, "list")
     assert "reached" in listed
     assert "203" in listed
+
+
+async def test_the_number_is_read_out_and_another_one_is_entered_and_called(
+    caller: People, counselor: People, outside: People, centre: MakeCentre
+) -> None:
+    other = "01098765432"
+    office = await centre(agents=("201",), edit=calls_back(), wrap_up="0s")
+    phone, talker = await counselor("201"), await caller(TALKER)
+    await office.talk(talker, phone)
+    resident, mobile = await caller(RESIDENT), await outside(other, tone_hz=RESIDENT_HZ)
+    await resident.dial("120")
+    await office.until_waiting(1)
+    await resident.press("3")
+    await until_state(office, "dictating")
+    await asyncio.sleep(len(RESIDENT) * PROMPT_S + PROMPT_S)  # listening to the number
+    await resident.press("2")
+    await asyncio.sleep(PROMPT_S)  # listening to what to do
+    for digit in f"{other}#":
+        await resident.press(digit)
+    await asyncio.sleep(6 * PROMPT_S)  # pressing takes a while; then the first digits of the other number
+    await resident.press("1")
+    await resident.closed(timeout_s=PROMPT_S + 5)
+    await talker.hang_up()
+    await phone.closed()
+    await answers(phone)
+    await answers(mobile)
+    await office.until_call("connected")
+    await mobile.hang_up()
+    await phone.closed(timeout_s=2)
+
+    said = {digit: audio.tone_seconds(resident.heard(), PROMPT_HZ[f"digit-{digit}"]) for digit in "0123456789"}
+    assert said["5"] == pytest.approx(3 * PROMPT_S, abs=TOLERANCE_S), "055-225-1234"
+    assert said["0"] >= 1.5 * PROMPT_S, "and 01, of the mobile's"
+    assert said["6"] < TOLERANCE_S, "the key cuts it short"
+    assert audio.tone_seconds(resident.heard(), PROMPT_HZ["emergency"]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+    cdr = await record_of_return(office, 3)
+    assert (cdr.caller, cdr.outcome) == (other, Outcome.HANDLED)
+
+
+async def test_who_hangs_up_while_his_number_is_read_out_is_called_back_at_it(
+    caller: People, counselor: People, outside: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201",), edit=calls_back(), wrap_up="0s")
+    phone, talker = await counselor("201"), await caller(TALKER)
+    await office.talk(talker, phone)
+    resident = await outside(RESIDENT)
+    await resident.dial("120")
+    await office.until_waiting(1)
+    await resident.press("3")
+    await until_state(office, "dictating")
+    await resident.hang_up()
+    await office.until_waiting(1)
+    await talker.hang_up()
+    await phone.closed()
+    await answers(phone)
+    await answers(resident)
+    await office.until_call("connected")
+    await resident.hang_up()
+    await phone.closed(timeout_s=2)
+
+    cdr = await record_of_return(office, 3)
+    assert (cdr.caller, cdr.outcome) == (RESIDENT, Outcome.HANDLED)

@@ -7,6 +7,8 @@ import pytest
 from callrouter.config import load
 from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.ids import PromptName, QueueName, TrunkName
+from callrouter.core.plan import Callback, NumberCheck, walk
+from callrouter.core.routing import Ruleset
 from tests.config.written import ENVIRONMENT, base_with
 
 ROUTES = """\
@@ -65,3 +67,27 @@ def test_a_queue_that_nobody_is_told_to_ask_is_warned_of(tmp_path: Path) -> None
     assert str(warning).endswith(
         'queues.yaml:2:21: no plan has anybody ask to be called back by "main"; write - callback: main, or take it out'
     )
+
+
+DIGITS = "".join(f"  digit-{digit}: 말씀\n" for digit in range(10))
+
+
+def check(folder: Path, confirm: str) -> NumberCheck | None:
+    config = base_with(ROUTES.replace("{callback: main}", f"{{callback: main, {confirm}}}"), folder / "config")
+    with (config / "prompts.yaml").open("a", encoding="utf-8") as prompts:
+        prompts.write(DIGITS)
+    router = load(config, ENVIRONMENT).rulebook.router
+    assert isinstance(router, Ruleset)
+    (step,) = [step for route in router.routes for step in walk(route.plan) if isinstance(step, Callback)]
+    return step.check
+
+
+def test_a_number_is_confirmed_as_is_written(tmp_path: Path) -> None:
+    written = "confirm: welcome, ask: closed, wrong: closed, timeout: 7s, tries: 2, unconfirmed: drop"
+    assert check(tmp_path, written) == NumberCheck(
+        PromptName("welcome"), PromptName("closed"), PromptName("closed"), 7.0, 2, keeps=False
+    )
+
+
+def test_little_needs_to_be_written_to_have_it_confirmed(tmp_path: Path) -> None:
+    assert check(tmp_path, "confirm: welcome") == NumberCheck(PromptName("welcome"))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
@@ -72,6 +74,7 @@ from callrouter.core.plan import (
     HangUp,
     If,
     Menu,
+    NumberCheck,
     Plan,
     RouteAgain,
     Voicemail,
@@ -95,6 +98,7 @@ RETURN = CallBackRule(
 )
 """How the queue ``desk`` calls back by itself where it does: after ten minutes once more."""
 CALLS_BACK = QueueSpec(DESK, "창원시", call_back=RETURN)
+CHECK = NumberCheck(PromptName("right"), PromptName("enter"), PromptName("wrong"))
 MESSAGE = Voicemail(BOX, GREETING, THANKS, SORRY)
 PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
@@ -138,6 +142,7 @@ PLANS: Mapping[str, Plan] = {
     "142": Plan("call-back", (EnterQueue(DESK, 30.0), CALL_BACK, CALL_BACK, Announce(THANKS), HangUp())),
     "143": Plan("call-back-late", (EnterQueue(DESK, 30.0), CALL_BACK, HangUp())),
     "144": Plan("call-back-soon", (CALL_BACK, HangUp())),
+    "145": Plan("call-back-where", (msgspec.structs.replace(CALL_BACK, check=CHECK), HangUp())),
     "132": Plan(
         "remember",
         (
@@ -727,7 +732,7 @@ class Driver:
 
         What only a call that we make can be in needs the queue ``CALLS_BACK``.
         """
-        if state in (CallState.ASKING, CallState.CONFIRMING, CallState.RECORDING):
+        if state in (CallState.ASKING, CallState.DICTATING, CallState.CONFIRMING, CallState.RECORDING):
             return self._outside_queues(state)
         if state in (CallState.CALLING, CallState.GREETING, CallState.POSTPONED):
             return self._called_back(state)
@@ -752,7 +757,8 @@ class Driver:
         return call
 
     def _outside_queues(self, state: CallState) -> Call:
-        call = self.dial({CallState.ASKING: "127", CallState.CONFIRMING: "129"}.get(state, "140"))
+        dialed = {CallState.ASKING: "127", CallState.CONFIRMING: "129", CallState.DICTATING: "145"}
+        call = self.dial(dialed.get(state, "140"))
         if state is CallState.CONFIRMING:
             self.pick_up(call)
         elif state is CallState.RECORDING:
