@@ -42,6 +42,7 @@ def _rule(spec: model.QueueCallBack, trunk: model.Trunk, calendars: Mapping[Cale
         attempts=spec.attempts,
         retry_after_s=spec.retry_after,
         ring_timeout_s=spec.ring_timeout,
+        redial=spec.redial,
         hours=calendars.get(CalendarName(spec.calendar)) if spec.calendar is not None else None,
         to_agent=PromptName(spec.to_agent) if spec.to_agent is not None else None,
         to_resident=PromptName(spec.to_resident) if spec.to_resident is not None else None,

@@ -176,6 +176,8 @@ class Call:
     callback: facts.CallbackWanted | None = None
     dictated: str | None = None
     """The number that is read out to the caller (E.164); None: he is to enter one."""
+    instead_of: CallId | None = None
+    """The call by which the caller was to be called back who has called by himself, and waits at its place."""
     request: facts.Request | None = None
     """For a call that we make: that it was asked for."""
     resident: Offer | None = None
@@ -419,6 +421,7 @@ class Call:
             raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
         self.queue, self.place, self.queued_at = fact.queue, fact.place, fact.since or fact.at
         self.entered_at, self.comforted_at, self.told = fact.at, None, None
+        self.instead_of = fact.instead_of
         self.state = CallState.QUEUED
 
     def _offer(self, fact: facts.Offered) -> None:

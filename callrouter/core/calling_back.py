@@ -51,6 +51,8 @@ class CallingBack:
         self._conduct = conduct
         self._reserved: dict[CallId, Seizure] = {}
         """The trunk channels to residents whose counselor is being called."""
+        self._requests: dict[tuple[QueueName, str], CallId] = {}
+        """The calls by which those are called back who asked for it, by queue and number."""
         self._paused = False
 
     # --- requests
@@ -63,12 +65,13 @@ class CallingBack:
             return
         back = self._conduct.calls.get(naming.call_back(call.id))
         if back is None:
-            if self._waits(wanted.queue, wanted.number):
+            if self._waiting(wanted.queue, wanted.number) is not None:
                 return
             request = facts.Request(call.id, wanted.queue, wanted.number, wanted.asked_at)
             arrival = replace(call.known, caller=parse(wanted.number).national)
             new = naming.call_back(call.id)
             back = self._conduct.open(new, naming.nobody(new), arrival, at, out, request)
+            self.take(back)
         elif back.state is not CallState.ROUTING:
             return
         back.to_be_adopted = False  # else an earlier daemon had come so far when it died
@@ -93,10 +96,15 @@ class CallingBack:
             switches=(),
         )
 
-    def _waits(self, queue: QueueName, number: str) -> bool:
-        """Whether that number waits to be called back by the queue already."""
-        requests = (call.request for call in self._conduct.calls.values() if call.is_absent)
-        return any(one is not None and (one.queue, one.number) == (queue, number) for one in requests)
+    def take(self, call: Call) -> None:
+        """Know a call by which somebody is called back."""
+        if call.request is not None:
+            self._requests[call.request.queue, call.request.number] = call.id
+
+    def _waiting(self, queue: QueueName, number: str) -> Call | None:
+        """The call by which that number is to be called back by the queue, while nobody is there yet."""
+        call = self._conduct.calls.get(self._requests.get((queue, number), CallId("")))
+        return call if call is not None and call.is_absent else None
 
     def _place_of(self, call: Call, queue: QueueName, at: datetime) -> facts.Queued:
         """Where the caller stood in that queue's line; who has not waited there comes last."""
@@ -119,6 +127,8 @@ class CallingBack:
             return CallbackAnswer(True, f"call {call.id}: nobody calls back any more")
         if call.state not in _AT_REST:
             return CallbackAnswer(False, f"call {call.id} is {call.state}: it is being tried")
+        if call.postponed_for is PostponeReason.OWN_CALL:
+            return CallbackAnswer(False, f"call {call.id} is not needed now: the resident waits on the line himself")
         self._note(call, order, at, out)
         self._stand_again(call, at, out, hastened=True)
         return CallbackAnswer(True, f"call {call.id}: called as soon as a counselor and a trunk channel are free")
@@ -147,6 +157,9 @@ class CallingBack:
             return
         if self._paused:
             return
+        if self._is_on_the_line(call):
+            self._postpone(call, at, PostponeReason.OWN_CALL, at, out)
+            return
         opens_at = None if call.hastened else rule.opens_at(at)
         if opens_at is not None:
             self._postpone(call, opens_at, PostponeReason.HOURS, at, out)
@@ -163,7 +176,11 @@ class CallingBack:
         self.await_time(call, at, out)
 
     def await_time(self, call: Call, at: datetime, out: Output) -> None:
-        """Stand in line again when it is time."""
+        """Stand in line again when it is time; who has called by himself, when he has hung up."""
+        if call.postponed_for is PostponeReason.OWN_CALL:
+            if not self._is_on_the_line(call):
+                self._stand_again(call, at, out, hastened=False)
+            return
         until = call.postponed_until or at
         self._conduct.set_timer(call, TimerKind.CALLBACK, max(0.0, (until - at).total_seconds()), out)
 
@@ -178,6 +195,34 @@ class CallingBack:
         if call.state is CallState.POSTPONED:
             self._conduct.record(call, facts.BackInLine(at), out)
         self.stand(call, at, out)
+
+    # --- who calls by himself
+
+    def request_of(self, call: Call, queue: QueueName) -> Call | None:
+        """The call by which who comes into ``queue`` was to be called back, if its place is his."""
+        spec = self._conduct.floor.rulebook.queues.get(queue)
+        rule = spec.call_back if spec is not None else None
+        number = parse(call.arrival.caller).e164 if rule is not None and rule.redial else ""
+        return self._waiting(queue, number) if number else None
+
+    def hold(self, request: CallId, at: datetime, out: Output) -> None:
+        """He waits on the line himself: call him not."""
+        call = self._conduct.calls.get(request)
+        if call is None or call.state not in _AT_REST:
+            return  # he is being called, and busy; then it stands back by itself
+        self._conduct.cancel_timer(call, TimerKind.CALLBACK, out)
+        if call.state is CallState.POSTPONED:
+            self._conduct.record(call, facts.BackInLine(at), out)
+        self._postpone(call, at, PostponeReason.OWN_CALL, at, out)
+
+    def served(self, call: Call, at: datetime, out: Output) -> None:
+        """A caller talks to a counselor: he is not called back any more."""
+        request = self._conduct.calls.get(call.instead_of) if call.instead_of is not None else None
+        if request is not None and request.is_absent:
+            self.close(request, ReleaseReason.SERVED, at, out)
+
+    def _is_on_the_line(self, call: Call) -> bool:
+        return any(one.instead_of == call.id for one in self._conduct.calls.values())
 
     def rule_of(self, call: Call) -> CallBackRule | None:
         """By what the call is made; None where the rules of now have no such queue, or it does not call back."""
@@ -339,3 +384,8 @@ class CallingBack:
         """The call is over: whatever is left of its resident's leg goes too."""
         self.give_back(call)
         self.let_resident_go(call, OfferResult.ANSWERED, at, out)
+        if call.request is not None and self._requests.get((call.request.queue, call.request.number)) == call.id:
+            del self._requests[call.request.queue, call.request.number]
+        request = self._conduct.calls.get(call.instead_of) if call.instead_of is not None else None
+        if request is not None and request.postponed_for is PostponeReason.OWN_CALL:
+            self._stand_again(request, at, out, hastened=False)

@@ -32,6 +32,8 @@ class CallBackRule:
     """How long the resident's phone rings."""
     hours: Calendar | None = None
     """When residents may be called; None: whenever a counselor is there."""
+    redial: bool = True
+    """Who calls by himself meanwhile has the place; when he is served, he is not called back any more."""
     to_agent: PromptName | None = None
     """What the counselor hears who answers, before the ringing tone."""
     to_resident: PromptName | None = None

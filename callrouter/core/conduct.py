@@ -198,6 +198,7 @@ class Conduct:
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
         self.waiting.take(call)
+        self.calling_back.take(call)
         self.supervision.take(call)
         return True
 

@@ -57,6 +57,8 @@ class ReleaseReason(StrEnum):
     """Somebody closed the request to be called back."""
     RULES_CHANGED = "rules-changed"
     """The queue that was to call back does not do so any more."""
+    SERVED = "served"
+    """Who was to be called back called by himself, and has talked to a counselor."""
 
 
 class LeaveReason(StrEnum):
@@ -79,6 +81,8 @@ class PostponeReason(StrEnum):
     """Nobody is called at this time."""
     RETRY = "retry"
     """It was tried in vain not long ago."""
+    OWN_CALL = "own-call"
+    """He has called by himself, and waits on the line at his place."""
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -181,13 +185,15 @@ class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
 class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
     """The caller began to wait; ``place`` orders callers over all queues.
 
-    ``since``: the place is a former one, that of who began to wait then, and came back.
+    ``since``: the place is a former one, that of who began to wait then, and came back. ``instead_of`` is the call by
+    which he was to be called back.
     """
 
     at: datetime
     queue: QueueName
     place: int
     since: datetime | None = None
+    instead_of: CallId | None = None
 
 
 class TurnedAway(msgspec.Struct, frozen=True, tag="turned-away", gc=False):

@@ -136,6 +136,7 @@ class _Summary:
             case facts.Queued():
                 if fact.since is not None and self.opened.request is None:
                     came = "dialled again" if self.queue is None else "is back"
+                    came = "was to be called back, called" if fact.instead_of is not None else came
                     self._tell(f"queue {fact.queue}: {came}, and has the place of {fact.since:%H:%M:%S} UTC again")
                 self.queued, self.queue, self.left_queue = self.queued or fact, fact.queue, False
                 self._end_visit(fact.at, VisitEnd.OTHER)
@@ -196,6 +197,8 @@ class _Summary:
                 self._close_resident(at, result, cause)
                 self.in_vain += self.legs[-1:] if counts else ()
                 self._tell(f"called back in vain: {result}{'' if counts else ', which does not count'}")
+            case facts.Postponed(why=facts.PostponeReason.OWN_CALL):
+                self._tell("called back later (own-call): he waits on the line himself")
             case facts.Postponed(until=until, why=why):
                 self._tell(f"called back later ({why}): from {until:%Y-%m-%d %H:%M:%S} UTC on")
             case _:
@@ -408,7 +411,7 @@ def _returns(s: _Summary, released: facts.Released) -> CdrReturn | None:
     if request is None:
         return None
     result = ReturnResult.NOT_REACHED
-    if s.connected:
+    if s.connected or released.reason is ReleaseReason.SERVED:
         result = ReturnResult.REACHED
     elif released.reason is ReleaseReason.WITHDRAWN:
         result = ReturnResult.CANCELLED
@@ -429,7 +432,7 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
             return Outcome.FAILED
         case ReleaseReason.NOT_REACHED:
             return Outcome.ABANDONED
-        case ReleaseReason.WITHDRAWN | ReleaseReason.RULES_CHANGED:
+        case ReleaseReason.WITHDRAWN | ReleaseReason.RULES_CHANGED | ReleaseReason.SERVED:
             return Outcome.CLOSED
         case ReleaseReason.HANDED_OVER:
             return Outcome.OVERFLOWED if s.queue else Outcome.HANDLED

@@ -109,6 +109,7 @@ class Offering:
         """The two can speak."""
         self._conduct.record(call, facts.Connected(at), out)
         self._conduct.floor.acd.served(call.id)
+        self._conduct.calling_back.served(call, at, out)
         for kind in (TimerKind.CONNECT, TimerKind.WAIT, TimerKind.COMFORT):
             self._conduct.cancel_timer(call, kind, out)
         self._conduct.lift_dead_man(call, out)

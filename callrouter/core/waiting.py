@@ -55,7 +55,10 @@ class Waiting:
             self._conduct.record(call, away, out)
             self._conduct.following.next_step(call, at, out)
             return
-        self._conduct.record(call, self._place_of(call, step.queue, at), out)
+        queued = self._place_of(call, step.queue, at)
+        self._conduct.record(call, queued, out)
+        if queued.instead_of is not None:
+            self._conduct.calling_back.hold(queued.instead_of, at, out)
         if step.max_wait_s is not None:
             self._conduct.set_timer(call, TimerKind.WAIT, step.max_wait_s, out)
         self.wait(call, at, out)
@@ -75,10 +78,14 @@ class Waiting:
         return None
 
     def _place_of(self, call: Call, name: QueueName, at: datetime) -> facts.Queued:
-        """A former place: that which the call left with a key, or that of an earlier call of the same caller."""
+        """A former place: left by this call with a key, kept for the caller's request, or lost by an earlier call."""
         before = [fact for fact in call.history if isinstance(fact, facts.Queued) and fact.queue == name]
         if before:
-            return facts.Queued(at, name, before[-1].place, before[-1].since or before[-1].at)
+            last = before[-1]
+            return facts.Queued(at, name, last.place, last.since or last.at, last.instead_of)
+        request = self._conduct.calling_back.request_of(call, name)
+        if request is not None:
+            return facts.Queued(at, name, request.place, request.queued_at, request.id)
         queue = self._queues.get(name)
         within_s = queue.care.redial_within_s if queue is not None else 0.0
         lost = self._lost.regain(name, call.arrival.caller, within_s, at) if within_s else None

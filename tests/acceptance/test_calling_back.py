@@ -486,3 +486,29 @@ async def test_who_hangs_up_while_his_number_is_read_out_is_called_back_at_it(
 
     cdr = await record_of_return(office, 3)
     assert (cdr.caller, cdr.outcome) == (RESIDENT, Outcome.HANDLED)
+
+
+async def test_who_calls_by_himself_has_his_place_and_is_not_called_back_any_more(
+    caller: People, counselor: People, outside: People, centre: MakeCentre
+) -> None:
+    office, phone, talker, resident = await busy_with_a_request(centre, caller, counselor, outside)
+    other = await caller("0552250009")
+    await other.dial("120")
+    await office.until_waiting(2)
+    await resident.dial("120")
+    await until_state(office, "postponed")
+    await talker.hang_up()
+    await phone.closed()
+    await answers(phone)
+    await until_state(office, "connected")
+    await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
+    await other.hang_up()
+    await resident.hang_up()
+    await phone.closed(timeout_s=2)
+
+    assert audio.tone_seconds(resident.heard(), COUNSELOR_HZ) >= ENOUGH_S, "he was before the other"
+    cdr = await record_of_return(office, 5)
+    assert cdr.returns is not None
+    assert (cdr.returns.result, cdr.legs) == (ReturnResult.REACHED, ())
+    assert not resident.seen("CALL_INCOMING")
+    assert "served" in await command(office, "list")

@@ -31,14 +31,14 @@ def test_a_queue_calls_back_as_is_written(tmp_path: Path) -> None:
     found = rule(
         tmp_path,
         "{trunk: city-hall, caller_id: '055120', calendar: day, attempts: 2, retry_after: 20 min, ring_timeout: 25s,"
-        " to_agent: welcome, to_resident: closed}",
+        " redial: no, to_agent: welcome, to_resident: closed}",
         "channels: 30, endpoints: [telco], format: e164",
     )
     assert found is not None
     assert found.hours is not None
     assert found.hours.name == "day"
     assert (found.trunk, found.endpoint, found.e164, found.caller_number) == ("city-hall", "telco", True, "055120")
-    assert (found.attempts, found.retry_after_s, found.ring_timeout_s) == (2, 1200.0, 25.0)
+    assert (found.attempts, found.retry_after_s, found.ring_timeout_s, found.redial) == (2, 1200.0, 25.0, False)
     assert (found.to_agent, found.to_resident) == (PromptName("welcome"), PromptName("closed"))
 
 

@@ -22,8 +22,10 @@ from callrouter.core.cdr import CdrReturn, Disposition, OfferResult, Outcome, Re
 from callrouter.core.facts import PostponeReason
 from callrouter.core.ids import CalendarName, CallId, PromptName, TrunkName
 from callrouter.core.output import NoticeKind
+from callrouter.core.plan import EnterQueue, Plan
 from callrouter.core.rulebook import Limits, QueueSpec, Rulebook
 from callrouter.core.states import CallState
+from callrouter.core.waiting_spec import KeyWay, QueueCare
 from tests.core.driver import CALLS_BACK, CITY, DESK, NIGHT, RETURN, Channel, Driver, agent, rulebook, without_queue
 
 RESIDENT = "0552251234"
@@ -775,3 +777,113 @@ def test_a_queue_with_another_head_start_keeps_its_callers_who_are_called_back()
     hall.tell(ev.RulebookReplaced(rulebook(queues=[later])))
     assert hall.exchange.floor.acd.position(call.id) == 1
     assert hall.exchange.floor.acd.position(waits.id) == 2
+
+
+# --- who calls by himself
+
+
+def test_who_calls_by_himself_has_the_place_and_is_not_called_back_when_he_has_been_served() -> None:
+    hall = Driver(rules())
+    request = hall.ask("143")
+    other = hall.dial("120", "0552250002")
+    own = hall.dial("120")
+    assert (state_of(request), request.postponed_for) == (CallState.POSTPONED, PostponeReason.OWN_CALL)
+    assert hall.exchange.floor.acd.position(own.id) == 1
+    assert hall.exchange.floor.acd.position(other.id) == 2
+    hall.tell(ev.RulebookReplaced(rules("kim")))
+    hall.pick_up(own)
+    assert list(hall.exchange.calls) == [other.id, own.id]
+    cdr = hall.cdrs[-1]
+    assert cdr.returns is not None
+    assert (cdr.returns.result, cdr.outcome) == (ReturnResult.REACHED, Outcome.CLOSED)
+    assert "released: served" in cdr.explanation
+    hall.hang_up(own)
+    assert "was to be called back, called, and has the place of" in hall.cdr(own).explanation
+
+
+@pytest.mark.parametrize("state", [CallState.QUEUED, CallState.POSTPONED])
+def test_who_calls_by_himself_and_hangs_up_before_is_called_back_as_before(state: CallState) -> None:
+    hall = Driver(rules() if state is CallState.QUEUED else rules("kim"))
+    request = hall.ask() if state is CallState.QUEUED else hall.reached(state)
+    hall.rules = rules()
+    hall.tell(ev.RulebookReplaced(hall.rules))
+    own = hall.dial("120")
+    assert own.instead_of == request.id
+    hall.hang_up(own)
+    assert (state_of(request), request.is_absent) == (CallState.QUEUED, True)
+    hall.tell(ev.RulebookReplaced(rules("kim")))
+    assert state_of(request) is CallState.OFFERED
+
+
+def test_who_calls_by_himself_while_the_counselor_is_called_for_him_is_busy_and_waits_on_the_line(hall: Driver) -> None:
+    request = hall.ask()
+    own = hall.dial("120")
+    hall.pick_up(request)
+    hall.resident_ends(request)  # busy
+    assert state_of(own) is CallState.OFFERED
+    hall.advance(600.0 - 599.0)
+    hall.pick_up(own)
+    assert list(hall.exchange.calls) == [own.id]
+    assert hall.cdrs[-1].returns is not None
+    assert hall.cdrs[-1].returns.result is ReturnResult.REACHED
+
+
+def test_a_counselor_who_is_not_there_for_him_who_calls_by_himself_leaves_the_request_aside(hall: Driver) -> None:
+    request = hall.ask()
+    own = hall.dial("120")
+    hall.leg_ends(request, Cause.CALL_REJECTED)
+    assert (state_of(request), request.postponed_for) == (CallState.POSTPONED, PostponeReason.OWN_CALL)
+    assert state_of(own) is CallState.QUEUED
+
+
+def test_who_stands_on_the_line_himself_need_not_be_called_now() -> None:
+    hall = Driver(rules())
+    request = hall.ask()
+    hall.dial("120")
+    assert order(hall, request.id, CallbackVerb.CALL_NOW) == CallbackAnswer(
+        False, f"call {request.id} is not needed now: the resident waits on the line himself"
+    )
+    hall.tell(ev.RulebookReplaced(rules(rule=replace(RETURN, attempts=1))))
+    assert request.postponed_for is PostponeReason.OWN_CALL
+
+
+def test_where_it_is_not_wanted_or_the_number_is_another_nobody_has_the_place() -> None:
+    hall = Driver(rules(rule=replace(RETURN, redial=False)))
+    request = hall.ask()
+    assert hall.dial("120").instead_of is None
+    hall.tell(ev.RulebookReplaced(rules()))
+    assert hall.dial("120", "0552250002").instead_of is None
+    assert hall.dial("120", "anonymous").instead_of is None
+    assert state_of(request) is CallState.QUEUED
+
+
+def test_who_comes_back_into_the_queue_by_a_key_keeps_the_place_of_his_request() -> None:
+    care = QueueCare(keys=(KeyWay("1", Plan("again", (EnterQueue(DESK),))),))
+    hall = Driver(rulebook(queues=[replace(CALLS_BACK, care=care)]))
+    request = hall.ask()
+    own = hall.dial("120")
+    hall.press(own, "1")
+    assert (own.instead_of, own.place) == (request.id, request.place)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_next_daemon_knows_who_waits_on_the_line_instead(is_there: bool) -> None:
+    hall = Driver(rules())
+    request = hall.ask()
+    own = hall.dial("120")
+    if not is_there:
+        hall.asterisk.connected = False
+        hall.asterisk.hang_up(own.channel)
+    again = restarted(hall, request)
+    assert again.state is (CallState.POSTPONED if is_there else CallState.QUEUED)
+
+
+def test_the_next_daemon_calls_back_who_was_on_the_line_when_the_journal_ends_before_it_says_so() -> None:
+    hall = Driver(rules())
+    request = hall.ask()
+    own = hall.dial("120")
+    hall.hang_up(own)
+    back = next(i for i, (_, one) in enumerate(reversed(hall.log)) if isinstance(one, facts.BackInLine))
+    del hall.log[-1 - back]
+    again = restarted(hall, request)
+    assert again.state is CallState.QUEUED

@@ -101,6 +101,8 @@ class QueueCallBack(Section):
     """How long after a call in vain the next one may be, 10 s at least."""
     ring_timeout: Seconds = 30.0
     """How long the resident's phone rings."""
+    redial: Flag = True
+    """Whether who calls by himself meanwhile has the place, and is not called back when he has been served."""
     to_agent: Name | None = None
     """The prompt that the counselor hears who answers, before the ringing tone; left out: that tone alone."""
     to_resident: Name | None = None
