@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from callrouter.config import model
 from callrouter.config.destinations import way_out
 from callrouter.config.limits import LEAST_RING_S
+from callrouter.config.plans import check_digits
 from callrouter.config.problems import Path
 from callrouter.config.references import Context
 from callrouter.core.calendars import Calendar
@@ -25,6 +26,8 @@ def call_back_rule(context: Context, name: str, calendars: Mapping[CalendarName,
         prompt = getattr(spec, key)
         if prompt is not None:
             context.refer("prompts", prompt, (*path, key))
+    if spec.say_number:
+        check_digits(context, (*path, "say_number"))
     if spec.ring_timeout < LEAST_RING_S:
         message = f"ring_timeout of {spec.ring_timeout:g} s is too little: nobody can answer in that time"
         context.error((*path, "ring_timeout"), message, f"write {LEAST_RING_S:g} s or more")
@@ -45,6 +48,7 @@ def _rule(spec: model.QueueCallBack, trunk: model.Trunk, calendars: Mapping[Cale
         redial=spec.redial,
         hours=calendars.get(CalendarName(spec.calendar)) if spec.calendar is not None else None,
         to_agent=PromptName(spec.to_agent) if spec.to_agent is not None else None,
+        say_number=spec.say_number,
         to_resident=PromptName(spec.to_resident) if spec.to_resident is not None else None,
     )
 

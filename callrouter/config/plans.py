@@ -194,11 +194,7 @@ class PlanCompiler:
         """How the number is confirmed; None if it is not."""
         if step.confirm is None:
             return None
-        missing = sorted(set(DIGIT_PROMPTS) - self.context.names("prompts"))
-        if missing:
-            message = f"to read a number out, {len(missing)} prompts are missing, first {missing[0]}"
-            remedy = "write them in prompts:, as the sample configuration has them"
-            self.context.error((*path, "confirm"), message, remedy)
+        check_digits(self.context, (*path, "confirm"))
         usual = NumberCheck(self._prompt(step.confirm, (*path, "confirm"), scope))
         return NumberCheck(
             usual.prompt,
@@ -276,3 +272,11 @@ def _simple(step: model.Step) -> Step:
         place, _, extension = step.dialplan.partition(",")
         return HandOver(place.strip(), extension.strip())
     return HangUp(_CAUSES[step.hangup or "normal"])
+
+
+def check_digits(context: Context, path: Path) -> None:
+    """Note that digits cannot be said."""
+    missing = sorted(set(DIGIT_PROMPTS) - context.names("prompts"))
+    if missing:
+        message = f"to read a number out, {len(missing)} prompts are missing, first {missing[0]}"
+        context.error(path, message, "write them in prompts:, as the sample configuration has them")

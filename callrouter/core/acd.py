@@ -200,6 +200,10 @@ class Acd:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
         return sum(len(group.waiting) for group in self._groups(queue))
 
+    def on_the_line(self, queue: QueueName) -> int:
+        """How many of those are at a phone: not those who are to be called back."""
+        return sum(len(group.waiting) for group in self._groups(queue) if group.outward is None)
+
     def position(self, call: CallId) -> int:
         """The caller's place in his line, counted from 1; he stands in one."""
         group, place = self._stands[call]
@@ -211,8 +215,9 @@ class Acd:
         return [call for group in self._groups(queue) for _, call in group.waiting]
 
     def first(self, queue: QueueName) -> CallId | None:
-        """The caller who has the first place in ``queue``."""
-        head = min((group.waiting[0] for group in self._groups(queue)), default=None)
+        """The caller who has the first place in ``queue`` of those who are at a phone."""
+        groups = (group for group in self._groups(queue) if group.outward is None)
+        head = min((group.waiting[0] for group in groups), default=None)
         return head[1] if head is not None else None
 
     def idle(self, queue: QueueName) -> int:

@@ -22,6 +22,7 @@ from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr, OfferResult
 from callrouter.core.cue import Cue
+from callrouter.core.dictating import digits_of
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import PostponeReason, ReleaseReason
 from callrouter.core.floor import Leg
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 _PLAN = "call-back"
 """What the plan of such a call is named: wait in the queue, and no more."""
+LAST_DIGITS = 4
+"""So many of the resident's number the counselor hears, where that is wanted."""
 _AT_REST = frozenset({CallState.QUEUED, CallState.POSTPONED})
 
 
@@ -160,14 +163,22 @@ class CallingBack:
         if self._is_on_the_line(call):
             self._postpone(call, at, PostponeReason.OWN_CALL, at, out)
             return
+        expires_at = self._expires_at(call)
+        if expires_at <= at:
+            self.close(call, ReleaseReason.EXPIRED, at, out)
+            return
         opens_at = None if call.hastened else rule.opens_at(at)
         if opens_at is not None:
             self._postpone(call, opens_at, PostponeReason.HOURS, at, out)
             return
         self._conduct.waiting.stand(call, queue, at, out, outward=rule.trunk)
-        closes_at = None if call.hastened else rule.closes_at(at)
-        if closes_at is not None:
-            self._conduct.set_timer(call, TimerKind.CALLBACK, (closes_at - at).total_seconds(), out)
+        closes_at = (None if call.hastened else rule.closes_at(at)) or expires_at
+        self._conduct.set_timer(call, TimerKind.CALLBACK, (min(closes_at, expires_at) - at).total_seconds(), out)
+
+    def _expires_at(self, call: Call) -> datetime:
+        """When the request is kept no longer, called back or not."""
+        asked_at = call.request.asked_at if call.request is not None else call.opened_at
+        return asked_at + timedelta(seconds=self._conduct.floor.rulebook.callback_retention_s)
 
     def _postpone(self, call: Call, until: datetime, why: PostponeReason, at: datetime, out: Output) -> None:
         self._conduct.waiting.leave_line(call)
@@ -279,6 +290,8 @@ class CallingBack:
         agent, media = counselor.agent, self._conduct.floor.rulebook.media
         words = self._conduct.briefing.tell(call, agent) if agent is not None else ()
         words = words if rule.to_agent is None else (*words, rule.to_agent)
+        if rule.say_number:
+            words = (*words, *digits_of(call.arrival.caller[-LAST_DIGITS:]))
         self._conduct.following.play_on(call, counselor.channel, (*map(media, words), RING_TONE), out)
 
     def counselor_gone(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

@@ -36,6 +36,8 @@ class CallBackRule:
     """Who calls by himself meanwhile has the place; when he is served, he is not called back any more."""
     to_agent: PromptName | None = None
     """What the counselor hears who answers, before the ringing tone."""
+    say_number: bool = False
+    """Whether he hears the last digits of the resident's number, too."""
     to_resident: PromptName | None = None
     """What the resident hears who answers, before the two are connected."""
 

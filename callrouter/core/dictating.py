@@ -30,6 +30,11 @@ DIGIT_PROMPTS: Final = tuple(f"digit-{digit}" for digit in range(10))
 """What a number is read out by: Asterisk cannot count in Korean."""
 
 
+def digits_of(number: str) -> tuple[PromptName, ...]:
+    """The prompts that read out the digits of ``number``."""
+    return tuple(PromptName(f"digit-{digit}") for digit in number if digit.isdigit())
+
+
 class Dictating:
     """Has numbers confirmed, for the :class:`~callrouter.core.conduct.Conduct` whose callers want to be called back."""
 
@@ -117,7 +122,7 @@ class Dictating:
 
     def _read_out(self, call: Call, number: str, at: datetime, out: Output, *, missed: bool = False) -> None:
         self._conduct.record(call, facts.NumberOffered(at, number, missed), out)
-        digits = [PromptName(f"digit-{digit}") for digit in parse(number).national if digit.isdigit()]
+        digits = digits_of(parse(number).national)
         self._conduct.following.play(call, (*digits, self._check(call).prompt), at, out)
 
     def _ask(

@@ -57,6 +57,8 @@ class ReleaseReason(StrEnum):
     """Somebody closed the request to be called back."""
     RULES_CHANGED = "rules-changed"
     """The queue that was to call back does not do so any more."""
+    EXPIRED = "expired"
+    """Who was to be called back was not, for as long as such requests are kept."""
     SERVED = "served"
     """Who was to be called back called by himself, and has talked to a counselor."""
 

@@ -432,7 +432,7 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
             return Outcome.FAILED
         case ReleaseReason.NOT_REACHED:
             return Outcome.ABANDONED
-        case ReleaseReason.WITHDRAWN | ReleaseReason.RULES_CHANGED | ReleaseReason.SERVED:
+        case ReleaseReason.WITHDRAWN | ReleaseReason.RULES_CHANGED | ReleaseReason.SERVED | ReleaseReason.EXPIRED:
             return Outcome.CLOSED
         case ReleaseReason.HANDED_OVER:
             return Outcome.OVERFLOWED if s.queue else Outcome.HANDLED

@@ -70,7 +70,7 @@ class Waiting:
         queue = self._queues.get(name)
         if queue is None:
             return None
-        care, waiting = queue.care, self._conduct.floor.acd.waiting(name)
+        care, waiting = queue.care, self._conduct.floor.acd.on_the_line(name)
         if care.when_unstaffed is not None and not self._conduct.floor.serving(name):
             return facts.TurnedAway(at, name, LeaveReason.UNSTAFFED, care.when_unstaffed, waiting)
         if care.when_full is not None and care.max_waiting is not None and waiting >= care.max_waiting:

@@ -9,6 +9,7 @@ from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.ids import PromptName, QueueName, TrunkName
 from callrouter.core.plan import Callback, NumberCheck, walk
 from callrouter.core.routing import Ruleset
+from callrouter.errors import ConfigError
 from tests.config.written import ENVIRONMENT, base_with
 
 ROUTES = """\
@@ -91,3 +92,8 @@ def test_a_number_is_confirmed_as_is_written(tmp_path: Path) -> None:
 
 def test_little_needs_to_be_written_to_have_it_confirmed(tmp_path: Path) -> None:
     assert check(tmp_path, "confirm: welcome") == NumberCheck(PromptName("welcome"))
+
+
+def test_digits_that_are_to_be_said_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="to read a number out, 10 prompts are missing, first digit-0"):
+        rule(tmp_path, "{trunk: city-hall, say_number: yes}")

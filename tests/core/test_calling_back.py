@@ -21,8 +21,10 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import CdrReturn, Disposition, OfferResult, Outcome, ReturnResult
 from callrouter.core.facts import PostponeReason
 from callrouter.core.ids import CalendarName, CallId, PromptName, TrunkName
+from callrouter.core.live import live
 from callrouter.core.output import NoticeKind
-from callrouter.core.plan import EnterQueue, Plan
+from callrouter.core.picture import picture
+from callrouter.core.plan import EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import Limits, QueueSpec, Rulebook
 from callrouter.core.states import CallState
 from callrouter.core.waiting_spec import KeyWay, QueueCare
@@ -887,3 +889,41 @@ def test_the_next_daemon_calls_back_who_was_on_the_line_when_the_journal_ends_be
     del hall.log[-1 - back]
     again = restarted(hall, request)
     assert again.state is CallState.QUEUED
+
+
+# --- what others see
+
+
+def test_those_who_have_no_phone_fill_no_queue_and_have_no_longest_wait() -> None:
+    care = QueueCare(max_waiting=1, when_full=Plan("full", (HangUp(),)))
+    hall = Driver(rulebook(queues=[replace(CALLS_BACK, care=care)]))
+    hall.ask()
+    hall.advance(600.0)
+    assert picture(hall.exchange, hall.now).queues[0].oldest is None
+    caller = hall.dial("120", "0552250002")
+    hall.advance(5.0)
+    assert state_of(caller) is CallState.QUEUED
+    states = hall.exchange.conduct.waiting.queue_states(hall.now)(DESK)
+    assert (states.waiting, states.longest_wait_s) == (2, 5.0)
+    (desk, *_) = live(hall.exchange, hall.now).queues
+    assert (desk.waiting, desk.longest_wait_s) == (2, 5.0)
+    assert hall.dial("120", "0552250003").state is CallState.ENDED
+
+
+@pytest.mark.parametrize("hours", [None, NEVER])
+def test_nobody_is_called_back_for_longer_than_requests_are_kept(hours: Calendar | None) -> None:
+    hall = Driver(replace(rules(rule=replace(RETURN, hours=hours)), callback_retention_s=7 * 86_400.0))
+    call = hall.ask()
+    hall.advance(7 * 86_400.0 - 1.0)
+    assert state_of(call) is (CallState.QUEUED if hours is None else CallState.POSTPONED)
+    hall.advance(86_400.0)
+    cdr = hall.cdrs[-1]
+    assert cdr.returns is not None
+    assert (cdr.returns.result, cdr.outcome) == (ReturnResult.NOT_REACHED, Outcome.CLOSED)
+    assert "released: expired" in cdr.explanation
+
+
+def test_a_counselor_may_hear_the_last_digits_of_the_number() -> None:
+    hall = Driver(rules("kim", rule=replace(RETURN, say_number=True)))
+    hall.pick_up(hall.ask())
+    assert told(hall) == [("1", ("to-agent", "digit-1", "digit-2", "digit-3", "digit-4", "tone:ring"))]

@@ -105,6 +105,8 @@ class QueueCallBack(Section):
     """Whether who calls by himself meanwhile has the place, and is not called back when he has been served."""
     to_agent: Name | None = None
     """The prompt that the counselor hears who answers, before the ringing tone; left out: that tone alone."""
+    say_number: Flag = False
+    """Whether he hears the last four digits of the resident's number, too."""
     to_resident: Name | None = None
     """The prompt that the resident hears who answers; left out: the counselor at once."""
 
