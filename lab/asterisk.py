@@ -75,6 +75,7 @@ class LabAsterisk:
         global_variables: dict[str, str] | None = None,
         queues: str = "[general]\n",
         more_dialplan: str = "",
+        survival: str = "",
         verbose: int = 3,
         carrier_port: int = 5060,
         home: AsteriskHome | None = None,
@@ -89,6 +90,8 @@ class LabAsterisk:
         self.settings = AsteriskSettings(
             sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose, carrier_port
         )
+        self.survival = survival
+        """What `callrouter dialplan` rendered for it; empty: nothing, and the fallback rings a group of phones."""
         self.state_dir = INSTANCES / name
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
@@ -124,6 +127,11 @@ class LabAsterisk:
     def moh_dir(self) -> Path:
         """The folder (host path) above ``callrouter/``, which holds the music on hold of class ``default``."""
         return self.directory / "moh"
+
+    @property
+    def survival_path(self) -> Path:
+        """Where the rules belong that were rendered for it (host path)."""
+        return self.directory / "etc/callrouter-survival.conf"
 
     @property
     def log_path(self) -> Path:
@@ -224,6 +232,15 @@ class LabAsterisk:
 
     # --- asking it
 
+    def take_in(self, survival: str) -> None:
+        """Have it go by these rendered rules from now on; by none if they are empty."""
+        self.survival = survival
+        if survival:
+            write_atomically(self.survival_path, survival)
+        else:
+            self.survival_path.unlink(missing_ok=True)
+        self.cli("dialplan reload")
+
     def cli(self, command: str) -> str:
         """The answer of Asterisk's command line to ``command``, such as ``core show channels concise``.
 
@@ -252,6 +269,17 @@ class LabAsterisk:
         status, body = self._request("GET", path)
         if status != 200:
             raise LabError(f"GET /ari/{path}: HTTP status {status}")
+        return json.loads(body)
+
+    def post(self, path: str) -> Any:
+        """``POST /ari/<path>``, and what it answers as decoded JSON.
+
+        Raises:
+            LabError: no answer, or not a good one.
+        """
+        status, body = self._request("POST", path)
+        if status != 200:
+            raise LabError(f"POST /ari/{path}: HTTP status {status}: {body[:200]!r}")
         return json.loads(body)
 
     def channels(self) -> list[dict[str, Any]]:
@@ -317,6 +345,8 @@ class LabAsterisk:
         for source in sorted(DIALPLAN.glob("*.conf")):
             more = f"\n{self.settings.more_dialplan}" if source.name == "extensions.conf" else ""
             write_atomically(self.directory / "etc" / source.name, source.read_text(encoding="utf-8") + more)
+        if self.survival:
+            write_atomically(self.survival_path, self.survival)
         # Asterisk has no music class unless there is a file when it starts.
         provide_music(self.moh_dir / "callrouter")
         self.log_path.unlink(missing_ok=True)

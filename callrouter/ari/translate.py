@@ -19,6 +19,9 @@ INBOUND = "inbound"
 CODE = "switch"
 """The first argument with which it sends a phone that dialled the code of a switch; the second is the code."""
 
+LINE = "line"
+"""The first argument with which it sends a phone that dialled of its own accord; the second is what it dialled."""
+
 MOST_LEAVING = 10_000
 """Callers who hung up, kept until their channel leaves; beyond it the oldest are forgotten, and told of twice."""
 
@@ -72,7 +75,8 @@ class EventReader:
             channel_id = ChannelId(channel.id)
             word, code = (*_arguments(channel), "", "")[:2]
             dialed_code = code if word == CODE else ""
-            seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh, dialed_code)
+            line = self._line(channel, code) if word == LINE and code else None
+            seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh, dialed_code, line)
         members = {BridgeId(one.id): frozenset(map(ChannelId, one.channels)) for one in snapshot.bridges}
         phones = phones_seen(snapshot.endpoints)
         return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members, phones)
@@ -89,6 +93,8 @@ class EventReader:
                 del self._codes[next(iter(self._codes))]
             endpoint = event.channel.name.rpartition("-")[0]
             return ev.CodeDialed(self._site, channel, endpoint, event.args[1])
+        if len(event.args) > 1 and event.args[0] == LINE:
+            return self._line(event.channel, event.args[1])
         facts = self._arrival(event.channel, event.args)
         return ev.CallArrived(self._new_call(), channel, facts) if facts is not None else None
 
@@ -122,6 +128,9 @@ class EventReader:
         if is_told:
             return None
         return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None)
+
+    def _line(self, channel: Channel, number: str) -> ev.LineDialed:
+        return ev.LineDialed(self._site, ChannelId(channel.id), channel.name.rpartition("-")[0], number)
 
     def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
         if not arguments or arguments[0] != INBOUND:
@@ -171,14 +180,21 @@ def _done_by_hand(
     match event:
         case wire.ChannelDtmfReceived(digit=digit):
             return (ev.LegDigit if is_leg else ev.DigitPressed)(channel_id, digit)
-        case _ if not is_leg:
-            return None
         case wire.ChannelTransfer(state=state) if state:
             return None  # what we told the phone ourselves
         case wire.ChannelTransfer(refer_to=refer_to):
-            return ev.TransferAsked(channel_id, refer_to.requested_destination.destination)
+            return ev.TransferAsked(channel_id, refer_to.requested_destination.destination, _replaced(refer_to))
+        case _ if not is_leg:
+            return None
         case _:
             return ev.LegHeld(channel_id, isinstance(event, wire.ChannelHold))
+
+
+def _replaced(refer_to: wire.ReferTo) -> ChannelId | None:
+    """The other call of the phone that is to be replaced; empty if Asterisk does not know it."""
+    if not refer_to.requested_destination.protocol_id:
+        return None
+    return ChannelId(refer_to.destination_channel.id if refer_to.destination_channel is not None else "")
 
 
 def _recorded(recording: LiveRecording) -> ev.Event:

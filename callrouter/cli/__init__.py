@@ -27,6 +27,7 @@ COMMANDS = {
     "cdr": "callrouter.cli.cdr:cdr",
     "check": "callrouter.cli.check:check",
     "coverage": "callrouter.cli.coverage:coverage",
+    "dialplan": "callrouter.cli.dialplan:dialplan",
     "diff": "callrouter.cli.diff:diff",
     "doctor": "callrouter.cli.doctor:doctor",
     "explain": "callrouter.cli.explain:explain",

@@ -78,6 +78,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.NotReached: frozenset({_S.CALLING, _S.GREETING}),
     facts.Postponed: frozenset({_S.QUEUED}),
     facts.BackInLine: frozenset({_S.POSTPONED}),
+    facts.LeftToRing: frozenset({_S.CONNECTED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
@@ -143,6 +144,8 @@ class Call:
     """Who was called into the conversation."""
     passes_on: bool = False
     """The call is theirs alone as soon as they answer."""
+    line: ChannelId | None = None
+    """The second line of the counselor's phone by which he speaks to who was called in."""
     held: bool = False
     """The caller is out of the bridge, and hears music."""
     phone_holds: bool = False
@@ -206,6 +209,10 @@ class Call:
     """The keys that the counselor has pressed, so far as they may become a code."""
     refers: bool = False
     """The counselor's phone asked for the transfer, and waits to be told what becomes of it."""
+    referrer: ChannelId | None = None
+    """By which channel it asked, if not by that of the conversation."""
+    refer_later: str = ""
+    """To whom, while who was called in before is still leaving."""
     told_in_vain_at: datetime | None = None
     """When that phone was told that nothing came of it."""
     key_pressed: bool = False
@@ -248,6 +255,11 @@ class Call:
     def awaits(self, channel: ChannelId) -> bool:
         """Whether ``channel`` is of who was called into the conversation and has not answered."""
         return self.invited is not None and self.invited.bridge is None and self.invited.channel == channel
+
+    @property
+    def speaks_apart(self) -> bool:
+        """Whether the counselor has dialled who was called in on a second line, and speaks to them there."""
+        return self.line is not None and not self.passes_on
 
     def apply(self, fact: facts.Fact) -> None:
         """Take one fact into the call's state and history.
@@ -466,7 +478,7 @@ class Call:
                 self._take_of_conversation(fact, offer)
 
     def _end_offer(self) -> None:
-        self.offer = self.invited = None
+        self.offer = self.invited = self.line = None
         self.held = self.phone_holds = False
 
     def _take_of_conversation(self, fact: facts.Fact, offer: Offer) -> None:
@@ -497,7 +509,7 @@ class Call:
     def _invite(self, fact: facts.Invited) -> None:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
-        self.attempts, self.passes_on = fact.attempt, fact.passes_on
+        self.attempts, self.passes_on, self.line = fact.attempt, fact.passes_on, fact.line
         self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
         self._next_playback()
 
@@ -507,9 +519,12 @@ class Call:
             raise ValueError(f"call {self.id} has called nobody in, yet {fact!r}")
         match fact:
             case facts.JoinedIn():
-                invited.bridge = offer.bridge
+                apart = self.speaks_apart
+                invited.bridge = naming.bridge(self.id, invited.attempt) if apart else offer.bridge
             case facts.InviteClosed():
-                self.invited = None
+                self.invited = self.line = None
+            case facts.LeftToRing():
+                self.passes_on = True
             case _:
                 self._end_offer()
                 self.offer = invited

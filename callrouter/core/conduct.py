@@ -37,6 +37,7 @@ from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.second_lines import SecondLines
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
@@ -85,6 +86,7 @@ class Conduct:
         self.parties = Parties(self)
         self.length = TalkLength(self)
         self.conversing = Conversing(self)
+        self.lines = SecondLines(self)
         self.keypad = Keypad(self)
         self.calling_back = CallingBack(self)
         self.dictating = Dictating(self)
@@ -200,6 +202,7 @@ class Conduct:
         self.waiting.take(call)
         self.calling_back.take(call)
         self.supervision.take(call)
+        self.lines.take(call)
         return True
 
     def act(self, transition: Transition, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -234,6 +237,8 @@ class Conduct:
         """Let a fact be true of the call, and have it kept."""
         if call.hearings and isinstance(fact, _ENDS_TALK):
             self.supervision.end_all(call, fact.at, out)
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+            self.lines.let_go(call, call.line, fact, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
 

@@ -145,10 +145,14 @@ class LegHeld(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferAsked(msgspec.Struct, frozen=True, gc=False):
-    """The phone at a leg of ours wants the call transferred to ``target``, as it was dialled (REFER, RFC 3515)."""
+    """The phone at a leg of ours wants the call transferred to ``target``, as it was dialled (REFER, RFC 3515).
+
+    ``replaced``: in place of the call that it has on this other channel (RFC 3891); empty: of one that is not known.
+    """
 
     channel: ChannelId
     target: str
+    replaced: ChannelId | None = None
 
 
 class LegEnded(msgspec.Struct, frozen=True, gc=False):
@@ -191,6 +195,19 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False):
     key: TimerKey
 
 
+class LineDialed(msgspec.Struct, frozen=True, gc=False):
+    """A phone dialled ``number`` of its own accord, perhaps on a second line; its channel waits in the application.
+
+    That it leaves is told as of a caller.
+    """
+
+    site: SiteName
+    channel: ChannelId
+    endpoint: str
+    """As Asterisk names it in the channel: ``PJSIP/201``."""
+    number: str
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """One channel in a site's snapshot."""
 
@@ -203,6 +220,8 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """An id to use if this inbound channel turns out to be unknown."""
     dialed_code: str = ""
     """Of a phone that dialled a code, and has not been sent on."""
+    line: LineDialed | None = None
+    """Of a phone that dialled a number of its own accord: what was told of it."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):
@@ -350,4 +369,5 @@ Event = (
     | TransferAsked
     | CallOrdered
     | CallbackOrdered
+    | LineDialed
 )

@@ -111,6 +111,7 @@ class Exchange:
             ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
             ev.CallbackOrdered: self._callback_ordered,
+            ev.LineDialed: self._line_dialed,
         }
 
     @property
@@ -289,6 +290,8 @@ class Exchange:
         return len(self.calls) > most and sum(not call.is_absent for call in self.calls.values()) > most
 
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
+        if self.conduct.lines.left(event.channel, at, out):
+            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
@@ -345,7 +348,12 @@ class Exchange:
         else:
             self._signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
 
+    def _line_dialed(self, event: ev.LineDialed, at: datetime, out: Output) -> None:
+        self.conduct.lines.dialed(event, at, out)
+
     def _transfer_asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> None:
+        if self.conduct.lines.asked(event, at, out):
+            return
         leg = self.floor.legs.get(event.channel)
         call = self.calls.get(leg.call) if leg is not None else None
         if leg is None or call is None:
@@ -360,6 +368,13 @@ class Exchange:
             self.counters.unknown_channel += 1
         elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out):
             self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
+            self._transfer_later(leg, at, out)
+
+    def _transfer_later(self, leg: Leg, at: datetime, out: Output) -> None:
+        """A phone may want its call passed on to whom that leg was to."""
+        call = self.calls.get(leg.call)
+        if call is not None:
+            self.conduct.conversing.transfer_later(call, at, out)
 
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
@@ -399,6 +414,7 @@ class Exchange:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
                 self.floor.leg_overdue(leg, out=out, at=at)
+                self._transfer_later(leg, at, out)
         else:
             call = self.calls.get(CallId(subject))
             if call is not None and kind not in call.timers:  # it was cancelled while it ran out
@@ -534,6 +550,9 @@ class Exchange:
         call = self.calls.get(event.call)
         if call is None:
             self.counters.unknown_channel += 1
+        elif call.invited is not None and call.invited.bridge == event.bridge and call.speaks_apart:
+            if isinstance(event, ev.BridgeFailed):
+                self.conduct.lines.not_connected(call, at, out)
         elif call.offer is None or call.offer.bridge != event.bridge:
             self.counters.stale[call.state, cue.signal] += 1
         else:

@@ -309,7 +309,8 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):
 class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     """Somebody more is called into the conversation: a counselor or a destination, one of the two is named.
 
-    ``passes_on``: the call is theirs alone as soon as they answer.
+    ``passes_on``: the call is theirs alone as soon as they answer. ``line``: the counselor dialled them on a second
+    line of his phone, and speaks to them by this channel of it.
     """
 
     at: datetime
@@ -319,6 +320,7 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     channel: ChannelId
     destination: DestinationName | None = None
     passes_on: bool = False
+    line: ChannelId | None = None
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
@@ -462,6 +464,12 @@ class BackInLine(msgspec.Struct, frozen=True, tag="back-in-line", gc=False):
     at: datetime
 
 
+class LeftToRing(msgspec.Struct, frozen=True, tag="left-to-ring", gc=False):
+    """The counselor's phone wants the call to be theirs whom it dialled as soon as they answer."""
+
+    at: datetime
+
+
 Fact = (
     Opened
     | Routed
@@ -506,4 +514,5 @@ Fact = (
     | BackInLine
     | NumberOffered
     | NumberAsked
+    | LeftToRing
 )

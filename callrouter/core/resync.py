@@ -61,6 +61,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
             _compare_caller(exchange, call, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
+    exchange.conduct.lines.compare(event, at, out)
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)
     for bridge in event.bridges:
         call_id = naming.parse_bridge(bridge)

@@ -267,6 +267,7 @@ class Channel:
     music: bool = False
     answered: bool = False
     dialed_code: str = ""
+    line: ev.LineDialed | None = None
 
 
 @dataclass(slots=True)
@@ -332,6 +333,7 @@ class Asterisk:
                 self.channels[channel].music = False
             case cmd.Answer(channel=channel) if channel in self.channels:
                 self.channels[channel].answered = True
+                self.channels[channel].state = "Up"
             case _:
                 pass
 
@@ -430,6 +432,13 @@ class Asterisk:
         else:
             self.tell(ev.BridgeFailed(command.call, command.bridge))
 
+    def dial_on(self, phone: str, number: str, name: str) -> ChannelId:
+        channel = ChannelId(name)
+        dialed = ev.LineDialed(self.site, channel, f"PJSIP/{phone}", number)
+        self.channels[channel] = Channel(channel, "Ring", line=dialed)
+        self.tell(dialed)
+        return channel
+
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
         if naming.parse_supervisor_channel(channel) is None:
@@ -452,7 +461,7 @@ class Asterisk:
             self.ears.pop(channel, None)
         elif gone.dialed_code or naming.parse_supervisor_channel(channel) is not None:
             self.tell(ev.SupervisorLeft(channel))
-        elif gone.inbound is None:
+        elif gone.inbound is None and gone.line is None:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:
             self.tell(ev.CallerLeft(channel, cause))
@@ -600,6 +609,12 @@ class Driver:
         assert call.invited is not None, call
         return call.invited.channel
 
+    def dial_on(self, phone: str, number: str, name: str = "line-1") -> ChannelId:
+        """A phone dials on one more line; everything settles."""
+        channel = self.asterisk.dial_on(phone, number, name)
+        self.settle()
+        return channel
+
     def order_call(self, subject: str, verb: CallVerb, target: str = "") -> CallAnswer:
         """Somebody gives an order; everything settles."""
         out = self.handle(ev.CallOrdered(CallOrder(subject, verb, "boss", CallVia.API, target), 7))
@@ -671,6 +686,7 @@ class Driver:
                 channel.inbound if channel.in_app else None,
                 self.new_call_id() if channel.inbound is not None and channel.in_app else None,
                 channel.dialed_code,
+                channel.line if channel.in_app else None,
             )
             for channel in self.asterisk.channels.values()
         }

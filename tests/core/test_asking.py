@@ -259,3 +259,10 @@ def test_facts_of_a_menu_are_refused_outside_of_one(hall: Driver) -> None:
     with pytest.raises(ValueError, match="cannot take"):
         call.apply(facts.AskedAgain(hall.now))
     assert CallId(call.id) in hall.exchange.calls
+
+
+def test_who_is_asked_anew_after_a_restart_hears_the_question_once(hall: Driver) -> None:
+    call = hall.dial("127")
+    hall.restart()
+    hall.sync()
+    assert list(hall.asterisk.playing) == [naming.playback(call.id, 2)]

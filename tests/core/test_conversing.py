@@ -290,6 +290,23 @@ def test_a_transfer_that_is_asked_for_twice_is_one(hall: Driver, call: Call) -> 
     ]
 
 
+def test_who_was_called_in_cannot_pass_the_call_on_and_is_told_so(hall: Driver, call: Call) -> None:
+    ordered(hall, call, CallVerb.CONFERENCE, "lee")
+    answers(hall, call)
+    hall.tell(ev.TransferAsked(hall.invited(call), "park"))
+    assert [(one.channel, one.done) for one in hall.given(cmd.TellTransfer)] == [(own_leg(call, 2), False)]
+    assert hall.together(call) == {call.channel, own_leg(call, 1), own_leg(call, 2)}
+
+
+def test_a_phone_that_leaves_tells_of_its_transfer_once_more(hall: Driver, call: Call) -> None:
+    refer(hall, call, "lee")
+    leg = hall.leg(call)
+    hall.asterisk.pick_up(hall.invited(call))
+    hall.handle(hall.inbox.pop(0))
+    hall.handle(ev.TransferAsked(leg, "lee"))
+    assert told(hall) == [True]
+
+
 def test_a_destination_can_be_passed_the_call_and_can_itself_ask_for_more() -> None:
     hall = Driver(rulebook(agent("kim"), agent("lee")))
     call = hall.dial("120")
@@ -480,6 +497,33 @@ def test_a_third_of_whom_nobody_knows_whether_he_rings_is_let_go(hall: Driver, c
 
 
 # After a restart.
+
+
+@pytest.mark.parametrize("verb", CallVerb)
+def test_nothing_can_be_ordered_before_asterisk_has_told_whether_the_call_goes_on(
+    hall: Driver, call: Call, verb: CallVerb
+) -> None:
+    hall.lose_site()
+    hall.restart()
+    answer = hall.order_call(call.id, verb, "lee")
+    assert (answer.ok, "Asterisk has not told of it yet" in answer.message) == (False, True)
+
+
+@pytest.mark.parametrize("verb", [CallVerb.HOLD, CallVerb.CONSULT, CallVerb.CONFERENCE])
+def test_a_caller_who_left_while_nobody_looked_has_his_record_and_leaves_nobody_behind(
+    hall: Driver, call: Call, verb: CallVerb
+) -> None:
+    ordered(hall, call, verb, "" if verb is CallVerb.HOLD else "lee")
+    if call.invited is not None:
+        answers(hall, call)
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.advance(1)
+    hall.sync()
+    hall.sync()
+    assert hall.cdr(call).outcome is Outcome.HANDLED
+    assert not hall.asterisk.channels
+    assert not hall.asterisk.bridges
 
 
 @pytest.mark.parametrize("verb", [CallVerb.HOLD, CallVerb.CONSULT, CallVerb.CONFERENCE])

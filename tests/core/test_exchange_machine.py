@@ -88,6 +88,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         super().__init__()
         self.driver = Driver(rules_with(STAFF, 1))
         self.ended: set[CallId] = set()
+        self.lines_dialed = 0
         self.sounds_are_known = True
         """No daemon died without a word of what it had begun to play, and no command was lost."""
 
@@ -154,6 +155,45 @@ class ExchangeMachine(RuleBasedStateMachine):
             asked = ev.TransferAsked(leg, whom) if what == "transfer" else ev.LegHeld(leg, what == "hold")
             asterisk.tell(asked)
 
+    @rule(pick=st.integers(0, 20), whom=TARGETS)
+    def a_phone_dials_on_another_line(self, pick: int, whom: str) -> None:
+        asterisk = self.driver.asterisk
+        if len(asterisk.channels) < 14:
+            self.lines_dialed += 1
+            asterisk.dial_on(STAFF[pick % len(STAFF)].id, whom, f"line-{self.lines_dialed}")
+
+    @rule(whom=st.sampled_from(STAFF), behaviour=st.sampled_from(["answers", "rings", "busy"]))
+    def whoever_talks_dials_a_colleague(self, whom: AgentSpec, behaviour: str) -> None:
+        """Left to chance alone, that is hardly ever somebody with a caller."""
+        talking = [
+            call.offer.agent
+            for call in self.driver.exchange.calls.values()
+            if call.state is CallState.CONNECTED and call.offer is not None and call.offer.agent is not None
+        ]
+        if not talking or len(self.driver.asterisk.channels) >= 14:
+            return
+        self.driver.asterisk.phones[whom.endpoint] = behaviour
+        self.lines_dialed += 1
+        self.driver.asterisk.dial_on(talking[0], whom.id, f"line-{self.lines_dialed}")
+        self.deliver_all()
+
+    @rule(pick=st.integers(0, 20), what=st.sampled_from(["hang-up", "transfer", "other way", "own leg"]))
+    def a_second_line_does(self, pick: int, what: str) -> None:
+        asterisk, legs = self.driver.asterisk, self.legs()
+        lines = [one.id for one in asterisk.channels.values() if one.line is not None and one.in_app]
+        if not lines:
+            return
+        line = lines[pick % len(lines)]
+        calls = [call for call in self.driver.exchange.calls.values() if call.line == line]
+        own = [call.offer.channel for call in calls if call.offer is not None]
+        leg = own[0] if what != "own leg" and own else legs[pick % len(legs)] if legs else line
+        if what == "hang-up":
+            asterisk.hang_up(line)
+        elif what == "other way":
+            asterisk.tell(ev.TransferAsked(line, "somebody", leg))
+        else:
+            asterisk.tell(ev.TransferAsked(leg, "somebody", line))
+
     @rule(pick=st.integers(0, 20), verb=st.sampled_from(CallVerb), whom=TARGETS)
     def somebody_orders(self, pick: int, verb: CallVerb, whom: str) -> None:
         calls = sorted(self.driver.exchange.calls)
@@ -210,8 +250,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             ev.LegUncertain(leg),
             ev.Bridged(call, bridge),
             ev.BridgeFailed(call, bridge),
-            ev.PlaybackEnded(playback),
-            ev.PlaybackEnded(PlaybackId("elsewhere")),
+            ev.PlaybackEnded(playback if playback not in self.driver.asterisk.playing else PlaybackId("elsewhere")),
             ev.DigitPressed(ChannelId("nobody"), "1"),
             ev.RecordingEnded(naming.recording(call, 1), 3.0),
             ev.RecordingFailed(naming.recording(call, 1), "no"),
@@ -298,7 +337,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is not None]
 
     def legs(self) -> list[ChannelId]:
-        return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is None]
+        channels = self.driver.asterisk.channels.values()
+        return [channel.id for channel in channels if channel.inbound is None and channel.line is None]
+
+    def lines_sent_on(self) -> list[ChannelId]:
+        channels = self.driver.asterisk.channels.values()
+        return [channel.id for channel in channels if channel.line is not None and not channel.in_app]
 
     @invariant()
     def all_is_well(self) -> None:
@@ -388,7 +432,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         driver = self.driver
         driver.asterisk.connected = True
         self.hand_in(driver.snapshot())
-        for channel in self.callers():
+        for channel in (*self.callers(), *self.lines_sent_on()):
             driver.asterisk.hang_up(channel)
         for _ in range(3):
             driver.advance(200.0)
