@@ -50,7 +50,7 @@ class Dictating:
 
     def ask_again(self, call: Call, at: datetime, out: Output) -> None:
         """An earlier daemon left it unanswered: once more, without holding it against the caller."""
-        self._silence(call, out)
+        self._conduct.following.playback_over(call, out)  # it may still be heard
         if call.dictated is None:
             self._ask(call, at, out)
         else:

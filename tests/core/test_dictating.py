@@ -202,6 +202,7 @@ def test_the_next_daemon_says_it_again_and_holds_nothing_against_the_caller(
     again = hall.exchange.calls[call.id]
     assert (state_of(again), again.tries) == (CallState.DICTATING, 1)
     assert heard(hall)[before:] == prompts
+    assert len(hall.asterisk.playing) == 1, "what the dead daemon left playing is stopped"
 
 
 def test_a_caller_who_is_gone_when_the_next_daemon_looks_is_called_back(hall: Driver) -> None:
