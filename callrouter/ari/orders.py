@@ -198,7 +198,7 @@ def _originate(command: cmd.Originate, application: str) -> Order:
         arguments="agent",
         caller_id=caller_id(command.caller_name, command.caller_number),
         timeout_s=max(1, round(command.timeout_s)),
-        originator=command.originator,
+        originator=command.originator or None,
         variables=TRANSFERS_TO_US,
     )
     return Order(request, _originated(command.channel))

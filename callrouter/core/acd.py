@@ -18,12 +18,12 @@ must not stand before those who wait at another.
 import math
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from callrouter.core.agent import Agent
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.pool import Idle, Pool, Way, rank_of, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy
 from callrouter.core.sharing import Charge, Sharing
@@ -48,6 +48,8 @@ class _Group:
     line: Line
     tenant: TenantName
     pool: Pool
+    outward: TrunkName | None = None
+    """The trunk group by which they are called back, for whom a channel of it is wanted beside the counselor."""
     waiting: list[_Waiting] = field(default_factory=list)
     rung: int = 0
     """For how many, who do not wait here meanwhile, more phones may ring."""
@@ -73,7 +75,7 @@ class _Rung:
 
 @dataclass(slots=True)
 class _Line:
-    groups: dict[tuple[Demand, TenantName], _Group] = field(default_factory=dict)
+    groups: dict[tuple[Demand, TenantName, TrunkName | None], _Group] = field(default_factory=dict)
     pools: dict[Demand, Pool] = field(default_factory=dict)
     """By the demands of those who wait; that without a demand holds all who are free, and is always there."""
 
@@ -120,18 +122,27 @@ class Acd:
         for call, rung in list(self._rung.items()):
             place, _, group = rung.head
             self.ring_no_more(call)
-            self.ring_on(group.line, place, call, group.tenant, group.pool.demand, rung.phones)
+            self.ring_on(group.line, place, call, group.tenant, group.pool.demand, group.outward, rung.phones)
         for (queue, _), line in self._lines.items():
             for pool in line.pools.values():
                 pool.replace(self._strategy(queue))
 
     def join(
-        self, line: Line, place: Place, call: CallId, tenant: TenantName = NO_TENANT, demand: Demand = NO_DEMAND
+        self,
+        line: Line,
+        place: Place,
+        call: CallId,
+        tenant: TenantName = NO_TENANT,
+        demand: Demand = NO_DEMAND,
+        outward: TrunkName | None = None,
     ) -> None:
-        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before."""
+        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before.
+
+        Who is to be called back waits until there is room in the trunk group ``outward``, too.
+        """
         self.sharing.refund(call)
         self.ring_no_more(call)
-        group = self._group(line, tenant, demand)
+        group = self._group(line, tenant, demand, outward)
         self._stands[call] = (group, place)
         entry = (place, call)
         if group.waiting and group.waiting[0] < entry:
@@ -151,9 +162,9 @@ class Acd:
         """Let a caller stand at another place of his line, or with another demand; one who stands in none is left."""
         stands = self._stands.get(call)
         if stands is not None:
-            line = stands[0].line
+            line, outward = stands[0].line, stands[0].outward
             self._take_out(call)
-            self.join(line, place, call, tenant, demand)
+            self.join(line, place, call, tenant, demand, outward)
 
     def take(self, match: Match) -> None:
         """The caller is to be offered to the counselor: he leaves the line, and his tenant has had its turn."""
@@ -174,11 +185,12 @@ class Acd:
         call: CallId,
         tenant: TenantName = NO_TENANT,
         demand: Demand = NO_DEMAND,
+        outward: TrunkName | None = None,
         phones: int = 1,
     ) -> None:
         """Know again that so many phones ring for a caller: more may, if his queue rings all."""
         if self._strategy(line[0]) is Strategy.RING_ALL:
-            self._let_ring(call, place, self._group(line, tenant, demand), phones)
+            self._let_ring(call, place, self._group(line, tenant, demand, outward), phones)
 
     def rings_at(self, call: CallId, phones: int) -> None:
         """So many phones ring for a caller now; one for whom no more are to ring is left alone."""
@@ -226,20 +238,25 @@ class Acd:
             if not self._ways[way]:
                 del self._ways[way]
 
-    def match(self, reachable: Callable[[Way], bool]) -> Match | None:
+    def match(
+        self, reachable: Callable[[Way], bool], with_outward: Callable[[Way, TrunkName], bool] | None = None
+    ) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
-        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room).
+        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room);
+        ``with_outward``, whether there is one, and room in that trunk group for one call beside it.
         """
         shut = frozenset(way for way in self._ways if not reachable(way))
         if len(shut) == len(self._ways):
             return None
-        found = [self._first_of(heads, shut) for heads in self._heads.values()]
+        shut_ways: dict[TrunkName | None, frozenset[Way]] = {None: shut}
+        found = [self._first_of(heads, shut_ways, with_outward) for heads in self._heads.values()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
-            return self._one_more(shut)
+            return self._one_more(shut_ways, with_outward)
         index, charge = self.sharing.pick([group.tenant for _, _, group in heads])
         _, call, group = heads[index]
+        shut = shut_ways[group.outward]
         return Match(call, self._agents[group.pool.pick(call, self._agents, shut)], charge)
 
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
@@ -250,6 +267,10 @@ class Acd:
     def waiting(self, queue: QueueName) -> int:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
         return sum(len(group.waiting) for group in self._groups(queue))
+
+    def on_the_line(self, queue: QueueName) -> int:
+        """How many of those are at a phone: not those who are to be called back."""
+        return sum(len(group.waiting) for group in self._groups(queue) if group.outward is None)
 
     def position(self, call: CallId) -> int:
         """The caller's place in his line, counted from 1; he stands in one."""
@@ -262,8 +283,9 @@ class Acd:
         return [call for group in self._groups(queue) for _, call in group.waiting]
 
     def first(self, queue: QueueName) -> CallId | None:
-        """The caller who has the first place in ``queue``."""
-        head = min((group.waiting[0] for group in self._groups(queue) if group.waiting), default=None)
+        """The caller who has the first place in ``queue`` of those who are at a phone."""
+        groups = (group for group in self._groups(queue) if group.outward is None)
+        head = min((group.waiting[0] for group in groups if group.waiting), default=None)
         return head[1] if head is not None else None
 
     def idle(self, queue: QueueName) -> int:
@@ -273,16 +295,33 @@ class Acd:
     def _groups(self, queue: QueueName) -> list[_Group]:
         return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
 
-    def _first_of(self, heads: list[_Head], shut: Collection[Way]) -> _Head | None:
-        """The first of a tenant's callers who could be served."""
-        return next((head for head in heads if head[2].pool.has_way(shut)), None)
+    def _first_of(
+        self,
+        heads: list[_Head],
+        shut_ways: dict[TrunkName | None, frozenset[Way]],
+        with_outward: Callable[[Way, TrunkName], bool] | None,
+    ) -> _Head | None:
+        """The first of a tenant's callers who could be served; ``shut_ways`` learns what is found out on the way."""
+        for head in heads:
+            outward = head[2].outward
+            if outward is not None and outward not in shut_ways:
+                may = with_outward
+                shut_ways[outward] = frozenset(way for way in self._ways if may is None or not may(way, outward))
+            if head[2].pool.has_way(shut_ways[outward]):
+                return head
+        return None
 
-    def _one_more(self, shut: Collection[Way]) -> Match | None:
+    def _one_more(
+        self,
+        shut_ways: dict[TrunkName | None, frozenset[Way]],
+        with_outward: Callable[[Way, TrunkName], bool] | None,
+    ) -> Match | None:
         """One more phone for the first of those who are being rung, if there is one who could have it."""
-        head = self._first_of(self._unsated, shut)
+        head = self._first_of(self._unsated, shut_ways, with_outward)
         if head is None:
             return None
         _, call, group = head
+        shut = shut_ways[group.outward]
         return Match(call, self._agents[group.pool.pick(call, self._agents, shut)], is_rung=True)
 
     def _let_ring(self, call: CallId, place: Place, group: _Group, phones: int) -> None:
@@ -299,14 +338,14 @@ class Acd:
         elif rung.may_have_more and not could:
             insort(self._unsated, rung.head)
 
-    def _group(self, line: Line, tenant: TenantName, demand: Demand) -> _Group:
+    def _group(self, line: Line, tenant: TenantName, demand: Demand, outward: TrunkName | None) -> _Group:
         known = self._line(line)
-        group = known.groups.get((demand, tenant))
+        group = known.groups.get((demand, tenant, outward))
         if group is None:
             pool = known.pools.get(demand)
             if pool is None:
                 pool = self._open_pool(line, known, demand)
-            group = known.groups[demand, tenant] = _Group(line, tenant, pool)
+            group = known.groups[demand, tenant, outward] = _Group(line, tenant, pool, outward)
         return group
 
     def _line(self, line: Line) -> _Line:
@@ -350,7 +389,7 @@ class Acd:
     def _close(self, group: _Group) -> None:
         """Nobody waits in the group, nor is rung; its pool is kept as long as another wants it."""
         line, demand = self._lines[group.line], group.pool.demand
-        del line.groups[demand, group.tenant]
+        del line.groups[demand, group.tenant, group.outward]
         if demand != NO_DEMAND and all(other.pool is not group.pool for other in line.groups.values()):
             del line.pools[demand]
             for agent_id in group.pool.members:

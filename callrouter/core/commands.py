@@ -122,6 +122,7 @@ class Originate(SiteCommand, frozen=True, gc=False):
     timeout_s: float
     """After which Asterisk gives up by itself, should we be dead by then."""
     originator: ChannelId
+    """For whom it is called; empty: for nobody who has a channel."""
 
 
 class Connect(SiteCommand, frozen=True, gc=False):

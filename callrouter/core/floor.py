@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
@@ -132,7 +134,7 @@ class Floor:
 
     def match(self) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        match = self.acd.match(self._has_room)
+        match = self.acd.match(self._has_room, self._has_room_outward)
         if match is not None:
             self.acd.take(match)
         return match
@@ -170,6 +172,11 @@ class Floor:
         out.commands.append(self._originate(call, leg, spec.endpoint, call.arrival.caller, queue.ring_timeout_s))
         return leg
 
+    def picked_up(self, leg: Leg, at: datetime) -> None:
+        """Somebody answered: a counselor is on a call from now on."""
+        if leg.agent is not None:
+            leg.agent.change(AgentState.ON_CALL, at)
+
     def call_destination(self, call: Call, destination: Destination, at: datetime, out: Output) -> Leg:
         """Take a trunk channel, and call somebody who is no counselor of ours."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
@@ -178,6 +185,19 @@ class Floor:
         number = destination.caller_number or call.arrival.caller
         out.commands.append(self._originate(call, leg, destination.endpoint, number, destination.ring_timeout_s))
         return leg
+
+    def call_resident(self, call: Call, seizure: Seizure, to: Destination, at: datetime, out: Output) -> Leg:
+        """Call back who asked for it, over the trunk channel that was taken with the counselor."""
+        leg = self._hold(Leg(seizure.leg, call.id, call.site, None, seizure, 0.0, at, queue=call.queue))
+        caller = to.caller_number or call.arrival.dialed
+        originate = self._originate(call, leg, to.endpoint, caller, to.ring_timeout_s)
+        out.commands.append(msgspec.structs.replace(originate, caller_name="", originator=ChannelId("")))
+        return leg
+
+    def adopt_resident(self, call: Call, resident: Offer) -> Leg:
+        """Take back the leg to a resident whom an earlier daemon called back, and its trunk channel."""
+        seizure = self._reclaim(resident)
+        return self._hold(Leg(resident.channel, call.id, call.site, None, seizure, 0.0, resident.at, queue=call.queue))
 
     def can_be_called_in(self, agent: Agent) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
@@ -198,7 +218,7 @@ class Floor:
             caller_name=call.region.title if call.region else "",
             caller_number=number or "anonymous",
             timeout_s=ring_timeout_s + self.rulebook.limits.clearing_s,
-            originator=call.channel,
+            originator=ChannelId("") if call.is_absent else call.channel,
         )
 
     def adopt_leg(self, call: Call, offer: Offer, queue: QueueSpec, at: datetime) -> Leg | None:
@@ -394,6 +414,10 @@ class Floor:
     def _has_room(self, way: Way) -> bool:
         site, trunk = way
         return site in self.sites and self.trunks.has_room(trunk)
+
+    def _has_room_outward(self, way: Way, outward: TrunkName) -> bool:
+        """Whether there is a way to a counselor and, beside it, one over the trunk group ``outward`` to a resident."""
+        return self._has_room(way) and self.trunks.has_room(outward, beside=int(outward == way[1]))
 
     def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
         self.trunks.rest(trunk)

@@ -5,7 +5,9 @@ Bridge ids are never used twice: Asterisk mixes up bridges that are.
 """
 
 import re
+import uuid
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 
@@ -51,6 +53,22 @@ def parse_leg_channel(channel: str) -> LegName | None:
     """What a channel id of ours stands for, or None if the id is not ours."""
     match = _LEG.fullmatch(channel)
     return LegName(CallId(match["call"]), int(match["attempt"])) if match else None
+
+
+def nobody(call: CallId) -> ChannelId:
+    """Stands for the channel of a resident who is to be called back, while there is none; Asterisk never sees it."""
+    return ChannelId(f"callrouter-{call}-nobody")
+
+
+def call_back(call: CallId) -> CallId:
+    """The id of the call that will be made because it was asked for in ``call``: always the same, and as old by its id.
+
+    So whoever finds out a second time that it was asked for opens no second one.
+    """
+    asked = uuid.UUID(call)
+    lot = int.from_bytes(blake2b(f"{asked} called back".encode(), digest_size=10).digest())
+    rest = (7 << 76) | (((lot >> 62) & 0xFFF) << 64) | (2 << 62) | (lot & ((1 << 62) - 1))
+    return CallId(str(uuid.UUID(int=(asked.int >> 80 << 80) | rest)))
 
 
 def bridge(call: CallId, number: int) -> BridgeId:

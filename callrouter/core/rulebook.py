@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from callrouter.core.call_keys import CallKeys
+from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
@@ -108,6 +109,8 @@ class QueueSpec:
     """What is asked of the counselors for its callers."""
     recording: TapeRule | None = None
     """How its conversations are recorded; None: they are not."""
+    call_back: CallBackRule | None = None
+    """How it calls back by itself; None: people do."""
     agent_prompt: PromptName | None = None
     """What a counselor hears who picks up, before the caller is connected."""
     ring_at_most: int | None = None

@@ -278,7 +278,7 @@ class BesideNaive(RuleBasedStateMachine):
         caller, phones = data.draw(st.sampled_from(self.naive.rung))
         self.acd.ring_no_more(caller.call)
         line = (caller.queue, HALL)
-        self.acd.ring_on(line, caller.place, caller.call, caller.tenant, caller.demand, phones)
+        self.acd.ring_on(line, caller.place, caller.call, caller.tenant, caller.demand, phones=phones)
 
     @precondition(lambda self: self.offers)
     @rule(data=st.data())
