@@ -82,6 +82,7 @@ MODULES: tuple[str, ...] = (
     "res_stasis_answer",
     "res_stasis_playback",
     "res_stasis_recording",
+    "chan_bridge_media",
     "res_stasis_snoop",
     "res_stasis_device_state",
     "res_stasis_broadcast",

@@ -91,13 +91,30 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "queue-keys": 2560.0,
         "agent-noted": 2640.0,
         "agent-toolate": 2680.0,
+        "recording-notice": 3300.0,
+        "recording-paused": 3340.0,
+        "recording-resumed": 3380.0,
+        "digit-0": 2860.0,
+        "digit-1": 2900.0,
+        "digit-2": 2940.0,
+        "digit-3": 2980.0,
+        "digit-4": 3020.0,
+        "digit-5": 3060.0,
+        "digit-6": 3140.0,
+        "digit-7": 3180.0,
+        "digit-8": 3220.0,
+        "digit-9": 3260.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""
 
 
 ENGLISH_HZ: Mapping[str, float] = MappingProxyType(
-    {name: hz + 20 for name, hz in PROMPT_HZ.items() if name.startswith("queue-") or name == "waiting"}
+    {
+        name: hz + 20
+        for name, hz in PROMPT_HZ.items()
+        if name.startswith("queue-") or name in ("waiting", "recording-notice")
+    }
 )
 """The same for prompts that are spoken in English, too."""
 

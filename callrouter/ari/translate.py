@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from callrouter.ari import wire
-from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording
+from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording, PlaybackState
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -60,7 +60,7 @@ class EventReader:
             case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING):
                 return None if naming.is_of_supervisor(peer.id) else ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
-                return ev.PlaybackEnded(PlaybackId(playback.id))
+                return ev.PlaybackEnded(PlaybackId(playback.id), failed=playback.state is PlaybackState.FAILED)
             case wire.RecordingFinished(recording=recording):
                 return _recorded(recording)
             case wire.RecordingFailed(recording=recording):

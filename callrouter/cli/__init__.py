@@ -33,6 +33,7 @@ COMMANDS = {
     "explain": "callrouter.cli.explain:explain",
     "history": "callrouter.cli.history:history",
     "prompts": "callrouter.cli.prompts:prompts",
+    "recording": "callrouter.cli.recording:recording",
     "reload": "callrouter.cli.reload:reload",
     "remembered": "callrouter.cli.remembered:remembered",
     "replay": "callrouter.cli.replay:replay",

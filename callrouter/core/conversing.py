@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from callrouter.core import facts
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.call import Call
-from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.call_orders import OF_RECORDING, TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
@@ -64,7 +64,10 @@ class Conversing:
             return CallAnswer(False, f"call {call.id} is {call.state}: nobody talks")
         if call.to_be_adopted:
             return CallAnswer(False, f"call {call.id} is an earlier daemon's, and Asterisk has not told of it yet")
-        why_not = self._carry_out(call, order.verb, order.target, at, out)
+        if order.verb in OF_RECORDING:
+            why_not = self._conduct.taping.order(call, order, at, out)
+        else:
+            why_not = self._carry_out(call, order.verb, order.target, at, out)
         if why_not is not None:
             return CallAnswer(False, why_not)
         target = f" {one_line(party(order.target))}" if order.target else ""

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from callrouter.core.call_orders import CallOrder
+from callrouter.core.callback_orders import CallbackOrder
 from callrouter.core.duty import DutyOrder
 from callrouter.core.ids import (
     AgentId,
@@ -61,6 +62,10 @@ class TimerKind(StrEnum):
     """Who waits is to be told something."""
     RELAX = "relax"
     """A waiting caller's demand is eased."""
+    RESIDENT = "resident"
+    """Who is called back has not answered."""
+    CALLBACK = "callback"
+    """It is time to call somebody back, or no longer."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
@@ -87,6 +92,8 @@ class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
     """An announcement came to its end, or could not be played."""
 
     playback: PlaybackId
+    failed: bool = False
+    """It was not heard to its end."""
 
 
 class DigitPressed(msgspec.Struct, frozen=True, gc=False):
@@ -344,6 +351,21 @@ class CallOrdered(msgspec.Struct, frozen=True):
     ticket: int = 0
 
 
+class MuteFailed(msgspec.Struct, frozen=True, gc=False):
+    """A recording could not be made silent (``muted``), or heard again, or nobody knows."""
+
+    recording: RecordingId
+    muted: bool
+    why: str
+
+
+class CallbackOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a resident called back now, or no more, and waits for the answer of the same ``ticket``."""
+
+    order: CallbackOrder
+    ticket: int = 0
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -376,6 +398,8 @@ Event = (
     | LegHeld
     | TransferAsked
     | CallOrdered
+    | MuteFailed
+    | CallbackOrdered
     | LineDialed
     | RelayArrived
     | RelayLeft

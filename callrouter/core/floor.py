@@ -57,6 +57,8 @@ class Leg:
     insisted: bool = False
     queue: QueueName | None = None
     """The queue that the call came by."""
+    called_before: datetime | None = None
+    """When the counselor's phone had been called last."""
 
     @property
     def trunk(self) -> TrunkName | None:
@@ -145,7 +147,7 @@ class Floor:
 
     def match(self) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        match = self.acd.match(self._has_room)
+        match = self.acd.match(self._has_room, self._has_room_outward)
         if match is not None:
             self.acd.take(match)
         return match
@@ -177,7 +179,9 @@ class Floor:
         trunk = link.trunk if link is not None else spec.trunk
         seizure = self.trunks.seize(trunk, channel) if trunk is not None else None
         wrap_up_s = _wrap_up(agent, queue)
-        leg = self._hold(Leg(channel, call.id, call.site, agent, seizure, wrap_up_s, at, queue=call.queue))
+        leg = Leg(channel, call.id, call.site, agent, seizure, wrap_up_s, at, queue=call.queue)
+        leg.called_before = agent.offered_at
+        self._hold(leg)
         agent.change(AgentState.RESERVED, at)
         agent.offered_at = at
         endpoint = f"PJSIP/{RELAY_EXTENSION}@{link.endpoint}" if link is not None else spec.endpoint
@@ -227,6 +231,11 @@ class Floor:
     def _link(self, origin: SiteName, to: SiteName) -> Link:
         return next(link for link in self.rulebook.links[origin, to] if self.trunks.has_room(link.trunk))
 
+    def picked_up(self, leg: Leg, at: datetime) -> None:
+        """Somebody answered: a counselor is on a call from now on."""
+        if leg.agent is not None:
+            leg.agent.change(AgentState.ON_CALL, at)
+
     def call_destination(self, call: Call, destination: Destination, at: datetime, out: Output) -> Leg:
         """Take a trunk channel, and call somebody who is no counselor of ours."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
@@ -235,6 +244,19 @@ class Floor:
         number = destination.caller_number or call.arrival.caller
         out.commands.append(self._originate(call, leg, destination.endpoint, number, destination.ring_timeout_s))
         return leg
+
+    def call_resident(self, call: Call, seizure: Seizure, to: Destination, at: datetime, out: Output) -> Leg:
+        """Call back who asked for it, over the trunk channel that was taken with the counselor."""
+        leg = self._hold(Leg(seizure.leg, call.id, call.site, None, seizure, 0.0, at, queue=call.queue))
+        caller = to.caller_number or call.arrival.dialed
+        originate = self._originate(call, leg, to.endpoint, caller, to.ring_timeout_s)
+        out.commands.append(msgspec.structs.replace(originate, caller_name="", originator=ChannelId("")))
+        return leg
+
+    def adopt_resident(self, call: Call, resident: Offer) -> Leg:
+        """Take back the leg to a resident whom an earlier daemon called back, and its trunk channel."""
+        seizure = self._reclaim(resident)
+        return self._hold(Leg(resident.channel, call.id, call.site, None, seizure, 0.0, resident.at, queue=call.queue))
 
     def can_be_called_in(self, agent: Agent, origin: SiteName) -> bool:
         """Whether a colleague at ``origin`` may call the counselor in: he is at work, and not on a call."""
@@ -255,7 +277,7 @@ class Floor:
             caller_name=call.region.title if call.region else "",
             caller_number=number or "anonymous",
             timeout_s=ring_timeout_s + self.rulebook.limits.clearing_s,
-            originator=call.channel,
+            originator=ChannelId("") if call.is_absent else call.channel,
         )
 
     def adopt_leg(self, call: Call, offer: Offer, queue: QueueSpec, at: datetime) -> Leg | None:
@@ -299,7 +321,8 @@ class Floor:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""
         leg.result = result
         self.relays.let_go(leg.channel, out)
-        out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
+        cause = Cause.ANSWERED_ELSEWHERE if result is OfferResult.ANSWERED_ELSEWHERE else Cause.NORMAL_CLEARING
+        out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, cause))
         out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), self.rulebook.limits.clearing_s))
 
     def leg_overdue(self, leg: Leg, at: datetime, out: Output) -> None:
@@ -457,6 +480,10 @@ class Floor:
         links = self.rulebook.links.get((way.origin, way.site), ())
         return way.origin in self.sites and any(self.trunks.has_room(link.trunk) for link in links)
 
+    def _has_room_outward(self, way: Way, outward: TrunkName) -> bool:
+        """Whether there is a way to a counselor and, beside it, one over the trunk group ``outward`` to a resident."""
+        return self._has_room(way) and self.trunks.has_room(outward, beside=int(outward == way[1]))
+
     def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
         self.trunks.rest(trunk)
         out.commands.append(cmd.SetTimer((TimerKind.TRUNK, trunk), self.rulebook.limits.retry_after_congestion_s))
@@ -480,6 +507,8 @@ class Floor:
             agent.last = LastCall(leg.call, leg.queue)
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
+        elif result is OfferResult.ANSWERED_ELSEWHERE:
+            agent.offered_at = leg.called_before  # in no strategy does it count that the phone rang
         pause_s = self._pause_after(leg, agent, result)
         if agent.refuses:
             out.commands.append(

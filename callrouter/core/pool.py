@@ -134,7 +134,7 @@ def rank_of(agent: Agent, strategy: Strategy) -> Rank:
     """What puts the counselors of a line in order: who has the least is rung first. Idle time decides among equals."""
     idle_since = agent.idle_since.timestamp()
     match strategy:
-        case Strategy.LONGEST_IDLE | Strategy.WEIGHTED_RANDOM:
+        case Strategy.LONGEST_IDLE | Strategy.WEIGHTED_RANDOM | Strategy.RING_ALL:
             return (idle_since,)
         case Strategy.FEWEST_CALLS:
             return (agent.calls, idle_since)

@@ -49,7 +49,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
 def note(exchange: "Exchange", relay: Relay | None, at: datetime, out: Output) -> None:
     """A leg came in where it leads to: so the record has it."""
     call = exchange.calls.get(relay.call) if relay is not None else None
-    offer = (call.invited or call.offer) if call is not None else None
-    if relay is None or relay.incoming is None or call is None or offer is None or offer.channel != relay.leg:
+    if relay is None or relay.incoming is None or call is None:
         return
-    exchange.conduct.record(call, facts.Relayed(at, relay.attempt, relay.incoming), out)
+    if any(offer.channel == relay.leg for offer in call.phones):
+        exchange.conduct.record(call, facts.Relayed(at, relay.attempt, relay.incoming), out)

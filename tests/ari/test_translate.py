@@ -167,7 +167,7 @@ def test_the_end_of_an_announcement_is_told_whether_or_not_it_could_be_heard() -
 
     event = a_reader().read(a_message("PlaybackFinished", playback=playback))
 
-    assert event == ev.PlaybackEnded(PlaybackId("p1"))
+    assert event == ev.PlaybackEnded(PlaybackId("p1"), failed=True)
 
 
 def a_recording(**fields: Any) -> dict[str, Any]:

@@ -223,6 +223,14 @@ def test_a_menu_is_asked_again_by_the_next_daemon(hall: Driver, lost: int) -> No
     assert (again.queue, again.known.topic) == (DESK, PASSPORT)
 
 
+def test_the_prompt_that_an_earlier_daemon_plays_ends_before_the_menu_is_asked_again(hall: Driver) -> None:
+    call = hall.dial("127")
+    assert list(hall.asterisk.playing) == [call.playback]
+    hall.restart()
+    hall.sync()
+    assert list(hall.asterisk.playing) == [hall.exchange.calls[call.id].playback]
+
+
 def test_what_the_caller_said_is_known_over_a_restart(hall: Driver) -> None:
     call = hall.dial("127")
     hall.press(call, "3")
