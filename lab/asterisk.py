@@ -14,7 +14,7 @@ from typing import Any, Self, TextIO
 
 from callrouter.prompts import provide_music
 from lab import asterisk_config, ports, processes
-from lab.asterisk_config import AsteriskSettings
+from lab.asterisk_config import AsteriskSettings, Peer
 from lab.errors import LabError, NotReadyError
 from lab.paths import DIALPLAN, INSTANCES, try_lock, write_atomically
 from lab.phones import (
@@ -78,6 +78,8 @@ class LabAsterisk:
         survival: str = "",
         verbose: int = 3,
         carrier_port: int = 5060,
+        address: str = "127.0.0.1",
+        peers: tuple[Peer, ...] = (),
         home: AsteriskHome | None = None,
     ) -> None:
         self.name = name
@@ -88,7 +90,17 @@ class LabAsterisk:
         group = asterisk_config.ring_group(phone for phone in self.phones if phone.extension in counselors)
         variables = {"CALLROUTER_FALLBACK_PHONES": group, **(global_variables or {})}
         self.settings = AsteriskSettings(
-            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose, carrier_port
+            sip_port,
+            http_port,
+            rtp_range,
+            self.phones,
+            queues,
+            variables,
+            more_dialplan,
+            verbose,
+            carrier_port,
+            address,
+            peers,
         )
         self.survival = survival
         """What `callrouter dialplan` rendered for it; empty: nothing, and the fallback rings a group of phones."""
@@ -151,7 +163,7 @@ class LabAsterisk:
     @property
     def sip_address(self) -> str:
         """Where callers and phones send their requests."""
-        return f"127.0.0.1:{self.sip_port}"
+        return f"{self.settings.address}:{self.sip_port}"
 
     @property
     def pid(self) -> int:
@@ -326,7 +338,7 @@ class LabAsterisk:
 
     def check_ports(self) -> None:
         """Raise LabError if another program has the SIP or the HTTP port."""
-        ports.require_udp(self.sip_port, "SIP")
+        ports.require_udp(self.sip_port, "SIP", self.settings.address)
         ports.require_tcp(self.http_port, "HTTP")
 
     def _write_files(self) -> None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from lab import audio, ports
 from lab.asterisk import LabAsterisk
+from lab.asterisk_config import Peer
 from lab.paths import INSTANCES, try_lock
 from lab.phones import CARRIER_ADDRESS, Phone
 
@@ -90,9 +91,19 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "queue-keys": 2560.0,
         "agent-noted": 2640.0,
         "agent-toolate": 2680.0,
-        "recording-notice": 2860.0,
-        "recording-paused": 2900.0,
-        "recording-resumed": 2940.0,
+        "recording-notice": 3300.0,
+        "recording-paused": 3340.0,
+        "recording-resumed": 3380.0,
+        "digit-0": 2860.0,
+        "digit-1": 2900.0,
+        "digit-2": 2940.0,
+        "digit-3": 2980.0,
+        "digit-4": 3020.0,
+        "digit-5": 3060.0,
+        "digit-6": 3140.0,
+        "digit-7": 3180.0,
+        "digit-8": 3220.0,
+        "digit-9": 3260.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""
@@ -118,9 +129,15 @@ def write_tones(folder: Path, *, but: str = "") -> None:
 
 
 def asterisk_for_tests(
-    agi_port: int, *, phones: tuple[Phone, ...] | None = None, global_variables: Mapping[str, str] | None = None
+    agi_port: int,
+    *,
+    phones: tuple[Phone, ...] | None = None,
+    global_variables: Mapping[str, str] | None = None,
+    address: str = ports.LOOPBACK,
+    sip_port: int | None = None,
+    peers: tuple[Peer, ...] = (),
 ) -> LabAsterisk:
-    """An Asterisk of this process alone, not started yet.
+    """An Asterisk of this process alone, not started yet. Several have an ``address`` each, and are ``peers``.
 
     The daemon has 3 s to take a call in it, and the fallback's ring group rings for 4 s.
     """
@@ -131,15 +148,18 @@ def asterisk_for_tests(
         "CALLROUTER_FALLBACK_S": str(FALLBACK_RINGS_S),
         **(global_variables or {}),
     }
+    sip_port = sip_port or ports.free_udp(address)
     instance = LabAsterisk(
-        f"{PREFIX}{os.getpid()}-{agi_port}",
-        sip_port=ports.free_udp(),
+        f"{PREFIX}{os.getpid()}-{agi_port}-{sip_port}",
+        sip_port=sip_port,
         http_port=ports.free_tcp(),
         rtp_range=(20000, 29999),
         phones=phones,
         global_variables=variables,
         queues=QUEUES,
         carrier_port=ports.free_udp(CARRIER_ADDRESS),
+        address=address,
+        peers=peers,
     )
     write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)

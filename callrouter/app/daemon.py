@@ -20,6 +20,7 @@ from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
+from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
@@ -155,7 +156,8 @@ async def _daemon(
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
         tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
-        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1])
+        returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
+        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
         web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
         async with agi, web, _background() as start:
             start(dispatcher.run())
@@ -206,7 +208,7 @@ async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
 async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:
     while True:
         await asyncio.sleep(CLOCK_CHECK_S)
-        clock.check(idle=not dispatcher.exchange.calls)
+        clock.check(idle=not dispatcher.exchange.has_callers)
 
 
 async def _prune(journal: Journal, clock: SteadyClock) -> None:
@@ -262,7 +264,10 @@ def _tapes(
 
 def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> CallbackKeeper | None:
     """Who looks after requests to be called back, where there is a database that has them."""
-    return CallbackKeeper(url, lambda: dispatcher.exchange.rulebook, clock.now) if url else None
+    if not url:
+        return None
+    waiting, closed = partial(waiting_requests, dispatcher), partial(withdraw, dispatcher)
+    return CallbackKeeper(url, lambda: dispatcher.exchange.rulebook, clock.now, waiting=waiting, withdraw=closed)
 
 
 def _peer(site: SiteSettings) -> Peer:

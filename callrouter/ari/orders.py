@@ -34,6 +34,9 @@ _DEVICE_STATES: Mapping[cmd.Lamp, operations.DeviceState] = {
 TRANSFERS_TO_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 """Leaves it to us what becomes of a REFER from the phone (Asterisk 22.3, 20.13; an older one goes on by itself)."""
 
+RELAY_HEADER = "PJSIP_HEADER(add,X-Callrouter-Leg)"
+"""Names a leg to the site that it leads to; the dialplan there hands it to us from trunks between sites alone."""
+
 _NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
 
@@ -198,8 +201,8 @@ def _originate(command: cmd.Originate, application: str) -> Order:
         arguments="agent",
         caller_id=caller_id(command.caller_name, command.caller_number),
         timeout_s=max(1, round(command.timeout_s)),
-        originator=command.originator,
-        variables=TRANSFERS_TO_US,
+        originator=command.originator or None,
+        variables={**TRANSFERS_TO_US, **({RELAY_HEADER: command.relay} if command.relay else {})},
     )
     return Order(request, _originated(command.channel))
 
@@ -323,7 +326,7 @@ def _caller_gone(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
 
 def _hung_up(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
     """A channel that is gone when we hang it up has ended, whether or not we were told."""
-    ours, supervisors = naming.parse_leg_channel(channel) is not None, naming.is_of_supervisor(channel)
+    ours, supervisors = naming.is_phone(channel), naming.is_of_supervisor(channel)
 
     def read(reply: Reply) -> ev.Event | None:
         if reply.outcome is not Outcome.GONE:

@@ -144,6 +144,7 @@ def _leg_line(leg: CdrLeg, zone: tzinfo | None) -> str:
         if at is not None
     ]
     way = f" over {leg.trunk}" if leg.trunk else ""
+    way += f" at {leg.far_site}" if leg.far_site else ""
     whom = leg.agent or leg.destination
     head = f"  {leg.attempt}. {whom}{way}: {leg.result.value}, cause {leg.cause}, channel {leg.channel}"
     return "\n     ".join([head, *times])

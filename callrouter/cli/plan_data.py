@@ -50,8 +50,10 @@ def step_data(step: Step) -> Mapping[str, object]:  # noqa: C901 - an arm for ea
         case Voicemail():
             fields: dict[str, object] = msgspec.to_builtins(step)
             return {"voicemail": fields.pop("box"), **{name: fields[name] for name in fields if name != "type"}}
-        case Callback(queue, allowed, otherwise):
-            return {"callback": queue, "allowed": [kind.value for kind in allowed], "else": plan_data(otherwise)}
+        case Callback(queue, allowed, otherwise, check):
+            kinds = [kind.value for kind in allowed]
+            confirm = {"confirm": check.prompt} if check is not None else {}
+            return {"callback": queue, "allowed": kinds, "else": plan_data(otherwise), **confirm}
         case HangUp(cause):
             return {"hangup": int(cause)}
         case _:

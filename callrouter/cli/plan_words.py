@@ -67,8 +67,9 @@ def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
             return f"go on in the dialplan at {context},{extension}"
         case Voicemail():
             return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
-        case Callback(queue, allowed, _):
-            return f"take down that {queue} is to call back, {', '.join(allowed)} numbers only"
+        case Callback(queue, allowed, _, check):
+            confirmed = f", number confirmed with {check.prompt}" if check is not None else ""
+            return f"take down that {queue} is to call back, {', '.join(allowed)} numbers only{confirmed}"
         case HangUp(cause):
             return f"hang up ({cause.name.lower().replace('_', ' ')})"
         case _:

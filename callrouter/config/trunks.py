@@ -44,11 +44,14 @@ def trunk_spec(name: str, spec: model.Trunk) -> TrunkSpec:
         spec.format,
         spec.area or "",
         spec.caller_id or "",
+        bool(spec.between),
     )
 
 
 def _members(spec: model.Trunk) -> Iterator[MemberSpec]:
-    """The short form stands for endpoints that could carry all of the group each."""
+    """The short form stands for endpoints that could carry all of the group each; so can either end of one between."""
+    for site, endpoint in spec.between.items():
+        yield MemberSpec(endpoint, spec.channels or 0, SiteName(site))
     for endpoint in spec.endpoints:
         yield MemberSpec(endpoint, spec.channels or 0)
     for one in spec.members:
@@ -106,6 +109,10 @@ def _check_overflow(context: Context, name: str, spec: model.Trunk) -> None:
     path: Path = ("trunks", name, "overflow")
     if spec.overflow is None or not context.refer("trunks", spec.overflow, path):
         return
+    if context.model.trunks[spec.overflow].between:
+        message = f'"{spec.overflow}" leads to another site of ours, and nowhere else'
+        context.error(path, message, "name a trunk that leads where this one does")
+        return
     trunks, next_one, passed = context.model.trunks, spec.overflow, {name}
     while next_one in trunks and next_one not in passed:
         passed.add(next_one)
@@ -139,8 +146,10 @@ def _check_endpoints(context: Context) -> None:
 
 def _places(name: str, spec: model.Trunk) -> Iterator[tuple[Path, str | None, str]]:
     """Where each endpoint of a group is written, its site and its name."""
-    if not spec.members and not spec.endpoints:
+    if not spec.members and not spec.endpoints and not spec.between:
         yield ("trunks", name), None, name
+    for at, endpoint in spec.between.items():
+        yield ("trunks", name, "between", at), at, endpoint
     for index, endpoint in enumerate(spec.endpoints):
         yield ("trunks", name, "endpoints", index), None, endpoint
     for index, member in enumerate(spec.members):

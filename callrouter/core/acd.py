@@ -11,16 +11,16 @@ A queue whose strategy is to ring all has its callers rung at every phone that n
 caller can be served, the free counselors who are left are rung for those who are being rung already, in the same order.
 So a second phone for one caller never keeps another waiting who could have had it.
 
-Caller and counselor are of one site: two Asterisk servers have no way between them yet, and a caller who waits at one
-must not stand before those who wait at another.
+Callers of one queue who wait at different sites stand in lines of their own, for which of the counselors can be reached
+is not the same from each; places are compared over all of them.
 """
 
 import math
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from callrouter.core.agent import Agent
 from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
@@ -46,6 +46,24 @@ def nobody_refused(tenant: TenantName, marked: bool) -> Collection[Way]:
     return ()
 
 
+class Outward(NamedTuple):
+    """A call to a resident that is to be made with that to a counselor: over which group, from where, and whose."""
+
+    trunk: TrunkName
+    site: SiteName
+    tenant: TenantName
+    marked: bool
+
+
+WithOutward = Callable[[Way, Outward], bool]
+"""Whether there is a way to a counselor and, beside it, one to a resident."""
+
+
+def never_outward(way: Way, outward: Outward) -> bool:
+    """Nobody can be called back."""
+    return False
+
+
 _Waiting = tuple[Place, CallId]
 _Entry = TypeVar("_Entry", bound=tuple[object, ...])
 
@@ -57,6 +75,8 @@ class _Group:
     line: Line
     tenant: TenantName
     pool: Pool
+    outward: TrunkName | None = None
+    """The trunk group by which they are called back, for whom a channel of it is wanted beside the counselor."""
     waiting: list[_Waiting] = field(default_factory=list)
     rung: int = 0
     """For how many, who do not wait here meanwhile, more phones may ring."""
@@ -64,6 +84,40 @@ class _Group:
 
 _Head = tuple[Place, CallId, _Group]
 """The first of a group."""
+
+
+@dataclass(slots=True)
+class _Closed:
+    """To whom which ways are shut at one moment; each thing is found out once, and only if somebody wants it."""
+
+    shut: frozenset[Way]
+    """To all."""
+    ways: Collection[Way]
+    marked: frozenset[QueueName]
+    refused: Refused
+    with_outward: WithOutward
+    _inward: dict[tuple[TenantName, bool], frozenset[Way]] = field(default_factory=dict)
+    _outward: dict[Outward, frozenset[Way]] = field(default_factory=dict)
+
+    def to(self, group: _Group) -> frozenset[Way]:
+        """The ways that are shut to those of a group."""
+        key = (group.tenant, group.line[0] in self.marked)
+        if group.outward is not None:
+            return self._to_outward(Outward(group.outward, group.line[1], *key))
+        known = self._inward.get(key)
+        return known if known is not None else self._to_inward(key)
+
+    def _to_inward(self, key: tuple[TenantName, bool]) -> frozenset[Way]:
+        barred = self.refused(*key)
+        known = self._inward[key] = self.shut.union(barred) if barred else self.shut
+        return known
+
+    def _to_outward(self, outward: Outward) -> frozenset[Way]:
+        known = self._outward.get(outward)
+        if known is None:
+            found = frozenset(way for way in self.ways if not self.with_outward(way, outward))
+            known = self._outward[outward] = found
+        return known
 
 
 @dataclass(slots=True)
@@ -82,7 +136,7 @@ class _Rung:
 
 @dataclass(slots=True)
 class _Line:
-    groups: dict[tuple[Demand, TenantName], _Group] = field(default_factory=dict)
+    groups: dict[tuple[Demand, TenantName, TrunkName | None], _Group] = field(default_factory=dict)
     pools: dict[Demand, Pool] = field(default_factory=dict)
     """By the demands of those who wait; that without a demand holds all who are free, and is always there."""
 
@@ -106,7 +160,10 @@ class Acd:
         self,
         queues: Mapping[QueueName, QueueSpec] | None = None,
         weights: Mapping[TenantName, int] | None = None,
+        links: Collection[tuple[SiteName, SiteName]] = (),
     ) -> None:
+        self.links = links
+        """From which sites there is a way to which others."""
         self.queues: Mapping[QueueName, QueueSpec] = queues or {}
         """By whose strategies counselors are put in order; a queue that is not here has the usual one."""
         self.sharing = Sharing(weights or {})
@@ -118,31 +175,45 @@ class Acd:
         self._unsated: list[_Head] = []
         """Those of them who may have one more phone, in order."""
         self._agents: dict[AgentId, Agent] = {}
-        self._ranked: dict[AgentId, dict[Pool, Idle]] = {}
+        self._ranked: dict[AgentId, dict[Pool, tuple[Way, Idle]]] = {}
         self._ways: Counter[Way] = Counter()
 
-    def replace(self, queues: Mapping[QueueName, QueueSpec], weights: Mapping[TenantName, int]) -> None:
+    def replace(
+        self,
+        queues: Mapping[QueueName, QueueSpec],
+        weights: Mapping[TenantName, int],
+        links: Collection[tuple[SiteName, SiteName]] = (),
+    ) -> None:
         """Go on by new rules, while no counselor is available: they are put in order as they come back.
 
         Phones that ring together go on ringing; no more ring with them if the queue does not ring all any more.
         """
-        self.queues, self.sharing.weights = queues, weights
+        self.queues, self.sharing.weights, self.links = queues, weights, links
         self._marked = _marked(queues)
         for call, rung in list(self._rung.items()):
             place, _, group = rung.head
             self.ring_no_more(call)
-            self.ring_on(group.line, place, call, group.tenant, group.pool.demand, rung.phones)
+            self.ring_on(group.line, place, call, group.tenant, group.pool.demand, group.outward, rung.phones)
         for (queue, _), line in self._lines.items():
             for pool in line.pools.values():
                 pool.replace(self._strategy(queue))
 
     def join(
-        self, line: Line, place: Place, call: CallId, tenant: TenantName = NO_TENANT, demand: Demand = NO_DEMAND
+        self,
+        line: Line,
+        place: Place,
+        call: CallId,
+        tenant: TenantName = NO_TENANT,
+        demand: Demand = NO_DEMAND,
+        outward: TrunkName | None = None,
     ) -> None:
-        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before."""
+        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before.
+
+        Who is to be called back waits until there is room in the trunk group ``outward``, too.
+        """
         self.sharing.refund(call)
         self.ring_no_more(call)
-        group = self._group(line, tenant, demand)
+        group = self._group(line, tenant, demand, outward)
         self._stands[call] = (group, place)
         entry = (place, call)
         if group.waiting and group.waiting[0] < entry:
@@ -162,9 +233,9 @@ class Acd:
         """Let a caller stand at another place of his line, or with another demand; one who stands in none is left."""
         stands = self._stands.get(call)
         if stands is not None:
-            line = stands[0].line
+            line, outward = stands[0].line, stands[0].outward
             self._take_out(call)
-            self.join(line, place, call, tenant, demand)
+            self.join(line, place, call, tenant, demand, outward)
 
     def take(self, match: Match) -> None:
         """The caller is to be offered to the counselor: he leaves the line, and his tenant has had its turn."""
@@ -185,11 +256,12 @@ class Acd:
         call: CallId,
         tenant: TenantName = NO_TENANT,
         demand: Demand = NO_DEMAND,
+        outward: TrunkName | None = None,
         phones: int = 1,
     ) -> None:
         """Know again that so many phones ring for a caller: more may, if his queue rings all."""
         if self._strategy(line[0]) is Strategy.RING_ALL:
-            self._let_ring(call, place, self._group(line, tenant, demand), phones)
+            self._let_ring(call, place, self._group(line, tenant, demand, outward), phones)
 
     def rings_at(self, call: CallId, phones: int) -> None:
         """So many phones ring for a caller now; one for whom no more are to ring is left alone."""
@@ -215,45 +287,54 @@ class Acd:
 
     def offer_to(self, agent: Agent) -> None:
         """From now on the counselor may be picked."""
-        spec, way = agent.spec, way_to(agent)
+        spec = agent.spec
         self._agents[spec.id] = agent
-        self._ways[way] += 1
         ranked = self._ranked[spec.id] = {}
-        for queue in spec.queues:
-            rank = rank_of(agent, self._strategy(queue))
-            for pool in self._line((queue, spec.site)).pools.values():
-                entry = pool.add(agent, way, rank)
-                if entry is not None:
-                    ranked[pool] = entry
+        for origin in self._origins(agent):
+            way = way_to(agent, origin)
+            self._ways[way] += 1
+            for queue in spec.queues:
+                rank = rank_of(agent, self._strategy(queue))
+                for pool in self._line((queue, origin)).pools.values():
+                    entry = pool.add(agent, way, rank)
+                    if entry is not None:
+                        ranked[pool] = (way, entry)
 
     def spare(self, agent: Agent) -> None:
         """From now on the counselor is not picked; one who was not to be picked is left alone."""
         known = self._agents.pop(agent.spec.id, None)
         if known is not None:
-            way = way_to(known)
-            for pool, entry in self._ranked.pop(agent.spec.id).items():
+            for pool, (way, entry) in self._ranked.pop(agent.spec.id).items():
                 pool.remove(way, entry)
-            self._ways[way] -= 1
-            if not self._ways[way]:
-                del self._ways[way]
+            for origin in self._origins(known):
+                way = way_to(known, origin)
+                self._ways[way] -= 1
+                if not self._ways[way]:
+                    del self._ways[way]
 
-    def match(self, reachable: Callable[[Way], bool], refused: Refused = nobody_refused) -> Match | None:
+    def match(
+        self,
+        reachable: Callable[[Way], bool],
+        refused: Refused = nobody_refused,
+        with_outward: WithOutward = never_outward,
+    ) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
-        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room), and
-        ``refused`` which of those are not open to whom.
+        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room), ``refused``
+        which of those are not open to whom, and ``with_outward`` whether there is one, and room for one call to a
+        resident beside it.
         """
         shut = frozenset(way for way in self._ways if not reachable(way))
         if len(shut) == len(self._ways):
             return None
-        found = [self._first_of(heads, self._shut_to(tenant, shut, refused)) for tenant, heads in self._heads.items()]
+        closed = _Closed(shut, self._ways, self._marked, refused, with_outward)
+        found = [_first_of(heads, closed) for heads in self._heads.values()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
-            return self._one_more(shut, refused)
+            return self._one_more(closed)
         index, charge = self.sharing.pick([group.tenant for _, _, group in heads])
         _, call, group = heads[index]
-        closed = self._shut_to(group.tenant, shut, refused)[group.line[0] in self._marked]
-        return Match(call, self._agents[group.pool.pick(call, self._agents, closed)], charge)
+        return Match(call, self._agents[group.pool.pick(call, self._agents, closed.to(group))], charge)
 
     def wanting(self, trunk: TrunkName, lacking: Mapping[TenantName, int]) -> Mapping[TenantName, int]:
         """How many callers of each tenant wait for whom a counselor is free behind a trunk group.
@@ -263,7 +344,7 @@ class Acd:
         wanting: Counter[TenantName] = Counter()
         for tenant, lacks in lacking.items():
             for _, _, group in self._heads.get(tenant, ()):
-                if (group.line[1], trunk) in group.pool.ways:
+                if Way(group.line[1], trunk) in group.pool.ways:
                     wanting[tenant] += len(group.waiting)
                     if wanting[tenant] >= lacks:
                         break
@@ -277,11 +358,15 @@ class Acd:
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
         """Whether somebody could take a call of ``line`` with this demand now."""
         free = (self._agents[agent_id] for agent_id in self._line(line).pools[NO_DEMAND].members)
-        return any(reachable(way_to(agent)) and demand.is_met_by(agent.spec.skills) for agent in free)
+        return any(reachable(way_to(agent, line[1])) and demand.is_met_by(agent.spec.skills) for agent in free)
 
     def waiting(self, queue: QueueName) -> int:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
         return sum(len(group.waiting) for group in self._groups(queue))
+
+    def on_the_line(self, queue: QueueName) -> int:
+        """How many of those are at a phone: not those who are to be called back."""
+        return sum(len(group.waiting) for group in self._groups(queue) if group.outward is None)
 
     def position(self, call: CallId) -> int:
         """The caller's place in his line, counted from 1; he stands in one."""
@@ -294,38 +379,34 @@ class Acd:
         return [call for group in self._groups(queue) for _, call in group.waiting]
 
     def first(self, queue: QueueName) -> CallId | None:
-        """The caller who has the first place in ``queue``."""
-        head = min((group.waiting[0] for group in self._groups(queue) if group.waiting), default=None)
+        """The caller who has the first place in ``queue`` of those who are at a phone."""
+        groups = (group for group in self._groups(queue) if group.outward is None)
+        head = min((group.waiting[0] for group in groups if group.waiting), default=None)
         return head[1] if head is not None else None
 
     def idle(self, queue: QueueName) -> int:
         """How many counselors of ``queue`` are available."""
-        return sum(line.pools[NO_DEMAND].size for (name, _), line in self._lines.items() if name == queue)
+        lines = [line for (name, _), line in self._lines.items() if name == queue]
+        if len(lines) == 1:
+            return lines[0].pools[NO_DEMAND].size
+        return len({agent for line in lines for agent in line.pools[NO_DEMAND].members})
+
+    def _origins(self, agent: Agent) -> list[SiteName]:
+        """From which sites the counselor can be reached: one whose phone is behind a trunk, from his own alone."""
+        site = agent.spec.site
+        others = (origin for origin, to in self.links if to == site) if agent.spec.trunk is None else ()
+        return [site, *others]
 
     def _groups(self, queue: QueueName) -> list[_Group]:
         return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
 
-    def _shut_to(self, tenant: TenantName, shut: frozenset[Way], refused: Refused) -> tuple[frozenset[Way], ...]:
-        """The ways that are shut to a tenant's callers, and to those whose calls are marked."""
-        barred = refused(tenant, False)
-        closed = shut.union(barred) if barred else shut
-        if not self._marked:
-            return (closed, closed)
-        return (closed, shut.union(refused(tenant, True)))
-
-    def _first_of(self, heads: list[_Head], shut: tuple[frozenset[Way], ...]) -> _Head | None:
-        """The first of a tenant's callers who could be served; ``shut`` as :meth:`_shut_to` has it."""
-        if shut[0] is shut[1]:
-            return next((head for head in heads if head[2].pool.has_way(shut[0])), None)
-        return next((head for head in heads if head[2].pool.has_way(shut[head[2].line[0] in self._marked])), None)
-
-    def _one_more(self, shut: frozenset[Way], refused: Refused) -> Match | None:
+    def _one_more(self, closed: _Closed) -> Match | None:
         """One more phone for the first of those who are being rung, if there is one who could have it."""
-        for _, call, group in self._unsated:
-            closed = self._shut_to(group.tenant, shut, refused)[group.line[0] in self._marked]
-            if group.pool.has_way(closed):
-                return Match(call, self._agents[group.pool.pick(call, self._agents, closed)], is_rung=True)
-        return None
+        head = _first_of(self._unsated, closed)
+        if head is None:
+            return None
+        _, call, group = head
+        return Match(call, self._agents[group.pool.pick(call, self._agents, closed.to(group))], is_rung=True)
 
     def _let_ring(self, call: CallId, place: Place, group: _Group, phones: int) -> None:
         most = self.queues[group.line[0]].ring_at_most
@@ -341,14 +422,14 @@ class Acd:
         elif rung.may_have_more and not could:
             insort(self._unsated, rung.head)
 
-    def _group(self, line: Line, tenant: TenantName, demand: Demand) -> _Group:
+    def _group(self, line: Line, tenant: TenantName, demand: Demand, outward: TrunkName | None) -> _Group:
         known = self._line(line)
-        group = known.groups.get((demand, tenant))
+        group = known.groups.get((demand, tenant, outward))
         if group is None:
             pool = known.pools.get(demand)
             if pool is None:
                 pool = self._open_pool(line, known, demand)
-            group = known.groups[demand, tenant] = _Group(line, tenant, pool)
+            group = known.groups[demand, tenant, outward] = _Group(line, tenant, pool, outward)
         return group
 
     def _line(self, line: Line) -> _Line:
@@ -362,9 +443,10 @@ class Acd:
         pool = known.pools[demand] = Pool(demand, self._strategy(line[0]))
         for agent_id in known.pools[NO_DEMAND].members:
             agent = self._agents[agent_id]
-            entry = pool.add(agent, way_to(agent), rank_of(agent, pool.strategy))
+            way = way_to(agent, line[1])
+            entry = pool.add(agent, way, rank_of(agent, pool.strategy))
             if entry is not None:
-                self._ranked[agent_id][pool] = entry
+                self._ranked[agent_id][pool] = (way, entry)
         return pool
 
     def _strategy(self, queue: QueueName) -> Strategy:
@@ -392,7 +474,7 @@ class Acd:
     def _close(self, group: _Group) -> None:
         """Nobody waits in the group, nor is rung; its pool is kept as long as another wants it."""
         line, demand = self._lines[group.line], group.pool.demand
-        del line.groups[demand, group.tenant]
+        del line.groups[demand, group.tenant, group.outward]
         if demand != NO_DEMAND and all(other.pool is not group.pool for other in line.groups.values()):
             del line.pools[demand]
             for agent_id in group.pool.members:
@@ -407,6 +489,11 @@ class Acd:
 
     def _show_head(self, group: _Group) -> None:
         insort(self._heads.setdefault(group.tenant, []), (*group.waiting[0], group))
+
+
+def _first_of(heads: Iterable[_Head], closed: _Closed) -> _Head | None:
+    """The first of these who could be served."""
+    return next((head for head in heads if head[2].pool.has_way(closed.to(head[2]))), None)
 
 
 def _marked(queues: Mapping[QueueName, QueueSpec]) -> frozenset[QueueName]:

@@ -36,22 +36,29 @@ _S = CallState
 _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Routed: frozenset({_S.ROUTING}),
     facts.StepBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
-    facts.Branched: frozenset({_S.ROUTING}),
+    facts.Branched: frozenset({_S.ROUTING, _S.DICTATING}),
     facts.AskedAgain: frozenset({_S.ASKING}),
     facts.Chosen: frozenset({_S.ASKING}),
     facts.RecordingBegun: frozenset({_S.RECORDING}),
     facts.RecordingEnded: frozenset({_S.RECORDING, _S.CLEARING}),
-    facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}),
-    facts.CallbackWanted: frozenset({_S.ROUTING}),
+    facts.Answered: frozenset(
+        {_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.DICTATING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}
+    ),
+    facts.CallbackWanted: frozenset({_S.ROUTING, _S.DICTATING}),
+    facts.NumberOffered: frozenset({_S.ROUTING, _S.DICTATING}),
+    facts.NumberAsked: frozenset({_S.ROUTING, _S.DICTATING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
+    facts.Relayed: frozenset({_S.OFFERED, _S.BRIEFING, _S.CONNECTING, _S.CONNECTED}),
     facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Briefed: frozenset({_S.OFFERED}),
-    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING}),
+    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.GREETING}),
     facts.Connected: frozenset({_S.CONNECTING}),
-    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CONNECTING, _S.CONNECTED}),
+    facts.OfferClosed: frozenset(
+        {_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED}
+    ),
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
@@ -79,9 +86,25 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.AlsoRang: frozenset({_S.OFFERED}),
     facts.LeadTaken: frozenset({_S.OFFERED}),
     facts.AlsoClosed: frozenset({_S.OFFERED}),
+    facts.CallingBack: frozenset({_S.OFFERED}),
+    facts.ResidentRang: frozenset({_S.CALLING}),
+    facts.ResidentAnswered: frozenset({_S.CALLING}),
+    facts.NotReached: frozenset({_S.CALLING, _S.GREETING}),
+    facts.Postponed: frozenset({_S.QUEUED}),
+    facts.BackInLine: frozenset({_S.POSTPONED}),
     facts.LeftToRing: frozenset({_S.CONNECTED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
+
+_OfResident = (
+    facts.CallingBack
+    | facts.ResidentRang
+    | facts.ResidentAnswered
+    | facts.NotReached
+    | facts.Postponed
+    | facts.BackInLine
+)
+"""What is told of who is called back."""
 
 
 @dataclass(slots=True)
@@ -94,6 +117,10 @@ class Offer:
     channel: ChannelId
     at: datetime
     destination: DestinationName | None = None
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
+    incoming: ChannelId | None = None
+    """The leg as it came in there."""
     rang: bool = False
     bridge: BridgeId | None = None
     member: str = ""
@@ -176,6 +203,20 @@ class Call:
     told: int | None = None
     """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
+    dictated: str | None = None
+    """The number that is read out to the caller (E.164); None: he is to enter one."""
+    instead_of: CallId | None = None
+    """The call by which the caller was to be called back who has called by himself, and waits at its place."""
+    request: facts.Request | None = None
+    """For a call that we make: that it was asked for."""
+    resident: Offer | None = None
+    """For such a call: how the resident is called, or has been reached."""
+    is_reached: bool = False
+    """The resident has answered, and has not hung up before the counselor was there."""
+    vain: int = 0
+    """How often the resident was called in vain, as far as it counts."""
+    postponed_until: datetime | None = None
+    postponed_for: facts.PostponeReason | None = None
     hearings: dict[int, Hearing] = field(default_factory=dict)
     """Supervisors who are let into the conversation, by number."""
     heard: int = 0
@@ -213,12 +254,26 @@ class Call:
     stood: Standing | None = None
     """Where the caller stood on entering the queue, if he had to wait."""
     to_be_adopted: bool = False
+    hastened: bool = False
+    """Somebody wants the resident called now, whatever the time is."""
     timers: set[TimerKind] = field(default_factory=set)
 
     @classmethod
     def open(cls, opened: facts.Opened) -> "Call":
         """A call that has just come in, or is being restored from its first fact."""
-        return cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, opened.facts, history=[opened])
+        call = cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, opened.facts, history=[opened])
+        call.request, call.answered = opened.request, opened.request is not None
+        return call
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nobody at the other end yet: who is to be called back, and waits without a phone."""
+        return self.request is not None and not self.is_reached
+
+    @property
+    def phones(self) -> tuple[Offer, ...]:
+        """All who are called for it, or talk in it."""
+        return tuple(offer for offer in (self.offer, self.invited, *self.others.values()) if offer is not None)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -260,8 +315,8 @@ class Call:
                 self._take_of_message(fact)
             case facts.Answered():
                 self.answered = True
-            case facts.CallbackWanted():
-                self.callback = fact
+            case facts.CallbackWanted() | facts.NumberOffered() | facts.NumberAsked():
+                self._take_of_number(fact)
             case facts.Queued() | facts.LeftQueue() | facts.TurnedAway() | facts.Comforted():
                 self._take_of_queue(fact)
             case facts.Released():
@@ -281,6 +336,42 @@ class Call:
         else:
             self.state = CallState.ROUTING
 
+    def _take_of_resident(self, fact: _OfResident) -> None:
+        match fact:
+            case facts.Postponed(until=until, why=why):
+                self.state, self.postponed_until, self.postponed_for = CallState.POSTPONED, until, why
+            case facts.BackInLine():
+                self.state, self.postponed_until, self.postponed_for = CallState.QUEUED, None, None
+            case _:
+                self._call_back(fact)
+
+    def _call_back(
+        self, fact: facts.CallingBack | facts.ResidentRang | facts.ResidentAnswered | facts.NotReached
+    ) -> None:
+        if isinstance(fact, facts.CallingBack):
+            self.attempts = fact.attempt
+            self.resident = Offer(
+                fact.attempt, None, fact.trunk, fact.channel, fact.at, member=fact.member, marked=fact.marked
+            )
+            self.state = CallState.CALLING
+            self._next_playback()
+            return
+        if self.resident is None:
+            raise ValueError(f"call {self.id} calls nobody back, yet {fact!r}")
+        match fact:
+            case facts.ResidentRang():
+                self.resident.rang = True
+            case facts.ResidentAnswered():
+                self.is_reached, self.channel = True, self.resident.channel
+                self.state = CallState.GREETING
+                self._next_playback()
+            case facts.NotReached(counts=counts):
+                self.vain += counts
+                self.is_reached, self.resident = False, None
+                self.channel = naming.nobody(self.id)
+            case _:
+                assert_never(fact)
+
     def _take_of_plan(self, fact: facts.Routed | facts.Branched | facts.AskedAgain | facts.Chosen) -> None:
         match fact:
             case facts.Routed():
@@ -289,6 +380,7 @@ class Call:
                 self.region = Region(fact.region, fact.region_title, fact.tenant)
                 self._follow(fact.plan)
             case facts.Branched(plan=plan):
+                self.state = CallState.ROUTING
                 self._follow(plan)
             case facts.AskedAgain(missed=missed):
                 self.tries += missed
@@ -299,6 +391,15 @@ class Call:
                 self._follow(choice.plan)
             case _:
                 assert_never(fact)
+
+    def _take_of_number(self, fact: facts.CallbackWanted | facts.NumberOffered | facts.NumberAsked) -> None:
+        if isinstance(fact, facts.CallbackWanted):
+            self.callback, self.state = fact, CallState.ROUTING
+            return
+        self.tries = 1 if self.state is CallState.ROUTING else self.tries + fact.missed
+        self.dictated = fact.number if isinstance(fact, facts.NumberOffered) else None
+        self.state = CallState.DICTATING
+        self._next_playback()
 
     def _take_of_message(self, fact: facts.RecordingBegun | facts.RecordingEnded) -> None:
         match fact:
@@ -377,6 +478,7 @@ class Call:
             raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
         self.queue, self.place, self.queued_at = fact.queue, fact.place, fact.since or fact.at
         self.entered_at, self.comforted_at, self.told = fact.at, None, None
+        self.instead_of = fact.instead_of
         self.state = CallState.QUEUED
 
     def _offer(self, fact: facts.Offered) -> None:
@@ -394,18 +496,25 @@ class Call:
         if isinstance(fact, facts.HearingBegun | facts.Heard | facts.HearingEnded):
             self._take_of_hearing(fact)
             return
+        if isinstance(fact, _OfResident):
+            self._take_of_resident(fact)
+            return
         offer = self.offer
         if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
         if isinstance(fact, facts.OF_OTHER_PHONES):
             self._take_of_others(fact, offer)
-        elif self.others and not isinstance(fact, facts.Rang):
+        elif self.others and not isinstance(fact, facts.Rang | facts.Relayed):
             raise ValueError(f"call {self.id} rings at {len(self.others)} more phones, yet {fact!r}")
         else:
             self._take_of_one_offer(fact, offer)
 
     def _take_of_one_offer(self, fact: facts.Fact, offer: Offer) -> None:
         match fact:
+            case facts.Relayed():
+                for one in (self.invited, offer, *self.others.values()):
+                    if one is not None and one.attempt == fact.attempt:
+                        one.incoming = fact.channel
             case facts.Rang():
                 (self.invited or offer).rang = True
             case facts.Confirming():
@@ -536,6 +645,7 @@ def _offer_of(fact: facts.Offered | facts.Invited | facts.AlsoOffered) -> Offer:
         fact.channel,
         fact.at,
         None if isinstance(fact, facts.AlsoOffered) else fact.destination,
+        fact.site,
         member=fact.member,
         marked=fact.marked,
     )

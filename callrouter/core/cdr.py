@@ -116,6 +116,25 @@ class CdrCallback:
     place: int | None = None
 
 
+class ReturnResult(StrEnum):
+    """What became of a request to be called back."""
+
+    REACHED = "reached"
+    NOT_REACHED = "not-reached"
+    """Given up."""
+    CANCELLED = "cancelled"
+    """The caller wants it no more, or somebody has closed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrReturn:
+    """This is a call that we made, because it was asked for in the call ``request``; ``tries`` were in vain."""
+
+    request: CallId
+    result: ReturnResult
+    tries: int
+
+
 class VisitEnd(StrEnum):
     """How a caller left a queue."""
 
@@ -168,6 +187,10 @@ class CdrLeg:
     result: OfferResult
     cause: int
     destination: DestinationName | None = None
+    far_site: SiteName | None = None
+    """Where the phone is, if that is another site than the call's."""
+    far_channel: ChannelId | None = None
+    """The leg as it came in there, if it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,3 +252,5 @@ class Cdr:
     """That it will be recorded, as often as the caller was told."""
     tapes: tuple[CdrTape, ...] = ()
     """What was recorded of it, one for each counselor's part, those that failed too."""
+    returns: CdrReturn | None = None
+    """None: the call came in. Else we made it, and ``caller`` is whom we called."""

@@ -122,6 +122,9 @@ class Originate(SiteCommand, frozen=True, gc=False):
     timeout_s: float
     """After which Asterisk gives up by itself, should we be dead by then."""
     originator: ChannelId
+    """For whom it is called; empty: for nobody who has a channel."""
+    relay: str = ""
+    """The word by which another site knows the leg; sent in a header of ours."""
 
 
 class Connect(SiteCommand, frozen=True, gc=False):

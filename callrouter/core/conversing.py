@@ -126,7 +126,7 @@ class Conversing:
         return None
 
     def find(self, call: Call, written: str, at: datetime) -> Target:
-        """Who is meant, and can be called now.
+        """Who is meant by who is in the call, and can be called now from there.
 
         Raises:
             TargetError: nobody is meant, or nobody who can be called.

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from callrouter.core.call_orders import CallOrder
+from callrouter.core.callback_orders import CallbackOrder
 from callrouter.core.duty import DutyOrder
 from callrouter.core.ids import (
     AgentId,
@@ -61,6 +62,10 @@ class TimerKind(StrEnum):
     """Who waits is to be told something."""
     RELAX = "relax"
     """A waiting caller's demand is eased."""
+    RESIDENT = "resident"
+    """Who is called back has not answered."""
+    CALLBACK = "callback"
+    """It is time to call somebody back, or no longer."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
@@ -219,6 +224,10 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """Of a phone that dialled a code, and has not been sent on."""
     line: LineDialed | None = None
     """Of a phone that dialled a number of its own accord: what was told of it."""
+    relay: str = ""
+    """Of a leg that came in from another site: the word that names it."""
+    endpoint: str = ""
+    """By which it came in."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):
@@ -319,6 +328,22 @@ class HearingFailed(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
+class RelayArrived(msgspec.Struct, frozen=True, gc=False):
+    """A channel came in by ``endpoint`` as from another site; ``token`` is the word that it has in a header of ours."""
+
+    site: SiteName
+    channel: ChannelId
+    endpoint: str
+    """As Asterisk names it in the channel, without the technology: ``changwon-hall``."""
+    token: str
+
+
+class RelayLeft(msgspec.Struct, frozen=True, gc=False):
+    """A channel that came in as from another site is gone."""
+
+    channel: ChannelId
+
+
 class CallOrdered(msgspec.Struct, frozen=True):
     """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
 
@@ -332,6 +357,13 @@ class MuteFailed(msgspec.Struct, frozen=True, gc=False):
     recording: RecordingId
     muted: bool
     why: str
+
+
+class CallbackOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a resident called back now, or no more, and waits for the answer of the same ``ticket``."""
+
+    order: CallbackOrder
+    ticket: int = 0
 
 
 Event = (
@@ -367,5 +399,8 @@ Event = (
     | TransferAsked
     | CallOrdered
     | MuteFailed
+    | CallbackOrdered
     | LineDialed
+    | RelayArrived
+    | RelayLeft
 )

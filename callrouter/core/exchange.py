@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, resync, standing
+from callrouter.core import facts, naming, relaying, relays, resync, standing
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -26,6 +26,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Leg
 from callrouter.core.ids import AgentId, CallId, ChannelId, SwitchName, TrunkName
+from callrouter.core.offering import result_of
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import TABLE, CallState, Signal, Unmoved
@@ -45,6 +46,8 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
     TimerKind.COMFORT: Signal.COMFORT_DUE,
     TimerKind.RELAX: Signal.RELAX_DUE,
+    TimerKind.RESIDENT: Signal.RESIDENT_OVER,
+    TimerKind.CALLBACK: Signal.CALLBACK_DUE,
 }
 
 _OF_INVITED: Mapping[Signal, Signal] = {
@@ -62,6 +65,13 @@ _OF_OTHER: Mapping[Signal, Signal] = {
     Signal.RING_OVER: Signal.OTHER_UNCERTAIN,
 }
 """The same, where its phone rings beside the offered one."""
+_OF_RESIDENT: Mapping[Signal, Signal] = {
+    Signal.LEG_RANG: Signal.RESIDENT_RANG,
+    Signal.LEG_ANSWERED: Signal.RESIDENT_ANSWERED,
+    Signal.LEG_DIGIT: Signal.DIGIT,
+    Signal.RING_OVER: Signal.RESIDENT_OVER,
+}
+"""What is told of a leg, where it is of a resident who is called back, or has been."""
 
 _Handler = Callable[[Any, datetime, Output], None]
 
@@ -108,13 +118,21 @@ class Exchange:
             ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
             ev.MuteFailed: self._mute_failed,
+            ev.CallbackOrdered: self._callback_ordered,
             ev.LineDialed: self._line_dialed,
+            ev.RelayArrived: self._relay_arrived,
+            ev.RelayLeft: self._relay_left,
         }
 
     @property
     def calls(self) -> Mapping[CallId, Call]:
         """The calls in progress."""
         return self.conduct.calls
+
+    @property
+    def has_callers(self) -> bool:
+        """Whether anybody is at a phone: who waits without one, to be called back, keeps no daemon from ending."""
+        return any(not call.is_absent or call.offer is not None for call in self.conduct.calls.values())
 
     @property
     def rulebook(self) -> Rulebook:
@@ -124,13 +142,21 @@ class Exchange:
     def handle(self, event: ev.Event, at: datetime) -> Output:
         """Take one event, seen at ``at`` (aware UTC, never before that of the event before)."""
         out = Output()
-        self._handlers[type(event)](event, at, out)
+        self._take(event, at, out)
         self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
         self.floor.mind_trunks(at, out)
         self.conduct.attendance.show_changes(out)
         self._count(out, at)
         return out
+
+    def _take(self, event: ev.Event, at: datetime, out: Output) -> None:
+        if isinstance(event, relays.OfLeg) and relaying.is_far(event):
+            self.floor.relays.take(event, out)
+            return
+        if isinstance(event, ev.LegHeld | ev.TransferAsked):
+            event = relaying.near(event)
+        self._handlers[type(event)](event, at, out)
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
         """Know again the calls that an earlier daemon had, from their facts; before the first event.
@@ -274,12 +300,17 @@ class Exchange:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
         call = self.conduct.open(event.call, event.channel, event.facts, at, out)
-        if self.draining or len(self.calls) > self.rulebook.limits.max_calls:
+        if self.draining or self._is_full():
             why = "draining" if self.draining else f"more than {self.rulebook.limits.max_calls} calls"
             out.notices.append(Notice(NoticeKind.NOT_TAKEN, call.id, why))
             self.conduct.hand_over(call, ReleaseReason.NOT_TAKEN, at, out)
         else:
             self.signal(call, Cue(Signal.ARRIVED), at, out)
+
+    def _is_full(self) -> bool:
+        """Whether there are too many calls, not counting those that are still to be made."""
+        most = self.rulebook.limits.max_calls
+        return len(self.calls) > most and sum(not call.is_absent for call in self.calls.values()) > most
 
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
         if self.conduct.lines.left(event.channel, at, out):
@@ -311,6 +342,12 @@ class Exchange:
 
     def _recording_failed(self, event: ev.RecordingFailed, at: datetime, out: Output) -> None:
         self._signal_of_recording(event, Cue(Signal.RECORDING_FAILED, why=event.why), at, out)
+
+    def _relay_arrived(self, event: ev.RelayArrived, at: datetime, out: Output) -> None:
+        relaying.come_in(self, event, at, out)
+
+    def _relay_left(self, event: ev.RelayLeft, at: datetime, out: Output) -> None:
+        self.floor.relays.left(event.channel, out)
 
     def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
@@ -357,10 +394,11 @@ class Exchange:
 
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""
-        leg = self.floor.legs.get(event.channel)
+        leg, relay = self.floor.legs.get(event.channel), self.floor.relays.of(event.channel)
+        cause = relay.cause if relay is not None and relay.cause is not None else event.cause
         if leg is None:
             self.counters.unknown_channel += 1
-        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out):
+        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=cause), at, out):
             self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
             self._transfer_later(leg, at, out)
 
@@ -373,7 +411,7 @@ class Exchange:
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
         call = self.calls.get(leg.call)
-        if call is not None and (call.state is CallState.OFFERED or call.awaits(leg.channel)):
+        if call is not None and (call.state in (CallState.OFFERED, CallState.CALLING) or call.awaits(leg.channel)):
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
@@ -390,9 +428,14 @@ class Exchange:
             self._signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
 
     def _bridged(self, event: ev.Bridged, at: datetime, out: Output) -> None:
+        if naming.parse_far_bridge(event.bridge) is not None:
+            return
         self._signal_of_bridge(event, Cue(Signal.BRIDGED), at, out)
 
     def _bridge_failed(self, event: ev.BridgeFailed, at: datetime, out: Output) -> None:
+        if naming.parse_far_bridge(event.bridge) is not None:
+            self.floor.relays.not_bridged(event.bridge, out)
+            return
         self._signal_of_bridge(event, Cue(Signal.BRIDGE_FAILED), at, out)
 
     def _timer_fired(self, event: ev.TimerFired, at: datetime, out: Output) -> None:
@@ -443,6 +486,7 @@ class Exchange:
 
     def _drain(self, event: ev.DrainRequested, at: datetime, out: Output) -> None:
         self.draining = True
+        self.conduct.calling_back.pause()
 
     def _rulebook_replaced(self, event: ev.RulebookReplaced, at: datetime, out: Output) -> None:
         self.conduct.replace(event.rulebook, at, out)
@@ -472,6 +516,9 @@ class Exchange:
 
     def _mute_failed(self, event: ev.MuteFailed, at: datetime, out: Output) -> None:
         self.conduct.taping.mute_failed(event, at, out)
+
+    def _callback_ordered(self, event: ev.CallbackOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.calling_back.order(event.order, at, out)))
 
     def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
         self.floor.phones_seen(event.site, event.phones, at, at)
@@ -520,10 +567,23 @@ class Exchange:
             if signal is not None:
                 self.signal(call, msgspec.structs.replace(cue, signal=signal, channel=leg.channel), at, out)
             return True
+        if call.resident is not None and call.resident.channel == leg.channel:
+            self._signal_of_resident(call, leg, cue, at, out)
+            return True
         if call.offer is None or call.offer.channel != leg.channel:
             return False
         self.signal(call, msgspec.structs.replace(cue, channel=leg.channel), at, out)
         return True
+
+    def _signal_of_resident(self, call: Call, leg: Leg, cue: Cue, at: datetime, out: Output) -> None:
+        signal = _OF_RESIDENT.get(cue.signal)
+        if cue.signal is Signal.LEG_ENDED:
+            result = OfferResult.ANSWERED if call.is_reached else result_of(leg, cue.cause)
+            signal = Signal.CALLER_LEFT if call.is_reached else Signal.RESIDENT_ENDED
+            cue = msgspec.structs.replace(cue, result=result)
+            self.floor.leg_gone(leg, leg.result or result, at, out)
+        if signal is not None:
+            self.signal(call, msgspec.structs.replace(cue, signal=signal), at, out)
 
     def _signal_of_recording(
         self, event: ev.RecordingEnded | ev.RecordingFailed, cue: Cue, at: datetime, out: Output
@@ -555,4 +615,4 @@ class Exchange:
 
 def _listens(call: Call) -> bool:
     """Whether one of the two in a queue hears an announcement whose end matters."""
-    return call.comforting or call.state is CallState.BRIEFING
+    return call.comforting or call.state in (CallState.BRIEFING, CallState.GREETING)

@@ -4,14 +4,16 @@ What is scarce is handed out here and comes back here, each thing once: a counse
 anything is dialled, and return when Asterisk says that the leg is gone, whatever has become of the call meanwhile.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+import msgspec
+
 from callrouter.core import commands as cmd
 from callrouter.core import naming
-from callrouter.core.acd import Acd, Match
+from callrouter.core.acd import Acd, Match, Outward
 from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_missed, is_refusal, rest_after
 from callrouter.core.bridges import Bridges
 from callrouter.core.call import Call, Offer
@@ -25,7 +27,8 @@ from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import Phones, PhoneSeen, is_watched
 from callrouter.core.plan import Destination
 from callrouter.core.pool import Way, way_to
-from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.relays import Relay, Relays
+from callrouter.core.rulebook import AgentSpec, Link, QueueSpec, Rulebook
 from callrouter.core.skills import NO_DEMAND, Demand
 from callrouter.core.trunk_failures import SHOWS_THE_WAY
 from callrouter.core.trunk_group import Asker, Seizure
@@ -33,6 +36,8 @@ from callrouter.core.trunks import Trunks
 
 _AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentState.OWN_CALL})
 """What a counselor is in by what is known of his phone, and nothing else."""
+RELAY_EXTENSION = "relay"
+"""What is dialled at another site of ours; what for, the header says."""
 _NO_QUEUE = QueueName("")
 """Stands for a queue where a counselor is called for none."""
 
@@ -59,6 +64,8 @@ class Leg:
     """It was taken note of that the trunk carried it."""
     failed: bool = False
     """It was taken note of that the trunk failed it."""
+    called_before: datetime | None = None
+    """When the counselor's phone had been called last."""
 
     @property
     def trunk(self) -> TrunkName | None:
@@ -75,8 +82,9 @@ class Leg:
         """Whether it may have a channel that is kept in reserve."""
         return self.seizure is not None and self.seizure.marked
 
-    called_before: datetime | None = None
-    """When the counselor's phone had been called last."""
+    def far_site(self, origin: SiteName) -> SiteName | None:
+        """Where the phone is, if that is another site than the caller's."""
+        return self.agent.spec.site if self.agent is not None and self.agent.spec.site != origin else None
 
     @property
     def party(self) -> str:
@@ -89,7 +97,7 @@ class Floor:
 
     def __init__(self, rulebook: Rulebook, at: datetime) -> None:
         self.rulebook = rulebook
-        self.acd = Acd(rulebook.queues, rulebook.weights)
+        self.acd = Acd(rulebook.queues, rulebook.weights, rulebook.links)
         self.trunks = Trunks(rulebook.trunks, self.acd.wanting)
         self.agents: dict[AgentId, Agent] = {}
         self.legs: dict[ChannelId, Leg] = {}
@@ -106,6 +114,7 @@ class Floor:
         """Who takes calls of some of his queues alone."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self.bridges = Bridges()
+        self.relays = Relays()
         self._ended: dict[ChannelId, datetime] = {}
         _, self._day_ends = midnights(at, rulebook.timezone)
         self._staff(rulebook, at)
@@ -116,7 +125,7 @@ class Floor:
         self.trunks.replace(rulebook.trunks)
         for agent in self.agents.values():
             self.acd.spare(agent)
-        self.acd.replace(rulebook.queues, rulebook.weights)
+        self.acd.replace(rulebook.queues, rulebook.weights, rulebook.links)
         for agent in list(self.agents.values()):
             spec = self._spec(agent.spec.id)
             agent.retired = spec is None
@@ -156,7 +165,7 @@ class Floor:
     def match(self, at: datetime) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
         refusals = self.trunks.refusals(self.acd.ways, at)
-        match = self.acd.match(partial(self._is_open, at), refusals.of)
+        match = self.acd.match(partial(self._is_open, at), refusals.of, partial(self._has_room_outward, at))
         if match is not None:
             self.acd.take(match)
         return match
@@ -185,18 +194,72 @@ class Floor:
         """Take the counselor and a trunk channel, and call the phone."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
         spec = agent.spec
+        link = self._link(call, spec.site, queue, at) if spec.site != call.site else None
+        trunk = link.trunk if link is not None else spec.trunk
         seizure, endpoint = None, spec.endpoint
-        if spec.trunk is not None:
-            seizure = self.trunks.seize(spec.trunk, channel, Asker(spec.site, call.tenant, queue.emergency), at)
+        if trunk is not None:
+            seizure = self.trunks.seize(trunk, channel, Asker(call.site, call.tenant, queue.emergency), at)
             endpoint = self.trunks.dialled(seizure, endpoint)
+        if link is not None:
+            endpoint = f"PJSIP/{RELAY_EXTENSION}@{link.endpoint}"
         wrap_up_s = _wrap_up(agent, queue)
-        leg = Leg(channel, call.id, spec.site, agent, seizure, wrap_up_s, at, queue=call.queue)
+        leg = Leg(channel, call.id, call.site, agent, seizure, wrap_up_s, at, queue=call.queue)
         leg.called_before = agent.offered_at
         self._hold(leg)
         agent.change(AgentState.RESERVED, at)
         agent.offered_at = at
-        out.commands.append(self._originate(call, leg, endpoint, call.arrival.caller, queue.ring_timeout_s))
+        originate = self._originate(call, leg, endpoint, call.arrival.caller, queue.ring_timeout_s)
+        if link is not None:
+            originate = msgspec.structs.replace(originate, relay=channel)
+            self._expect(originate, call.attempts + 1, spec, link.peer, at)
+        out.commands.append(originate)
         return leg
+
+    def _expect(self, originate: cmd.Originate, attempt: int, spec: AgentSpec, peer: str, at: datetime) -> None:
+        """The leg leads to another site, where the phone is to be called."""
+        self.relays.expect(
+            Relay(
+                originate.channel,
+                originate.call,
+                attempt,
+                spec.id,
+                originate.site,
+                spec.site,
+                spec.endpoint,
+                peer,
+                originate.timeout_s,
+                at,
+                originate.caller_name,
+                originate.caller_number,
+            )
+        )
+
+    def remember_relay(self, call: Call, offer: Offer) -> None:
+        """An earlier daemon called a phone at another site: what comes in there is known, and what is there already."""
+        spec = self._spec(offer.agent) if offer.agent is not None else None
+        if offer.site is None or spec is None:
+            return
+        ring_s = QueueSpec(_NO_QUEUE, "").ring_timeout_s
+        relay = Relay(
+            offer.channel, call.id, offer.attempt, spec.id, call.site, offer.site, spec.endpoint, "", ring_s, offer.at
+        )
+        relay.incoming, relay.rang, relay.answered = offer.incoming, offer.rang, offer.bridge is not None
+        self.relays.expect(relay)
+
+    def phone(self, site: SiteName, channel: ChannelId) -> tuple[SiteName, ChannelId]:
+        """The channel of the phone itself that a leg at ``site`` leads to, and where it is."""
+        relay = self.relays.of(channel)
+        return (relay.site, relay.far) if relay is not None else (site, channel)
+
+    def _link(self, call: Call, to: SiteName, queue: QueueSpec, at: datetime) -> Link:
+        asker = Asker(call.site, call.tenant, queue.emergency)
+        links = self.rulebook.links[call.site, to]
+        return next(link for link in links if self.trunks.has_room(link.trunk, asker, at))
+
+    def picked_up(self, leg: Leg, at: datetime) -> None:
+        """Somebody answered: a counselor is on a call from now on."""
+        if leg.agent is not None:
+            leg.agent.change(AgentState.ON_CALL, at)
 
     def can_call(self, call: Call, destination: Destination, at: datetime, without: Collection[str] = ()) -> bool:
         """Whether there is a way to a destination now; ``without`` are endpoints by which it was tried in vain."""
@@ -223,9 +286,24 @@ class Floor:
         out.commands.append(self._originate(call, leg, endpoint, number, destination.ring_timeout_s))
         return leg
 
+    def call_resident(self, call: Call, seizure: Seizure, to: Destination, at: datetime, out: Output) -> Leg:
+        """Call back who asked for it, over the trunk channel that was taken with the counselor."""
+        leg = self._hold(Leg(seizure.leg, call.id, call.site, None, seizure, 0.0, at, queue=call.queue))
+        spec = self.trunks.spec(seizure)
+        caller = to.caller_number or spec.caller_number or spec.written(call.arrival.dialed)
+        endpoint = self.trunks.dialled(seizure, to.endpoint, to.number)
+        originate = self._originate(call, leg, endpoint, caller, to.ring_timeout_s)
+        out.commands.append(msgspec.structs.replace(originate, caller_name="", originator=ChannelId("")))
+        return leg
+
+    def adopt_resident(self, call: Call, resident: Offer) -> Leg:
+        """Take back the leg to a resident whom an earlier daemon called back, and its trunk channel."""
+        seizure = self._reclaim(call, resident)
+        return self._hold(Leg(resident.channel, call.id, call.site, None, seizure, 0.0, resident.at, queue=call.queue))
+
     def can_be_called_in(self, agent: Agent, call: Call, at: datetime) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        has_room = self._has_room(call.tenant, False, at, way_to(agent))
+        has_room = self._has_room(call.tenant, False, at, way_to(agent, call.site))
         can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and has_room
         return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and can_ring
 
@@ -243,7 +321,7 @@ class Floor:
             caller_name=call.region.title if call.region else "",
             caller_number=number or "anonymous",
             timeout_s=ring_timeout_s + self.rulebook.limits.clearing_s,
-            originator=call.channel,
+            originator=ChannelId("") if call.is_absent else call.channel,
         )
 
     def adopt_leg(self, call: Call, offer: Offer, queue: QueueSpec, at: datetime) -> Leg | None:
@@ -252,7 +330,7 @@ class Floor:
         A counselor whom the rules do not know any more finishes this call, as after any other change of the rules.
         """
         if offer.agent is None:
-            seizure = self._reclaim(call, call.site, offer)
+            seizure = self._reclaim(call, offer)
             return self._hold(Leg(offer.channel, call.id, call.site, None, seizure, 0.0, offer.at, rang=offer.rang))
         agent = self.agents.get(offer.agent) or self._retired(offer.agent, call.site, at)
         if agent.leg is not None:
@@ -260,12 +338,12 @@ class Floor:
         self.acd.spare(agent)
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
         wrap_up_s = _wrap_up(agent, queue)
-        seizure = self._reclaim(call, agent.spec.site, offer)
+        seizure = self._reclaim(call, offer)
         return self._hold(
             Leg(
                 offer.channel,
                 call.id,
-                agent.spec.site,
+                call.site,
                 agent,
                 seizure,
                 wrap_up_s,
@@ -275,10 +353,10 @@ class Floor:
             )
         )
 
-    def _reclaim(self, call: Call, site: SiteName, offer: Offer) -> Seizure | None:
+    def _reclaim(self, call: Call, offer: Offer) -> Seizure | None:
         if offer.trunk is None:
             return None
-        asker = Asker(site, call.tenant, offer.marked)
+        asker = Asker(call.site, call.tenant, offer.marked)
         return self.trunks.reclaim(offer.trunk, offer.channel, asker, offer.at, offer.member)
 
     def _retired(self, agent_id: AgentId, site: SiteName, at: datetime) -> Agent:
@@ -291,6 +369,7 @@ class Floor:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""
         leg.result = result
         self._judge_trunk(leg, result, at, out)
+        self.relays.let_go(leg.channel, out)
         cause = Cause.ANSWERED_ELSEWHERE if result is OfferResult.ANSWERED_ELSEWHERE else Cause.NORMAL_CLEARING
         out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, cause))
         out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), self.rulebook.limits.clearing_s))
@@ -315,6 +394,7 @@ class Floor:
             self._judge_trunk(leg, result, at, out)
             self.trunks.release(leg.seizure)
         self.bridges.leave(leg.call, leg.channel, out)
+        self.relays.gone(leg.channel, out)
         if leg.agent is not None:
             self._release_agent(leg, leg.agent, result, at, out)
 
@@ -452,12 +532,31 @@ class Floor:
         return leg
 
     def _has_room(self, tenant: TenantName, marked: bool, at: datetime, way: Way) -> bool:
-        site, trunk = way
-        return site in self.sites and (trunk is None or self.trunks.has_room(trunk, Asker(site, tenant, marked), at))
+        """Whether there is a way to a counselor for such a call."""
+        return self._leads(way, lambda part: self.trunks.has_room(part.trunk, Asker(part.site, tenant, marked), at))
+
+    def _has_room_outward(self, at: datetime, way: Way, outward: Outward) -> bool:
+        """Whether there is a way to a counselor and, beside it, one to a resident."""
+        if not self._has_room(outward.tenant, outward.marked, at, way):
+            return False
+        asker, trunk = Asker(outward.site, outward.tenant, outward.marked), way.trunk
+        if way.origin is not None:
+            links = self.rulebook.links[way.origin, way.site]
+            trunk = next(link.trunk for link in links if self.trunks.has_room(link.trunk, asker, at))
+        return self.trunks.has_room_beside((trunk, asker) if trunk is not None else None, outward.trunk, asker, at)
 
     def _is_open(self, at: datetime, way: Way) -> bool:
         """Whether the way is open to anybody."""
-        return way[0] in self.sites and self.trunks.is_open(way, at)
+        return self._leads(way, lambda part: self.trunks.is_open(part, at))
+
+    def _leads(self, way: Way, has_room: Callable[[Way], bool]) -> bool:
+        """Whether a way leads to its counselors: both sites are up, and there is room on all of it."""
+        if way.site not in self.sites or not has_room(way):
+            return False
+        if way.origin is None:
+            return True
+        links = self.rulebook.links.get((way.origin, way.site), ())
+        return way.origin in self.sites and any(has_room(Way(way.origin, link.trunk)) for link in links)
 
     def _judge_trunk(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """A leg is over, or let go of: what that says of the trunk that carried it."""

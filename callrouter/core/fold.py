@@ -16,18 +16,21 @@ from callrouter.core.cdr import (
     CdrHearing,
     CdrLeg,
     CdrMessage,
+    CdrReturn,
     CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     RecordingResult,
     ReleasedBy,
+    ReturnResult,
     VisitEnd,
 )
 from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
 from callrouter.core.ids import ChannelId, DestinationName, QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
+from callrouter.core.numbers import parse
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 from callrouter.core.talk_time import TalkTime, whole_ms
 from callrouter.core.taped_fold import TapedFold
@@ -86,6 +89,10 @@ class _Summary:
     listening: dict[int, tuple[facts.HearingBegun, list[facts.Heard]]] = field(default_factory=dict)
     """Supervisors who are let in, and what they heard so far."""
     hearings: tuple[CdrHearing, ...] = ()
+    resident: "_OpenLeg | None" = None
+    """For a call that we made: the resident, who is called or was reached."""
+    in_vain: tuple[CdrLeg, ...] = ()
+    """The legs to him that came to nothing, as far as they count."""
     waits: facts.Queued | None = None
     """In a queue that was not left yet."""
     visits: tuple[CdrVisit, ...] = ()
@@ -103,6 +110,8 @@ class _Summary:
                 self._take_queue(fact)
             case facts.Released():
                 self.released = fact
+                reached = self.resident is not None and self.resident.answered_at is not None
+                self._close_resident(fact.at, OfferResult.ANSWERED if reached else OfferResult.CALLER_GONE, fact.cause)
                 self._end_visit(fact.at, _VISIT_ENDS.get(fact.reason, VisitEnd.OTHER))
             case facts.Offered():
                 self.offered = _OpenLeg(fact)
@@ -132,8 +141,9 @@ class _Summary:
     def _take_queue(self, fact: facts.Queued | facts.LeftQueue | facts.TurnedAway) -> None:
         match fact:
             case facts.Queued():
-                if fact.since is not None:
+                if fact.since is not None and self.opened.request is None:
                     came = "dialled again" if self.queue is None else "is back"
+                    came = "was to be called back, called" if fact.instead_of is not None else came
                     self._tell(f"queue {fact.queue}: {came}, and has the place of {fact.since:%H:%M:%S} UTC again")
                 self.queued, self.queue, self.left_queue = self.queued or fact, fact.queue, False
                 self._end_visit(fact.at, VisitEnd.OTHER)
@@ -165,11 +175,15 @@ class _Summary:
                 self._take_of_leg(fact)
             case facts.Invited() | facts.JoinedIn() | facts.InviteClosed() | facts.PassedOn() | facts.Redirected():
                 self._take_of_conversation(fact)
-            case facts.AlsoOffered() | facts.AlsoRang() | facts.LeadTaken() | facts.AlsoClosed():
-                self._take_of_others(fact)
+            case facts.Relayed() | facts.AlsoOffered() | facts.AlsoRang() | facts.LeadTaken() | facts.AlsoClosed():
+                self._take_of_phones(fact)
             case facts.CallbackWanted():
                 self.wanted = fact
                 self._tell(f"call back: wanted of {fact.queue}")
+            case facts.NumberOffered():
+                self._tell("call back: a number is read out")
+            case facts.NumberAsked():
+                self._tell("call back: asked for a number")
             case facts.RecordingBegun():
                 self.recording = fact
             case facts.RecordingEnded():
@@ -177,9 +191,35 @@ class _Summary:
             case facts.HearingBegun() | facts.Heard() | facts.HearingEnded():
                 self._take_hearing(fact)
             case _:
+                self._take_of_resident(fact)
+
+    def _take_of_resident(self, fact: facts.Fact) -> None:
+        match fact:
+            case facts.CallingBack(at=at, attempt=attempt, trunk=trunk, channel=channel):
+                number = parse(self.opened.request.number).national if self.opened.request is not None else ""
+                self.resident = _OpenLeg(facts.Offered(at, attempt, None, trunk, channel, DestinationName(number)))
+            case facts.ResidentRang(at=at) if self.resident is not None:
+                self.resident.rang_at = at
+            case facts.ResidentAnswered(at=at) if self.resident is not None:
+                self.resident.answered_at = at
+            case facts.NotReached(at=at, result=result, cause=cause, counts=counts):
+                self._close_resident(at, result, cause)
+                self.in_vain += self.legs[-1:] if counts else ()
+                self._tell(f"called back in vain: {result}{'' if counts else ', which does not count'}")
+            case facts.Postponed(why=facts.PostponeReason.OWN_CALL):
+                self._tell("called back later (own-call): he waits on the line himself")
+            case facts.Postponed(until=until, why=why):
+                self._tell(f"called back later ({why}): from {until:%Y-%m-%d %H:%M:%S} UTC on")
+            case _:
                 pass
 
+    def _close_resident(self, at: datetime, result: OfferResult, cause: int) -> None:
+        self._close_leg(self.resident, at, result, cause)
+        self.resident = None
+
     def _end_visit(self, at: datetime, how: VisitEnd) -> None:
+        if self.opened.request is not None:  # nobody waited on the line
+            return
         if self.waits is not None:
             self.visits += (CdrVisit(self.waits.queue, whole_ms(self.waits.at), whole_ms(at), how),)
             self.waits = None
@@ -195,6 +235,11 @@ class _Summary:
             modes = tuple(one.mode for one in heard)
             one = CdrHearing(begun.supervisor, begun.agent, whole_ms(heard[0].at), whole_ms(fact.at), modes)
             self.hearings = (*self.hearings, one)
+
+    def _take_of_relay(self, fact: facts.Relayed) -> None:
+        for leg in (self.invited, self.offered, *self.others.values()):
+            if leg is not None and leg.offered.attempt == fact.attempt:
+                leg.far_channel = fact.channel
 
     def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
         leg = self.invited or self.offered
@@ -212,8 +257,10 @@ class _Summary:
             case _:
                 assert_never(fact)
 
-    def _take_of_others(self, fact: facts.OF_OTHER_PHONES) -> None:
+    def _take_of_phones(self, fact: facts.Relayed | facts.OF_OTHER_PHONES) -> None:
         match fact:
+            case facts.Relayed():
+                self._take_of_relay(fact)
             case facts.AlsoOffered():
                 self.others[fact.channel] = _OpenLeg(fact)
             case facts.AlsoRang():
@@ -283,6 +330,7 @@ class _OpenLeg:
     offered: facts.Offered | facts.Invited | facts.AlsoOffered
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    far_channel: ChannelId | None = None
 
     @property
     def destination(self) -> DestinationName | None:
@@ -306,6 +354,8 @@ class _OpenLeg:
             ended_at=whole_ms(at),
             result=result,
             cause=cause,
+            far_site=offered.site,
+            far_channel=self.far_channel,
         )
 
 
@@ -373,6 +423,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         visits=s.visits,
         notices=s.taped.notices,
         tapes=s.taped.tapes,
+        returns=_returns(s, released),
     )
 
 
@@ -398,6 +449,18 @@ def _callback(s: _Summary) -> CdrCallback | None:
     return CdrCallback(s.wanted.queue, s.wanted.number, whole_ms(s.wanted.at), s.wanted.place)
 
 
+def _returns(s: _Summary, released: facts.Released) -> CdrReturn | None:
+    request = s.opened.request
+    if request is None:
+        return None
+    result = ReturnResult.NOT_REACHED
+    if s.connected or released.reason is ReleaseReason.SERVED:
+        result = ReturnResult.REACHED
+    elif released.reason is ReleaseReason.WITHDRAWN:
+        result = ReturnResult.CANCELLED
+    return CdrReturn(request.original, result, len(s.in_vain))
+
+
 def _outcome(s: _Summary, released: facts.Released) -> Outcome:
     if s.connected:
         return Outcome.HANDLED
@@ -410,6 +473,10 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
             return Outcome.REJECTED
         case ReleaseReason.DEFECT | ReleaseReason.TAKEN_AWAY:
             return Outcome.FAILED
+        case ReleaseReason.NOT_REACHED:
+            return Outcome.ABANDONED
+        case ReleaseReason.WITHDRAWN | ReleaseReason.RULES_CHANGED | ReleaseReason.SERVED | ReleaseReason.EXPIRED:
+            return Outcome.CLOSED
         case ReleaseReason.HANDED_OVER:
             return Outcome.OVERFLOWED if s.queue else Outcome.HANDLED
         case _:
@@ -438,6 +505,8 @@ def _disposition(s: _Summary, released: facts.Released) -> Disposition:
     if released.reason in (ReleaseReason.DEFECT, ReleaseReason.TAKEN_AWAY, ReleaseReason.NOT_TAKEN):
         return Disposition.FAILED
     last = s.legs[-1] if s.legs else None
+    if s.opened.request is not None:
+        last = s.in_vain[-1] if s.in_vain else None  # what the resident's line said counts, not the counselor's
     if released.cause == Cause.USER_BUSY or (last and last.result is OfferResult.BUSY):
         return Disposition.BUSY
     if released.cause in CONGESTION or (last and last.result is OfferResult.CONGESTION):

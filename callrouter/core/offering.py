@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import facts, naming
-from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import OfferResult
@@ -37,6 +36,8 @@ _RESULTS: Mapping[int, OfferResult] = {
 
 _CUT_SHORT: Mapping[CallState, OfferResult] = {
     CallState.CONFIRMING: OfferResult.NOT_CONFIRMED,
+    CallState.CALLING: OfferResult.LOST,
+    CallState.GREETING: OfferResult.LOST,
     CallState.BRIEFING: OfferResult.LOST,  # that its announcement broke off, is heard of before the end of the leg
     CallState.CONNECTING: OfferResult.LOST,
 }
@@ -78,9 +79,18 @@ class Offering:
         self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
         offered = facts.Offered(
-            at, call.attempts + 1, cue.agent.spec.id, leg.trunk, leg.channel, member=leg.member, marked=leg.marked
+            at,
+            call.attempts + 1,
+            cue.agent.spec.id,
+            leg.trunk,
+            leg.channel,
+            member=leg.member,
+            marked=leg.marked,
+            site=leg.far_site(call.site),
         )
         self._conduct.record(call, offered, out)
+        if call.is_absent:
+            self._conduct.calling_back.reserve(call, at)
         self._conduct.set_timer(call, TimerKind.RING, queue.ring_timeout_s, out)
 
     def leg_rang(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -90,10 +100,12 @@ class Offering:
             self._conduct.waiting.let_ring(call, out)
 
     def take_answer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The phone was answered: connect the two, but first ask for the key that takes the call, or brief who did."""
+        """The phone was answered: connect the two, but first call who is to be called back, ask for a key, or brief."""
         leg = self._leg(call)
         beaten = self._conduct.ring_all.decided(call, at, out)
-        if self._conduct.dialing.asks_for_key(call):
+        if call.is_absent:
+            self._conduct.calling_back.call_resident(call, leg, at, out)
+        elif self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
         elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
             self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
@@ -107,8 +119,7 @@ class Offering:
         leg = self._leg(call)
         bridge = naming.bridge(call.id, call.attempts)
         self._conduct.record(call, facts.PickedUp(at, bridge), out)
-        if leg.agent is not None:
-            leg.agent.change(AgentState.ON_CALL, at)
+        self._conduct.floor.picked_up(leg, at)
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.comforting.served(call, at)
         self._conduct.waiting.quiet(call, out)
@@ -125,6 +136,7 @@ class Offering:
         """The two can speak."""
         self._conduct.record(call, facts.Connected(at), out)
         self._conduct.floor.acd.served(call.id)
+        self._conduct.calling_back.served(call, at, out)
         for kind in (TimerKind.CONNECT, TimerKind.WAIT, TimerKind.COMFORT):
             self._conduct.cancel_timer(call, kind, out)
         self._conduct.lift_dead_man(call, out)
@@ -185,6 +197,7 @@ class Offering:
     def _close(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.cancel_timer(call, TimerKind.CONNECT, out)
+        self._conduct.calling_back.give_back(call)
         if call.state in (CallState.CONFIRMING, CallState.BRIEFING):
             self._conduct.following.stop_playback(call, out)
         self._conduct.record(call, facts.OfferClosed(at, result, cause), out)

@@ -95,7 +95,17 @@ class Parties:
             self.hold(call, at, out)
         passes_on = verb is CallVerb.TRANSFER
         invited = facts.Invited(
-            at, call.attempts + 1, agent, leg.trunk, leg.channel, destination, passes_on, line, leg.member, leg.marked
+            at,
+            call.attempts + 1,
+            agent,
+            leg.trunk,
+            leg.channel,
+            destination,
+            passes_on,
+            line,
+            leg.member,
+            leg.marked,
+            leg.far_site(call.site),
         )
         self._conduct.record(call, invited, out)
         self._conduct.set_timer(call, TimerKind.INVITE, ring_s, out)
@@ -139,13 +149,15 @@ class Parties:
             call.refers = False
             call.told_in_vain_at = None if done else at
             channel, call.referrer = call.referrer or leg.channel, None
-            out.commands.append(cmd.TellTransfer(leg.site, call.id, channel, done))
+            site, channel = self._conduct.floor.phone(leg.site, channel)
+            out.commands.append(cmd.TellTransfer(site, call.id, channel, done))
 
     def deny(self, call: Call, channel: ChannelId, at: datetime, out: Output) -> None:
         """Tell a phone that it cannot have the transfer that it asked for by ``channel``."""
         if call.offer is not None and call.offer.channel == channel:
             call.told_in_vain_at = at
-        out.commands.append(cmd.TellTransfer(call.site, call.id, channel, done=False))
+        site, channel = self._conduct.floor.phone(call.site, channel)
+        out.commands.append(cmd.TellTransfer(site, call.id, channel, done=False))
 
     def pass_on(self, call: Call, cause: int, at: datetime, out: Output) -> None:
         """The call is theirs who were called in: they talk to the caller, or their phone rings for him."""

@@ -24,7 +24,16 @@ from callrouter.core.trunk_group import Group, Member
 from callrouter.core.trunk_spec import NO_SHARE
 
 REFUSES = "the phone refuses calls without ringing"
-RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.BRIEFING, CallState.CONNECTING})
+RINGING = frozenset(
+    {
+        CallState.OFFERED,
+        CallState.CONFIRMING,
+        CallState.BRIEFING,
+        CallState.CALLING,
+        CallState.GREETING,
+        CallState.CONNECTING,
+    }
+)
 """States of a call for which a phone rings, or has just been answered."""
 
 
@@ -126,7 +135,8 @@ def _member(group: Group, member: Member, at: datetime) -> MemberOfTrunk:
 def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:
     calls = [call for call in exchange.calls.values() if call.queue == queue.name]
     states = Counter(call.state for call in calls)
-    waiting = [call.queued_at for call in calls if call.state is CallState.QUEUED and call.queued_at]
+    on_the_line = [call for call in calls if call.state is CallState.QUEUED and not call.is_absent]
+    waiting = [call.queued_at for call in on_the_line if call.queued_at]
     return QueueNow(
         queue.name,
         queue.title,

@@ -159,6 +159,23 @@ class Voicemail(msgspec.Struct, frozen=True, tag="voicemail"):
     """``#``, ``*``, ``any`` or ``none``."""
 
 
+class NumberCheck(msgspec.Struct, frozen=True):
+    """How the number to be called is read out and confirmed."""
+
+    prompt: PromptName
+    """Said after it: which key confirms it, and which replaces it."""
+    ask: PromptName | None = None
+    """Asks for another number, to be ended with #; None: there is no other."""
+    wrong: PromptName | None = None
+    """Said before that when the number that was entered cannot be called."""
+    timeout_s: float = 5.0
+    """How long to wait for a key."""
+    tries: int = 3
+    """How often all of it is said to who presses nothing that means something."""
+    keeps: bool = True
+    """Who hangs up while a number is read out, or presses nothing, is called back at it."""
+
+
 class Callback(msgspec.Struct, frozen=True, tag="callback"):
     """Take down that a queue is to call the caller back, at his number; who cannot be called goes another way.
 
@@ -170,6 +187,8 @@ class Callback(msgspec.Struct, frozen=True, tag="callback"):
     """The kinds of numbers that may be called."""
     otherwise: "Plan | None" = None
     """For who has no such number; None: the next step."""
+    check: NumberCheck | None = None
+    """How the number is confirmed; None: it is taken as it is."""
 
 
 Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain | Voicemail | Callback

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from callrouter.core import calling_back_resync, facts, naming, relaying, supervision_resync, trunk_audit
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, supervision_resync, trunk_audit
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -60,6 +60,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
         with exchange.contained(call.id, at, out):
             _compare_caller(exchange, call, event, at, out)
+    relaying.compare(exchange, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
     trunk_audit.put_right(exchange, event, in_vain, at, out)
@@ -72,11 +73,31 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
 
 
 def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    if call.request is not None:
+        if call.to_be_adopted:
+            _take_up_request(exchange, call, event, at, out)
+        return
     seen = event.channels.get(call.channel)
     if seen is None or seen.inbound is None:
         if call.to_be_adopted or call.opened_at < event.requested_at:
             _vanished(exchange, call, at, out)
     elif call.to_be_adopted:
+        _adopt(exchange, call, event, at, out)
+
+
+def _take_up_request(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    """Go on with who is to be called back, or with whoever was when the earlier daemon died."""
+    resident = call.resident
+    if call.is_absent or resident is None:
+        calling_back_resync.adopt(exchange, call, event, at, out)
+        return
+    if call.channel not in event.channels:
+        _vanished(exchange, call, at, out)
+        return
+    exchange.floor.adopt_resident(call, resident)
+    if call.state is CallState.GREETING:
+        calling_back_resync.adopt_greeted(exchange, call, event, at, out)
+    else:
         _adopt(exchange, call, event, at, out)
 
 
@@ -153,8 +174,9 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
             conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
             exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, estimated=True), at, out)
-        case CallState.ASKING:
-            conduct.asking.ask_again(call, at, out)
+        case CallState.ASKING | CallState.DICTATING:
+            asking = conduct.asking if call.state is CallState.ASKING else conduct.dictating
+            asking.ask_again(call, at, out)
         case CallState.RECORDING:
             conduct.recording.go_on_with(call, at, out)
         case CallState.QUEUED:

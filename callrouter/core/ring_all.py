@@ -44,7 +44,16 @@ class RingAll:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
         spec = cue.agent.spec
-        also = facts.AlsoOffered(at, call.attempts + 1, spec.id, leg.trunk, leg.channel, leg.member, leg.marked)
+        also = facts.AlsoOffered(
+            at,
+            call.attempts + 1,
+            spec.id,
+            leg.trunk,
+            leg.channel,
+            leg.member,
+            leg.marked,
+            leg.far_site(call.site),
+        )
         self._conduct.record(call, also, out)
 
     def other_rang(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

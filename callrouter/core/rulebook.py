@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from callrouter.core.call_keys import CallKeys
+from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
@@ -109,6 +110,8 @@ class QueueSpec:
     """What is asked of the counselors for its callers."""
     recording: TapeRule | None = None
     """How its conversations are recorded; None: they are not."""
+    call_back: CallBackRule | None = None
+    """How it calls back by itself; None: people do."""
     agent_prompt: PromptName | None = None
     """What a counselor hears who picks up, before the caller is connected."""
     emergency: bool = False
@@ -140,6 +143,17 @@ class AgentSpec:
     """What he can do, and how well: the higher the better."""
     pin: Pin | None = None
     """With which he logs in at any phone; None: he does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way from one site to another, over a trunk group between the two."""
+
+    trunk: TrunkName
+    endpoint: str
+    """The PJSIP endpoint at the one site that leads to the other."""
+    peer: str
+    """The one by which its calls come in there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +276,8 @@ class Rulebook:
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     transfers: TransferRules = field(default_factory=TransferRules)
     """Whom conversations may be passed on to."""
+    links: Mapping[tuple[SiteName, SiteName], tuple[Link, ...]] = field(default_factory=dict)
+    """The ways from each site to others, in the order in which they are tried; without any, sites serve their own."""
     weights: Mapping[TenantName, int] = field(default_factory=dict)
     """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     timezone: tzinfo = UTC

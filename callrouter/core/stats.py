@@ -8,7 +8,7 @@ import msgspec
 
 from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
-from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
 from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
@@ -26,6 +26,8 @@ class Counters:
     """Calls of an earlier daemon; they end here, and came in there."""
     ended: Counter[Outcome] = field(default_factory=Counter)
     offers: Counter[OfferResult] = field(default_factory=Counter)
+    returns: Counter[ReturnResult] = field(default_factory=Counter)
+    """Requests to be called back that the daemon was done with."""
     recordings: Counter[RecordingResult] = field(default_factory=Counter)
     """Of messages."""
     tapes: Counter[TapeResult] = field(default_factory=Counter)

@@ -33,6 +33,7 @@ def held_in_vain(exchange: "Exchange", event: ev.SiteUp, before: datetime) -> li
     """
     there = set(event.channels).union(*(phone.channels for phone in event.phones.values()))
     awaited = {call.channel for call in exchange.calls.values() if call.to_be_adopted}
+    awaited |= exchange.conduct.calling_back.reserved  # nobody is called by them yet
     return [
         one
         for one in exchange.floor.trunks.held
@@ -49,7 +50,7 @@ def put_right(exchange: "Exchange", event: ev.SiteUp, in_vain: list[Seizure], at
             trunks.release(seizure)
     for call in exchange.calls.values():
         if call.site == event.site and call.channel in event.channels and trunks.of(call.channel) is None:
-            trunks.arrived(call.site, call.arrival.trunk, call.channel, call.tenant, at)
+            exchange.conduct.hold_arrival(call, at)
             held = trunks.of(call.channel)
             if held is not None:
                 _tell(exchange, Drift.NOT_HELD, held, out)

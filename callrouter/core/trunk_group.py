@@ -164,9 +164,14 @@ class Group:
         self._free = self._plain = None
         self._fits.clear()
 
-    def pick(self, site: SiteName, at: datetime, without: Collection[str] = ()) -> Member | None:
-        """The member that carries the next call from ``site``; ``without`` are endpoints that it was tried by."""
-        if self.gone or self.in_use >= self.spec.channels:
+    def pick(
+        self, site: SiteName, at: datetime, without: Collection[str] = (), taken: Member | None = None
+    ) -> Member | None:
+        """The member that carries the next call from ``site``; ``without`` are endpoints that it was tried by.
+
+        ``taken``: it is the one after the next, which this member will carry.
+        """
+        if self.gone or self.in_use + (taken is not None) >= self.spec.channels:
             return None
         able = [
             one
@@ -177,6 +182,7 @@ class Group:
             and site not in one.offline
             and one.breaker.admits(at)
             and one.again_at(at) is None
+            and (one is not taken or self._carries_two(one))
         ]
         match self.spec.select:
             case Selection.WEIGHT:
@@ -191,9 +197,13 @@ class Group:
         """Whether it matters whose call it is."""
         return bool(self.spec.shares or self.spec.reserve)
 
-    def verdict(self, at: datetime, who_wants: WhoWants) -> Verdict:
-        """Whom the shares let have a channel, if a member has one."""
-        return self.shares.verdict(self.spec, self.free(at), at, who_wants)
+    def verdict(self, at: datetime, who_wants: WhoWants, beside: Asker | None = None) -> Verdict:
+        """Whom the shares let have a channel, if a member has one; ``beside``: after another for him."""
+        if beside is None:
+            return self.shares.verdict(self.spec, self.free(at), at, who_wants)
+        shares = self.shares.copy()
+        shares.take(beside.tenant, marked=beside.marked)
+        return shares.verdict(self.spec, self.free(at) - 1, at, who_wants)
 
     def seize(self, member: Member, leg: ChannelId, asker: Asker, at: datetime) -> Seizure:
         """Hold a channel for a call that is begun now."""
@@ -279,6 +289,12 @@ class Group:
     def _room(self, member: Member) -> int:
         return max(0, member.spec.channels - self.carried_by(member))
 
+    def _carries_two(self, member: Member) -> bool:
+        """Whether a member that could carry one call could carry two that are begun at once."""
+        limit = member.spec.per_second
+        in_time = limit is None or len(member.begun) + 2 <= limit
+        return self._room(member) >= 2 and in_time and member.breaker.open_until is None
+
     def _load(self, member: Member) -> float:
         return (self.carried_by(member) + 1) / member.spec.weight
 
@@ -291,7 +307,7 @@ class Group:
         self._others.clear()
         for (site, endpoint), channels in self._seen.items():
             others = len(channels - self.held.keys())
-            if others:
+            if others and not self.spec.between:
                 self._others[self._key(site, endpoint)] += others
         self._other_count = self._others.total()
         self.touch()

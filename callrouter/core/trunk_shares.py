@@ -68,6 +68,10 @@ class Shares:
     """Until when the next channel is kept for whom."""
     _standing: tuple[Mapping[TenantName, int], Set[TenantName]] | None = None
 
+    def copy(self) -> "Shares":
+        """The same, to be changed by itself."""
+        return Shares(self.used.copy(), self.marked, self.claims.copy())
+
     def take(self, tenant: TenantName, *, marked: bool) -> None:
         """A channel was taken."""
         self.anew()

@@ -84,6 +84,9 @@ class TrunkSpec:
     """The area code of the trunk's place (``055``), for ``NumberForm.LOCAL``."""
     caller_number: str = ""
     """The number that is shown to destinations; empty: the caller's."""
+    between: bool = False
+    """It joins two sites of ours, with a member at each. A call over it is seen at both, and is one of ours, held at
+    the site where it is made: so what Asterisk has there is not counted beside."""
 
     @property
     def parts(self) -> tuple[MemberSpec, ...]:

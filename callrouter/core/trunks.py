@@ -39,6 +39,15 @@ class Contest:
         return not any(verdict.admits(tenant, marked=marked) for verdict in self.verdicts)
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is to be seized just before another channel is."""
+
+    group: Group
+    member: Member
+    asker: Asker
+
+
 class Refusals:
     """To whom ways are shut that are open to others."""
 
@@ -94,13 +103,21 @@ class Trunks:
         """
         return trunk is None or self._find(trunk, asker, at, without) is not None
 
+    def has_room_beside(
+        self, first: tuple[TrunkName, Asker] | None, trunk: TrunkName, asker: Asker, at: datetime
+    ) -> bool:
+        """Whether a call over ``trunk`` can be admitted together with that over the ``first`` one, begun before it."""
+        taken = self._find(*first, at) if first is not None else None
+        if first is None or taken is None:
+            return first is None and self.has_room(trunk, asker, at)
+        return self._find(trunk, asker, at, beside=Beside(*taken, first[1])) is not None
+
     def is_open(self, way: Way, at: datetime) -> bool:
-        """Whether there is a way for anybody at all."""
-        site, trunk = way
-        if trunk is None:
+        """Whether there is a way for anybody at all, as far as ``way.trunk`` goes."""
+        if way.trunk is None:
             return True
-        for group in self._chain(trunk):
-            if group.fits(site, at):
+        for group in self._chain(way.trunk):
+            if group.fits(way.site, at):
                 return True
             self._note_limit(group, at)
         return False
@@ -250,24 +267,32 @@ class Trunks:
 
     def refusals(self, ways: Collection[Way], at: datetime) -> "Refusals":
         """To whom which of these ways are shut now, though they are open to somebody; found once for one decision."""
-        return Refusals([self._contest(way, at) for way in ways if way[1] in self._divided])
+        return Refusals([self._contest(way, at) for way in ways if way.trunk in self._divided])
 
     def _contest(self, way: Way, at: datetime) -> "Contest":
-        site, trunk = way
-        groups = [group for group in self._chain(trunk) if group.fits(site, at)] if trunk is not None else []
+        chain = self._chain(way.trunk) if way.trunk is not None else ()
+        groups = [group for group in chain if group.fits(way.site, at)]
         return Contest(way, tuple(self._verdict(group, at) for group in groups))
 
-    def _verdict(self, group: Group, at: datetime) -> Verdict:
-        return group.verdict(at, partial(self._who_wants, group.spec.name))
+    def _verdict(self, group: Group, at: datetime, beside: Asker | None = None) -> Verdict:
+        return group.verdict(at, partial(self._who_wants, group.spec.name), beside)
 
     def _find(
-        self, trunk: TrunkName, asker: Asker, at: datetime, without: Collection[str] = ()
+        self,
+        trunk: TrunkName,
+        asker: Asker,
+        at: datetime,
+        without: Collection[str] = (),
+        beside: Beside | None = None,
     ) -> tuple[Group, Member] | None:
         for group in self._chain(trunk):
-            member = group.pick(asker.site, at, without)
+            shares_it = beside is not None and beside.group is group
+            member = group.pick(asker.site, at, without, beside.member if beside is not None and shares_it else None)
             if member is None:
                 self._note_limit(group, at)
-            elif not group.is_divided or self._verdict(group, at).admits(asker.tenant, marked=asker.marked):
+                continue
+            other = beside.asker if beside is not None and shares_it else None
+            if not group.is_divided or self._verdict(group, at, other).admits(asker.tenant, marked=asker.marked):
                 return group, member
         return None
 

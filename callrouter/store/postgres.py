@@ -20,11 +20,13 @@ from callrouter.core.cdr import (
     CdrHearing,
     CdrLeg,
     CdrMessage,
+    CdrReturn,
     CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     ReleasedBy,
+    ReturnResult,
     VisitEnd,
 )
 from callrouter.core.ids import (
@@ -43,12 +45,16 @@ from callrouter.core.ids import (
     TenantName,
     TrunkName,
 )
+from callrouter.core.numbers import parse
 from callrouter.core.tapes import CdrMute, CdrNotice, CdrTape, TapeResult
 from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.queries import query
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
+
+CALLED_BACK_BY = "callrouter"
+"""Who has closed a request to be called back, where no counselor was there."""
 
 FOREIGN_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """Everything that asyncpg lets through when the server, the network or the data are not as they should be."""
@@ -154,6 +160,9 @@ async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
             await connection.executemany(query("insert_message"), messages)
         if tapes:
             await connection.executemany(query("insert_recording"), tapes)
+        for cdr in cdrs:
+            if cdr.returns is not None:
+                await connection.execute(query("finish_called_back"), *return_row(cdr, cdr.returns))
 
 
 async def _insert_callbacks(connection: "Connection", cdrs: Sequence[Cdr]) -> Sequence[Cdr]:
@@ -210,6 +219,9 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         cdr.mark.value if cdr.mark is not None else None,
         msgspec.json.encode(cdr.hearings).decode(),
         msgspec.json.encode(cdr.notices).decode(),
+        uuid.UUID(cdr.returns.request) if cdr.returns is not None else None,
+        cdr.returns.result.value if cdr.returns is not None else None,
+        cdr.returns.tries if cdr.returns is not None else None,
     )
 
 
@@ -228,6 +240,8 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.result.value,
         int(leg.cause),
         storable(leg.destination),
+        storable(leg.far_site),
+        storable(leg.far_channel),
     )
 
 
@@ -292,6 +306,23 @@ def callback_row(cdr: Cdr, callback: CdrCallback) -> tuple[Any, ...]:
         storable(cdr.topic),
         callback.asked_at,
         callback.place,
+    )
+
+
+def return_row(cdr: Cdr, returns: CdrReturn) -> tuple[Any, ...]:
+    """The parameters of ``finish_called_back``."""
+    prefix = "released: "
+    why = [line.removeprefix(prefix) for line in cdr.explanation.splitlines() if line.startswith(prefix)]
+    return (
+        uuid.UUID(returns.request),
+        cdr.started_at,
+        cdr.ended_at,
+        returns.tries,
+        storable(cdr.agent) or CALLED_BACK_BY,
+        returns.result.value,
+        why[-1] if why and why[-1] != returns.result else "",
+        storable(cdr.queue),
+        parse(cdr.caller).e164,
     )
 
 
@@ -486,6 +517,8 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
         result=OfferResult(row["result"]),
         cause=row["cause"],
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
+        far_site=SiteName(row["far_site"]) if row["far_site"] is not None else None,
+        far_channel=ChannelId(row["far_channel"]) if row["far_channel"] is not None else None,
     )
 
 
@@ -528,4 +561,11 @@ def _cdr_of(
         hearings=_hearings.decode(row["hearings"]),
         notices=_notices.decode(row["notices"]),
         wrap_up=row["wrap_up"],
+        returns=_return_of(row),
     )
+
+
+def _return_of(row: asyncpg.Record) -> CdrReturn | None:
+    if row["return_of"] is None:
+        return None
+    return CdrReturn(CallId(str(row["return_of"])), ReturnResult(row["return_result"]), row["return_tries"] or 0)

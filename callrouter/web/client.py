@@ -11,6 +11,8 @@ import msgspec
 from callrouter.config.settings import WebSettings
 from callrouter.errors import UnreachableError
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
+from callrouter.web.callback import CallbacksDocument
+from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.openapi import Fault
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport
@@ -110,6 +112,27 @@ async def ask_call(url: str, request: CallRequest, *, timeout_s: float = ORDER_T
             order was carried out is not known then.
     """
     return await _order(url, "/api/v1/calls", request, CallReport, timeout_s)
+
+
+async def fetch_callbacks(url: str, *, timeout_s: float = TIMEOUT_S) -> CallbacksDocument:
+    """The requests to be called back, as the daemon at ``url`` sees them.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    return await _get(url, "/api/v1/callbacks", CallbacksDocument, timeout_s)
+
+
+async def ask_callback(
+    url: str, request: CallbackOrderRequest, *, timeout_s: float = ORDER_TIMEOUT_S
+) -> CallbackReport:
+    """Have the daemon at ``url`` call a resident back now, or no more.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether the
+            order was carried out is not known then.
+    """
+    return await _order(url, "/api/v1/callbacks", request, CallbackReport, timeout_s)
 
 
 async def ask_supervision(

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
-from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
@@ -61,7 +61,7 @@ class _Collector(Collector):
         yield from _of_today(self._source.live())
         yield from _of_topics(self._source.surges())
         yield from _of_voicemail(counters, self._source.voicemail(), now.at)
-        yield from _of_callbacks(self._source.callbacks(), now.at)
+        yield from _of_callbacks(counters, self._source.callbacks(), now.at)
         yield from _of_resources(now)
         yield from _of_trunks(now, counters)
         yield from _of_events(counters, health)
@@ -176,7 +176,9 @@ def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> 
     yield _gauge("voicemail_kept", "Messages that are kept, heard or not.", ("box",), kept)
 
 
-def _of_callbacks(callbacks: CallbacksNow, at: datetime) -> Iterator[Metric]:
+def _of_callbacks(counters: Counters, callbacks: CallbacksNow, at: datetime) -> Iterator[Metric]:
+    done = {(result.value,): counters.returns[result] for result in ReturnResult}
+    yield _count("callbacks_made", "Requests that queues called back by themselves, by result.", ("result",), done)
     waiting = {(queue.queue,): queue.waiting for queue in callbacks.queues}
     yield _gauge("callbacks_open", "Callers who wait to be called back.", ("queue",), waiting)
     oldest = {(queue.queue,): _seconds(queue.oldest, at) for queue in callbacks.queues}

@@ -9,6 +9,7 @@ import callrouter
 from callrouter.core.live import Live
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
+from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport, RecordingsDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
@@ -67,6 +68,8 @@ _KINDS: Final = (
     RecordingReport,
     FetchRequest,
     DeleteRequest,
+    CallbackReport,
+    CallbackOrderRequest,
 )
 
 
@@ -94,9 +97,19 @@ def openapi() -> bytes:
             "/api/v1/voicemail": _get(
                 "Messages that callers left", {"200": ("As of a few seconds ago", of[VoicemailDocument])}
             ),
-            "/api/v1/callbacks": _get(
-                "Requests to be called back", {"200": ("As of a few seconds ago", of[CallbacksDocument])}
-            ),
+            "/api/v1/callbacks": {
+                **_get("Requests to be called back", {"200": ("As of a few seconds ago", of[CallbacksDocument])}),
+                **_post(
+                    "Have a resident called back now who waits for it, or no more",
+                    of[CallbackOrderRequest],
+                    {
+                        "200": ("It is as asked for", of[CallbackReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "409": ("Refused, and why: nothing has changed", of[CallbackReport]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                    },
+                ),
+            },
             "/api/v1/reload": _post(
                 "Take the configuration of the daemon's directory anew: all of it, or nothing",
                 of[ReloadRequest],

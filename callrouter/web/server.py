@@ -18,6 +18,7 @@ from aiohttp import web
 from callrouter.errors import CallrouterError, UnreachableError
 from callrouter.web.agents import AgentRequest, AgentsDocument, AttendanceDesk
 from callrouter.web.callback import callbacks_document
+from callrouter.web.calling_back import CallbackDesk, CallbackOrderRequest
 from callrouter.web.calls import CallRequest, ConversationDesk
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
@@ -76,6 +77,7 @@ class WebServer:
         conversations: ConversationDesk | None = None,
         supervision: SupervisionDesk | None = None,
         recordings: RecordingDesk | None = None,
+        callbacks: CallbackDesk | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -87,6 +89,7 @@ class WebServer:
         self._supervision = supervision
         self._conversations = conversations
         self._recordings = recordings
+        self._callback_desk = callbacks
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -144,6 +147,7 @@ class WebServer:
         application.router.add_get("/api/v1/queues", self._queues)
         application.router.add_get("/api/v1/voicemail", self._voicemail)
         application.router.add_get("/api/v1/callbacks", self._callbacks)
+        application.router.add_post("/api/v1/callbacks", self._call_back)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
         application.router.add_get("/api/v1/remembered", self._remembered)
@@ -184,6 +188,15 @@ class WebServer:
 
     async def _callbacks(self, _: web.Request) -> web.Response:
         return _json(callbacks_document(self._source.callbacks()))
+
+    async def _call_back(self, request: web.Request) -> web.Response:
+        asked = await _asked(
+            request, CallbackOrderRequest, '{"request": "its id", "verb": "cancel", "who": "your name"}'
+        )
+        if self._callback_desk is None:
+            raise web.HTTPServiceUnavailable(reason="nobody is called back here")
+        report = await self._callback_desk.order(asked)
+        return _json(report, status=200 if report.ok else 409)
 
     async def _reload(self, request: web.Request) -> web.Response:
         asked = await _asked(request, ReloadRequest, '{"who": "your name"}')

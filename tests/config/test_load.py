@@ -133,6 +133,7 @@ class TestTheSample:
             "agent-paused",
             "agent-ready",
             "agent-toolate",
+            *(f"digit-{digit}" for digit in range(10)),
             "agent-unknown",
             "agent-missed",
             "agent-number",

@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import Agent
+from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr
 from callrouter.core.conditions import (
@@ -70,6 +74,7 @@ from callrouter.core.plan import (
     HangUp,
     If,
     Menu,
+    NumberCheck,
     Plan,
     RouteAgain,
     Voicemail,
@@ -89,6 +94,12 @@ WELCOME, SORRY, ASK, MAY = PromptName("welcome"), PromptName("sorry"), PromptNam
 GREETING, THANKS = PromptName("greeting"), PromptName("thanks")
 BOX = BoxName("letters")
 CALL_BACK = Callback(DESK, (NumberClass.LANDLINE,))
+RETURN = CallBackRule(
+    CITY, caller_number="0552110000", attempts=2, to_agent=PromptName("to-agent"), to_resident=GREETING
+)
+"""How the queue ``desk`` calls back by itself where it does: after ten minutes once more."""
+CALLS_BACK = QueueSpec(DESK, "창원시", call_back=RETURN)
+CHECK = NumberCheck(PromptName("right"), PromptName("enter"), PromptName("wrong"))
 MESSAGE = Voicemail(BOX, GREETING, THANKS, SORRY)
 PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
@@ -130,6 +141,9 @@ PLANS: Mapping[str, Plan] = {
     "140": Plan("message", (MESSAGE, HangUp())),
     "141": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
     "142": Plan("call-back", (EnterQueue(DESK, 30.0), CALL_BACK, CALL_BACK, Announce(THANKS), HangUp())),
+    "143": Plan("call-back-late", (EnterQueue(DESK, 30.0), CALL_BACK, HangUp())),
+    "144": Plan("call-back-soon", (CALL_BACK, HangUp())),
+    "145": Plan("call-back-where", (msgspec.structs.replace(CALL_BACK, check=CHECK), HangUp())),
     "132": Plan(
         "remember",
         (
@@ -523,6 +537,7 @@ class Driver:
         self.commands: list[cmd.Command] = []
         self.cdrs: list[Cdr] = []
         self.notices: list[Notice] = []
+        self.audit: list[AuditEntry] = []
         self._calls = 0
         if connected:
             self.sync()
@@ -543,6 +558,7 @@ class Driver:
             self.log.append((cdr.call_id, cdr))
         self.cdrs += out.cdrs
         self.notices += out.notices
+        self.audit += out.audit
         self.commands += out.commands
         for command in out.commands:
             match command:
@@ -555,7 +571,11 @@ class Driver:
                 case cmd.Forget(number=number):
                     self.memory.pop(number, None)
                 case _:
-                    self.asterisk.do(command)
+                    self.site(command.site).do(command)
+
+    def site(self, name: SiteName) -> Asterisk:
+        """The Asterisk of a site."""
+        return self.asterisk
 
     def settle(self) -> None:
         """Deliver what waits in the inbox, and what comes of it."""
@@ -664,6 +684,26 @@ class Driver:
         self.asterisk.hang_up(self.leg(call), cause)
         self.settle()
 
+    def ask(self, dialed: str = "144", caller: str = "0552251234") -> Call:
+        """A resident dials and asks to be called back; the call by which he will be is returned."""
+        asking = self.dial(dialed, caller)
+        if asking.id in self.exchange.calls:
+            self.advance(30.0)
+        return self.exchange.calls[naming.call_back(asking.id)]
+
+    def resident(self, call: Call) -> ChannelId:
+        """The channel of who is called back."""
+        assert call.resident is not None, call
+        return call.resident.channel
+
+    def resident_answers(self, call: Call) -> None:
+        self.asterisk.pick_up(self.resident(call))
+        self.settle()
+
+    def resident_ends(self, call: Call, cause: int = Cause.USER_BUSY) -> None:
+        self.asterisk.hang_up(self.resident(call), cause)
+        self.settle()
+
     def press(self, call: Call, digit: str) -> None:
         """The caller presses a key."""
         self.tell(ev.DigitPressed(call.channel, digit))
@@ -745,17 +785,14 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: menu, 129: duty, 140: message) in ``state``; some states need the counselor ``kim``."""
-        if state is CallState.ASKING:
-            return self.dial("127")
-        if state is CallState.CONFIRMING:
-            call = self.dial("129")
-            self.pick_up(call)
-            return call
-        if state is CallState.RECORDING:
-            call = self.dial("140")
-            self.announcement_ends(call)
-            return call
+        """A call to 121 (127: menu, 129: duty, 140: message) in ``state``; some states need the counselor ``kim``.
+
+        What only a call that we make can be in needs the queue ``CALLS_BACK``.
+        """
+        if state in (CallState.ASKING, CallState.DICTATING, CallState.CONFIRMING, CallState.RECORDING):
+            return self._outside_queues(state)
+        if state in (CallState.CALLING, CallState.GREETING, CallState.POSTPONED):
+            return self._called_back(state)
         call = self.dial("121")
         if state is CallState.ANNOUNCING:
             return call
@@ -774,6 +811,24 @@ class Driver:
         if state is CallState.ENDED:
             self.settle()
         assert call.state is state, (call.state, state)
+        return call
+
+    def _outside_queues(self, state: CallState) -> Call:
+        dialed = {CallState.ASKING: "127", CallState.CONFIRMING: "129", CallState.DICTATING: "145"}
+        call = self.dial(dialed.get(state, "140"))
+        if state is CallState.CONFIRMING:
+            self.pick_up(call)
+        elif state is CallState.RECORDING:
+            self.announcement_ends(call)
+        return call
+
+    def _called_back(self, state: CallState) -> Call:
+        call = self.ask()
+        self.pick_up(call)
+        if state is CallState.GREETING:
+            self.resident_answers(call)
+        elif state is CallState.POSTPONED:
+            self.resident_ends(call)
         return call
 
 

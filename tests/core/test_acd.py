@@ -16,6 +16,7 @@ from callrouter.core.agent import Agent, AgentState
 from callrouter.core.causes import Cause
 from callrouter.core.ids import CallId, QueueName, TenantName
 from callrouter.core.plan import EnterQueue, Plan
+from callrouter.core.pool import Way
 from callrouter.core.rulebook import QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
 from tests.core.driver import CITY, DESK, HALL, NIGHT, PLANS, START, Driver, agent, rulebook
@@ -101,7 +102,7 @@ def test_who_cannot_be_reached_is_not_drawn() -> None:
     acd.offer_to(kim)
     acd.offer_to(free("lee"))
     acd.join(LINE, (0.0, 1), CallId("a"))
-    match = acd.match(lambda way: way != (HALL, CITY))
+    match = acd.match(lambda way: way != Way(HALL, CITY))
     assert match == Match(CallId("a"), free("lee"))
     assert acd.match(lambda _: False) is None
 

@@ -22,7 +22,7 @@ from tests.core.driver import BELL, CITY, DESK, HALL, NIGHT, START, agent
 
 ENGLISH, PASSPORT = SkillName("english"), SkillName("passport")
 TENANTS = [TenantName(name) for name in ("changwon", "gimhae", "jinju")]
-WAYS: list[Way] = [(HALL, None), (HALL, CITY)]
+WAYS: list[Way] = [Way(HALL), Way(HALL, CITY)]
 QUEUES = [DESK, NIGHT, BELL]
 AT_MOST = 3
 """At so many phones at once rings who waits in the queue that rings all."""
@@ -63,7 +63,7 @@ class Naive:
             one
             for one in self.agents
             if caller.queue in one.spec.queues
-            and way_to(one) not in shut
+            and way_to(one, HALL) not in shut
             and all(one.spec.skills.get(skill, 0) >= level for skill, level in caller.demand.need)
         ]
 
@@ -278,7 +278,7 @@ class BesideNaive(RuleBasedStateMachine):
         caller, phones = data.draw(st.sampled_from(self.naive.rung))
         self.acd.ring_no_more(caller.call)
         line = (caller.queue, HALL)
-        self.acd.ring_on(line, caller.place, caller.call, caller.tenant, caller.demand, phones)
+        self.acd.ring_on(line, caller.place, caller.call, caller.tenant, caller.demand, phones=phones)
 
     @precondition(lambda self: self.offers)
     @rule(data=st.data())

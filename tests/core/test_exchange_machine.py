@@ -99,7 +99,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.driver = Driver(rules_with(STAFF, 1))
+        self.driver = self.begin(taped=False)
         self.ended: set[CallId] = set()
         self.lines_dialed = 0
         self.sounds_are_known = True
@@ -107,7 +107,13 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     @initialize(taped=st.booleans())
     def conversations_are_recorded_or_not(self, taped: bool) -> None:
-        self.driver = Driver(rules_with(STAFF, 1, taped=taped))
+        self.driver = self.begin(taped=taped)
+
+    def begin(self, *, taped: bool) -> Driver:
+        return Driver(self.rules_with(STAFF, 1, taped=taped))
+
+    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool) -> Rulebook:
+        return rules_with(staff, channels, taped=taped)
 
     # What the world does. Nothing is delivered but by deliver().
 
@@ -334,7 +340,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         taped=st.booleans(),
     )
     def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool, taped: bool) -> None:
-        rules = rules_with(tuple(STAFF[index] for index in sorted(staff)), channels, taped=taped)
+        rules = self.rules_with(tuple(STAFF[index] for index in sorted(staff)), channels, taped=taped)
         self.driver.rules = without_queue(rules, NIGHT) if without_night else rules
         self.hand_in(ev.RulebookReplaced(self.driver.rules))
 

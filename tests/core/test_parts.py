@@ -17,6 +17,7 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.offering import offer_result
 from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, is_final
+from callrouter.core.pool import Way
 from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState
 from tests.core.driver import CITY, DESK, HALL, NIGHT, PLANS, START, WELCOME, Driver, FixedRouter, agent, rulebook
@@ -42,7 +43,7 @@ def test_the_line_serves_by_place_and_the_longest_idle() -> None:
     match = acd.match(lambda _: True)
     assert match is not None
     assert (match.call, match.agent.spec.id) == ("a", "lee")
-    match = acd.match(lambda way: way != (HALL, CITY))
+    match = acd.match(lambda way: way != Way(HALL, CITY))
     assert match is not None
     assert match.agent.spec.id == "kim"
     assert acd.match(lambda _: False) is None

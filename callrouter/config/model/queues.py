@@ -91,6 +91,45 @@ LEAST_BETWEEN_S = 10.0
 """Announcements must not come one on top of the other."""
 
 
+MOST_ATTEMPTS = 10
+"""Whoever is called more often is pestered."""
+LEAST_RETRY_S = 10.0
+"""A line that was busy needs time to be free."""
+
+
+class QueueCallBack(Section):
+    """How a queue calls back by itself who asked for it, under ``call_back:``."""
+
+    trunk: Name
+    """The trunk group that residents are called over."""
+    caller_id: Text | None = None
+    """The number that residents are shown; left out: that of the trunk group, or else the one that they had dialled."""
+    calendar: Name | None = None
+    """Residents are called while it is open; left out: whenever a counselor is there."""
+    attempts: Whole = 3
+    """How often a resident is called who is not reached, 1 to 10."""
+    retry_after: Seconds = 600.0
+    """How long after a call in vain the next one may be, 10 s at least."""
+    ring_timeout: Seconds = 30.0
+    """How long the resident's phone rings."""
+    redial: Flag = True
+    """Whether who calls by himself meanwhile has the place, and is not called back when he has been served."""
+    to_agent: Name | None = None
+    """The prompt that the counselor hears who answers, before the ringing tone; left out: that tone alone."""
+    say_number: Flag = False
+    """Whether he hears the last four digits of the resident's number, too."""
+    to_resident: Name | None = None
+    """The prompt that the resident hears who answers; left out: the counselor at once."""
+
+    @model_validator(mode="after")
+    def _does_not_pester(self) -> "QueueCallBack":
+        if not 1 <= self.attempts <= MOST_ATTEMPTS:
+            raise ValueError(f"{self.attempts} attempts do not do; write 1 to {MOST_ATTEMPTS}")
+        if self.retry_after < LEAST_RETRY_S:
+            raise ValueError(f"{self.retry_after:g} s between two calls are too few; write {LEAST_RETRY_S:g}s or more")
+        return self
+
+
 class QueueSurge(Section):
     """What is announced in a queue when many call, under ``surge:`` of its ``announce:``."""
 
@@ -186,6 +225,8 @@ class Queue(Section):
     """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
     emergency: Flag = False
     """Whether calls to its counselors may have the channels that trunk groups keep in ``reserve``."""
+    call_back: QueueCallBack | None = None
+    """How it calls back by itself who asked for it; left out: people do, by the list."""
 
     @model_validator(mode="after")
     def _limits_and_sound(self) -> "Queue":

@@ -45,6 +45,9 @@ class Trunk(Section):
     """How many calls it carries at once; for ``members``, left out."""
     endpoints: Names = Field(default=[])
     """PJSIP endpoints that its calls go out and come in by, in their order. Default: the group's own name."""
+    between: dict[Name, Name] = Field(default={})
+    """The two sites that it joins, each with the PJSIP endpoint there that leads to the other. Counselors at one
+    are rung for callers at the other then."""
     members: list[TrunkMember] = Field(default=[])
     """Instead of ``channels`` and ``endpoints``: each endpoint with what it carries."""
     select: Select = Selection.ORDER
@@ -70,4 +73,6 @@ class Trunk(Section):
             raise ValueError("the size of a trunk group is said once; write either channels: or members:")
         if self.members and self.endpoints:
             raise ValueError("members: name the endpoints; take endpoints: out")
+        if self.members and self.between:
+            raise ValueError("between: names the endpoints; write channels: instead of members:")
         return self
