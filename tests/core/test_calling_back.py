@@ -136,6 +136,35 @@ def test_the_record_tells_both_legs_and_the_request_and_is_no_call_that_came_in(
     assert hall.exchange.calls == {}
 
 
+def test_the_record_has_when_the_resident_s_phone_rang(hall: Driver) -> None:
+    call = hall.ask()
+    hall.pick_up(call)
+    hall.advance(2.0)
+    hall.asterisk.ring(hall.resident(call))
+    hall.settle()
+    rang_at = hall.now
+    hall.resident_answers(call)
+    hall.announcement_ends(call)
+    hall.leg_ends(call)
+    _, cdr = hall.cdrs
+    assert cdr.legs[1].rang_at == rang_at
+
+
+def test_a_resident_who_holds_the_call_by_his_phone_is_no_counselor_who_does(hall: Driver) -> None:
+    call = connected(hall)
+    history = len(call.history)
+    hall.tell(ev.LegHeld(hall.resident(call), held=True))
+    assert (len(call.history), call.phone_holds) == (history, False)
+
+
+def test_facts_of_a_resident_whom_nobody_calls_are_refused(hall: Driver) -> None:
+    call = hall.ask()
+    hall.pick_up(call)
+    call.resident = None
+    with pytest.raises(ValueError, match="calls nobody back"):
+        call.apply(facts.ResidentRang(hall.now))
+
+
 def test_a_resident_who_hangs_up_ends_the_call_like_any_caller(hall: Driver) -> None:
     call = connected(hall)
     hall.resident_ends(call, Cause.NORMAL_CLEARING)

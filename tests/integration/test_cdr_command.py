@@ -138,7 +138,7 @@ def test_one_call_shows_its_legs_and_why(command: Command, calls: list[Cdr]) -> 
     output = _run(command, handled.call_id[:18])
     assert handled.call_id in output
     assert "1. agent1: no-answer, cause 19, channel leg-1" in output
-    assert "2. agent2 over changwon: answered, cause 16, channel leg-2" in output
+    assert "2. agent2 over changwon at annex: answered, cause 16, channel leg-2" in output
     (wait,) = [line for line in output.splitlines() if line.startswith("waited in")]
     assert wait.startswith("waited in night: answered, ")
     assert "창원 야간" in output
