@@ -30,6 +30,7 @@ from callrouter.core.floor import Leg
 from callrouter.core.geography import Region
 from callrouter.core.ids import CallId, ChannelId, QueueName
 from callrouter.core.numbers import parse
+from callrouter.core.offering import unanswered
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import RING_TONE
 from callrouter.core.plan import EnterQueue, HangUp, Plan
@@ -346,8 +347,10 @@ class CallingBack:
 
     def resident_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The resident has not answered in time, or nobody knows whether his phone rings."""
-        self.let_resident_go(call, cue.result, at, out)
-        self.not_reached(call, cue.result, Cause.NO_ANSWER, at, out)
+        leg = self._conduct.floor.legs.get(call.resident.channel) if call.resident is not None else None
+        result = unanswered(leg, cue.result) if leg is not None else cue.result
+        self.let_resident_go(call, result, at, out)
+        self.not_reached(call, result, Cause.NO_ANSWER, at, out)
 
     def resident_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The resident hung up while he heard who calls."""

@@ -287,7 +287,7 @@ async def test_nobody_is_called_before_the_hours_begin(
 async def test_without_room_in_the_trunk_group_the_counselor_is_not_rung_either(
     caller: People, counselor: People, outside: People, centre: MakeCentre
 ) -> None:
-    """The group's only channel is taken by a conversation with a duty phone, until that ends."""
+    """The group's only channel is taken by who came in by it and talks to a duty desk, until that ends."""
     duty = """\
 routes:
   - id: duty
@@ -300,7 +300,7 @@ routes:
     def edit(config: Path) -> None:
         calls_back(channels=1)(config)
         trunks, routes = config / "trunks.yaml", config / "routes.yaml"
-        desk = "destinations:\n  desk: {title: 당직실, endpoint: PJSIP/202, trunk: carrier, ring_timeout: 4s}\n"
+        desk = "destinations:\n  desk: {title: 당직실, endpoint: PJSIP/202, ring_timeout: 4s}\n"
         trunks.write_text(trunks.read_text(encoding="utf-8") + desk, encoding="utf-8")
         routes.write_text(duty + routes.read_text(encoding="utf-8").partition("routes:\n")[2], encoding="utf-8")
 

@@ -29,7 +29,19 @@ from callrouter.core.rulebook import Limits, QueueSpec, Rulebook
 from callrouter.core.states import CallState
 from callrouter.core.trunk_spec import MemberSpec, NumberForm, Share, TrunkSpec
 from callrouter.core.waiting_spec import KeyWay, QueueCare
-from tests.core.driver import CALLS_BACK, CITY, DESK, NIGHT, RETURN, Channel, Driver, agent, rulebook, without_queue
+from tests.core.driver import (
+    CALLS_BACK,
+    CITY,
+    DESK,
+    HALL,
+    NIGHT,
+    RETURN,
+    Channel,
+    Driver,
+    agent,
+    rulebook,
+    without_queue,
+)
 
 RESIDENT = "0552251234"
 ALL_DAY = Window(frozenset(range(7)), Hours(9 * 60, 18 * 60))
@@ -298,6 +310,12 @@ def test_a_site_without_a_way_to_counselors_calls_nobody(hall: Driver) -> None:
     hall.lose_site()
     asking = hall.exchange.floor.acd
     assert asking.match(lambda _: False) is None
+
+
+def test_who_does_not_say_that_there_is_a_way_to_residents_has_nobody_called_back() -> None:
+    hall = Driver(rules("kim", channels=0))
+    hall.ask()
+    assert hall.exchange.floor.acd.match(lambda _: True) is None
 
 
 # --- in vain
@@ -844,6 +862,18 @@ def test_a_counselor_behind_the_same_trunk_is_called_if_both_may_have_a_channel(
         hall.announcement_ends(call)
         hall.hang_up(call)
     assert in_use(hall) == 0
+
+
+def test_a_trunk_over_which_no_resident_is_heard_of_is_left_alone(hall: Driver) -> None:
+    call = hall.ask()
+    hall.pick_up(call)
+    hall.asterisk.channels[hall.resident(call)].state = "Down"
+    hall.advance(RETURN.ring_timeout_s)
+    assert state_of(call) is CallState.POSTPONED
+    (failed,) = (one for one in call.history if isinstance(one, facts.NotReached))
+    assert failed.result is OfferResult.CONGESTION
+    (group,) = hall.exchange.floor.trunks.groups
+    assert not group.fits(HALL, hall.now)
 
 
 def test_a_channel_that_is_kept_for_a_resident_is_not_taken_for_one_held_in_vain(hall: Driver) -> None:

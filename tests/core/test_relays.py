@@ -17,7 +17,7 @@ from callrouter.core.ids import ChannelId
 from callrouter.core.output import NoticeKind
 from callrouter.core.phones import PhoneSeen
 from callrouter.core.states import CallState
-from tests.core.driver import DESK, HALL, agent
+from tests.core.driver import CALLS_BACK, CITY, DESK, HALL, agent
 from tests.core.two_sites import ANNEX, LINE, TO_ANNEX, TO_HALL, TwoSites, at_annex, two_site_rules
 
 
@@ -144,6 +144,20 @@ def test_a_line_that_failed_a_call_is_left_alone_for_a_while_and_the_counselor_i
     centre.hall.line_works = True
     centre.advance(2.0)
     assert call.state is CallState.OFFERED
+
+
+@pytest.mark.parametrize(("channels", "state"), [(1, CallState.CALLING), (0, CallState.QUEUED)])
+def test_who_is_called_back_at_the_hall_has_a_counselor_at_the_annex_if_the_line_has_room(
+    channels: int, state: CallState
+) -> None:
+    made = two_site_rules(at_annex("kim"), channels=channels)
+    centre = TwoSites(replace(made, queues={**made.queues, DESK: CALLS_BACK}))
+    call = centre.ask()
+    if call.state is CallState.OFFERED:
+        centre.annex.pick_up(centre.far(call))
+        centre.settle()
+    trunks = centre.exchange.floor.trunks
+    assert (call.state, trunks.in_use(LINE), trunks.in_use(CITY)) == (state, channels, channels)
 
 
 def test_a_full_line_keeps_the_caller_waiting_until_a_channel_is_free() -> None:
