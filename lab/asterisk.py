@@ -77,6 +77,7 @@ class LabAsterisk:
         more_dialplan: str = "",
         verbose: int = 3,
         carrier_port: int = 5060,
+        proxy: str = "",
         home: AsteriskHome | None = None,
     ) -> None:
         self.name = name
@@ -87,7 +88,7 @@ class LabAsterisk:
         group = asterisk_config.ring_group(phone for phone in self.phones if phone.extension in counselors)
         variables = {"CALLROUTER_FALLBACK_PHONES": group, **(global_variables or {})}
         self.settings = AsteriskSettings(
-            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose, carrier_port
+            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose, carrier_port, proxy
         )
         self.state_dir = INSTANCES / name
         self._home = home

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from lab import audio, ports
+from lab import audio, kamailio, ports
 from lab.asterisk import LabAsterisk
+from lab.kamailio import LabKamailio
 from lab.paths import INSTANCES, try_lock
 from lab.phones import CARRIER_ADDRESS, Phone
 
@@ -111,9 +112,15 @@ def write_tones(folder: Path, *, but: str = "") -> None:
 
 
 def asterisk_for_tests(
-    agi_port: int, *, phones: tuple[Phone, ...] | None = None, global_variables: Mapping[str, str] | None = None
+    agi_port: int,
+    *,
+    phones: tuple[Phone, ...] | None = None,
+    global_variables: Mapping[str, str] | None = None,
+    tag: str = "",
+    carrier_port: int | None = None,
+    proxy: str = "",
 ) -> LabAsterisk:
-    """An Asterisk of this process alone, not started yet.
+    """An Asterisk of this process alone, not started yet; ``tag`` tells it from others at the same FastAGI port.
 
     The daemon has 3 s to take a call in it, and the fallback's ring group rings for 4 s.
     """
@@ -125,14 +132,15 @@ def asterisk_for_tests(
         **(global_variables or {}),
     }
     instance = LabAsterisk(
-        f"{PREFIX}{os.getpid()}-{agi_port}",
+        f"{PREFIX}{os.getpid()}-{agi_port}{tag}",
         sip_port=ports.free_udp(),
         http_port=ports.free_tcp(),
         rtp_range=(20000, 29999),
         phones=phones,
         global_variables=variables,
         queues=QUEUES,
-        carrier_port=ports.free_udp(CARRIER_ADDRESS),
+        carrier_port=ports.free_udp(CARRIER_ADDRESS) if carrier_port is None else carrier_port,
+        proxy=proxy,
     )
     write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)
@@ -151,3 +159,7 @@ def remove_leftovers() -> None:
                 leftover = LabAsterisk(state.name)
                 leftover.end_leftover()
                 leftover.remove()
+            if (state / "kamailio" / kamailio.PID_FILE).exists():
+                edge = LabKamailio(state.name, carrier_port=0)
+                edge.end_leftover()
+                edge.remove()
