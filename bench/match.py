@@ -88,7 +88,7 @@ def scan(floor: Floor, reachable: Callable[[Way], bool]) -> Match | None:
             if queue in one.spec.queues
             and one.spec.site == site
             and caller.demand.is_met_by(one.spec.skills)
-            and reachable(way_to(one))
+            and reachable(way_to(one, site))
         ]
         if able:
             key = caller.demand.shortfall

@@ -13,6 +13,7 @@
     ├── StoreError
     │   ├── JournalError       the local journal cannot be opened, read or written
     │   └── DatabaseError      PostgreSQL said no
+    ├── SurvivalError          the configuration cannot be rendered as a dialplan
     └── ImpossibleEventError   the exchange met an event that the call's state does not allow
 
 Foreign exceptions are translated at the adapter that meets them, always ``from`` the cause. Anything that reaches
@@ -77,3 +78,7 @@ class DatabaseError(StoreError):
 
 class ImpossibleEventError(CallrouterError):
     """The exchange met an event that the state of the call does not allow: a defect, contained to that call."""
+
+
+class SurvivalError(CallrouterError):
+    """Something in the configuration cannot stand in a dialplan; the message names it and what may stand there."""

@@ -14,7 +14,7 @@ from typing import Any, Self, TextIO
 
 from callrouter.prompts import provide_music
 from lab import asterisk_config, ports, processes
-from lab.asterisk_config import AsteriskSettings
+from lab.asterisk_config import AsteriskSettings, Peer
 from lab.errors import LabError, NotReadyError
 from lab.paths import DIALPLAN, INSTANCES, try_lock, write_atomically
 from lab.phones import (
@@ -75,8 +75,11 @@ class LabAsterisk:
         global_variables: dict[str, str] | None = None,
         queues: str = "[general]\n",
         more_dialplan: str = "",
+        survival: str = "",
         verbose: int = 3,
         carrier_port: int = 5060,
+        address: str = "127.0.0.1",
+        peers: tuple[Peer, ...] = (),
         proxy: str = "",
         home: AsteriskHome | None = None,
     ) -> None:
@@ -88,8 +91,21 @@ class LabAsterisk:
         group = asterisk_config.ring_group(phone for phone in self.phones if phone.extension in counselors)
         variables = {"CALLROUTER_FALLBACK_PHONES": group, **(global_variables or {})}
         self.settings = AsteriskSettings(
-            sip_port, http_port, rtp_range, self.phones, queues, variables, more_dialplan, verbose, carrier_port, proxy
+            sip_port,
+            http_port,
+            rtp_range,
+            self.phones,
+            queues,
+            variables,
+            more_dialplan,
+            verbose,
+            carrier_port,
+            address,
+            peers,
+            proxy,
         )
+        self.survival = survival
+        """What `callrouter dialplan` rendered for it; empty: nothing, and the fallback rings a group of phones."""
         self.state_dir = INSTANCES / name
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
@@ -127,6 +143,11 @@ class LabAsterisk:
         return self.directory / "moh"
 
     @property
+    def survival_path(self) -> Path:
+        """Where the rules belong that were rendered for it (host path)."""
+        return self.directory / "etc/callrouter-survival.conf"
+
+    @property
     def log_path(self) -> Path:
         """Asterisk's full log (host path)."""
         return self.directory / "log/full"
@@ -144,7 +165,7 @@ class LabAsterisk:
     @property
     def sip_address(self) -> str:
         """Where callers and phones send their requests."""
-        return f"127.0.0.1:{self.sip_port}"
+        return f"{self.settings.address}:{self.sip_port}"
 
     @property
     def pid(self) -> int:
@@ -225,6 +246,15 @@ class LabAsterisk:
 
     # --- asking it
 
+    def take_in(self, survival: str) -> None:
+        """Have it go by these rendered rules from now on; by none if they are empty."""
+        self.survival = survival
+        if survival:
+            write_atomically(self.survival_path, survival)
+        else:
+            self.survival_path.unlink(missing_ok=True)
+        self.cli("dialplan reload")
+
     def cli(self, command: str) -> str:
         """The answer of Asterisk's command line to ``command``, such as ``core show channels concise``.
 
@@ -253,6 +283,17 @@ class LabAsterisk:
         status, body = self._request("GET", path)
         if status != 200:
             raise LabError(f"GET /ari/{path}: HTTP status {status}")
+        return json.loads(body)
+
+    def post(self, path: str) -> Any:
+        """``POST /ari/<path>``, and what it answers as decoded JSON.
+
+        Raises:
+            LabError: no answer, or not a good one.
+        """
+        status, body = self._request("POST", path)
+        if status != 200:
+            raise LabError(f"POST /ari/{path}: HTTP status {status}: {body[:200]!r}")
         return json.loads(body)
 
     def channels(self) -> list[dict[str, Any]]:
@@ -299,7 +340,7 @@ class LabAsterisk:
 
     def check_ports(self) -> None:
         """Raise LabError if another program has the SIP or the HTTP port."""
-        ports.require_udp(self.sip_port, "SIP")
+        ports.require_udp(self.sip_port, "SIP", self.settings.address)
         ports.require_tcp(self.http_port, "HTTP")
 
     def _write_files(self) -> None:
@@ -318,6 +359,8 @@ class LabAsterisk:
         for source in sorted(DIALPLAN.glob("*.conf")):
             more = f"\n{self.settings.more_dialplan}" if source.name == "extensions.conf" else ""
             write_atomically(self.directory / "etc" / source.name, source.read_text(encoding="utf-8") + more)
+        if self.survival:
+            write_atomically(self.survival_path, self.survival)
         # Asterisk has no music class unless there is a file when it starts.
         provide_music(self.moh_dir / "callrouter")
         self.log_path.unlink(missing_ok=True)

@@ -82,6 +82,7 @@ MODULES: tuple[str, ...] = (
     "res_stasis_answer",
     "res_stasis_playback",
     "res_stasis_recording",
+    "chan_bridge_media",
     "res_stasis_snoop",
     "res_stasis_device_state",
     "res_stasis_broadcast",
@@ -128,6 +129,15 @@ info=!950/330,!1400/330,!1800/330,0
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """The Asterisk of another site, to which a trunk leads that has its ``name``."""
+
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class AsteriskSettings:
     """What differs between one laboratory Asterisk and another.
 
@@ -145,6 +155,10 @@ class AsteriskSettings:
     verbose: int = 3
     carrier_port: int = 5060
     """Where the telephone network takes calls that go out, at the carrier's address."""
+    address: str = "127.0.0.1"
+    """Where it takes SIP, and what the other sites know it by."""
+    peers: tuple[Peer, ...] = ()
+    """The other sites."""
     proxy: str = ""
     """Host and port of the proxy between this Asterisk and the telephone network; empty: none."""
 
@@ -221,7 +235,7 @@ endpoint_identifier_order=ip,auth_username,username
 [transport-udp]
 type=transport
 protocol=udp
-bind=127.0.0.1:{settings.sip_port}
+bind={settings.address}:{settings.sip_port}
 
 [media](!)
 type=endpoint
@@ -250,7 +264,29 @@ context=callrouter-phones
 send_pai=yes
 trust_id_outbound=yes
 """
-    return head + "".join(_phone(phone, credentials) for phone in settings.phones)
+    phones = (_phone(phone, credentials) for phone in settings.phones)
+    return "".join([head, *map(_peer, settings.peers), *phones])
+
+
+def _peer(peer: Peer) -> str:
+    """A trunk between sites: known by its address, and let into what takes calls of other sites alone."""
+    return f"""\
+
+[{peer.name}](media)
+context=callrouter-sites
+aors={peer.name}
+
+[{peer.name}]
+type=aor
+qualify_frequency=2
+qualify_timeout=1
+contact=sip:{peer.address}:{peer.port}
+
+[{peer.name}]
+type=identify
+endpoint={peer.name}
+match={peer.address}
+"""
 
 
 def _phone(phone: Phone, credentials: Credentials) -> str:

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from callrouter.errors import UnreachableError
 from callrouter.store.embedded import EmbeddedPostgres
+from callrouter.survival import CLOCK
 from lab import daemon as daemons
 from lab import ports, tools
 from lab.asterisk import LabAsterisk
@@ -65,7 +67,7 @@ class Centre:
             sip_port=where.sip,
             http_port=where.http,
             rtp_range=(where.rtp_start, where.rtp_start + 999),
-            global_variables={"CALLROUTER_AGI": f"127.0.0.1:{where.agi}"},
+            global_variables={"CALLROUTER_AGI": f"127.0.0.1:{where.agi}", **_survival_clock(clock)},
         )
         self.folder = INSTANCES / name / "daemon"
         self.daemon = Daemon(
@@ -138,6 +140,10 @@ class Centre:
 
     def _start_asterisk(self) -> None:
         with step("Asterisk") as this:
+            done = self.daemon.run("dialplan")
+            if done.returncode != 0:
+                raise LabError(f"the rules cannot be rendered as a dialplan: {done.stderr.strip()}")
+            self.asterisk.survival = done.stdout
             self.asterisk.start()
             this.text = f"SIP {self.asterisk.sip_address}, HTTP 127.0.0.1:{self.ports.http}"
 
@@ -228,6 +234,11 @@ class Centre:
             with step("PostgreSQL") as this:
                 self.postgres.stop()
                 this.text = "stopped"
+
+
+def _survival_clock(clock: str | None) -> dict[str, str]:
+    """Have the rendered rules stay at the instant at which the daemon's day begins, if that is not now."""
+    return {} if clock is None else {CLOCK: f"{datetime.fromisoformat(clock).timestamp():.0f}"}
 
 
 def _drain(daemon: Daemon, signals: Signals, drain_s: float) -> bool:

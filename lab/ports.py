@@ -37,14 +37,14 @@ def free_sip(address: str = LOOPBACK) -> int:
     raise LabError(f"no port of {address} is free for SIP")
 
 
-def require_udp(port: int, purpose: str) -> None:
-    """Raise LabError, with the command that tells who has it, if UDP ``port`` of loopback is taken."""
-    _require(socket.SOCK_DGRAM, port, purpose)
+def require_udp(port: int, purpose: str, address: str = LOOPBACK) -> None:
+    """Raise LabError, with the command that tells who has it, if UDP ``port`` of ``address`` is taken."""
+    _require(socket.SOCK_DGRAM, port, purpose, address)
 
 
 def require_tcp(port: int, purpose: str) -> None:
     """Raise LabError, with the command that tells who has it, if TCP ``port`` of loopback is taken."""
-    _require(socket.SOCK_STREAM, port, purpose)
+    _require(socket.SOCK_STREAM, port, purpose, LOOPBACK)
 
 
 def _free(kind: socket.SocketKind, address: str) -> int:
@@ -56,12 +56,12 @@ def _free(kind: socket.SocketKind, address: str) -> int:
     raise LabError(f"no port of {address} is free between {FREE.start} and {FREE.stop - 1}")
 
 
-def _require(kind: socket.SocketKind, port: int, purpose: str) -> None:
+def _require(kind: socket.SocketKind, port: int, purpose: str, address: str) -> None:
     with socket.socket(socket.AF_INET, kind) as probe:
         if kind == socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((address, port))
         except OSError as exc:
-            message = f"{purpose} port {LOOPBACK}:{port} is taken; who has it: ss -lntup | grep :{port}"
+            message = f"{purpose} port {address}:{port} is taken; who has it: ss -lntup | grep :{port}"
             raise LabError(message) from exc

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from lab import audio, kamailio, ports
 from lab.asterisk import LabAsterisk
+from lab.asterisk_config import Peer
 from lab.kamailio import LabKamailio
 from lab.paths import INSTANCES, try_lock
 from lab.phones import CARRIER_ADDRESS, Phone
@@ -91,13 +92,30 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "queue-keys": 2560.0,
         "agent-noted": 2640.0,
         "agent-toolate": 2680.0,
+        "recording-notice": 3300.0,
+        "recording-paused": 3340.0,
+        "recording-resumed": 3380.0,
+        "digit-0": 2860.0,
+        "digit-1": 2900.0,
+        "digit-2": 2940.0,
+        "digit-3": 2980.0,
+        "digit-4": 3020.0,
+        "digit-5": 3060.0,
+        "digit-6": 3140.0,
+        "digit-7": 3180.0,
+        "digit-8": 3220.0,
+        "digit-9": 3260.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""
 
 
 ENGLISH_HZ: Mapping[str, float] = MappingProxyType(
-    {name: hz + 20 for name, hz in PROMPT_HZ.items() if name.startswith("queue-") or name == "waiting"}
+    {
+        name: hz + 20
+        for name, hz in PROMPT_HZ.items()
+        if name.startswith("queue-") or name in ("waiting", "recording-notice")
+    }
 )
 """The same for prompts that are spoken in English, too."""
 
@@ -116,11 +134,13 @@ def asterisk_for_tests(
     *,
     phones: tuple[Phone, ...] | None = None,
     global_variables: Mapping[str, str] | None = None,
-    tag: str = "",
+    address: str = ports.LOOPBACK,
+    sip_port: int | None = None,
+    peers: tuple[Peer, ...] = (),
     carrier_port: int | None = None,
     proxy: str = "",
 ) -> LabAsterisk:
-    """An Asterisk of this process alone, not started yet; ``tag`` tells it from others at the same FastAGI port.
+    """An Asterisk of this process alone, not started yet. Several have an ``address`` each, and are ``peers``.
 
     The daemon has 3 s to take a call in it, and the fallback's ring group rings for 4 s.
     """
@@ -131,15 +151,18 @@ def asterisk_for_tests(
         "CALLROUTER_FALLBACK_S": str(FALLBACK_RINGS_S),
         **(global_variables or {}),
     }
+    sip_port = sip_port or ports.free_udp(address)
     instance = LabAsterisk(
-        f"{PREFIX}{os.getpid()}-{agi_port}{tag}",
-        sip_port=ports.free_udp(),
+        f"{PREFIX}{os.getpid()}-{agi_port}-{sip_port}",
+        sip_port=sip_port,
         http_port=ports.free_tcp(),
         rtp_range=(20000, 29999),
         phones=phones,
         global_variables=variables,
         queues=QUEUES,
         carrier_port=ports.free_udp(CARRIER_ADDRESS) if carrier_port is None else carrier_port,
+        address=address,
+        peers=peers,
         proxy=proxy,
     )
     write_tones(instance.sounds_dir / "callrouter")

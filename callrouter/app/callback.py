@@ -1,13 +1,14 @@
 """Looking after requests to be called back: who waits, and how long requests are kept."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
 import structlog
 
 from callrouter.app.passes import Passes
-from callrouter.core.ids import QueueName
+from callrouter.core.call import Call
+from callrouter.core.ids import CallId, QueueName
 from callrouter.core.rulebook import QueueSpec, Rulebook
 from callrouter.store.callback import CallbackArchive, CallbackCount, CallbackRequest, open_callbacks
 from callrouter.web.sources import CallbackNow, CallbackQueueNow
@@ -22,11 +23,19 @@ SHOWN: Final = 500
 class CallbackKeeper:
     """Looks after requests as a task: ``run()`` until cancelled.
 
-    ``rulebook`` gives the rules in force, ``now`` is the daemon's clock.
+    ``rulebook`` gives the rules in force, ``now`` is the daemon's clock. ``waiting`` are the calls in which those asked
+    who are to be called back by the daemon itself, and ``withdraw`` is told of each that somebody has closed, and who.
     """
 
     def __init__(
-        self, url: str, rulebook: Callable[[], Rulebook], now: Callable[[], datetime], *, poll_s: float = POLL_S
+        self,
+        url: str,
+        rulebook: Callable[[], Rulebook],
+        now: Callable[[], datetime],
+        *,
+        waiting: Callable[[], Sequence[CallId]] = tuple,
+        withdraw: Callable[[CallId, str], None] = lambda _call, _who: None,
+        poll_s: float = POLL_S,
     ) -> None:
         self.counts: tuple[CallbackCount, ...] = ()
         """Of every queue that has open requests, as of the latest pass."""
@@ -35,6 +44,8 @@ class CallbackKeeper:
         self._url = url
         self._rulebook = rulebook
         self._now = now
+        self._waiting = waiting
+        self._withdraw = withdraw
         self._passes = Passes(_tell_trouble, poll_s)
 
     async def run(self) -> NoReturn:
@@ -56,6 +67,8 @@ class CallbackKeeper:
                 log.info("callback.expired", deleted=gone.deleted, never_done=0)
             self.counts = tuple(await archive.counts())
             self.requests = tuple(await archive.find(limit=SHOWN))
+            for call, who in await archive.closed(self._waiting()):
+                self._withdraw(call, who)
 
 
 def callback_queues(
@@ -68,8 +81,8 @@ def callback_queues(
     return tuple(found.values())
 
 
-def callback_now(request: CallbackRequest) -> CallbackNow:
-    """A request for whoever looks."""
+def callback_now(request: CallbackRequest, made_by: Call | None = None) -> CallbackNow:
+    """A request for whoever looks; ``made_by`` is the call by which the queue itself calls back."""
     return CallbackNow(
         id=request.id,
         call=request.call_id,
@@ -83,6 +96,9 @@ def callback_now(request: CallbackRequest) -> CallbackNow:
         done_at=request.done_at,
         done_by=request.done_by,
         result=request.result.value if request.result is not None else None,
+        made_by=made_by.id if made_by is not None else None,
+        state=made_by.state if made_by is not None else None,
+        due_at=made_by.postponed_until if made_by is not None else None,
     )
 
 

@@ -20,10 +20,12 @@ from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
+from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember, remember_lost_places
+from callrouter.app.recordings import RecordingKeeper, TapeDesk
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.status import DaemonStatus
@@ -50,6 +52,7 @@ from callrouter.store.journal import Journal
 from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.remembered import Remembered
 from callrouter.store.rules_delivery import RulesErrand
+from callrouter.store.sound_files import SoundFolder
 from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
 
@@ -152,7 +155,9 @@ async def _daemon(
         )
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
-        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal))
+        tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
+        returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
+        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
         web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
         async with agi, web, _background() as start:
             start(dispatcher.run())
@@ -166,7 +171,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, callbacks, surges):
+            for looking in (keeper, tapes[0], callbacks, surges):
                 if looking is not None:
                     start(looking.run())
             yield dispatcher, status, writer
@@ -203,7 +208,7 @@ async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
 async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:
     while True:
         await asyncio.sleep(CLOCK_CHECK_S)
-        clock.check(idle=not dispatcher.exchange.calls)
+        clock.check(idle=not dispatcher.exchange.has_callers)
 
 
 async def _prune(journal: Journal, clock: SteadyClock) -> None:
@@ -241,9 +246,28 @@ def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: Steady
     return MessageKeeper(url, lambda: dispatcher.exchange.rulebook.boxes, recordings, clock.now) if url else None
 
 
+def _tapes(
+    loaded: Loaded, journal: Journal, dispatcher: Dispatcher, fleet: Fleet, clock: SteadyClock
+) -> tuple[RecordingKeeper | None, TapeDesk | None]:
+    """Who looks after recorded conversations and gives them out, where there is a database that tells of them."""
+    url, folder = loaded.settings.database_url, SoundFolder(loaded.settings.recordings_dir)
+    if url is None:
+        if any(queue.recording is not None for queue in loaded.rulebook.queues.values()):
+            remedy = f"set {loaded.settings.database_url_env}; until then recordings stay with Asterisk, for ever"
+            log.warning("recording.no_database", remedy=remedy)
+        return None, None
+    keeper = RecordingKeeper(
+        url, folder, lambda site: None if dispatcher.stood_down else fleet.recordings(site), clock.now
+    )
+    return keeper, TapeDesk(url, folder, journal, clock.now)
+
+
 def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> CallbackKeeper | None:
     """Who looks after requests to be called back, where there is a database that has them."""
-    return CallbackKeeper(url, lambda: dispatcher.exchange.rulebook, clock.now) if url else None
+    if not url:
+        return None
+    waiting, closed = partial(waiting_requests, dispatcher), partial(withdraw, dispatcher)
+    return CallbackKeeper(url, lambda: dispatcher.exchange.rulebook, clock.now, waiting=waiting, withdraw=closed)
 
 
 def _peer(site: SiteSettings) -> Peer:

@@ -16,6 +16,7 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.fold import fold
 from callrouter.core.ids import CallId, SiteName
+from callrouter.core.ring_all import other_phones
 from callrouter.errors import JournalError
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Fact, Journal
@@ -79,6 +80,9 @@ def _ending(history: Sequence[facts.Fact]) -> list[facts.Fact]:
             is_offered, is_connected = isinstance(fact, facts.Offered), False
         is_connected = is_connected or isinstance(fact, facts.Connected)
         is_released = is_released or isinstance(fact, facts.Released)
+    ending += [
+        facts.AlsoClosed(at, channel, OfferResult.CALLER_GONE, Cause.NOT_DEFINED) for channel in other_phones(history)
+    ]
     if is_offered:
         result = OfferResult.ANSWERED if is_connected else OfferResult.CALLER_GONE
         ending.append(facts.OfferClosed(at, result, Cause.NOT_DEFINED))

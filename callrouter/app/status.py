@@ -154,7 +154,10 @@ class DaemonStatus:
             return CallbacksNow()
         rulebook = self._dispatcher.exchange.rulebook
         queues = callback_queues(rulebook.queues, rulebook.callback_queues, self._callbacks.counts)
-        return CallbacksNow(queues, tuple(map(callback_now, self._callbacks.requests)))
+        calls = self._dispatcher.exchange.calls
+        made = {call.request.original: call for call in calls.values() if call.request is not None}
+        requests = (callback_now(request, made.get(request.call_id)) for request in self._callbacks.requests)
+        return CallbacksNow(queues, tuple(requests))
 
     def line(self) -> str:
         """One line for the service manager, which asks often: no picture is drawn for it."""

@@ -4,9 +4,6 @@ Everything is found out from the database, pass by pass, so that nothing is lost
 """
 
 import asyncio
-import hashlib
-import io
-import wave
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NoReturn, Protocol
@@ -16,7 +13,8 @@ import structlog
 from callrouter.app.passes import Passes
 from callrouter.core.ids import BoxName, RecordingId, SiteName
 from callrouter.core.rulebook import BoxSpec
-from callrouter.errors import UnreachableError
+from callrouter.errors import CallrouterError, UnreachableError
+from callrouter.store.sound_files import measure
 from callrouter.store.voicemail import BoxCount, Message, MessageArchive, open_messages
 
 log = structlog.get_logger(__name__)
@@ -97,9 +95,9 @@ class MessageKeeper:
         fault = "Asterisk has no file of it"
         if body is not None:
             try:
-                length_s, checksum = await asyncio.to_thread(_measure, body)
-            except (wave.Error, EOFError) as exc:
-                fault = f"its file is no WAV: {exc}"
+                length_s, checksum = await asyncio.to_thread(measure, body)
+            except CallrouterError as exc:
+                fault = str(exc)
             else:
                 await archive.see(message.id, length_s, len(body), checksum)
                 log.info("voicemail.seen", message=message.id, box=message.box, call=message.call_id, length_s=length_s)
@@ -124,9 +122,3 @@ class MessageKeeper:
 
 def _tell_trouble(why: str) -> None:
     log.warning("voicemail.not_looked_after", why=why)
-
-
-def _measure(body: bytes) -> tuple[float, str]:
-    """Length in seconds and SHA-256 of a WAV file."""
-    with wave.open(io.BytesIO(body), "rb") as sound:
-        return sound.getnframes() / sound.getframerate(), hashlib.sha256(body).hexdigest()

@@ -25,6 +25,9 @@ KEEP_ALIVE_S: Final = 10.0
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """Longest answer that is read; ten thousand channels are 5 MB."""
 
+MAX_FILE_BYTES: Final = 512 * 1024 * 1024
+"""Longest file that is read: nine hours of speech."""
+
 
 @asynccontextmanager
 async def http_session(peer: Peer, *, websockets: int) -> AsyncIterator[aiohttp.ClientSession]:
@@ -139,13 +142,14 @@ async def _exchange(session: aiohttp.ClientSession, rest_url: str, request: Requ
     body, headers = None, None
     if request.body is not None:
         body, headers = request.body.encode(), {"Content-Type": "application/json"}
+    most = MAX_FILE_BYTES if request.is_file else MAX_BODY_BYTES
     async with session.request(
         request.method.value, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
     ) as response:
         chunks, length = [], 0
         async for chunk in response.content.iter_any():
             length += len(chunk)
-            if length > MAX_BODY_BYTES:
-                raise ValueError(f"the answer to {request.method} {request.path} is longer than {MAX_BODY_BYTES}")
+            if length > most:
+                raise ValueError(f"the answer to {request.method} {request.path} is longer than {most}")
             chunks.append(chunk)
         return answered(response.status, b"".join(chunks))

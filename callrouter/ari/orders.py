@@ -34,6 +34,9 @@ _DEVICE_STATES: Mapping[cmd.Lamp, operations.DeviceState] = {
 TRANSFERS_TO_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 """Leaves it to us what becomes of a REFER from the phone (Asterisk 22.3, 20.13; an older one goes on by itself)."""
 
+RELAY_HEADER = "PJSIP_HEADER(add,X-Callrouter-Leg)"
+"""Names a leg to the site that it leads to; the dialplan there hands it to us from trunks between sites alone."""
+
 _NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
 
@@ -62,6 +65,8 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
             return (Order(operations.stop_playback(playback)),)
         case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
             return _of_recording(command)
+        case cmd.RecordTalk() | cmd.MuteRecording():
+            return (_of_talk(command),)
         case cmd.StartMusic(channel=channel, music_class=music_class):
             return (Order(operations.start_music(channel, music_class), _caller_gone(channel)),)
         case cmd.StopMusic(channel=channel):
@@ -171,6 +176,17 @@ def _of_recording(
             assert_never(command)
 
 
+def _of_talk(command: cmd.RecordTalk | cmd.MuteRecording) -> Order:
+    name = command.recording
+    match command:
+        case cmd.RecordTalk(bridge=bridge):
+            return Order(operations.record_bridge(bridge, name), _talk_refused(name))
+        case cmd.MuteRecording(muted=muted):
+            return Order(operations.mute_recording(name, muted=muted), _not_muted(name, muted=muted))
+        case _:
+            assert_never(command)
+
+
 def _dead_man(command: cmd.SetDeadMan) -> Order:
     after_s = f"{command.after_s or LIFTED_S:g}"
     request = operations.set_variable(command.channel, "TIMEOUT(absolute)", after_s, may_block=command.playing)
@@ -185,8 +201,8 @@ def _originate(command: cmd.Originate, application: str) -> Order:
         arguments="agent",
         caller_id=caller_id(command.caller_name, command.caller_number),
         timeout_s=max(1, round(command.timeout_s)),
-        originator=command.originator,
-        variables=TRANSFERS_TO_US,
+        originator=command.originator or None,
+        variables={**TRANSFERS_TO_US, **({RELAY_HEADER: command.relay} if command.relay else {})},
     )
     return Order(request, _originated(command.channel))
 
@@ -241,7 +257,7 @@ def _joined(call: CallId, bridge: BridgeId) -> Callable[[Reply], ev.Event | None
 def _playback_failed(playback: PlaybackId) -> Callable[[Reply], ev.Event | None]:
     def read(reply: Reply) -> ev.Event | None:
         failed = reply.outcome in (Outcome.REFUSED, Outcome.CONFLICT) or not reply.was_sent
-        return ev.PlaybackEnded(playback) if failed else None
+        return ev.PlaybackEnded(playback, failed=True) if failed else None
 
     return read
 
@@ -255,6 +271,30 @@ def _record_refused(channel: ChannelId, recording: RecordingId) -> Callable[[Rep
         if reply.outcome is Outcome.REFUSED or reply.status == 422:
             return ev.RecordingFailed(recording, f"Asterisk refused to record ({reply.status})")
         return ev.RecordingFailed(recording, "Asterisk was not reached") if not reply.was_sent else None
+
+    return read
+
+
+def _talk_refused(recording: RecordingId) -> Callable[[Reply], ev.Event | None]:
+    """Conflict means that it is in progress already: an earlier daemon began it, or we did, and did not hear so."""
+
+    def read(reply: Reply) -> ev.Event | None:
+        if reply.doubt is not None:
+            return None if reply.was_sent else ev.RecordingFailed(recording, "Asterisk was not reached")
+        is_fine = reply.outcome is Outcome.DONE or reply.status == HTTPStatus.CONFLICT
+        return None if is_fine else ev.RecordingFailed(recording, f"Asterisk refused to record ({reply.status})")
+
+    return read
+
+
+def _not_muted(recording: RecordingId, *, muted: bool) -> Callable[[Reply], ev.Event | None]:
+    """What is over (404) is told of by itself, and has heard nothing since."""
+
+    def read(reply: Reply) -> ev.Event | None:
+        if reply.outcome in (Outcome.DONE, Outcome.GONE):
+            return None
+        why = f"({reply.status})" if reply.doubt is None else f"({reply.doubt})"
+        return ev.MuteFailed(recording, muted, f"Asterisk did not do it {why}")
 
     return read
 
@@ -286,7 +326,7 @@ def _caller_gone(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
 
 def _hung_up(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
     """A channel that is gone when we hang it up has ended, whether or not we were told."""
-    ours, supervisors = naming.parse_leg_channel(channel) is not None, naming.is_of_supervisor(channel)
+    ours, supervisors = naming.is_phone(channel), naming.is_of_supervisor(channel)
 
     def read(reply: Reply) -> ev.Event | None:
         if reply.outcome is not Outcome.GONE:

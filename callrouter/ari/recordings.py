@@ -15,7 +15,8 @@ from callrouter.core.ids import RecordingId
 from callrouter.errors import UnreachableError
 
 TIMEOUT_S: Final = 30.0
-"""A quarter of an hour of speech is 14 MB, and the line between two halls is not fast."""
+READ_TIMEOUT_S: Final = 300.0
+"""An hour of speech is 58 MB, and the line between two halls is not fast."""
 
 Send = Callable[[Request, float], Awaitable[Reply]]
 
@@ -33,12 +34,22 @@ class RecordingStore:
         Raises:
             UnreachableError: Asterisk does not answer, or not with the file.
         """
-        reply = await self._send(operations.get_recording_file(recording), TIMEOUT_S)
+        reply = await self._send(operations.get_recording_file(recording), READ_TIMEOUT_S)
         if reply.outcome is Outcome.GONE:
             return None
         if reply.outcome is not Outcome.DONE or not isinstance(reply.body, bytes):
             raise self._refused("give out", recording, reply)
         return reply.body
+
+    async def stop(self, recording: RecordingId) -> None:
+        """See to it that it is over, and its file complete.
+
+        Raises:
+            UnreachableError: Asterisk does not answer, or does not do it.
+        """
+        reply = await self._send(operations.stop_recording(recording), TIMEOUT_S)
+        if reply.outcome not in (Outcome.DONE, Outcome.GONE):
+            raise self._refused("end", recording, reply)
 
     async def delete(self, recording: RecordingId) -> None:
         """Have it no more; it may be gone already.

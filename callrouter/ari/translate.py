@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from callrouter.ari import wire
-from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording
+from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording, PlaybackState
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -18,6 +18,11 @@ INBOUND = "inbound"
 
 CODE = "switch"
 """The first argument with which it sends a phone that dialled the code of a switch; the second is the code."""
+
+RELAY = "relay"
+"""The first argument with which it sends in a leg from another site; the second is the word that names it."""
+LINE = "line"
+"""The first argument with which it sends a phone that dialled of its own accord; the second is what it dialled."""
 
 MOST_LEAVING = 10_000
 """Callers who hung up, kept until their channel leaves; beyond it the oldest are forgotten, and told of twice."""
@@ -35,6 +40,8 @@ class EventReader:
         self._new_call = new_call
         self._leaving: dict[str, bool] = {}
         """Channels that are hanging up; whether the exchange knows."""
+        self._relays: dict[str, None] = {}
+        """Legs that came in from another site, until they leave."""
         self._codes: dict[str, None] = {}
         """Phones that dialled a code and have not left yet: no callers, and their leaving means nothing."""
 
@@ -53,7 +60,7 @@ class EventReader:
             case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING):
                 return None if naming.is_of_supervisor(peer.id) else ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
-                return ev.PlaybackEnded(PlaybackId(playback.id))
+                return ev.PlaybackEnded(PlaybackId(playback.id), failed=playback.state is PlaybackState.FAILED)
             case wire.RecordingFinished(recording=recording):
                 return _recorded(recording)
             case wire.RecordingFailed(recording=recording):
@@ -70,25 +77,37 @@ class EventReader:
             inbound = self._arrival(channel, _arguments(channel))
             fresh = self._new_call() if inbound is not None else None
             channel_id = ChannelId(channel.id)
-            word, code = (*_arguments(channel), "", "")[:2]
-            dialed_code = code if word == CODE else ""
-            seen[channel_id] = ev.ChannelSeen(channel_id, channel.state, inbound, fresh, dialed_code)
+            word, value = (*_arguments(channel), "", "")[:2]
+            dialed_code, relay = (value if word == kind else "" for kind in (CODE, RELAY))
+            if relay:
+                self._relays[channel_id] = None
+            line = self._line(channel, value) if word == LINE and value else None
+            endpoint = _endpoint(channel.name)
+            seen[channel_id] = ev.ChannelSeen(
+                channel_id, channel.state, inbound, fresh, dialed_code, line, relay, endpoint
+            )
         members = {BridgeId(one.id): frozenset(map(ChannelId, one.channels)) for one in snapshot.bridges}
         phones = phones_seen(snapshot.endpoints)
         return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members, phones)
 
     def _entered(self, event: wire.StasisStart) -> ev.Event | None:
         channel = ChannelId(event.channel.id)
-        if naming.parse_leg_channel(channel) is not None:
+        if naming.is_phone(channel):
             return ev.LegAnswered(channel)
         if naming.is_of_supervisor(channel):
             return ev.SupervisorEntered(channel)
+        if event.args[:1] == (RELAY,):
+            self._relays[channel] = None
+            token = event.args[1] if len(event.args) > 1 else ""
+            return ev.RelayArrived(self._site, channel, _endpoint(event.channel.name), token)
         if len(event.args) > 1 and event.args[0] == CODE:
             self._codes[channel] = None
             if len(self._codes) > MOST_LEAVING:
                 del self._codes[next(iter(self._codes))]
             endpoint = event.channel.name.rpartition("-")[0]
             return ev.CodeDialed(self._site, channel, endpoint, event.args[1])
+        if len(event.args) > 1 and event.args[0] == LINE:
+            return self._line(event.channel, event.args[1])
         facts = self._arrival(event.channel, event.args)
         return ev.CallArrived(self._new_call(), channel, facts) if facts is not None else None
 
@@ -99,7 +118,9 @@ class EventReader:
         gone: taken for an end of its own, that would ring a counselor's phone for nobody.
         """
         channel = ChannelId(event.channel.id)
-        if naming.parse_leg_channel(channel) is not None or channel in self._codes or naming.is_of_supervisor(channel):
+        if naming.is_phone(channel) or channel in self._codes or naming.is_of_supervisor(channel):
+            return None
+        if channel in self._relays:
             return None
         is_told = self._leaving.get(channel, False)
         self._leaving[channel] = is_told or not event.soft
@@ -111,8 +132,11 @@ class EventReader:
         return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING)
 
     def _left(self, channel: Channel) -> ev.Event | None:
-        if naming.parse_leg_channel(channel.id) is not None:
+        if naming.is_phone(channel.id):
             return None  # its end, with the cause, follows
+        if channel.id in self._relays:
+            del self._relays[channel.id]
+            return ev.RelayLeft(ChannelId(channel.id))
         if naming.is_of_supervisor(channel.id):
             return None
         if channel.id in self._codes:
@@ -122,6 +146,9 @@ class EventReader:
         if is_told:
             return None
         return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None)
+
+    def _line(self, channel: Channel, number: str) -> ev.LineDialed:
+        return ev.LineDialed(self._site, ChannelId(channel.id), channel.name.rpartition("-")[0], number)
 
     def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
         if not arguments or arguments[0] != INBOUND:
@@ -154,7 +181,7 @@ def _ended(channel: ChannelId, cause: int) -> ev.Event | None:
     """A channel is no more: of those of callers we have been told before."""
     if naming.parse_supervisor_channel(channel) is not None:
         return ev.SupervisorLeft(channel)
-    return ev.LegEnded(channel, cause) if naming.parse_leg_channel(channel) is not None else None
+    return ev.LegEnded(channel, cause) if naming.is_phone(channel) else None
 
 
 def _endpoint(channel_name: str) -> str:
@@ -167,18 +194,25 @@ def _done_by_hand(
 ) -> ev.Event | None:
     """What somebody does at a phone. Of hold and transfer, only a counselor's means something."""
     channel = event.referred_by.source_channel if isinstance(event, wire.ChannelTransfer) else event.channel
-    channel_id, is_leg = ChannelId(channel.id), naming.parse_leg_channel(channel.id) is not None
+    channel_id, is_leg = ChannelId(channel.id), naming.is_phone(channel.id)
     match event:
         case wire.ChannelDtmfReceived(digit=digit):
             return (ev.LegDigit if is_leg else ev.DigitPressed)(channel_id, digit)
-        case _ if not is_leg:
-            return None
         case wire.ChannelTransfer(state=state) if state:
             return None  # what we told the phone ourselves
         case wire.ChannelTransfer(refer_to=refer_to):
-            return ev.TransferAsked(channel_id, refer_to.requested_destination.destination)
+            return ev.TransferAsked(channel_id, refer_to.requested_destination.destination, _replaced(refer_to))
+        case _ if not is_leg:
+            return None
         case _:
             return ev.LegHeld(channel_id, isinstance(event, wire.ChannelHold))
+
+
+def _replaced(refer_to: wire.ReferTo) -> ChannelId | None:
+    """The other call of the phone that is to be replaced; empty if Asterisk does not know it."""
+    if not refer_to.requested_destination.protocol_id:
+        return None
+    return ChannelId(refer_to.destination_channel.id if refer_to.destination_channel is not None else "")
 
 
 def _recorded(recording: LiveRecording) -> ev.Event:

@@ -30,6 +30,7 @@ _COLUMNS = (
     Column("agent", 12),
     Column("with", 14),
     Column("on hold", 7),
+    Column("recording", 9),
 )
 
 
@@ -80,6 +81,8 @@ _order("conference", "Call TARGET into the conversation WHICH.", has_target=True
 _order("complete", "Leave the caller of WHICH to who was called in.", has_target=False)
 _order("dismiss", "End the call WHICH of an abusive caller, with an announcement.", has_target=False)
 _order("extend", "Put the end of WHICH by its recommended length off.", has_target=False)
+_order("pause-recording", "Let the recording of WHICH hear nothing of what is said now.", has_target=False)
+_order("resume-recording", "Let the recording of WHICH hear again what is said.", has_target=False)
 _order("cancel", "Let go of who was called into WHICH, and take the caller back.", has_target=False)
 
 
@@ -92,4 +95,5 @@ def _row(one: Call, at: datetime) -> tuple[str, ...]:
         one.agent or one.destination or "-",
         one.invited or "-",
         "yes" if one.held else "-",
+        one.recording or "-",
     )

@@ -7,21 +7,27 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import click
+import msgspec
 
 from callrouter.cli.database import database_option, database_place
 from callrouter.cli.documents import for_programs
-from callrouter.cli.options import config_option, json_option, user_name
-from callrouter.cli.text import Column, table
+from callrouter.cli.options import config_option, daemon_options, json_option, user_name
+from callrouter.cli.orders import tell, who
+from callrouter.cli.status import daemon_url
+from callrouter.cli.text import Column, plain, table
 from callrouter.core.ids import QueueName
 from callrouter.core.numbers import masked, parse
 from callrouter.errors import CallrouterError
 from callrouter.store.callback import CallbackRequest, CallbackResult, open_callbacks
+from callrouter.web.calling_back import CallbackOrderRequest, CallbackWord
+from callrouter.web.client import ask_callback, fetch_callbacks
 
 _EPILOG = """\b
 Examples:
   callrouter callback list --open --numbers
   callrouter callback tried 12
   callrouter callback done 12 --result reached --note "passport, answered"
+  callrouter callback call-now 12
 """
 _COLUMNS = (
     Column("id", 8, right=True),
@@ -41,7 +47,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group(epilog=_EPILOG)
 def callback() -> None:
-    """List the callers who asked to be called back, and note what became of each.
+    """List the callers who asked to be called back, note what became of each, have one called now or no more.
 
     Exit status: 0 fine, 1 no such request, 2 wrong usage, 3 the database cannot be reached.
     """
@@ -119,6 +125,48 @@ def tried(number: int, config: Path, database_url: str | None) -> None:
 
     tries = asyncio.run(count())
     click.echo(f"request {number} was tried {'once' if tries == 1 else f'{tries} times'}")
+
+
+@callback.command(epilog="Example: callrouter callback show 12")
+@click.argument("number", type=click.IntRange(1), metavar="ID")
+@daemon_options
+@json_option
+@click.pass_context
+def show(context: click.Context, /, number: int, config: Path, url: str | None, as_json: bool) -> None:
+    """Show the request ID as the running daemon sees it: whether it calls by itself, and how far that has come.
+
+    Exit status: 0 fine, 1 no such request is listed, 3 no daemon can be reached.
+    """
+    found = asyncio.run(fetch_callbacks(daemon_url(context, config, url)))
+    request = next((one for one in found.callbacks if one.id == number), None)
+    if request is None:
+        raise CallrouterError(f"request {number} is not listed; callrouter callback list shows those that there are")
+    if as_json:
+        click.echo(for_programs(request))
+        return
+    for key, value in msgspec.structs.asdict(request).items():
+        click.echo(f"{key:<11}{'-' if value is None else plain(str(value))}")
+
+
+def _order(word: CallbackWord, text: str) -> None:
+    """Add the command that gives one order."""
+
+    def give(context: click.Context, /, request: str, config: Path, url: str | None, as_json: bool) -> None:
+        order = CallbackOrderRequest(plain(request), word, who(), "command")
+        tell(context, asyncio.run(ask_callback(daemon_url(context, config, url), order)), as_json=as_json)
+
+    command: Callable[..., None] = daemon_options(json_option(click.pass_context(give)))
+    command = click.argument("request", metavar="ID")(command)
+    statuses = "Exit status: 0 done, 1 refused, 3 no daemon can be reached."
+    callback.command(word, help=f"{text}\n\n{statuses}", epilog=f"Example: callrouter callback {word} 12")(command)
+
+
+_order(
+    "call-now",
+    "Have the daemon call the request ID back as soon as a counselor is free, whatever the hours are. ID may also be"
+    " the call in which it was asked for.",
+)
+_order("cancel", "Have the daemon call the request ID back no more: it is closed as cancelled.")
 
 
 def _not_open(number: int, request: CallbackRequest | None) -> CallrouterError:

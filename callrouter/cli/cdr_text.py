@@ -1,7 +1,7 @@
 """CDRs as people and programs read them: a table, one call in full, JSON, CSV."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import TextIO
 from unicodedata import east_asian_width
@@ -28,7 +28,7 @@ _RIGHT = frozenset({"wait", "talk"})
 _SHORT_ID = 18
 """UUID version 7: the time to the millisecond, and twelve random bits."""
 
-_PARTS = ("legs", "messages", "callback", "visits", "hearings")
+_PARTS = ("legs", "messages", "callback", "visits", "hearings", "notices", "tapes")
 """What has lines of its own, and none in CSV."""
 _CSV_FIELDS = tuple(name for name in Cdr.__dataclass_fields__ if name not in _PARTS)
 
@@ -77,8 +77,27 @@ def in_full(call: Cdr, zone: tzinfo | None) -> str:
         )
         modes = ", ".join(hearing.modes)
         lines += ["", f"heard by {hearing.supervisor} ({modes}) at {hearing.agent}, {began} to {ended}"]
+    lines += _of_recording(call, zone)
     lines += ["", "explanation:", *(f"  {line}" for line in call.explanation.splitlines())]
     return "\n".join(lines)
+
+
+def _of_recording(call: Cdr, zone: tzinfo | None) -> Iterator[str]:
+    """That the caller was told, what was recorded, and where that is silent."""
+
+    def clock(at: datetime) -> str:
+        return _local(at, zone).isoformat(timespec="milliseconds")
+
+    for notice in call.notices:
+        heard = f"heard at {clock(notice.heard_at)}" if notice.heard_at is not None else "not heard to its end"
+        language = f" ({notice.language})" if notice.language else ""
+        yield from ("", f"notice of recording: {notice.prompt}{language}, from {clock(notice.begun_at)}, {heard}")
+    for tape in call.tapes:
+        yield from ("", f"recording of {tape.agent}: {tape.result}, {tape.recording}")
+        yield f"  {clock(tape.begun_at)} to {clock(tape.ended_at)}: {tape.why}"
+        for mute in tape.muted:
+            who = f" by {mute.who}" if mute.who else ""
+            yield f"  silent from {clock(mute.since)} to {clock(mute.until)}: {mute.why}{who}"
 
 
 def as_json(calls: Cdr | Sequence[Cdr]) -> str:
@@ -125,6 +144,7 @@ def _leg_line(leg: CdrLeg, zone: tzinfo | None) -> str:
         if at is not None
     ]
     way = f" over {leg.trunk}" if leg.trunk else ""
+    way += f" at {leg.far_site}" if leg.far_site else ""
     whom = leg.agent or leg.destination
     head = f"  {leg.attempt}. {whom}{way}: {leg.result.value}, cause {leg.cause}, channel {leg.channel}"
     return "\n     ".join([head, *times])

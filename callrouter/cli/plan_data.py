@@ -40,8 +40,9 @@ def step_data(step: Step) -> Mapping[str, object]:  # noqa: C901 - an arm for ea
             return {"route": "again"}
         case Announce(prompt):
             return {"announce": prompt}
-        case EnterQueue(queue, max_wait_s):
-            return {"queue": queue, "max_wait_s": max_wait_s}
+        case EnterQueue(queue, max_wait_s, head_start_s):
+            ahead = {"head_start_s": head_start_s} if head_start_s is not None else {}
+            return {"queue": queue, "max_wait_s": max_wait_s, **ahead}
         case Dial():
             return _dial_data(step)
         case HandOver(context, extension):
@@ -49,8 +50,10 @@ def step_data(step: Step) -> Mapping[str, object]:  # noqa: C901 - an arm for ea
         case Voicemail():
             fields: dict[str, object] = msgspec.to_builtins(step)
             return {"voicemail": fields.pop("box"), **{name: fields[name] for name in fields if name != "type"}}
-        case Callback(queue, allowed, otherwise):
-            return {"callback": queue, "allowed": [kind.value for kind in allowed], "else": plan_data(otherwise)}
+        case Callback(queue, allowed, otherwise, check):
+            kinds = [kind.value for kind in allowed]
+            confirm = {"confirm": check.prompt} if check is not None else {}
+            return {"callback": queue, "allowed": kinds, "else": plan_data(otherwise), **confirm}
         case HangUp(cause):
             return {"hangup": int(cause)}
         case _:

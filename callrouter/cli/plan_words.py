@@ -57,18 +57,19 @@ def _step_text(step: Step) -> str:  # noqa: C901 - an arm for each kind of step
             return "decide again by the routes"
         case Announce(prompt):
             return f"announce {prompt}"
-        case EnterQueue(queue, None):
-            return f"wait in queue {queue}"
-        case EnterQueue(queue, max_wait_s):
-            return f"wait in queue {queue}, at most {max_wait_s:g} s"
+        case EnterQueue(queue, max_wait_s, head_start_s):
+            limit = f", at most {max_wait_s:g} s" if max_wait_s is not None else ""
+            ahead = f", with a head start of {head_start_s:g} s" if head_start_s is not None else ""
+            return f"wait in queue {queue}{limit}{ahead}"
         case Dial():
             return _dial_words(step)
         case HandOver(context, extension):
             return f"go on in the dialplan at {context},{extension}"
         case Voicemail():
             return f"greet with {step.greeting}, and record a message for box {step.box}, at most {step.max_s:g} s"
-        case Callback(queue, allowed, _):
-            return f"take down that {queue} is to call back, {', '.join(allowed)} numbers only"
+        case Callback(queue, allowed, _, check):
+            confirmed = f", number confirmed with {check.prompt}" if check is not None else ""
+            return f"take down that {queue} is to call back, {', '.join(allowed)} numbers only{confirmed}"
         case HangUp(cause):
             return f"hang up ({cause.name.lower().replace('_', ' ')})"
         case _:

@@ -1,6 +1,7 @@
 """``callrouter reload``: have the daemon take its configuration anew, or go back to an earlier version."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from callrouter.cli.options import daemon_options, json_option, user_name
 from callrouter.cli.restore import Restored, restore
 from callrouter.cli.status import url_of
 from callrouter.cli.versions import Source
+from callrouter.config.load import examine
+from callrouter.doctor.rendered import outdated
 from callrouter.web.client import ask_reload
 from callrouter.web.reload import ReloadReport, ReloadRequest
 
@@ -70,6 +73,7 @@ def reload(
         click.echo(for_programs(report))
     else:
         _tell(report)
+        _tell_of_dialplans(config, report)
     context.exit(0 if report.ok else 1)
 
 
@@ -97,3 +101,17 @@ def _tell(report: ReloadReport) -> None:
     if report.restart_needed:
         sections = ", ".join(f"{section}:" for section in report.restart_needed)
         click.echo(f"note: changes of {sections} take effect when the daemon is started anew")
+
+
+def _tell_of_dialplans(config: Path, report: ReloadReport) -> None:
+    """Which Asterisks would serve callers by the rules of before if the daemon went away now.
+
+    Only where the folder is that of the daemon, and the passwords are in the environment.
+    """
+    if not report.ok:
+        return
+    loaded, _ = examine(config, os.environ)
+    if loaded is None or loaded.rulebook.hash != report.config_hash:
+        return
+    for finding in asyncio.run(outdated(loaded.settings.sites.values(), report.config_hash)):
+        click.echo(f"warning: {finding.check}: {finding.text}; {finding.remedy}", err=True)

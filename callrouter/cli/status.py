@@ -211,4 +211,6 @@ def _percent(value: float | None) -> str:
 
 def _call(call: Call, at: datetime) -> tuple[str, ...]:
     state, age = call.state.value, elapsed(call.since, at)
-    return (state, age, call.caller, call.dialed, call.region, call.queue or "-", call.agent or call.destination or "-")
+    more = f" +{len(call.also_rings)}" if call.also_rings else ""
+    party = f"{call.agent or call.destination or '-'}{more}"
+    return (state, age, call.caller, call.dialed, call.region, call.queue or "-", party)

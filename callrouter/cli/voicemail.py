@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import getpass
-import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
@@ -15,6 +14,7 @@ import click
 from callrouter.ari.peer import Peer
 from callrouter.ari.recordings import RecordingStore, open_recordings
 from callrouter.cli.documents import for_programs
+from callrouter.cli.keeping import minutes, write_private
 from callrouter.cli.options import config_option, json_option
 from callrouter.cli.text import Column, plain, table
 from callrouter.config import Loaded, load
@@ -108,7 +108,7 @@ def save(number: int, file: Path, config: Path, database_url: str | None) -> Non
             raise CallrouterError(f"the Asterisk of {message.site} has no file of message {number}")
         return body
 
-    _write(file, asyncio.run(fetch()))
+    write_private(file, asyncio.run(fetch()))
     click.echo(f"message {number} is in {file}")
 
 
@@ -179,21 +179,11 @@ async def _recordings(loaded: Loaded, name: SiteName) -> AsyncIterator[Recording
         yield store
 
 
-def _write(file: Path, body: bytes) -> None:
-    """A resident's voice is for whoever asked for it."""
-    try:
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as target:
-            target.write(body)
-    except OSError as exc:
-        raise CallrouterError(f"{file} cannot be written: {exc.strerror}; give another place") from exc
-
-
 def _cells(message: Message, zone: tzinfo) -> tuple[str, ...]:
-    minutes, seconds = divmod(int(message.duration_s), 60)
     return (
         str(message.id),
         f"{message.left_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
-        f"{minutes}:{seconds:02}",
+        minutes(message.duration_s),
         message.box,
         plain(message.caller),
         plain(message.region),

@@ -15,6 +15,7 @@ _VERBS = (
     CallVerb.CANCEL,
     CallVerb.DISMISS,
     CallVerb.EXTEND,
+    CallVerb.PAUSE_RECORDING,
 )
 _LEAST_BETWEEN_S = 1.0
 
@@ -24,9 +25,10 @@ def compile_call_keys(context: Context) -> CallKeys:
     spec = context.model.call_keys
     codes: dict[str, CallKey] = {}
     for verb in _VERBS:
-        code = getattr(spec, verb.value)
+        key = verb.value.replace("-", "_")
+        code = getattr(spec, key)
         if code is not None:
-            _add(context, codes, code, CallKey(verb), ("call_keys", verb.value))
+            _add(context, codes, code, CallKey(verb), ("call_keys", key))
     for code, direct in spec.direct.items():
         path: Path = ("call_keys", "direct", code)
         verb, target = (
@@ -38,7 +40,7 @@ def compile_call_keys(context: Context) -> CallKeys:
         if verb is CallVerb.CONFERENCE and target in context.names("queues") - context.names("agents"):
             context.error((*path, verb.value), f'"{target}" is a queue, whose callers wait', "write transfer: instead")
         _add(context, codes, code, CallKey(verb, target), path, key=True)
-    for name in ("refused", "goodbye"):
+    for name in ("refused", "goodbye", "recording_paused", "recording_resumed"):
         prompt = getattr(spec, name)
         if prompt is not None:
             context.refer("prompts", prompt, ("call_keys", name))
@@ -50,6 +52,8 @@ def compile_call_keys(context: Context) -> CallKeys:
         spec.between,
         PromptName(spec.refused) if spec.refused is not None else None,
         PromptName(spec.goodbye) if spec.goodbye is not None else None,
+        PromptName(spec.recording_paused) if spec.recording_paused is not None else None,
+        PromptName(spec.recording_resumed) if spec.recording_resumed is not None else None,
     )
 
 

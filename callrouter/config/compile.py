@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path as FilePath
 from zoneinfo import ZoneInfo
 
+from callrouter.config.call_back import call_back_rule, check_call_backs_asked
 from callrouter.config.call_keys import compile_call_keys
 from callrouter.config.contradictions import check_conditions
 from callrouter.config.destinations import check_destinations, check_endpoint
@@ -12,6 +13,7 @@ from callrouter.config.geography import compile_geography
 from callrouter.config.hours import compile_calendars
 from callrouter.config.inward import own_numbers
 from callrouter.config.limits import check_ring_timeouts, compile_limits
+from callrouter.config.links import compile_links
 from callrouter.config.model import Listener, Prompt, Queue, ServiceLevel
 from callrouter.config.openings import check_openings
 from callrouter.config.plans import PlanCompiler
@@ -30,13 +32,25 @@ from callrouter.config.surge import compile_surge, compile_topics
 from callrouter.config.switches import check_switches_used, compile_switches
 from callrouter.config.transfers import compile_transfers
 from callrouter.config.wrap_up import check_wrap_up_codes
+from callrouter.core.calendars import Calendar
 from callrouter.core.duty import DutyVerb
-from callrouter.core.ids import AgentId, BoxName, PromptName, QueueName, SiteName, SkillName, TenantName, TrunkName
+from callrouter.core.ids import (
+    AgentId,
+    BoxName,
+    CalendarName,
+    PromptName,
+    QueueName,
+    SiteName,
+    SkillName,
+    TenantName,
+    TrunkName,
+)
 from callrouter.core.pins import Pin
 from callrouter.core.plan import Callback, EnterQueue, Step, Voicemail, walk
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import AgentSpec, BoxSpec, LengthRule, QueueSpec, Rulebook, TrunkSpec
 from callrouter.core.service_level import ServiceGoal
+from callrouter.core.tapes import TapeRule
 from callrouter.core.waiting_spec import QueueCare
 
 SLOW_S = 0.3
@@ -59,7 +73,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     cares = compile_cares(context, plans)
     routes = compile_routes(context, plans)
     check_conditions(context)
-    queues = _queues(context, cares)
+    queues = _queues(context, cares, calendars)
     agents = _agents(context)
     entered = [route.plan for route in routes] + [plan for care in cares.values() for plan in care.plans]
     steps = [step for plan in entered for step in walk(plan)]
@@ -67,7 +81,9 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     _check_staff(context, steps, is_whole=is_whole)
     boxes = _boxes(context, steps, is_whole=is_whole)
     callback_queues = _check_callbacks(context, steps)
-    check_sites(context, steps)
+    links = compile_links(context)
+    check_call_backs_asked(context, steps, is_whole=is_whole)
+    check_sites(context, steps, links)
     check_skills_asked(context)
     switches = compile_switches(context)
     check_switches_used(context)
@@ -94,6 +110,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         queues=queues,
         agents=agents,
         trunks={TrunkName(name): TrunkSpec(TrunkName(name), t.channels) for name, t in context.model.trunks.items()},
+        links=links,
         limits=limits,
         prompts={PromptName(name): p.media for name, p in context.model.prompts.items() if p.media is not None},
         translated=_translated(context),
@@ -118,7 +135,9 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     )
 
 
-def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName, QueueSpec]:
+def _queues(
+    context: Context, cares: Mapping[str, QueueCare], calendars: Mapping[CalendarName, Calendar]
+) -> dict[QueueName, QueueSpec]:
     return {
         QueueName(name): QueueSpec(
             QueueName(name),
@@ -130,12 +149,15 @@ def _queues(context: Context, cares: Mapping[str, QueueCare]) -> dict[QueueName,
             strategy=spec.strategy,
             head_start_s=spec.head_start,
             length=_length(context, name, spec),
+            recording=_recording(context, name, spec),
             goal=_goal(spec),
             care=cares[name],
             wrap_up_codes=spec.wrap_up_codes,
             code_ends_wrap_up=spec.code_ends_wrap_up,
             skills=skill_rules(context, name, spec),
+            call_back=call_back_rule(context, name, calendars),
             agent_prompt=_agent_prompt(context, name, spec),
+            ring_at_most=spec.ring_at_most,
         )
         for name, spec in context.model.queues.items()
     }
@@ -181,6 +203,18 @@ def _length(context: Context, name: str, spec: Queue) -> LengthRule | None:
         PromptName(length.farewell) if length.farewell is not None else None,
         length.extension,
     )
+
+
+def _recording(context: Context, name: str, spec: Queue) -> TapeRule | None:
+    rule = spec.recording
+    if rule is None:
+        return None
+    path: Path = ("queues", name, "recording")
+    context.refer("prompts", rule.notice, (*path, "notice"))
+    if rule.retention < SHORTEST_RETENTION_S:
+        message = "recordings are deleted before anybody can ask for them"
+        context.error((*path, "retention"), message, "write 1d or more")
+    return TapeRule(PromptName(rule.notice), rule.retention, rule.pausable)
 
 
 def _goal(spec: Queue) -> ServiceGoal:

@@ -89,6 +89,7 @@ def compile_settings(
         web=WebSettings(whole.web.host, whole.web.port),
         agi=AgiSettings(whole.agi.host, whole.agi.port, tuple(ip_network(net) for net in whole.agi.allow)),
         state_dir=FilePath(whole.state.dir),
+        recordings_dir=FilePath(whole.state.recordings or FilePath(whole.state.dir) / "recordings"),
         logging=LoggingSettings(whole.logging.level, LogFormat(whole.logging.format)),
         drain_s=whole.service.drain,
         database_url=environ.get(whole.database.url_env) or None,

@@ -51,3 +51,6 @@ def check_ring_timeouts(context: Context) -> None:
         if queue.ring_timeout < LEAST_RING_S:
             text = f"ring_timeout of {queue.ring_timeout:g} s is too little: nobody can answer in that time"
             context.error(("queues", name, "ring_timeout"), text, f"write {LEAST_RING_S:g} s or more")
+        if queue.ring_at_most == 0:
+            text = "ring_at_most of 0: no phone would ring"
+            context.error(("queues", name, "ring_at_most"), text, "write 1 or more, or leave it out")

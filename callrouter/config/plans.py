@@ -10,6 +10,7 @@ from callrouter.config.problems import Path, nearest
 from callrouter.config.references import Context
 from callrouter.core.callback import LINES
 from callrouter.core.causes import Cause
+from callrouter.core.dictating import DIGIT_PROMPTS
 from callrouter.core.geography import Region
 from callrouter.core.ids import BoxName, PromptName, QueueName, RegionName, TenantName, TopicName
 from callrouter.core.plan import (
@@ -23,6 +24,7 @@ from callrouter.core.plan import (
     HangUp,
     If,
     Menu,
+    NumberCheck,
     Plan,
     RouteAgain,
     Step,
@@ -140,7 +142,8 @@ class PlanCompiler:
             plan = self.named(step.plan, step.arguments, path, scope)
             return list(plan.steps) if plan is not None else None
         if step.queue is not None:
-            return [EnterQueue(QueueName(self._known("queues", step.queue, (*path, "queue"), scope)), step.max_wait)]
+            queue = QueueName(self._known("queues", step.queue, (*path, "queue"), scope))
+            return [EnterQueue(queue, step.max_wait, step.head_start)]
         if step.dial is not None:
             return [self._dial(step, step.dial, path, scope)]
         if step.voicemail is not None:
@@ -184,7 +187,24 @@ class PlanCompiler:
             message = "nobody can be called back: calls must not go to anything that residents call from"
             self.context.error((*path, "callback"), message, "write outbound: {allow: [landline, mobile]}, or more")
         name = QueueName(self._known("queues", queue, (*path, "callback"), scope))
-        return Callback(name, allowed, self._use(step.otherwise, (*path, "else"), scope))
+        return Callback(
+            name, allowed, self._use(step.otherwise, (*path, "else"), scope), self._check(step, path, scope)
+        )
+
+    def _check(self, step: model.Step, path: Path, scope: Scope) -> NumberCheck | None:
+        """How the number is confirmed; None if it is not."""
+        if step.confirm is None:
+            return None
+        check_digits(self.context, (*path, "confirm"))
+        usual = NumberCheck(self._prompt(step.confirm, (*path, "confirm"), scope))
+        return NumberCheck(
+            usual.prompt,
+            self._prompt(step.ask, (*path, "ask"), scope) if step.ask is not None else None,
+            self._prompt(step.wrong, (*path, "wrong"), scope) if step.wrong is not None else None,
+            step.timeout if step.timeout is not None else usual.timeout_s,
+            step.tries if step.tries is not None else usual.tries,
+            keeps=step.unconfirmed != "drop",
+        )
 
     def _menu(self, step: model.Step, path: Path, scope: Scope) -> Menu:
         keys = step.keys or {}
@@ -253,3 +273,11 @@ def _simple(step: model.Step) -> Step:
         place, _, extension = step.dialplan.partition(",")
         return HandOver(place.strip(), extension.strip())
     return HangUp(_CAUSES[step.hangup or "normal"])
+
+
+def check_digits(context: Context, path: Path) -> None:
+    """Note that digits cannot be said."""
+    missing = sorted(set(DIGIT_PROMPTS) - context.names("prompts"))
+    if missing:
+        message = f"to read a number out, {len(missing)} prompts are missing, first {missing[0]}"
+        context.error(path, message, "write them in prompts:, as the sample configuration has them")

@@ -65,6 +65,7 @@ class DaemonSettings:
     web: WebSettings
     agi: AgiSettings
     state_dir: Path
+    recordings_dir: Path
     logging: LoggingSettings
     drain_s: float
     database_url: str | None = field(repr=False)

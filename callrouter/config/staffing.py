@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 
+from callrouter.config.links import Links
 from callrouter.config.references import Context
 from callrouter.core.plan import EnterQueue, Step
 
 
-def check_sites(context: Context, steps: Sequence[Step]) -> None:
+def check_sites(context: Context, steps: Sequence[Step], links: Links) -> None:
     """Note every queue that callers are sent to and that nobody serves at one of the sites.
 
-    ``steps`` are those of all routes. A caller is only ever connected within a site, and a route takes the calls of all
-    of them.
+    ``steps`` are those of all routes, which take the calls of all sites. A caller is connected within a site, or over
+    one of the ``links`` to another.
     """
     used = dict.fromkeys(step.queue for step in steps if isinstance(step, EnterQueue))
     if not context.whole("sites", "agents") or len(context.model.sites) < 2:
         return
     for queue in used:
-        served = {agent.site for agent in context.model.agents.values() if queue in agent.queues}
+        agents = [agent for agent in context.model.agents.values() if queue in agent.queues]
+        served = {agent.site for agent in agents}
+        reachable = {agent.site for agent in agents if agent.trunk is None}
+        served |= {origin for origin, to in links if to in reachable}
         for site in context.model.sites:
             # Where nobody serves the queue at all, that has been said.
             if served and site not in served and queue in context.model.queues:

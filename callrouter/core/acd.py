@@ -7,10 +7,15 @@ come that much earlier. A head start, unlike a rank, cannot starve anybody: whoe
 cannot be served keeps nobody waiting who can. Which of the counselors who meet the demand is rung, the queue's
 strategy says (:mod:`callrouter.core.pool`). A caller whose offer failed keeps the place.
 
-Caller and counselor are of one site: two Asterisk servers have no way between them yet, and a caller who waits at one
-must not stand before those who wait at another.
+A queue whose strategy is to ring all has its callers rung at every phone that nobody else can use: when no more waiting
+caller can be served, the free counselors who are left are rung for those who are being rung already, in the same order.
+So a second phone for one caller never keeps another waiting who could have had it.
+
+Callers of one queue who wait at different sites stand in lines of their own, for which of the counselors can be reached
+is not the same from each; places are compared over all of them.
 """
 
+import math
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -18,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from callrouter.core.agent import Agent
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.pool import Idle, Pool, Way, rank_of, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy
 from callrouter.core.sharing import Charge, Sharing
@@ -43,7 +48,11 @@ class _Group:
     line: Line
     tenant: TenantName
     pool: Pool
+    outward: TrunkName | None = None
+    """The trunk group by which they are called back, for whom a channel of it is wanted beside the counselor."""
     waiting: list[_Waiting] = field(default_factory=list)
+    rung: int = 0
+    """For how many, who do not wait here meanwhile, more phones may ring."""
 
 
 _Head = tuple[Place, CallId, _Group]
@@ -51,8 +60,22 @@ _Head = tuple[Place, CallId, _Group]
 
 
 @dataclass(slots=True)
+class _Rung:
+    """A caller for whom phones ring, and more may."""
+
+    head: _Head
+    most: float
+    """At how many phones at once."""
+    phones: int = 1
+
+    @property
+    def may_have_more(self) -> bool:
+        return self.phones < self.most
+
+
+@dataclass(slots=True)
 class _Line:
-    groups: dict[tuple[Demand, TenantName], _Group] = field(default_factory=dict)
+    groups: dict[tuple[Demand, TenantName, TrunkName | None], _Group] = field(default_factory=dict)
     pools: dict[Demand, Pool] = field(default_factory=dict)
     """By the demands of those who wait; that without a demand holds all who are free, and is always there."""
 
@@ -65,6 +88,8 @@ class Match:
     agent: Agent
     charge: Charge = field(default_factory=dict, compare=False)
     """What it changes between the tenants."""
+    is_rung: bool = False
+    """Phones ring for that caller already: this is one more."""
 
 
 class Acd:
@@ -74,36 +99,58 @@ class Acd:
         self,
         queues: Mapping[QueueName, QueueSpec] | None = None,
         weights: Mapping[TenantName, int] | None = None,
+        links: Collection[tuple[SiteName, SiteName]] = (),
     ) -> None:
+        self.links = links
+        """From which sites there is a way to which others."""
         self.queues: Mapping[QueueName, QueueSpec] = queues or {}
         """By whose strategies counselors are put in order; a queue that is not here has the usual one."""
         self.sharing = Sharing(weights or {})
         self._lines: dict[Line, _Line] = {}
         self._stands: dict[CallId, tuple[_Group, Place]] = {}
         self._heads: dict[TenantName, list[_Head]] = {}
+        self._rung: dict[CallId, _Rung] = {}
+        self._unsated: list[_Head] = []
+        """Those of them who may have one more phone, in order."""
         self._agents: dict[AgentId, Agent] = {}
-        self._ranked: dict[AgentId, dict[Pool, Idle]] = {}
+        self._ranked: dict[AgentId, dict[Pool, tuple[Way, Idle]]] = {}
         self._ways: Counter[Way] = Counter()
 
-    def replace(self, queues: Mapping[QueueName, QueueSpec], weights: Mapping[TenantName, int]) -> None:
-        """Go on by new rules, while no counselor is available: they are put in order as they come back."""
-        self.queues, self.sharing.weights = queues, weights
+    def replace(
+        self,
+        queues: Mapping[QueueName, QueueSpec],
+        weights: Mapping[TenantName, int],
+        links: Collection[tuple[SiteName, SiteName]] = (),
+    ) -> None:
+        """Go on by new rules, while no counselor is available: they are put in order as they come back.
+
+        Phones that ring together go on ringing; no more ring with them if the queue does not ring all any more.
+        """
+        self.queues, self.sharing.weights, self.links = queues, weights, links
+        for call, rung in list(self._rung.items()):
+            place, _, group = rung.head
+            self.ring_no_more(call)
+            self.ring_on(group.line, place, call, group.tenant, group.pool.demand, group.outward, rung.phones)
         for (queue, _), line in self._lines.items():
             for pool in line.pools.values():
                 pool.replace(self._strategy(queue))
 
     def join(
-        self, line: Line, place: Place, call: CallId, tenant: TenantName = NO_TENANT, demand: Demand = NO_DEMAND
+        self,
+        line: Line,
+        place: Place,
+        call: CallId,
+        tenant: TenantName = NO_TENANT,
+        demand: Demand = NO_DEMAND,
+        outward: TrunkName | None = None,
     ) -> None:
-        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before."""
+        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before.
+
+        Who is to be called back waits until there is room in the trunk group ``outward``, too.
+        """
         self.sharing.refund(call)
-        known = self._line(line)
-        group = known.groups.get((demand, tenant))
-        if group is None:
-            pool = known.pools.get(demand)
-            if pool is None:
-                pool = self._open_pool(line, known, demand)
-            group = known.groups[demand, tenant] = _Group(line, tenant, pool)
+        self.ring_no_more(call)
+        group = self._group(line, tenant, demand, outward)
         self._stands[call] = (group, place)
         entry = (place, call)
         if group.waiting and group.waiting[0] < entry:
@@ -115,6 +162,7 @@ class Acd:
 
     def leave(self, call: CallId) -> None:
         """Take a caller out of his line, or forget the offer that he was taken out for; another is left alone."""
+        self.ring_no_more(call)
         if not self._take_out(call):
             self.sharing.refund(call)
 
@@ -122,14 +170,53 @@ class Acd:
         """Let a caller stand at another place of his line, or with another demand; one who stands in none is left."""
         stands = self._stands.get(call)
         if stands is not None:
-            line = stands[0].line
+            line, outward = stands[0].line, stands[0].outward
             self._take_out(call)
-            self.join(line, place, call, tenant, demand)
+            self.join(line, place, call, tenant, demand, outward)
 
     def take(self, match: Match) -> None:
         """The caller is to be offered to the counselor: he leaves the line, and his tenant has had its turn."""
+        if match.is_rung:
+            rung = self._rung[match.call]
+            self._count_phones(rung, rung.phones + 1)
+            return
+        group, place = self._stands[match.call]
+        if self._strategy(group.line[0]) is Strategy.RING_ALL:
+            self._let_ring(match.call, place, group, 1)
         self._take_out(match.call)
         self.sharing.charge(match.call, match.charge)
+
+    def ring_on(
+        self,
+        line: Line,
+        place: Place,
+        call: CallId,
+        tenant: TenantName = NO_TENANT,
+        demand: Demand = NO_DEMAND,
+        outward: TrunkName | None = None,
+        phones: int = 1,
+    ) -> None:
+        """Know again that so many phones ring for a caller: more may, if his queue rings all."""
+        if self._strategy(line[0]) is Strategy.RING_ALL:
+            self._let_ring(call, place, self._group(line, tenant, demand, outward), phones)
+
+    def rings_at(self, call: CallId, phones: int) -> None:
+        """So many phones ring for a caller now; one for whom no more are to ring is left alone."""
+        rung = self._rung.get(call)
+        if rung is not None:
+            self._count_phones(rung, phones)
+
+    def ring_no_more(self, call: CallId) -> None:
+        """No more phones are to ring for a caller than do; one who is not rung is left alone."""
+        rung = self._rung.pop(call, None)
+        if rung is None:
+            return
+        group = rung.head[2]
+        if rung.may_have_more:
+            _remove(self._unsated, rung.head)
+        group.rung -= 1
+        if not group.waiting and not group.rung:
+            self._close(group)
 
     def served(self, call: CallId) -> None:
         """The caller who was taken out of the line talks to a counselor."""
@@ -137,52 +224,64 @@ class Acd:
 
     def offer_to(self, agent: Agent) -> None:
         """From now on the counselor may be picked."""
-        spec, way = agent.spec, way_to(agent)
+        spec = agent.spec
         self._agents[spec.id] = agent
-        self._ways[way] += 1
         ranked = self._ranked[spec.id] = {}
-        for queue in spec.queues:
-            rank = rank_of(agent, self._strategy(queue))
-            for pool in self._line((queue, spec.site)).pools.values():
-                entry = pool.add(agent, way, rank)
-                if entry is not None:
-                    ranked[pool] = entry
+        for origin in self._origins(agent):
+            way = way_to(agent, origin)
+            self._ways[way] += 1
+            for queue in spec.queues:
+                rank = rank_of(agent, self._strategy(queue))
+                for pool in self._line((queue, origin)).pools.values():
+                    entry = pool.add(agent, way, rank)
+                    if entry is not None:
+                        ranked[pool] = (way, entry)
 
     def spare(self, agent: Agent) -> None:
         """From now on the counselor is not picked; one who was not to be picked is left alone."""
         known = self._agents.pop(agent.spec.id, None)
         if known is not None:
-            way = way_to(known)
-            for pool, entry in self._ranked.pop(agent.spec.id).items():
+            for pool, (way, entry) in self._ranked.pop(agent.spec.id).items():
                 pool.remove(way, entry)
-            self._ways[way] -= 1
-            if not self._ways[way]:
-                del self._ways[way]
+            for origin in self._origins(known):
+                way = way_to(known, origin)
+                self._ways[way] -= 1
+                if not self._ways[way]:
+                    del self._ways[way]
 
-    def match(self, reachable: Callable[[Way], bool]) -> Match | None:
+    def match(
+        self, reachable: Callable[[Way], bool], with_outward: Callable[[Way, TrunkName], bool] | None = None
+    ) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
-        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room).
+        ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room);
+        ``with_outward``, whether there is one, and room in that trunk group for one call beside it.
         """
         shut = frozenset(way for way in self._ways if not reachable(way))
         if len(shut) == len(self._ways):
             return None
-        found = [self._first_of(heads, shut) for heads in self._heads.values()]
+        shut_ways: dict[TrunkName | None, frozenset[Way]] = {None: shut}
+        found = [self._first_of(heads, shut_ways, with_outward) for heads in self._heads.values()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
-            return None
+            return self._one_more(shut_ways, with_outward)
         index, charge = self.sharing.pick([group.tenant for _, _, group in heads])
         _, call, group = heads[index]
+        shut = shut_ways[group.outward]
         return Match(call, self._agents[group.pool.pick(call, self._agents, shut)], charge)
 
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
         """Whether somebody could take a call of ``line`` with this demand now."""
         free = (self._agents[agent_id] for agent_id in self._line(line).pools[NO_DEMAND].members)
-        return any(reachable(way_to(agent)) and demand.is_met_by(agent.spec.skills) for agent in free)
+        return any(reachable(way_to(agent, line[1])) and demand.is_met_by(agent.spec.skills) for agent in free)
 
     def waiting(self, queue: QueueName) -> int:
         """How many callers wait in ``queue`` (those whose offer is ringing do not count)."""
         return sum(len(group.waiting) for group in self._groups(queue))
+
+    def on_the_line(self, queue: QueueName) -> int:
+        """How many of those are at a phone: not those who are to be called back."""
+        return sum(len(group.waiting) for group in self._groups(queue) if group.outward is None)
 
     def position(self, call: CallId) -> int:
         """The caller's place in his line, counted from 1; he stands in one."""
@@ -195,20 +294,79 @@ class Acd:
         return [call for group in self._groups(queue) for _, call in group.waiting]
 
     def first(self, queue: QueueName) -> CallId | None:
-        """The caller who has the first place in ``queue``."""
-        head = min((group.waiting[0] for group in self._groups(queue)), default=None)
+        """The caller who has the first place in ``queue`` of those who are at a phone."""
+        groups = (group for group in self._groups(queue) if group.outward is None)
+        head = min((group.waiting[0] for group in groups if group.waiting), default=None)
         return head[1] if head is not None else None
 
     def idle(self, queue: QueueName) -> int:
         """How many counselors of ``queue`` are available."""
-        return sum(line.pools[NO_DEMAND].size for (name, _), line in self._lines.items() if name == queue)
+        lines = [line for (name, _), line in self._lines.items() if name == queue]
+        if len(lines) == 1:
+            return lines[0].pools[NO_DEMAND].size
+        return len({agent for line in lines for agent in line.pools[NO_DEMAND].members})
+
+    def _origins(self, agent: Agent) -> list[SiteName]:
+        """From which sites the counselor can be reached: one whose phone is behind a trunk, from his own alone."""
+        site = agent.spec.site
+        others = (origin for origin, to in self.links if to == site) if agent.spec.trunk is None else ()
+        return [site, *others]
 
     def _groups(self, queue: QueueName) -> list[_Group]:
         return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
 
-    def _first_of(self, heads: list[_Head], shut: Collection[Way]) -> _Head | None:
-        """The first of a tenant's callers who could be served."""
-        return next((head for head in heads if head[2].pool.has_way(shut)), None)
+    def _first_of(
+        self,
+        heads: list[_Head],
+        shut_ways: dict[TrunkName | None, frozenset[Way]],
+        with_outward: Callable[[Way, TrunkName], bool] | None,
+    ) -> _Head | None:
+        """The first of a tenant's callers who could be served; ``shut_ways`` learns what is found out on the way."""
+        for head in heads:
+            outward = head[2].outward
+            if outward is not None and outward not in shut_ways:
+                may = with_outward
+                shut_ways[outward] = frozenset(way for way in self._ways if may is None or not may(way, outward))
+            if head[2].pool.has_way(shut_ways[outward]):
+                return head
+        return None
+
+    def _one_more(
+        self,
+        shut_ways: dict[TrunkName | None, frozenset[Way]],
+        with_outward: Callable[[Way, TrunkName], bool] | None,
+    ) -> Match | None:
+        """One more phone for the first of those who are being rung, if there is one who could have it."""
+        head = self._first_of(self._unsated, shut_ways, with_outward)
+        if head is None:
+            return None
+        _, call, group = head
+        shut = shut_ways[group.outward]
+        return Match(call, self._agents[group.pool.pick(call, self._agents, shut)], is_rung=True)
+
+    def _let_ring(self, call: CallId, place: Place, group: _Group, phones: int) -> None:
+        most = self.queues[group.line[0]].ring_at_most
+        rung = self._rung[call] = _Rung((place, call, group), math.inf if most is None else most, phones)
+        group.rung += 1
+        if rung.may_have_more:
+            insort(self._unsated, rung.head)
+
+    def _count_phones(self, rung: _Rung, phones: int) -> None:
+        could, rung.phones = rung.may_have_more, phones
+        if could and not rung.may_have_more:
+            _remove(self._unsated, rung.head)
+        elif rung.may_have_more and not could:
+            insort(self._unsated, rung.head)
+
+    def _group(self, line: Line, tenant: TenantName, demand: Demand, outward: TrunkName | None) -> _Group:
+        known = self._line(line)
+        group = known.groups.get((demand, tenant, outward))
+        if group is None:
+            pool = known.pools.get(demand)
+            if pool is None:
+                pool = self._open_pool(line, known, demand)
+            group = known.groups[demand, tenant, outward] = _Group(line, tenant, pool, outward)
+        return group
 
     def _line(self, line: Line) -> _Line:
         known = self._lines.get(line)
@@ -221,9 +379,10 @@ class Acd:
         pool = known.pools[demand] = Pool(demand, self._strategy(line[0]))
         for agent_id in known.pools[NO_DEMAND].members:
             agent = self._agents[agent_id]
-            entry = pool.add(agent, way_to(agent), rank_of(agent, pool.strategy))
+            way = way_to(agent, line[1])
+            entry = pool.add(agent, way, rank_of(agent, pool.strategy))
             if entry is not None:
-                self._ranked[agent_id][pool] = entry
+                self._ranked[agent_id][pool] = (way, entry)
         return pool
 
     def _strategy(self, queue: QueueName) -> Strategy:
@@ -244,14 +403,14 @@ class Acd:
         del group.waiting[0]
         if group.waiting:
             self._show_head(group)
-        else:
+        elif not group.rung:
             self._close(group)
         return True
 
     def _close(self, group: _Group) -> None:
-        """Nobody waits in the group; its pool is kept as long as another wants it."""
+        """Nobody waits in the group, nor is rung; its pool is kept as long as another wants it."""
         line, demand = self._lines[group.line], group.pool.demand
-        del line.groups[demand, group.tenant]
+        del line.groups[demand, group.tenant, group.outward]
         if demand != NO_DEMAND and all(other.pool is not group.pool for other in line.groups.values()):
             del line.pools[demand]
             for agent_id in group.pool.members:

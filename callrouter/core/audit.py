@@ -25,6 +25,10 @@ class AuditKind(StrEnum):
     """Who hears a conversation; the name is the call's."""
     WRAP_UP = "wrap-up"
     """What a call was about; its name is the call's id."""
+    RECORDING = "recording"
+    """Who fetched a recording of a conversation, or deleted it; its name is the recording's."""
+    CALLBACK = "callback"
+    """Whether a resident is called back; the name is the call's in which he asked."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

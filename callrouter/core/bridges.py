@@ -29,6 +29,10 @@ class Bridges:
         bridges[:] = [other for other in bridges if other.id != bridge]
         bridges.append(_Bridge(bridge, call.site, {call.channel, leg}))
 
+    def make_apart(self, call: Call, bridge: BridgeId, channels: set[ChannelId]) -> None:
+        """Remember that these are in a bridge of their own, without the caller."""
+        self._bridges.setdefault(call.id, []).append(_Bridge(bridge, call.site, channels))
+
     def enter(self, call: Call, bridge: BridgeId, channel: ChannelId) -> None:
         """Remember that one more channel is in a bridge."""
         for known in (one for one in self._bridges.get(call.id, ()) if one.id == bridge):

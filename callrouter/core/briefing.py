@@ -33,6 +33,11 @@ class Briefing:
         words = (MISSED if agent.untold else None, queue.agent_prompt if queue is not None else None)
         return tuple(word for word in words if word is not None)
 
+    def tell(self, call: Call, agent: Agent) -> tuple[PromptName, ...]:
+        """The same, and it is said now."""
+        words, agent.untold = self.words(call, agent), False
+        return words
+
     def begin(
         self, call: Call, channel: ChannelId, agent: Agent, words: tuple[PromptName, ...], at: datetime, out: Output
     ) -> None:

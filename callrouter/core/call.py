@@ -29,27 +29,35 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, Choice, EnterQueue, Menu, Plan, Step, Voicemail
 from callrouter.core.states import CallState
 from callrouter.core.supervisors import Hearing
+from callrouter.core.taped import Taped
 
 _S = CallState
 _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Routed: frozenset({_S.ROUTING}),
     facts.StepBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
-    facts.Branched: frozenset({_S.ROUTING}),
+    facts.Branched: frozenset({_S.ROUTING, _S.DICTATING}),
     facts.AskedAgain: frozenset({_S.ASKING}),
     facts.Chosen: frozenset({_S.ASKING}),
     facts.RecordingBegun: frozenset({_S.RECORDING}),
     facts.RecordingEnded: frozenset({_S.RECORDING, _S.CLEARING}),
-    facts.Answered: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}),
-    facts.CallbackWanted: frozenset({_S.ROUTING}),
+    facts.Answered: frozenset(
+        {_S.ROUTING, _S.ANNOUNCING, _S.ASKING, _S.DICTATING, _S.RECORDING, _S.QUEUED, _S.CONNECTING}
+    ),
+    facts.CallbackWanted: frozenset({_S.ROUTING, _S.DICTATING}),
+    facts.NumberOffered: frozenset({_S.ROUTING, _S.DICTATING}),
+    facts.NumberAsked: frozenset({_S.ROUTING, _S.DICTATING}),
     facts.Queued: frozenset({_S.ROUTING}),
     facts.LeftQueue: frozenset({_S.QUEUED}),
     facts.Offered: frozenset({_S.QUEUED, _S.ROUTING}),
+    facts.Relayed: frozenset({_S.OFFERED, _S.BRIEFING, _S.CONNECTING, _S.CONNECTED}),
     facts.Rang: frozenset({_S.OFFERED, _S.CONNECTED}),
     facts.Confirming: frozenset({_S.OFFERED, _S.CONFIRMING}),
     facts.Briefed: frozenset({_S.OFFERED}),
-    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING}),
+    facts.PickedUp: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.GREETING}),
     facts.Connected: frozenset({_S.CONNECTING}),
-    facts.OfferClosed: frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CONNECTING, _S.CONNECTED}),
+    facts.OfferClosed: frozenset(
+        {_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED}
+    ),
     facts.Held: frozenset({_S.CONNECTED}),
     facts.Resumed: frozenset({_S.CONNECTED}),
     facts.Invited: frozenset({_S.CONNECTED}),
@@ -66,8 +74,36 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
+    facts.NoticeBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
+    facts.NoticeOver: frozenset({_S.ANNOUNCING}),
+    facts.NotTaped: frozenset({_S.CONNECTED}),
+    facts.TapeBegun: frozenset({_S.CONNECTED}),
+    facts.TapeMuted: frozenset({_S.CONNECTED}),
+    facts.TapeUnmuted: frozenset({_S.CONNECTED}),
+    facts.TapeEnded: frozenset({_S.CONNECTED}),
+    facts.AlsoOffered: frozenset({_S.OFFERED}),
+    facts.AlsoRang: frozenset({_S.OFFERED}),
+    facts.LeadTaken: frozenset({_S.OFFERED}),
+    facts.AlsoClosed: frozenset({_S.OFFERED}),
+    facts.CallingBack: frozenset({_S.OFFERED}),
+    facts.ResidentRang: frozenset({_S.CALLING}),
+    facts.ResidentAnswered: frozenset({_S.CALLING}),
+    facts.NotReached: frozenset({_S.CALLING, _S.GREETING}),
+    facts.Postponed: frozenset({_S.QUEUED}),
+    facts.BackInLine: frozenset({_S.POSTPONED}),
+    facts.LeftToRing: frozenset({_S.CONNECTED}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
+
+_OfResident = (
+    facts.CallingBack
+    | facts.ResidentRang
+    | facts.ResidentAnswered
+    | facts.NotReached
+    | facts.Postponed
+    | facts.BackInLine
+)
+"""What is told of who is called back."""
 
 
 @dataclass(slots=True)
@@ -80,6 +116,10 @@ class Offer:
     channel: ChannelId
     at: datetime
     destination: DestinationName | None = None
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
+    incoming: ChannelId | None = None
+    """The leg as it came in there."""
     rang: bool = False
     bridge: BridgeId | None = None
 
@@ -117,10 +157,14 @@ class Call:
     queue: QueueName | None = None
     place: int = 0
     offer: Offer | None = None
+    others: dict[ChannelId, Offer] = field(default_factory=dict)
+    """Whose phones ring beside that of ``offer``: the first that is answered becomes the offer."""
     invited: Offer | None = None
     """Who was called into the conversation."""
     passes_on: bool = False
     """The call is theirs alone as soon as they answer."""
+    line: ChannelId | None = None
+    """The second line of the counselor's phone by which he speaks to who was called in."""
     held: bool = False
     """The caller is out of the bridge, and hears music."""
     phone_holds: bool = False
@@ -152,10 +196,26 @@ class Call:
     told: int | None = None
     """The foremost place in line that was told."""
     callback: facts.CallbackWanted | None = None
+    dictated: str | None = None
+    """The number that is read out to the caller (E.164); None: he is to enter one."""
+    instead_of: CallId | None = None
+    """The call by which the caller was to be called back who has called by himself, and waits at its place."""
+    request: facts.Request | None = None
+    """For a call that we make: that it was asked for."""
+    resident: Offer | None = None
+    """For such a call: how the resident is called, or has been reached."""
+    is_reached: bool = False
+    """The resident has answered, and has not hung up before the counselor was there."""
+    vain: int = 0
+    """How often the resident was called in vain, as far as it counts."""
+    postponed_until: datetime | None = None
+    postponed_for: facts.PostponeReason | None = None
     hearings: dict[int, Hearing] = field(default_factory=dict)
     """Supervisors who are let into the conversation, by number."""
     heard: int = 0
     """How many ever were."""
+    taped: Taped = field(default_factory=Taped)
+    """What of it is recorded, and what the caller was told of that."""
     # What the exchange notes for itself and may forget over a restart:
     wait_over: bool = False
     music: bool = False
@@ -170,6 +230,10 @@ class Call:
     """The keys that the counselor has pressed, so far as they may become a code."""
     refers: bool = False
     """The counselor's phone asked for the transfer, and waits to be told what becomes of it."""
+    referrer: ChannelId | None = None
+    """By which channel it asked, if not by that of the conversation."""
+    refer_later: str = ""
+    """To whom, while who was called in before is still leaving."""
     told_in_vain_at: datetime | None = None
     """When that phone was told that nothing came of it."""
     key_pressed: bool = False
@@ -183,12 +247,26 @@ class Call:
     stood: Standing | None = None
     """Where the caller stood on entering the queue, if he had to wait."""
     to_be_adopted: bool = False
+    hastened: bool = False
+    """Somebody wants the resident called now, whatever the time is."""
     timers: set[TimerKind] = field(default_factory=set)
 
     @classmethod
     def open(cls, opened: facts.Opened) -> "Call":
         """A call that has just come in, or is being restored from its first fact."""
-        return cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, opened.facts, history=[opened])
+        call = cls(opened.call, opened.site, opened.channel, opened.facts, opened.at, opened.facts, history=[opened])
+        call.request, call.answered = opened.request, opened.request is not None
+        return call
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nobody at the other end yet: who is to be called back, and waits without a phone."""
+        return self.request is not None and not self.is_reached
+
+    @property
+    def phones(self) -> tuple[Offer, ...]:
+        """All who are called for it, or talk in it."""
+        return tuple(offer for offer in (self.offer, self.invited, *self.others.values()) if offer is not None)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -203,6 +281,11 @@ class Call:
     def awaits(self, channel: ChannelId) -> bool:
         """Whether ``channel`` is of who was called into the conversation and has not answered."""
         return self.invited is not None and self.invited.bridge is None and self.invited.channel == channel
+
+    @property
+    def speaks_apart(self) -> bool:
+        """Whether the counselor has dialled who was called in on a second line, and speaks to them there."""
+        return self.line is not None and not self.passes_on
 
     def apply(self, fact: facts.Fact) -> None:
         """Take one fact into the call's state and history.
@@ -225,16 +308,60 @@ class Call:
                 self._take_of_message(fact)
             case facts.Answered():
                 self.answered = True
-            case facts.CallbackWanted():
-                self.callback = fact
+            case facts.CallbackWanted() | facts.NumberOffered() | facts.NumberAsked():
+                self._take_of_number(fact)
             case facts.Queued() | facts.LeftQueue() | facts.TurnedAway() | facts.Comforted():
                 self._take_of_queue(fact)
             case facts.Released():
                 self.released, self.state = fact, CallState.CLEARING
             case facts.Offered():
                 self._offer(fact)
+            case facts.NoticeBegun() | facts.NoticeOver():
+                self._take_notice(fact)
             case _:
                 self._take_of_offer(fact)
+
+    def _take_notice(self, fact: facts.NoticeBegun | facts.NoticeOver) -> None:
+        self.taped.take(fact)
+        if isinstance(fact, facts.NoticeBegun):
+            self.state = CallState.ANNOUNCING
+            self._next_playback()
+        else:
+            self.state = CallState.ROUTING
+
+    def _take_of_resident(self, fact: _OfResident) -> None:
+        match fact:
+            case facts.Postponed(until=until, why=why):
+                self.state, self.postponed_until, self.postponed_for = CallState.POSTPONED, until, why
+            case facts.BackInLine():
+                self.state, self.postponed_until, self.postponed_for = CallState.QUEUED, None, None
+            case _:
+                self._call_back(fact)
+
+    def _call_back(
+        self, fact: facts.CallingBack | facts.ResidentRang | facts.ResidentAnswered | facts.NotReached
+    ) -> None:
+        if isinstance(fact, facts.CallingBack):
+            self.attempts = fact.attempt
+            self.resident = Offer(fact.attempt, None, fact.trunk, fact.channel, fact.at)
+            self.state = CallState.CALLING
+            self._next_playback()
+            return
+        if self.resident is None:
+            raise ValueError(f"call {self.id} calls nobody back, yet {fact!r}")
+        match fact:
+            case facts.ResidentRang():
+                self.resident.rang = True
+            case facts.ResidentAnswered():
+                self.is_reached, self.channel = True, self.resident.channel
+                self.state = CallState.GREETING
+                self._next_playback()
+            case facts.NotReached(counts=counts):
+                self.vain += counts
+                self.is_reached, self.resident = False, None
+                self.channel = naming.nobody(self.id)
+            case _:
+                assert_never(fact)
 
     def _take_of_plan(self, fact: facts.Routed | facts.Branched | facts.AskedAgain | facts.Chosen) -> None:
         match fact:
@@ -244,6 +371,7 @@ class Call:
                 self.region = Region(fact.region, fact.region_title, fact.tenant)
                 self._follow(fact.plan)
             case facts.Branched(plan=plan):
+                self.state = CallState.ROUTING
                 self._follow(plan)
             case facts.AskedAgain(missed=missed):
                 self.tries += missed
@@ -254,6 +382,15 @@ class Call:
                 self._follow(choice.plan)
             case _:
                 assert_never(fact)
+
+    def _take_of_number(self, fact: facts.CallbackWanted | facts.NumberOffered | facts.NumberAsked) -> None:
+        if isinstance(fact, facts.CallbackWanted):
+            self.callback, self.state = fact, CallState.ROUTING
+            return
+        self.tries = 1 if self.state is CallState.ROUTING else self.tries + fact.missed
+        self.dictated = fact.number if isinstance(fact, facts.NumberOffered) else None
+        self.state = CallState.DICTATING
+        self._next_playback()
 
     def _take_of_message(self, fact: facts.RecordingBegun | facts.RecordingEnded) -> None:
         match fact:
@@ -332,6 +469,7 @@ class Call:
             raise ValueError(f"call {self.id} at step {self.step} is not to wait in a queue")
         self.queue, self.place, self.queued_at = fact.queue, fact.place, fact.since or fact.at
         self.entered_at, self.comforted_at, self.told = fact.at, None, None
+        self.instead_of = fact.instead_of
         self.state = CallState.QUEUED
 
     def _offer(self, fact: facts.Offered) -> None:
@@ -340,17 +478,32 @@ class Call:
         if fact.destination is not None:
             self.tried, self.tries = self.tried + 1, 0
         self.attempts = fact.attempt
-        self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.offer = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination, fact.site)
         self.state = CallState.OFFERED
 
     def _take_of_offer(self, fact: facts.Fact) -> None:
         if isinstance(fact, facts.HearingBegun | facts.Heard | facts.HearingEnded):
             self._take_of_hearing(fact)
             return
+        if isinstance(fact, _OfResident):
+            self._take_of_resident(fact)
+            return
         offer = self.offer
         if offer is None:
             raise ValueError(f"call {self.id} has no open offer, yet {fact!r}")
+        if isinstance(fact, facts.OF_OTHER_PHONES):
+            self._take_of_others(fact, offer)
+        elif self.others and not isinstance(fact, facts.Rang | facts.Relayed):
+            raise ValueError(f"call {self.id} rings at {len(self.others)} more phones, yet {fact!r}")
+        else:
+            self._take_of_one_offer(fact, offer)
+
+    def _take_of_one_offer(self, fact: facts.Fact, offer: Offer) -> None:
         match fact:
+            case facts.Relayed():
+                for one in (self.invited, offer, *self.others.values()):
+                    if one is not None and one.attempt == fact.attempt:
+                        one.incoming = fact.channel
             case facts.Rang():
                 (self.invited or offer).rang = True
             case facts.Confirming():
@@ -366,14 +519,38 @@ class Call:
             case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
                 self.connected_at, self.reminded, self.extended_s = at, False, 0.0
+                self.taped.is_settled = False
             case facts.OfferClosed():
                 self._end_offer()
                 self.state = CallState.QUEUED if self.queue is not None else CallState.ROUTING
             case _:
                 self._take_of_conversation(fact, offer)
 
+    def _take_of_others(self, fact: facts.OF_OTHER_PHONES, offer: Offer) -> None:
+        if isinstance(fact, facts.AlsoOffered):
+            if self.queue is None:
+                raise ValueError(f"call {self.id} waits in no queue, yet {fact!r}")
+            self.attempts = fact.attempt
+            self.others[fact.channel] = Offer(
+                fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, None, fact.site
+            )
+            return
+        other = self.others.get(fact.channel)
+        if other is None:
+            raise ValueError(f"call {self.id} does not ring at that phone too, yet {fact!r}")
+        match fact:
+            case facts.AlsoRang():
+                other.rang = True
+            case facts.AlsoClosed():
+                del self.others[fact.channel]
+            case facts.LeadTaken():
+                del self.others[fact.channel]
+                self.offer, self.others[offer.channel] = other, offer
+            case _:
+                assert_never(fact)
+
     def _end_offer(self) -> None:
-        self.offer = self.invited = None
+        self.offer = self.invited = self.line = None
         self.held = self.phone_holds = False
 
     def _take_of_conversation(self, fact: facts.Fact, offer: Offer) -> None:
@@ -388,6 +565,8 @@ class Call:
                 self.extended_s += by_s
             case facts.Told():
                 self._next_playback()
+            case facts.NotTaped() | facts.TapeBegun() | facts.TapeMuted() | facts.TapeUnmuted() | facts.TapeEnded():
+                self.taped.take(fact)
             case facts.Redirected(plan=plan):
                 self._end_offer()
                 self.queue, self.state = None, CallState.ROUTING
@@ -404,8 +583,8 @@ class Call:
     def _invite(self, fact: facts.Invited) -> None:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
-        self.attempts, self.passes_on = fact.attempt, fact.passes_on
-        self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination)
+        self.attempts, self.passes_on, self.line = fact.attempt, fact.passes_on, fact.line
+        self.invited = Offer(fact.attempt, fact.agent, fact.trunk, fact.channel, fact.at, fact.destination, fact.site)
         self._next_playback()
 
     def _take_of_invited(self, fact: facts.Fact, offer: Offer) -> None:
@@ -414,12 +593,15 @@ class Call:
             raise ValueError(f"call {self.id} has called nobody in, yet {fact!r}")
         match fact:
             case facts.JoinedIn():
-                invited.bridge = offer.bridge
+                apart = self.speaks_apart
+                invited.bridge = naming.bridge(self.id, invited.attempt) if apart else offer.bridge
             case facts.InviteClosed():
-                self.invited = None
+                self.invited = self.line = None
+            case facts.LeftToRing():
+                self.passes_on = True
             case _:
                 self._end_offer()
-                self.offer = invited
+                self.offer, self.taped.is_settled = invited, False
                 self.state = CallState.OFFERED if invited.bridge is None else CallState.CONNECTED
 
     def _take_of_hearing(self, fact: facts.HearingBegun | facts.Heard | facts.HearingEnded) -> None:

@@ -26,3 +26,7 @@ class CallKeys:
     """What the counselor hears when a code could not be carried out; None: nothing."""
     goodbye: PromptName | None = None
     """What an abusive caller hears at the end; None: nothing."""
+    recording_paused: PromptName | None = None
+    """What the counselor hears when nothing is recorded any more; None: nothing."""
+    recording_resumed: PromptName | None = None
+    """What he hears when what is said is recorded again; None: nothing."""

@@ -25,6 +25,10 @@ class CallVerb(StrEnum):
     """Put the end by the recommended length off."""
     CANCEL = "cancel"
     """Let go of who was called in, and take the caller back."""
+    PAUSE_RECORDING = "pause-recording"
+    """Let the recording hear nothing of what is said now."""
+    RESUME_RECORDING = "resume-recording"
+    """Let it hear again."""
 
 
 class CallVia(StrEnum):
@@ -57,3 +61,5 @@ class CallAnswer:
 
 TARGETED = frozenset({CallVerb.TRANSFER, CallVerb.CONSULT, CallVerb.CONFERENCE})
 """Those that call somebody."""
+
+OF_RECORDING = frozenset({CallVerb.PAUSE_RECORDING, CallVerb.RESUME_RECORDING})

@@ -45,19 +45,43 @@ class Callbacks:
         self._conduct = conduct
 
     def take_down(self, call: Call, step: Callback, at: datetime, out: Output) -> None:
-        """Note the request, or go the way of those who cannot be called."""
-        number = number_to_call(call.arrival.caller, step.allowed)
-        is_ours = number is not None and self._is_ours(call, number)
-        if number is None or is_ours:
-            why = f"call back by {step.queue}? not this number: {'our own' if is_ours else _kind(call.arrival.caller)}"
-            self._conduct.record(call, facts.Branched(at, why, step.otherwise), out)
-        elif call.callback is not None:
+        """Note the request, ask for the number first, or go the way of those who cannot be called."""
+        number = self.callable(call, step, call.arrival.caller)
+        check = step.check
+        if number is None and (check is None or check.ask is None):
+            self.refuse(call, step, self._why_not(call, step), at, out)
+        elif number is not None and (check is None or call.callback is not None):
+            self.want(call, step, number, at, out)
+        else:
+            self._conduct.dictating.begin(call, number, at, out)
+
+    def callable(self, call: Call, step: Callback, written: str) -> str | None:
+        """The number (E.164), if the queue may call there."""
+        number = number_to_call(written, step.allowed)
+        return None if number is None or self._is_ours(call, number) else number
+
+    def want(self, call: Call, step: Callback, number: str, at: datetime, out: Output) -> None:
+        """The caller wants to be called back at ``number``; the plan goes on."""
+        if call.callback is not None:
             why = f"call back by {step.queue}? asked for already, of {call.callback.queue}"
             self._conduct.record(call, facts.Branched(at, why, None), out)
         else:
-            self._conduct.record(call, facts.CallbackWanted(at, step.queue, number, _place(call, step.queue)), out)
-            out.notices.append(Notice(NoticeKind.CALLBACK, call.id, f"{step.queue} is to call back"))
+            self.note(call, step, number, at, out)
         self._conduct.following.next_step(call, at, out)
+
+    def note(self, call: Call, step: Callback, number: str, at: datetime, out: Output) -> None:
+        """Take the request down."""
+        self._conduct.record(call, facts.CallbackWanted(at, step.queue, number, _place(call, step.queue)), out)
+        out.notices.append(Notice(NoticeKind.CALLBACK, call.id, f"{step.queue} is to call back"))
+
+    def refuse(self, call: Call, step: Callback, why: str, at: datetime, out: Output) -> None:
+        """Nobody will be called back: go the way for that."""
+        self._conduct.record(call, facts.Branched(at, f"call back by {step.queue}? {why}", step.otherwise), out)
+        self._conduct.following.next_step(call, at, out)
+
+    def _why_not(self, call: Call, step: Callback) -> str:
+        is_ours = number_to_call(call.arrival.caller, step.allowed) is not None
+        return f"not this number: {'our own' if is_ours else _kind(call.arrival.caller)}"
 
     def _is_ours(self, call: Call, number: str) -> bool:
         """Whether we would call ourselves: somebody shows a number of ours, or a call of ours came back."""

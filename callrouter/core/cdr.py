@@ -20,6 +20,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.supervisors import HearingMode
+from callrouter.core.tapes import CdrNotice, CdrTape
 
 
 class Outcome(StrEnum):
@@ -69,6 +70,8 @@ class OfferResult(StrEnum):
     LOST = "lost"
     """The phone answered, but the two could not be bridged."""
     FAILED = "failed"
+    ANSWERED_ELSEWHERE = "answered-elsewhere"
+    """It rang together with others, of which another was answered first."""
 
 
 class CallMark(StrEnum):
@@ -111,6 +114,25 @@ class CdrCallback:
     number: str
     asked_at: datetime
     place: int | None = None
+
+
+class ReturnResult(StrEnum):
+    """What became of a request to be called back."""
+
+    REACHED = "reached"
+    NOT_REACHED = "not-reached"
+    """Given up."""
+    CANCELLED = "cancelled"
+    """The caller wants it no more, or somebody has closed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdrReturn:
+    """This is a call that we made, because it was asked for in the call ``request``; ``tries`` were in vain."""
+
+    request: CallId
+    result: ReturnResult
+    tries: int
 
 
 class VisitEnd(StrEnum):
@@ -165,6 +187,10 @@ class CdrLeg:
     result: OfferResult
     cause: int
     destination: DestinationName | None = None
+    far_site: SiteName | None = None
+    """Where the phone is, if that is another site than the call's."""
+    far_channel: ChannelId | None = None
+    """The leg as it came in there, if it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +248,9 @@ class Cdr:
     """What a counselor said afterwards that it was about; not of the call's facts, but read with its record."""
     visits: tuple[CdrVisit, ...] = ()
     """Every queue in which the caller waited, in order; ``queue`` and ``queued_at`` are those of the first."""
+    notices: tuple[CdrNotice, ...] = ()
+    """That it will be recorded, as often as the caller was told."""
+    tapes: tuple[CdrTape, ...] = ()
+    """What was recorded of it, one for each counselor's part, those that failed too."""
+    returns: CdrReturn | None = None
+    """None: the call came in. Else we made it, and ``caller`` is whom we called."""

@@ -85,6 +85,20 @@ class DeleteRecording(SiteCommand, frozen=True, gc=False):
     recording: RecordingId
 
 
+class RecordTalk(SiteCommand, frozen=True, gc=False):
+    """Record all that is heard in ``bridge``, until it is stopped or the bridge is no more."""
+
+    bridge: BridgeId
+    recording: RecordingId
+
+
+class MuteRecording(SiteCommand, frozen=True, gc=False):
+    """Let nothing be heard in a recording from now on (``muted``), or let it be heard again; its time goes on."""
+
+    recording: RecordingId
+    muted: bool
+
+
 class StartMusic(SiteCommand, frozen=True, gc=False):
     """Play music on hold to the caller."""
 
@@ -108,6 +122,9 @@ class Originate(SiteCommand, frozen=True, gc=False):
     timeout_s: float
     """After which Asterisk gives up by itself, should we be dead by then."""
     originator: ChannelId
+    """For whom it is called; empty: for nobody who has a channel."""
+    relay: str = ""
+    """The word by which another site knows the leg; sent in a header of ours."""
 
 
 class Connect(SiteCommand, frozen=True, gc=False):
@@ -255,6 +272,8 @@ AriCommand = (
     | StopRecording
     | AskRecording
     | DeleteRecording
+    | RecordTalk
+    | MuteRecording
     | StartMusic
     | StopMusic
     | Originate

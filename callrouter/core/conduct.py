@@ -15,6 +15,7 @@ from callrouter.core.attendance import Attendance
 from callrouter.core.briefing import Briefing
 from callrouter.core.call import Call
 from callrouter.core.callback import Callbacks
+from callrouter.core.calling_back import CallingBack
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.comforting import Comforting
@@ -22,6 +23,7 @@ from callrouter.core.conversing import Conversing
 from callrouter.core.cue import Cue
 from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
+from callrouter.core.dictating import Dictating
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
@@ -34,12 +36,15 @@ from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
 from callrouter.core.recording import Recording
+from callrouter.core.ring_all import RingAll
 from callrouter.core.rulebook import Rulebook
+from callrouter.core.second_lines import SecondLines
 from callrouter.core.states import CallState, Transition
 from callrouter.core.stats import Counters
 from callrouter.core.supervision import Supervision
 from callrouter.core.switchboard import Switchboard
 from callrouter.core.talk_length import TalkLength
+from callrouter.core.taping import Taping
 from callrouter.core.waiting import Waiting
 from callrouter.errors import ImpossibleEventError
 
@@ -47,6 +52,13 @@ FALLBACK_EXTENSION = "s"
 
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
+_MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | facts.JoinedIn | facts.InviteClosed
+"""Others take part in a conversation, or it is another one."""
+
+
+_PLAYING = frozenset(
+    {CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING, CallState.GREETING}
+)
 
 
 class _Action(Protocol):
@@ -74,11 +86,16 @@ class Conduct:
         self.offering = Offering(self)
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
+        self.ring_all = RingAll(self)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
+        self.taping = Taping(self)
         self.conversing = Conversing(self)
+        self.lines = SecondLines(self)
         self.keypad = Keypad(self)
+        self.calling_back = CallingBack(self)
+        self.dictating = Dictating(self)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -123,6 +140,23 @@ class Conduct:
             "take_key_of_queue": self.waiting.take_key,
             "remember_key": self.waiting.remember_key,
             "leave_unstaffed": self.waiting.leave_unstaffed,
+            "offer_also": self.ring_all.offer_also,
+            "other_rang": self.ring_all.other_rang,
+            "other_answered": self.ring_all.other_answered,
+            "other_ended": self.ring_all.other_ended,
+            "other_uncertain": self.ring_all.other_uncertain,
+            "dictation_over": self.dictating.over,
+            "take_digit_of_number": self.dictating.take_digit,
+            "miss_digit_of_number": self.dictating.miss,
+            "caller_left_dictation": self.dictating.caller_left,
+            "callback_due": self.calling_back.due,
+            "counselor_gone": self.calling_back.counselor_gone,
+            "resident_rang": self.calling_back.resident_rang,
+            "resident_answered": self.calling_back.resident_answered,
+            "resident_ended": self.calling_back.resident_ended,
+            "resident_over": self.calling_back.resident_over,
+            "resident_left": self.calling_back.resident_left,
+            "end_greeting": self.calling_back.end_greeting,
             "finish": self.finish,
             "insist": self._insist,
         }
@@ -145,17 +179,26 @@ class Conduct:
         self.waiting.replace(rulebook, at, out)
         self.floor.replace(rulebook, at)
         self.switchboard.replace(at, out)
+        self.calling_back.replace(at, out)
         for site in self.floor.sites:
             self.attendance.light_up(site, out)
             self.attendance.watch(site, out)
 
-    def open(self, call_id: CallId, channel: ChannelId, arrival: CallFacts, at: datetime, out: Output) -> Call:
-        """A caller has come in."""
-        opened = facts.Opened(at, call_id, arrival.site, channel, arrival)
+    def open(
+        self,
+        call_id: CallId,
+        channel: ChannelId,
+        arrival: CallFacts,
+        at: datetime,
+        out: Output,
+        request: facts.Request | None = None,
+    ) -> Call:
+        """A caller has come in, or (for a ``request``) is to be called back."""
+        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request)
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id
-        self.counters.arrived += 1
+        self.counters.arrived += request is None
         out.facts.append((call_id, opened))
         return call
 
@@ -167,8 +210,12 @@ class Conduct:
         call.guarded = True  # by the earlier daemon, whose sounds may be playing
         self.counters.taken_up += 1
         self._by_channel[call.channel] = call.id
+        for offer in call.phones:
+            self.floor.remember_relay(call, offer)
         self.waiting.take(call)
+        self.calling_back.take(call)
         self.supervision.take(call)
+        self.lines.take(call)
         return True
 
     def act(self, transition: Transition, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -201,10 +248,22 @@ class Conduct:
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
-        if call.hearings and isinstance(fact, _ENDS_TALK):
-            self.supervision.end_all(call, fact.at, out)
+        if isinstance(fact, _ENDS_TALK):
+            if call.hearings:
+                self.supervision.end_all(call, fact.at, out)
+            self.taping.end_with(call, fact, out)
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+            self.lines.let_go(call, call.line, fact, out)
         call.apply(fact)
         out.facts.append((call.id, fact))
+        if isinstance(fact, _MOVES_TALK):
+            self.taping.follow(call, fact.at, out)
+
+    def record_moved(self, call: Call, fact: facts.Fact, out: Output) -> None:
+        """As :meth:`record`, for a fact that changes who is at the other end of the call."""
+        del self._by_channel[call.channel]
+        self.record(call, fact, out)
+        self._by_channel[call.channel] = call.id
 
     def set_timer(self, call: Call, kind: TimerKind, after_s: float, out: Output) -> None:
         """Set or replace a timer of the call."""
@@ -226,7 +285,7 @@ class Conduct:
         may last that comes next, behind which the switch cannot be renewed.
         """
         if playing is None:
-            plays = call.state in (CallState.ANNOUNCING, CallState.ASKING, CallState.RECORDING) or call.comforting
+            plays = call.state in _PLAYING or call.comforting
             playing = call.guarded and plays
         self._set_dead_man(call, before_s, out, playing=playing)
 
@@ -236,6 +295,8 @@ class Conduct:
             self._set_dead_man(call, 0.0, out, playing=False)
 
     def _set_dead_man(self, call: Call, before_s: float, out: Output, *, playing: bool) -> None:
+        if call.is_absent:
+            return
         after_s = self.floor.rulebook.limits.dead_man_s + before_s
         call.guarded, call.long_switch = True, before_s > 0
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing))
@@ -301,10 +362,14 @@ class Conduct:
         del self._by_channel[call.channel]
         self._gone[call.channel] = at
         call.close()
+        self.calling_back.finished(call, at, out)
         self.waiting.keep_place(call, at)
         cdr = fold(call.history)
         self.counters.ended[cdr.outcome] += 1
+        if cdr.returns is not None:
+            self.counters.returns[cdr.returns.result] += 1
         out.cdrs.append(cdr)
+        self.calling_back.take_down(call, cdr, at, out)
 
     def answer(self, call: Call, at: datetime, out: Output) -> None:
         """Answer the caller, if that has not been done."""
@@ -316,6 +381,9 @@ class Conduct:
         self, call: Call, context: str, extension: str, reason: ReleaseReason, at: datetime, out: Output
     ) -> None:
         """Send the caller on into the dialplan."""
+        if call.is_absent:
+            self.calling_back.close(call, reason, at, out)
+            return
         self.waiting.leave_line(call)
         self.waiting.quiet(call, out)
         self.recording.stop(call, out)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from callrouter.core import facts
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.call import Call
-from callrouter.core.call_orders import TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.call_orders import OF_RECORDING, TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.floor import Leg
-from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName
+from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName
 from callrouter.core.offering import offer_result
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import MOVES
@@ -61,7 +62,12 @@ class Conversing:
             return CallAnswer(False, f'there is no call, and no agent on a call, named "{one_line(order.subject)}"')
         if call.state is not CallState.CONNECTED:
             return CallAnswer(False, f"call {call.id} is {call.state}: nobody talks")
-        why_not = self._carry_out(call, order.verb, order.target, at, out)
+        if call.to_be_adopted:
+            return CallAnswer(False, f"call {call.id} is an earlier daemon's, and Asterisk has not told of it yet")
+        if order.verb in OF_RECORDING:
+            why_not = self._conduct.taping.order(call, order, at, out)
+        else:
+            why_not = self._carry_out(call, order.verb, order.target, at, out)
         if why_not is not None:
             return CallAnswer(False, why_not)
         target = f" {one_line(party(order.target))}" if order.target else ""
@@ -71,9 +77,26 @@ class Conversing:
 
     def asked_by_phone(self, call: Call, leg: Leg, target: str, at: datetime, out: Output) -> None:
         """The counselor's phone wants the call transferred (REFER)."""
-        if call.offer is None or call.offer.channel != leg.channel or call.refers:
+        if call.refers or leg.result is not None:
             return  # asked for already: Asterisk says it again when the phone hangs up meanwhile
-        call.refers = True
+        if call.offer is None or call.offer.channel != leg.channel:
+            self._parties.deny(call, leg.channel, at, out)
+            text = f"{leg.party}: who was called into a conversation cannot pass it on"
+            out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, text))
+            return
+        if self._conduct.lines.is_ringing(call, target):  # the phone gives its second line up for that
+            self._conduct.lines.pass_on(call, leg.channel, at, out)
+            return
+        call.refers, call.refer_later = True, target
+        self.transfer_later(call, at, out)
+
+    def transfer_later(self, call: Call, at: datetime, out: Output) -> None:
+        """Do what the phone asked for, once nobody is leaving: who was called in until now may be whom it wants."""
+        leg = self._conduct.floor.legs.get(call.offer.channel) if call.offer is not None else None
+        leaving = any(one.result is not None for one in self._conduct.floor.legs_of(call.id))
+        if not call.refer_later or leaving or leg is None:
+            return
+        target, call.refer_later = call.refer_later, ""
         answer = self.order(CallOrder(call.id, CallVerb.TRANSFER, leg.party, CallVia.PHONE, target), at, out)
         if not answer.ok:
             self._parties.tell_phone(call, leg, at, out, done=False)
@@ -94,7 +117,7 @@ class Conversing:
         if call.invited is not None:
             return f"call {call.id} has called somebody in already; complete or cancel that first"
         try:
-            whom = self._find(call, target)
+            whom = self.find(target, call.site)
         except TargetError as error:
             return str(error)
         if isinstance(whom, QueueSpec):
@@ -102,8 +125,8 @@ class Conversing:
         self._parties.call_in(call, verb, whom, at, out)
         return None
 
-    def _find(self, call: Call, written: str) -> Target:
-        """Who is meant, and can be called now.
+    def find(self, written: str, origin: SiteName) -> Target:
+        """Who is meant by who is at ``origin``, and can be called now from there.
 
         Raises:
             TargetError: nobody is meant, or nobody who can be called.
@@ -112,15 +135,16 @@ class Conversing:
         name = rules.short.get(written.strip(), written.strip())
         agent = floor.agents.get(AgentId(name))
         if agent is not None and not agent.retired:
-            if not floor.can_be_called_in(agent):
-                raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}")
+            if not floor.can_be_called_in(agent, origin):
+                raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}", Cause.USER_BUSY)
             return agent
         queue = floor.rulebook.queues.get(QueueName(name))
         if queue is not None:
             return queue
         destination = rules.destinations.get(DestinationName(name)) or number_outside(name, rules)
         if not floor.trunks.has_room(destination.trunk):
-            raise TargetError(f"all channels of the trunk {destination.trunk} are taken")
+            why = f"all channels of the trunk {destination.trunk} are taken"
+            raise TargetError(why, Cause.NORMAL_CIRCUIT_CONGESTION)
         return destination
 
     def _send_to_queue(self, call: Call, verb: CallVerb, queue: QueueSpec, at: datetime, out: Output) -> str | None:
@@ -167,7 +191,12 @@ class Conversing:
     # --- what happens to those who take part
 
     def counselor_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The counselor hung up: the call is over, or passes on to who was called in."""
+        """The counselor hung up: the call is over, or passes on to who was called in.
+
+        Who consults on a second line has hung up on the caller alone: a phone that passes the call on says so.
+        """
+        if call.speaks_apart:
+            self._parties.let_go_of_invited(call, at, out)
         if call.invited is None:
             self._lose_counselor(call, cue, at, out)
             return
@@ -179,7 +208,8 @@ class Conversing:
     def _lose_counselor(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Nobody is left but the caller. Some phones hang up by themselves when a transfer fails: nobody meant that."""
         told_at = call.told_in_vain_at
-        if told_at is None or (at - told_at).total_seconds() > PHONES_MIND_S:
+        was_told = told_at is not None and (at - told_at).total_seconds() <= PHONES_MIND_S
+        if not was_told and not call.refer_later:
             self._conduct.offering.agent_hung_up(call, cue, at, out)
             return
         leg = self._parties.leg_of(call, call.offer)
@@ -217,6 +247,9 @@ class Conversing:
             leg.agent.change(AgentState.ON_CALL, at)
         if call.passes_on:
             self._parties.let_counselor_go(call, at, out)
+        if call.line is not None:
+            self._conduct.lines.connect(call, call.line, invited, out)
+            return
         self._parties.join(call, offer.bridge, invited, out)
 
     def invited_ended(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:

@@ -5,6 +5,7 @@ import msgspec
 from callrouter.core.agent import Agent
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
+from callrouter.core.ids import ChannelId
 from callrouter.core.states import Signal
 
 
@@ -24,5 +25,9 @@ class Cue(msgspec.Struct, frozen=True, gc=False):
     """Why a recording failed."""
     digit: str = ""
     """The key that was pressed."""
+    channel: ChannelId = ChannelId("")
+    """Which leg it is told of, where a call may have several."""
     estimated: bool = False
     """The time is that of our finding out, not of its happening."""
+    failed: bool = False
+    """The announcement was not heard to its end."""

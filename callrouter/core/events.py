@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from callrouter.core.call_orders import CallOrder
+from callrouter.core.callback_orders import CallbackOrder
 from callrouter.core.duty import DutyOrder
 from callrouter.core.ids import (
     AgentId,
@@ -61,6 +62,10 @@ class TimerKind(StrEnum):
     """Who waits is to be told something."""
     RELAX = "relax"
     """A waiting caller's demand is eased."""
+    RESIDENT = "resident"
+    """Who is called back has not answered."""
+    CALLBACK = "callback"
+    """It is time to call somebody back, or no longer."""
 
 
 TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
@@ -87,6 +92,8 @@ class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
     """An announcement came to its end, or could not be played."""
 
     playback: PlaybackId
+    failed: bool = False
+    """It was not heard to its end."""
 
 
 class DigitPressed(msgspec.Struct, frozen=True, gc=False):
@@ -140,10 +147,14 @@ class LegHeld(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferAsked(msgspec.Struct, frozen=True, gc=False):
-    """The phone at a leg of ours wants the call transferred to ``target``, as it was dialled (REFER, RFC 3515)."""
+    """The phone at a leg of ours wants the call transferred to ``target``, as it was dialled (REFER, RFC 3515).
+
+    ``replaced``: in place of the call that it has on this other channel (RFC 3891); empty: of one that is not known.
+    """
 
     channel: ChannelId
     target: str
+    replaced: ChannelId | None = None
 
 
 class LegEnded(msgspec.Struct, frozen=True, gc=False):
@@ -186,6 +197,19 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False):
     key: TimerKey
 
 
+class LineDialed(msgspec.Struct, frozen=True, gc=False):
+    """A phone dialled ``number`` of its own accord, perhaps on a second line; its channel waits in the application.
+
+    That it leaves is told as of a caller.
+    """
+
+    site: SiteName
+    channel: ChannelId
+    endpoint: str
+    """As Asterisk names it in the channel: ``PJSIP/201``."""
+    number: str
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """One channel in a site's snapshot."""
 
@@ -198,6 +222,12 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """An id to use if this inbound channel turns out to be unknown."""
     dialed_code: str = ""
     """Of a phone that dialled a code, and has not been sent on."""
+    line: LineDialed | None = None
+    """Of a phone that dialled a number of its own accord: what was told of it."""
+    relay: str = ""
+    """Of a leg that came in from another site: the word that names it."""
+    endpoint: str = ""
+    """By which it came in."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):
@@ -298,10 +328,41 @@ class HearingFailed(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
+class RelayArrived(msgspec.Struct, frozen=True, gc=False):
+    """A channel came in by ``endpoint`` as from another site; ``token`` is the word that it has in a header of ours."""
+
+    site: SiteName
+    channel: ChannelId
+    endpoint: str
+    """As Asterisk names it in the channel, without the technology: ``changwon-hall``."""
+    token: str
+
+
+class RelayLeft(msgspec.Struct, frozen=True, gc=False):
+    """A channel that came in as from another site is gone."""
+
+    channel: ChannelId
+
+
 class CallOrdered(msgspec.Struct, frozen=True):
     """Somebody wants a conversation held, passed on or joined, and waits for the answer of the same ``ticket``."""
 
     order: CallOrder
+    ticket: int = 0
+
+
+class MuteFailed(msgspec.Struct, frozen=True, gc=False):
+    """A recording could not be made silent (``muted``), or heard again, or nobody knows."""
+
+    recording: RecordingId
+    muted: bool
+    why: str
+
+
+class CallbackOrdered(msgspec.Struct, frozen=True):
+    """Somebody wants a resident called back now, or no more, and waits for the answer of the same ``ticket``."""
+
+    order: CallbackOrder
     ticket: int = 0
 
 
@@ -337,4 +398,9 @@ Event = (
     | LegHeld
     | TransferAsked
     | CallOrdered
+    | MuteFailed
+    | CallbackOrdered
+    | LineDialed
+    | RelayArrived
+    | RelayLeft
 )

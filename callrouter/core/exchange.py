@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, resync, standing
+from callrouter.core import facts, naming, relaying, relays, resync, standing
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -26,6 +26,7 @@ from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Leg
 from callrouter.core.ids import AgentId, CallId, ChannelId, SwitchName, TrunkName
+from callrouter.core.offering import offer_result
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.states import TABLE, CallState, Signal, Unmoved
@@ -45,6 +46,8 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.DEAD_MAN: Signal.DEAD_MAN_DUE,
     TimerKind.COMFORT: Signal.COMFORT_DUE,
     TimerKind.RELAX: Signal.RELAX_DUE,
+    TimerKind.RESIDENT: Signal.RESIDENT_OVER,
+    TimerKind.CALLBACK: Signal.CALLBACK_DUE,
 }
 
 _OF_INVITED: Mapping[Signal, Signal] = {
@@ -54,6 +57,21 @@ _OF_INVITED: Mapping[Signal, Signal] = {
     Signal.RING_OVER: Signal.INVITED_OVER,
 }
 """What is told of a leg, where it is of somebody who was called into the conversation."""
+
+_OF_OTHER: Mapping[Signal, Signal] = {
+    Signal.LEG_RANG: Signal.OTHER_RANG,
+    Signal.LEG_ANSWERED: Signal.OTHER_ANSWERED,
+    Signal.LEG_ENDED: Signal.OTHER_ENDED,
+    Signal.RING_OVER: Signal.OTHER_UNCERTAIN,
+}
+"""The same, where its phone rings beside the offered one."""
+_OF_RESIDENT: Mapping[Signal, Signal] = {
+    Signal.LEG_RANG: Signal.RESIDENT_RANG,
+    Signal.LEG_ANSWERED: Signal.RESIDENT_ANSWERED,
+    Signal.LEG_DIGIT: Signal.DIGIT,
+    Signal.RING_OVER: Signal.RESIDENT_OVER,
+}
+"""What is told of a leg, where it is of a resident who is called back, or has been."""
 
 _Handler = Callable[[Any, datetime, Output], None]
 
@@ -99,12 +117,22 @@ class Exchange:
             ev.HearingJoined: self._hearing_joined,
             ev.HearingFailed: self._hearing_failed,
             ev.CallOrdered: self._call_ordered,
+            ev.MuteFailed: self._mute_failed,
+            ev.CallbackOrdered: self._callback_ordered,
+            ev.LineDialed: self._line_dialed,
+            ev.RelayArrived: self._relay_arrived,
+            ev.RelayLeft: self._relay_left,
         }
 
     @property
     def calls(self) -> Mapping[CallId, Call]:
         """The calls in progress."""
         return self.conduct.calls
+
+    @property
+    def has_callers(self) -> bool:
+        """Whether anybody is at a phone: who waits without one, to be called back, keeps no daemon from ending."""
+        return any(not call.is_absent or call.offer is not None for call in self.conduct.calls.values())
 
     @property
     def rulebook(self) -> Rulebook:
@@ -114,12 +142,20 @@ class Exchange:
     def handle(self, event: ev.Event, at: datetime) -> Output:
         """Take one event, seen at ``at`` (aware UTC, never before that of the event before)."""
         out = Output()
-        self._handlers[type(event)](event, at, out)
+        self._take(event, at, out)
         self.conduct.attendance.pause_the_absent(at, out)
         self._match(at, out)
         self.conduct.attendance.show_changes(out)
         self._count(out, at)
         return out
+
+    def _take(self, event: ev.Event, at: datetime, out: Output) -> None:
+        if isinstance(event, relays.OfLeg) and relaying.is_far(event):
+            self.floor.relays.take(event, out)
+            return
+        if isinstance(event, ev.LegHeld | ev.TransferAsked):
+            event = relaying.near(event)
+        self._handlers[type(event)](event, at, out)
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
         """Know again the calls that an earlier daemon had, from their facts; before the first event.
@@ -215,7 +251,11 @@ class Exchange:
                 return call_id
             case ev.PlaybackEnded(playback=playback):
                 return naming.parse_playback(playback)
-            case ev.RecordingEnded(recording=recording) | ev.RecordingFailed(recording=recording):
+            case (
+                ev.RecordingEnded(recording=recording)
+                | ev.RecordingFailed(recording=recording)
+                | ev.MuteFailed(recording=recording)
+            ):
                 return naming.parse_recording(recording)
             case ev.TimerFired(key=(_, subject)) if subject in self.calls:
                 return CallId(subject)
@@ -259,14 +299,21 @@ class Exchange:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
         call = self.conduct.open(event.call, event.channel, event.facts, at, out)
-        if self.draining or len(self.calls) > self.rulebook.limits.max_calls:
+        if self.draining or self._is_full():
             why = "draining" if self.draining else f"more than {self.rulebook.limits.max_calls} calls"
             out.notices.append(Notice(NoticeKind.NOT_TAKEN, call.id, why))
             self.conduct.hand_over(call, ReleaseReason.NOT_TAKEN, at, out)
         else:
             self.signal(call, Cue(Signal.ARRIVED), at, out)
 
+    def _is_full(self) -> bool:
+        """Whether there are too many calls, not counting those that are still to be made."""
+        most = self.rulebook.limits.max_calls
+        return len(self.calls) > most and sum(not call.is_absent for call in self.calls.values()) > most
+
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
+        if self.conduct.lines.left(event.channel, at, out):
+            return
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
@@ -279,7 +326,7 @@ class Exchange:
         elif call.playback != event.playback or (call.queue is not None and not _listens(call)):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
-            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, failed=event.failed), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
         conduct = self.conduct
@@ -294,6 +341,12 @@ class Exchange:
 
     def _recording_failed(self, event: ev.RecordingFailed, at: datetime, out: Output) -> None:
         self._signal_of_recording(event, Cue(Signal.RECORDING_FAILED, why=event.why), at, out)
+
+    def _relay_arrived(self, event: ev.RelayArrived, at: datetime, out: Output) -> None:
+        relaying.come_in(self, event, at, out)
+
+    def _relay_left(self, event: ev.RelayLeft, at: datetime, out: Output) -> None:
+        self.floor.relays.left(event.channel, out)
 
     def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
@@ -323,7 +376,12 @@ class Exchange:
         else:
             self._signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
 
+    def _line_dialed(self, event: ev.LineDialed, at: datetime, out: Output) -> None:
+        self.conduct.lines.dialed(event, at, out)
+
     def _transfer_asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> None:
+        if self.conduct.lines.asked(event, at, out):
+            return
         leg = self.floor.legs.get(event.channel)
         call = self.calls.get(leg.call) if leg is not None else None
         if leg is None or call is None:
@@ -333,16 +391,24 @@ class Exchange:
 
     def leg_ended(self, event: ev.LegEnded, at: datetime, out: Output) -> None:
         """A leg is gone, or is missed."""
-        leg = self.floor.legs.get(event.channel)
+        leg, relay = self.floor.legs.get(event.channel), self.floor.relays.of(event.channel)
+        cause = relay.cause if relay is not None and relay.cause is not None else event.cause
         if leg is None:
             self.counters.unknown_channel += 1
-        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=event.cause), at, out):
+        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=cause), at, out):
             self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
+            self._transfer_later(leg, at, out)
+
+    def _transfer_later(self, leg: Leg, at: datetime, out: Output) -> None:
+        """A phone may want its call passed on to whom that leg was to."""
+        call = self.calls.get(leg.call)
+        if call is not None:
+            self.conduct.conversing.transfer_later(call, at, out)
 
     def catch_up_leg(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
         call = self.calls.get(leg.call)
-        if call is not None and (call.state is CallState.OFFERED or call.awaits(leg.channel)):
+        if call is not None and (call.state in (CallState.OFFERED, CallState.CALLING) or call.awaits(leg.channel)):
             self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
@@ -356,9 +422,14 @@ class Exchange:
             self._signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
 
     def _bridged(self, event: ev.Bridged, at: datetime, out: Output) -> None:
+        if naming.parse_far_bridge(event.bridge) is not None:
+            return
         self._signal_of_bridge(event, Cue(Signal.BRIDGED), at, out)
 
     def _bridge_failed(self, event: ev.BridgeFailed, at: datetime, out: Output) -> None:
+        if naming.parse_far_bridge(event.bridge) is not None:
+            self.floor.relays.not_bridged(event.bridge, out)
+            return
         self._signal_of_bridge(event, Cue(Signal.BRIDGE_FAILED), at, out)
 
     def _timer_fired(self, event: ev.TimerFired, at: datetime, out: Output) -> None:
@@ -377,6 +448,7 @@ class Exchange:
             leg = self.floor.legs.get(ChannelId(subject))
             if leg is not None:
                 self.floor.leg_overdue(leg, out=out, at=at)
+                self._transfer_later(leg, at, out)
         else:
             call = self.calls.get(CallId(subject))
             if call is not None and kind not in call.timers:  # it was cancelled while it ran out
@@ -397,6 +469,7 @@ class Exchange:
         for call in [call for call in self.calls.values() if call.site == event.site]:
             if was_away:
                 self.conduct.comforting.after_silence(call, at, out)
+                self.conduct.taping.after_silence(call, at, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)
@@ -406,6 +479,7 @@ class Exchange:
 
     def _drain(self, event: ev.DrainRequested, at: datetime, out: Output) -> None:
         self.draining = True
+        self.conduct.calling_back.pause()
 
     def _rulebook_replaced(self, event: ev.RulebookReplaced, at: datetime, out: Output) -> None:
         self.conduct.replace(event.rulebook, at, out)
@@ -432,6 +506,12 @@ class Exchange:
 
     def _call_ordered(self, event: ev.CallOrdered, at: datetime, out: Output) -> None:
         out.answers.append((event.ticket, self.conduct.conversing.order(event.order, at, out)))
+
+    def _mute_failed(self, event: ev.MuteFailed, at: datetime, out: Output) -> None:
+        self.conduct.taping.mute_failed(event, at, out)
+
+    def _callback_ordered(self, event: ev.CallbackOrdered, at: datetime, out: Output) -> None:
+        out.answers.append((event.ticket, self.conduct.calling_back.order(event.order, at, out)))
 
     def _phones_seen(self, event: ev.PhonesSeen, at: datetime, out: Output) -> None:
         self.floor.phones_seen(event.site, event.phones, at, at)
@@ -475,14 +555,34 @@ class Exchange:
             if signal is not None:
                 self.signal(call, msgspec.structs.replace(cue, signal=signal), at, out)
             return True
+        if leg.channel in call.others:
+            signal = _OF_OTHER.get(cue.signal)
+            if signal is not None:
+                self.signal(call, msgspec.structs.replace(cue, signal=signal, channel=leg.channel), at, out)
+            return True
+        if call.resident is not None and call.resident.channel == leg.channel:
+            self._signal_of_resident(call, leg, cue, at, out)
+            return True
         if call.offer is None or call.offer.channel != leg.channel:
             return False
-        self.signal(call, cue, at, out)
+        self.signal(call, msgspec.structs.replace(cue, channel=leg.channel), at, out)
         return True
+
+    def _signal_of_resident(self, call: Call, leg: Leg, cue: Cue, at: datetime, out: Output) -> None:
+        signal = _OF_RESIDENT.get(cue.signal)
+        if cue.signal is Signal.LEG_ENDED:
+            result = OfferResult.ANSWERED if call.is_reached else offer_result(cue.cause)
+            signal = Signal.CALLER_LEFT if call.is_reached else Signal.RESIDENT_ENDED
+            self.floor.leg_gone(leg, leg.result or result, at, out)
+        if signal is not None:
+            self.signal(call, msgspec.structs.replace(cue, signal=signal), at, out)
 
     def _signal_of_recording(
         self, event: ev.RecordingEnded | ev.RecordingFailed, cue: Cue, at: datetime, out: Output
     ) -> None:
+        if naming.is_of_talk(event.recording):
+            self.conduct.taping.told(event, at, out)
+            return
         call_id = naming.parse_recording(event.recording)
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:
@@ -496,6 +596,9 @@ class Exchange:
         call = self.calls.get(event.call)
         if call is None:
             self.counters.unknown_channel += 1
+        elif call.invited is not None and call.invited.bridge == event.bridge and call.speaks_apart:
+            if isinstance(event, ev.BridgeFailed):
+                self.conduct.lines.not_connected(call, at, out)
         elif call.offer is None or call.offer.bridge != event.bridge:
             self.counters.stale[call.state, cue.signal] += 1
         else:
@@ -504,4 +607,4 @@ class Exchange:
 
 def _listens(call: Call) -> bool:
     """Whether one of the two in a queue hears an announcement whose end matters."""
-    return call.comforting or call.state is CallState.BRIEFING
+    return call.comforting or call.state in (CallState.BRIEFING, CallState.GREETING)

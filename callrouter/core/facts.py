@@ -33,6 +33,7 @@ from callrouter.core.ids import (
 from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.plan import Choice, Plan
 from callrouter.core.supervisors import HearingMode, HearingVia
+from callrouter.core.tapes import MuteReason, TapeResult
 
 
 class ReleaseReason(StrEnum):
@@ -51,6 +52,16 @@ class ReleaseReason(StrEnum):
     """An event met the call in a state that forbids it; the caller went to the fallback."""
     VANISHED = "vanished"
     """Asterisk no longer knew the caller's channel: it ended unseen."""
+    NOT_REACHED = "not-reached"
+    """Who was to be called back did not answer, as often as it may be tried."""
+    WITHDRAWN = "withdrawn"
+    """Somebody closed the request to be called back."""
+    RULES_CHANGED = "rules-changed"
+    """The queue that was to call back does not do so any more."""
+    EXPIRED = "expired"
+    """Who was to be called back was not, for as long as such requests are kept."""
+    SERVED = "served"
+    """Who was to be called back called by himself, and has talked to a counselor."""
 
 
 class LeaveReason(StrEnum):
@@ -66,14 +77,35 @@ class LeaveReason(StrEnum):
     """Nobody who serves the queue was logged in."""
 
 
+class PostponeReason(StrEnum):
+    """Why who is to be called back stands in no line."""
+
+    HOURS = "hours"
+    """Nobody is called at this time."""
+    RETRY = "retry"
+    """It was tried in vain not long ago."""
+    OWN_CALL = "own-call"
+    """He has called by himself, and waits on the line at his place."""
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """That somebody is to be called back: by ``queue``, at ``number`` (E.164), as he asked in the call ``original``."""
+
+    original: CallId
+    queue: QueueName
+    number: str
+    asked_at: datetime
+
+
 class Opened(msgspec.Struct, frozen=True, tag="opened", gc=False):
-    """A call came in."""
+    """A call came in; or, for a ``request``, is one that we shall make, and ``channel`` is nobody's yet."""
 
     at: datetime
     call: CallId
     site: SiteName
     channel: ChannelId
     facts: CallFacts
+    request: Request | None = None
 
 
 class Routed(msgspec.Struct, frozen=True, tag="routed", gc=False):
@@ -156,13 +188,15 @@ class Answered(msgspec.Struct, frozen=True, tag="answered", gc=False):
 class Queued(msgspec.Struct, frozen=True, tag="queued", gc=False):
     """The caller began to wait; ``place`` orders callers over all queues.
 
-    ``since``: the place is a former one, that of who began to wait then, and came back.
+    ``since``: the place is a former one, that of who began to wait then, and came back. ``instead_of`` is the call by
+    which he was to be called back.
     """
 
     at: datetime
     queue: QueueName
     place: int
     since: datetime | None = None
+    instead_of: CallId | None = None
 
 
 class TurnedAway(msgspec.Struct, frozen=True, tag="turned-away", gc=False):
@@ -193,6 +227,21 @@ class CallbackWanted(msgspec.Struct, frozen=True, tag="callback-wanted", gc=Fals
     place: int | None = None
 
 
+class NumberOffered(msgspec.Struct, frozen=True, tag="number-offered", gc=False):
+    """The number (E.164) is read out at which the caller would be called back; ``missed``: as in ``AskedAgain``."""
+
+    at: datetime
+    number: str
+    missed: bool = False
+
+
+class NumberAsked(msgspec.Struct, frozen=True, tag="number-asked", gc=False):
+    """The caller is asked for another number."""
+
+    at: datetime
+    missed: bool = False
+
+
 class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
     """A counselor's phone, or a destination of the plan, was called for this caller: one of the two is named."""
 
@@ -202,6 +251,16 @@ class Offered(msgspec.Struct, frozen=True, tag="offered", gc=False):
     trunk: TrunkName | None
     channel: ChannelId
     destination: DestinationName | None = None
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
+
+
+class Relayed(msgspec.Struct, frozen=True, tag="relayed", gc=False):
+    """The leg of an attempt came in at the other site that it leads to, as ``channel`` there."""
+
+    at: datetime
+    attempt: int
+    channel: ChannelId
 
 
 class Rang(msgspec.Struct, frozen=True, tag="rang", gc=False):
@@ -261,7 +320,8 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", gc=False):
 class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     """Somebody more is called into the conversation: a counselor or a destination, one of the two is named.
 
-    ``passes_on``: the call is theirs alone as soon as they answer.
+    ``passes_on``: the call is theirs alone as soon as they answer. ``line``: the counselor dialled them on a second
+    line of his phone, and speaks to them by this channel of it.
     """
 
     at: datetime
@@ -271,6 +331,9 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     channel: ChannelId
     destination: DestinationName | None = None
     passes_on: bool = False
+    line: ChannelId | None = None
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
@@ -370,6 +433,158 @@ class HearingEnded(msgspec.Struct, frozen=True, tag="hearing-ended", gc=False):
     why: str
 
 
+class NoticeBegun(msgspec.Struct, frozen=True, tag="notice-begun", gc=False):
+    """The caller is being told that the conversation will be recorded; ``language`` as in :class:`NoticeOver`."""
+
+    at: datetime
+    prompt: PromptName
+    language: str = ""
+
+
+class NoticeOver(msgspec.Struct, frozen=True, tag="notice-over", gc=False):
+    """That has ended; ``heard``: the caller heard it to its end, else ``why`` not.
+
+    ``language`` is the one it was spoken in; empty: the usual one.
+    """
+
+    at: datetime
+    prompt: PromptName
+    language: str
+    heard: bool
+    why: str = ""
+
+
+class NotTaped(msgspec.Struct, frozen=True, tag="not-taped", gc=False):
+    """A conversation that was to be recorded is not, and ``why``."""
+
+    at: datetime
+    why: str
+
+
+class TapeBegun(msgspec.Struct, frozen=True, tag="tape-begun", gc=False):
+    """The conversation with ``agent`` is recorded, as ``queue`` has it, and kept for ``retention_s`` seconds."""
+
+    at: datetime
+    recording: RecordingId
+    queue: QueueName
+    agent: AgentId
+    notice: PromptName
+    retention_s: float
+    pausable: bool = True
+
+
+class TapeMuted(msgspec.Struct, frozen=True, tag="tape-muted", gc=False):
+    """From now on nothing is heard in the recording, for one reason (more); ``who`` paused it, if somebody did."""
+
+    at: datetime
+    why: MuteReason
+    who: str = ""
+
+
+class TapeUnmuted(msgspec.Struct, frozen=True, tag="tape-unmuted", gc=False):
+    """That reason is no more."""
+
+    at: datetime
+    why: MuteReason
+    who: str = ""
+
+
+class TapeEnded(msgspec.Struct, frozen=True, tag="tape-ended", gc=False):
+    """The recording is over, and ``why``."""
+
+    at: datetime
+    result: TapeResult
+    why: str
+
+
+class CallingBack(msgspec.Struct, frozen=True, tag="calling-back", gc=False):
+    """The counselor is at the phone, and the resident is called."""
+
+    at: datetime
+    attempt: int
+    trunk: TrunkName
+    channel: ChannelId
+
+
+class ResidentRang(msgspec.Struct, frozen=True, tag="resident-rang", gc=False):
+    """The resident's phone rings."""
+
+    at: datetime
+
+
+class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident-answered", gc=False):
+    """The resident is there: from now on this is a call like others, and its channel the resident's."""
+
+    at: datetime
+
+
+class NotReached(msgspec.Struct, frozen=True, tag="not-reached", gc=False):
+    """The call to the resident came to nothing; whether it ``counts`` as one of those that may be tried."""
+
+    at: datetime
+    result: OfferResult
+    cause: int
+    counts: bool = True
+
+
+class Postponed(msgspec.Struct, frozen=True, tag="postponed", gc=False):
+    """The resident stands in no line before ``until``."""
+
+    at: datetime
+    until: datetime
+    why: PostponeReason
+
+
+class BackInLine(msgspec.Struct, frozen=True, tag="back-in-line", gc=False):
+    """The resident stands in line again, at the old place."""
+
+    at: datetime
+
+
+class LeftToRing(msgspec.Struct, frozen=True, tag="left-to-ring", gc=False):
+    """The counselor's phone wants the call to be theirs whom it dialled as soon as they answer."""
+
+    at: datetime
+
+
+class AlsoOffered(msgspec.Struct, frozen=True, tag="also-offered", gc=False):
+    """One more counselor's phone is called for this caller, beside those that are already."""
+
+    at: datetime
+    attempt: int
+    agent: AgentId
+    trunk: TrunkName | None
+    channel: ChannelId
+    site: SiteName | None = None
+    """Where the phone is, if that is another site."""
+
+
+class AlsoRang(msgspec.Struct, frozen=True, tag="also-rang", gc=False):
+    """That phone rings."""
+
+    at: datetime
+    channel: ChannelId
+
+
+class LeadTaken(msgspec.Struct, frozen=True, tag="lead-taken", gc=False):
+    """That phone is the offered one from now on, and the one that was is one of those beside it."""
+
+    at: datetime
+    channel: ChannelId
+
+
+class AlsoClosed(msgspec.Struct, frozen=True, tag="also-closed", gc=False):
+    """That phone, one of those beside the offered one, is called no more."""
+
+    at: datetime
+    channel: ChannelId
+    result: OfferResult
+    cause: int
+
+
+OF_OTHER_PHONES = AlsoOffered | AlsoRang | LeadTaken | AlsoClosed
+"""What is said of the phones that ring for a caller beside the offered one."""
+
 Fact = (
     Opened
     | Routed
@@ -383,6 +598,7 @@ Fact = (
     | CallbackWanted
     | Queued
     | Offered
+    | Relayed
     | Rang
     | Confirming
     | Briefed
@@ -406,4 +622,24 @@ Fact = (
     | HearingEnded
     | TurnedAway
     | Comforted
+    | NoticeBegun
+    | NoticeOver
+    | NotTaped
+    | TapeBegun
+    | TapeMuted
+    | TapeUnmuted
+    | TapeEnded
+    | CallingBack
+    | ResidentRang
+    | ResidentAnswered
+    | NotReached
+    | Postponed
+    | BackInLine
+    | NumberOffered
+    | NumberAsked
+    | LeftToRing
+    | AlsoOffered
+    | AlsoRang
+    | LeadTaken
+    | AlsoClosed
 )

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from callrouter.core import commands as cmd
 from callrouter.core import naming
 from callrouter.core.acd import Acd, Match
@@ -24,12 +26,15 @@ from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import Phones, PhoneSeen, is_watched
 from callrouter.core.plan import Destination
 from callrouter.core.pool import Way, way_to
-from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
+from callrouter.core.relays import Relay, Relays
+from callrouter.core.rulebook import AgentSpec, Link, QueueSpec, Rulebook
 from callrouter.core.skills import NO_DEMAND, Demand
 from callrouter.core.trunks import Seizure, Trunks
 
 _AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentState.OWN_CALL})
 """What a counselor is in by what is known of his phone, and nothing else."""
+RELAY_EXTENSION = "relay"
+"""What is dialled at another site of ours; what for, the header says."""
 _NO_QUEUE = QueueName("")
 """Stands for a queue where a counselor is called for none."""
 
@@ -52,6 +57,17 @@ class Leg:
     insisted: bool = False
     queue: QueueName | None = None
     """The queue that the call came by."""
+    called_before: datetime | None = None
+    """When the counselor's phone had been called last."""
+
+    @property
+    def trunk(self) -> TrunkName | None:
+        """The trunk group that it occupies."""
+        return self.seizure.trunk if self.seizure is not None else None
+
+    def far_site(self, origin: SiteName) -> SiteName | None:
+        """Where the phone is, if that is another site than the caller's."""
+        return self.agent.spec.site if self.agent is not None and self.agent.spec.site != origin else None
 
     @property
     def party(self) -> str:
@@ -64,7 +80,7 @@ class Floor:
 
     def __init__(self, rulebook: Rulebook, at: datetime) -> None:
         self.rulebook = rulebook
-        self.acd = Acd(rulebook.queues, rulebook.weights)
+        self.acd = Acd(rulebook.queues, rulebook.weights, rulebook.links)
         self.trunks = Trunks(rulebook.trunks)
         self.agents: dict[AgentId, Agent] = {}
         self.legs: dict[ChannelId, Leg] = {}
@@ -81,6 +97,7 @@ class Floor:
         """Who takes calls of some of his queues alone."""
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         self.bridges = Bridges()
+        self.relays = Relays()
         self._ended: dict[ChannelId, datetime] = {}
         _, self._day_ends = midnights(at, rulebook.timezone)
         self._staff(rulebook, at)
@@ -91,7 +108,7 @@ class Floor:
         self.trunks.replace(rulebook.trunks)
         for agent in self.agents.values():
             self.acd.spare(agent)
-        self.acd.replace(rulebook.queues, rulebook.weights)
+        self.acd.replace(rulebook.queues, rulebook.weights, rulebook.links)
         for agent in list(self.agents.values()):
             spec = self._spec(agent.spec.id)
             agent.retired = spec is None
@@ -130,7 +147,7 @@ class Floor:
 
     def match(self) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        match = self.acd.match(self._has_room)
+        match = self.acd.match(self._has_room, self._has_room_outward)
         if match is not None:
             self.acd.take(match)
         return match
@@ -158,13 +175,66 @@ class Floor:
         """Take the counselor and a trunk channel, and call the phone."""
         channel = naming.leg_channel(call.id, call.attempts + 1)
         spec = agent.spec
-        seizure = self.trunks.seize(spec.trunk, channel) if spec.trunk is not None else None
+        link = self._link(call.site, spec.site) if spec.site != call.site else None
+        trunk = link.trunk if link is not None else spec.trunk
+        seizure = self.trunks.seize(trunk, channel) if trunk is not None else None
         wrap_up_s = _wrap_up(agent, queue)
-        leg = self._hold(Leg(channel, call.id, spec.site, agent, seizure, wrap_up_s, at, queue=call.queue))
+        leg = Leg(channel, call.id, call.site, agent, seizure, wrap_up_s, at, queue=call.queue)
+        leg.called_before = agent.offered_at
+        self._hold(leg)
         agent.change(AgentState.RESERVED, at)
         agent.offered_at = at
-        out.commands.append(self._originate(call, leg, spec.endpoint, call.arrival.caller, queue.ring_timeout_s))
+        endpoint = f"PJSIP/{RELAY_EXTENSION}@{link.endpoint}" if link is not None else spec.endpoint
+        originate = self._originate(call, leg, endpoint, call.arrival.caller, queue.ring_timeout_s)
+        if link is not None:
+            originate = msgspec.structs.replace(originate, relay=channel)
+            self._expect(originate, call.attempts + 1, spec, link.peer, at)
+        out.commands.append(originate)
         return leg
+
+    def _expect(self, originate: cmd.Originate, attempt: int, spec: AgentSpec, peer: str, at: datetime) -> None:
+        """The leg leads to another site, where the phone is to be called."""
+        self.relays.expect(
+            Relay(
+                originate.channel,
+                originate.call,
+                attempt,
+                spec.id,
+                originate.site,
+                spec.site,
+                spec.endpoint,
+                peer,
+                originate.timeout_s,
+                at,
+                originate.caller_name,
+                originate.caller_number,
+            )
+        )
+
+    def remember_relay(self, call: Call, offer: Offer) -> None:
+        """An earlier daemon called a phone at another site: what comes in there is known, and what is there already."""
+        spec = self._spec(offer.agent) if offer.agent is not None else None
+        if offer.site is None or spec is None:
+            return
+        ring_s = QueueSpec(_NO_QUEUE, "").ring_timeout_s
+        relay = Relay(
+            offer.channel, call.id, offer.attempt, spec.id, call.site, offer.site, spec.endpoint, "", ring_s, offer.at
+        )
+        relay.incoming, relay.rang, relay.answered = offer.incoming, offer.rang, offer.bridge is not None
+        self.relays.expect(relay)
+
+    def phone(self, site: SiteName, channel: ChannelId) -> tuple[SiteName, ChannelId]:
+        """The channel of the phone itself that a leg at ``site`` leads to, and where it is."""
+        relay = self.relays.of(channel)
+        return (relay.site, relay.far) if relay is not None else (site, channel)
+
+    def _link(self, origin: SiteName, to: SiteName) -> Link:
+        return next(link for link in self.rulebook.links[origin, to] if self.trunks.has_room(link.trunk))
+
+    def picked_up(self, leg: Leg, at: datetime) -> None:
+        """Somebody answered: a counselor is on a call from now on."""
+        if leg.agent is not None:
+            leg.agent.change(AgentState.ON_CALL, at)
 
     def call_destination(self, call: Call, destination: Destination, at: datetime, out: Output) -> Leg:
         """Take a trunk channel, and call somebody who is no counselor of ours."""
@@ -175,9 +245,22 @@ class Floor:
         out.commands.append(self._originate(call, leg, destination.endpoint, number, destination.ring_timeout_s))
         return leg
 
-    def can_be_called_in(self, agent: Agent) -> bool:
-        """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._has_room(way_to(agent))
+    def call_resident(self, call: Call, seizure: Seizure, to: Destination, at: datetime, out: Output) -> Leg:
+        """Call back who asked for it, over the trunk channel that was taken with the counselor."""
+        leg = self._hold(Leg(seizure.leg, call.id, call.site, None, seizure, 0.0, at, queue=call.queue))
+        caller = to.caller_number or call.arrival.dialed
+        originate = self._originate(call, leg, to.endpoint, caller, to.ring_timeout_s)
+        out.commands.append(msgspec.structs.replace(originate, caller_name="", originator=ChannelId("")))
+        return leg
+
+    def adopt_resident(self, call: Call, resident: Offer) -> Leg:
+        """Take back the leg to a resident whom an earlier daemon called back, and its trunk channel."""
+        seizure = self._reclaim(resident)
+        return self._hold(Leg(resident.channel, call.id, call.site, None, seizure, 0.0, resident.at, queue=call.queue))
+
+    def can_be_called_in(self, agent: Agent, origin: SiteName) -> bool:
+        """Whether a colleague at ``origin`` may call the counselor in: he is at work, and not on a call."""
+        can_ring = self._at_the_phone(agent) is AgentState.AVAILABLE and self._has_room(way_to(agent, origin))
         return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and can_ring
 
     def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
@@ -194,7 +277,7 @@ class Floor:
             caller_name=call.region.title if call.region else "",
             caller_number=number or "anonymous",
             timeout_s=ring_timeout_s + self.rulebook.limits.clearing_s,
-            originator=call.channel,
+            originator=ChannelId("") if call.is_absent else call.channel,
         )
 
     def adopt_leg(self, call: Call, offer: Offer, queue: QueueSpec, at: datetime) -> Leg | None:
@@ -215,7 +298,7 @@ class Floor:
             Leg(
                 offer.channel,
                 call.id,
-                agent.spec.site,
+                call.site,
                 agent,
                 seizure,
                 wrap_up_s,
@@ -237,7 +320,9 @@ class Floor:
     def let_go(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""
         leg.result = result
-        out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
+        self.relays.let_go(leg.channel, out)
+        cause = Cause.ANSWERED_ELSEWHERE if result is OfferResult.ANSWERED_ELSEWHERE else Cause.NORMAL_CLEARING
+        out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, cause))
         out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), self.rulebook.limits.clearing_s))
 
     def leg_overdue(self, leg: Leg, at: datetime, out: Output) -> None:
@@ -261,6 +346,7 @@ class Floor:
             if result is OfferResult.CONGESTION:
                 self._rest_trunk(leg.seizure.trunk, out)
         self.bridges.leave(leg.call, leg.channel, out)
+        self.relays.gone(leg.channel, out)
         if leg.agent is not None:
             self._release_agent(leg, leg.agent, result, at, out)
 
@@ -387,8 +473,16 @@ class Floor:
         return leg
 
     def _has_room(self, way: Way) -> bool:
-        site, trunk = way
-        return site in self.sites and self.trunks.has_room(trunk)
+        if way.site not in self.sites or not self.trunks.has_room(way.trunk):
+            return False
+        if way.origin is None:
+            return True
+        links = self.rulebook.links.get((way.origin, way.site), ())
+        return way.origin in self.sites and any(self.trunks.has_room(link.trunk) for link in links)
+
+    def _has_room_outward(self, way: Way, outward: TrunkName) -> bool:
+        """Whether there is a way to a counselor and, beside it, one over the trunk group ``outward`` to a resident."""
+        return self._has_room(way) and self.trunks.has_room(outward, beside=int(outward == way[1]))
 
     def _rest_trunk(self, trunk: TrunkName, out: Output) -> None:
         self.trunks.rest(trunk)
@@ -413,6 +507,8 @@ class Floor:
             agent.last = LastCall(leg.call, leg.queue)
         if result is OfferResult.ANSWERED or is_blamed(result):
             agent.idle_since = at
+        elif result is OfferResult.ANSWERED_ELSEWHERE:
+            agent.offered_at = leg.called_before  # in no strategy does it count that the phone rang
         pause_s = self._pause_after(leg, agent, result)
         if agent.refuses:
             out.commands.append(

@@ -16,20 +16,24 @@ from callrouter.core.cdr import (
     CdrHearing,
     CdrLeg,
     CdrMessage,
+    CdrReturn,
     CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     RecordingResult,
     ReleasedBy,
+    ReturnResult,
     VisitEnd,
 )
 from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.geography import Region
-from callrouter.core.ids import QueueName, RuleId, SwitchName, TenantName, TopicName
+from callrouter.core.ids import ChannelId, DestinationName, QueueName, RuleId, SwitchName, TenantName, TopicName
 from callrouter.core.inbound import RegionSource
+from callrouter.core.numbers import parse
 from callrouter.core.plan import Callback, Dial, EnterQueue, HandOver, Menu, Plan, Voicemail
 from callrouter.core.talk_time import TalkTime, whole_ms
+from callrouter.core.taped_fold import TapedFold
 from callrouter.core.transfers import party
 
 _LEFT: Mapping[LeaveReason, str] = {
@@ -61,6 +65,8 @@ class _Summary:
     """Why the call was treated so, a line or more for each decision."""
     queued: facts.Queued | None = None
     offered: "_OpenLeg | None" = None
+    others: dict[ChannelId, "_OpenLeg"] = field(default_factory=dict)
+    """Legs that ring beside the offered one."""
     invited: "_OpenLeg | None" = None
     connected: "_OpenLeg | None" = None
     """The first that was: what came of transfers since is told by the legs."""
@@ -83,12 +89,20 @@ class _Summary:
     listening: dict[int, tuple[facts.HearingBegun, list[facts.Heard]]] = field(default_factory=dict)
     """Supervisors who are let in, and what they heard so far."""
     hearings: tuple[CdrHearing, ...] = ()
+    resident: "_OpenLeg | None" = None
+    """For a call that we made: the resident, who is called or was reached."""
+    in_vain: tuple[CdrLeg, ...] = ()
+    """The legs to him that came to nothing, as far as they count."""
     waits: facts.Queued | None = None
     """In a queue that was not left yet."""
     visits: tuple[CdrVisit, ...] = ()
+    taped: TapedFold = field(default_factory=TapedFold)
 
     def take(self, fact: facts.Fact) -> None:
         self.talk.take(fact)
+        told = self.taped.take(fact)
+        if told is not None:
+            self._tell(told)
         match fact:
             case facts.Routed() | facts.Branched() | facts.Chosen():
                 self._take_decision(fact)
@@ -96,6 +110,8 @@ class _Summary:
                 self._take_queue(fact)
             case facts.Released():
                 self.released = fact
+                reached = self.resident is not None and self.resident.answered_at is not None
+                self._close_resident(fact.at, OfferResult.ANSWERED if reached else OfferResult.CALLER_GONE, fact.cause)
                 self._end_visit(fact.at, _VISIT_ENDS.get(fact.reason, VisitEnd.OTHER))
             case facts.Offered():
                 self.offered = _OpenLeg(fact)
@@ -125,8 +141,9 @@ class _Summary:
     def _take_queue(self, fact: facts.Queued | facts.LeftQueue | facts.TurnedAway) -> None:
         match fact:
             case facts.Queued():
-                if fact.since is not None:
+                if fact.since is not None and self.opened.request is None:
                     came = "dialled again" if self.queue is None else "is back"
+                    came = "was to be called back, called" if fact.instead_of is not None else came
                     self._tell(f"queue {fact.queue}: {came}, and has the place of {fact.since:%H:%M:%S} UTC again")
                 self.queued, self.queue, self.left_queue = self.queued or fact, fact.queue, False
                 self._end_visit(fact.at, VisitEnd.OTHER)
@@ -158,9 +175,15 @@ class _Summary:
                 self._take_of_leg(fact)
             case facts.Invited() | facts.JoinedIn() | facts.InviteClosed() | facts.PassedOn() | facts.Redirected():
                 self._take_of_conversation(fact)
+            case facts.Relayed() | facts.AlsoOffered() | facts.AlsoRang() | facts.LeadTaken() | facts.AlsoClosed():
+                self._take_of_phones(fact)
             case facts.CallbackWanted():
                 self.wanted = fact
                 self._tell(f"call back: wanted of {fact.queue}")
+            case facts.NumberOffered():
+                self._tell("call back: a number is read out")
+            case facts.NumberAsked():
+                self._tell("call back: asked for a number")
             case facts.RecordingBegun():
                 self.recording = fact
             case facts.RecordingEnded():
@@ -168,9 +191,35 @@ class _Summary:
             case facts.HearingBegun() | facts.Heard() | facts.HearingEnded():
                 self._take_hearing(fact)
             case _:
+                self._take_of_resident(fact)
+
+    def _take_of_resident(self, fact: facts.Fact) -> None:
+        match fact:
+            case facts.CallingBack(at=at, attempt=attempt, trunk=trunk, channel=channel):
+                number = parse(self.opened.request.number).national if self.opened.request is not None else ""
+                self.resident = _OpenLeg(facts.Offered(at, attempt, None, trunk, channel, DestinationName(number)))
+            case facts.ResidentRang(at=at) if self.resident is not None:
+                self.resident.rang_at = at
+            case facts.ResidentAnswered(at=at) if self.resident is not None:
+                self.resident.answered_at = at
+            case facts.NotReached(at=at, result=result, cause=cause, counts=counts):
+                self._close_resident(at, result, cause)
+                self.in_vain += self.legs[-1:] if counts else ()
+                self._tell(f"called back in vain: {result}{'' if counts else ', which does not count'}")
+            case facts.Postponed(why=facts.PostponeReason.OWN_CALL):
+                self._tell("called back later (own-call): he waits on the line himself")
+            case facts.Postponed(until=until, why=why):
+                self._tell(f"called back later ({why}): from {until:%Y-%m-%d %H:%M:%S} UTC on")
+            case _:
                 pass
 
+    def _close_resident(self, at: datetime, result: OfferResult, cause: int) -> None:
+        self._close_leg(self.resident, at, result, cause)
+        self.resident = None
+
     def _end_visit(self, at: datetime, how: VisitEnd) -> None:
+        if self.opened.request is not None:  # nobody waited on the line
+            return
         if self.waits is not None:
             self.visits += (CdrVisit(self.waits.queue, whole_ms(self.waits.at), whole_ms(at), how),)
             self.waits = None
@@ -187,6 +236,11 @@ class _Summary:
             one = CdrHearing(begun.supervisor, begun.agent, whole_ms(heard[0].at), whole_ms(fact.at), modes)
             self.hearings = (*self.hearings, one)
 
+    def _take_of_relay(self, fact: facts.Relayed) -> None:
+        for leg in (self.invited, self.offered, *self.others.values()):
+            if leg is not None and leg.offered.attempt == fact.attempt:
+                leg.far_channel = fact.channel
+
     def _take_of_leg(self, fact: facts.Rang | facts.PickedUp | facts.Connected) -> None:
         leg = self.invited or self.offered
         if leg is None:
@@ -200,6 +254,24 @@ class _Summary:
                 if self.connected is None:
                     self.connected, self.connected_at = leg, leg.answered_at
                 self._end_visit(leg.answered_at or fact.at, VisitEnd.ANSWERED)
+            case _:
+                assert_never(fact)
+
+    def _take_of_phones(self, fact: facts.Relayed | facts.OF_OTHER_PHONES) -> None:
+        match fact:
+            case facts.Relayed():
+                self._take_of_relay(fact)
+            case facts.AlsoOffered():
+                self.others[fact.channel] = _OpenLeg(fact)
+            case facts.AlsoRang():
+                if fact.channel in self.others:
+                    self.others[fact.channel].rang_at = fact.at
+            case facts.AlsoClosed():
+                self._close_leg(self.others.pop(fact.channel, None), fact.at, fact.result, fact.cause)
+            case facts.LeadTaken():
+                was, self.offered = self.offered, self.others.pop(fact.channel, None)
+                if was is not None:
+                    self.others[was.offered.channel] = was
             case _:
                 assert_never(fact)
 
@@ -255,13 +327,18 @@ class _Summary:
 class _OpenLeg:
     """A leg that has not been told to end."""
 
-    offered: facts.Offered | facts.Invited
+    offered: facts.Offered | facts.Invited | facts.AlsoOffered
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    far_channel: ChannelId | None = None
+
+    @property
+    def destination(self) -> DestinationName | None:
+        return None if isinstance(self.offered, facts.AlsoOffered) else self.offered.destination
 
     @property
     def party(self) -> str:
-        return self.offered.agent or self.offered.destination or ""
+        return self.offered.agent or self.destination or ""
 
     def closed(self, at: datetime, result: OfferResult, cause: int) -> CdrLeg:
         offered = self.offered
@@ -269,7 +346,7 @@ class _OpenLeg:
             attempt=offered.attempt,
             channel=offered.channel,
             agent=offered.agent,
-            destination=offered.destination,
+            destination=self.destination,
             trunk=offered.trunk,
             offered_at=whole_ms(offered.at),
             rang_at=whole_ms(self.rang_at) if self.rang_at else None,
@@ -277,6 +354,8 @@ class _OpenLeg:
             ended_at=whole_ms(at),
             result=result,
             cause=cause,
+            far_site=offered.site,
+            far_channel=self.far_channel,
         )
 
 
@@ -323,7 +402,7 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         config_hash=routed.config_hash if routed else "",
         queue=_queue(s),
         agent=s.connected.offered.agent if s.connected else None,
-        destination=s.connected.offered.destination if s.connected else None,
+        destination=s.connected.destination if s.connected else None,
         trunk=s.connected.offered.trunk if s.connected else None,
         outcome=_outcome(s, released),
         disposition=_disposition(s, released),
@@ -342,15 +421,20 @@ def _cdr(s: _Summary, released: facts.Released) -> Cdr:
         callback=_callback(s),
         hearings=s.hearings,
         visits=s.visits,
+        notices=s.taped.notices,
+        tapes=s.taped.tapes,
+        returns=_returns(s, released),
     )
 
 
 def _last_offer_at(s: _Summary, ended: datetime) -> datetime:
-    """When waiting turned into ringing: at the offer that was answered, or that was open when the call ended."""
+    """When waiting turned into ringing: at the offer that was answered, or at the first that was open at the end."""
     if s.connected:
         return whole_ms(s.connected.offered.at)
     last = s.legs[-1] if s.legs else None
-    return last.offered_at if last and last.ended_at == ended else ended
+    if last is None or last.ended_at != ended:
+        return ended
+    return min(leg.offered_at for leg in s.legs if leg.ended_at == ended and leg.result is last.result)
 
 
 def _queue(s: _Summary) -> QueueName | None:
@@ -365,6 +449,18 @@ def _callback(s: _Summary) -> CdrCallback | None:
     return CdrCallback(s.wanted.queue, s.wanted.number, whole_ms(s.wanted.at), s.wanted.place)
 
 
+def _returns(s: _Summary, released: facts.Released) -> CdrReturn | None:
+    request = s.opened.request
+    if request is None:
+        return None
+    result = ReturnResult.NOT_REACHED
+    if s.connected or released.reason is ReleaseReason.SERVED:
+        result = ReturnResult.REACHED
+    elif released.reason is ReleaseReason.WITHDRAWN:
+        result = ReturnResult.CANCELLED
+    return CdrReturn(request.original, result, len(s.in_vain))
+
+
 def _outcome(s: _Summary, released: facts.Released) -> Outcome:
     if s.connected:
         return Outcome.HANDLED
@@ -377,6 +473,10 @@ def _outcome(s: _Summary, released: facts.Released) -> Outcome:
             return Outcome.REJECTED
         case ReleaseReason.DEFECT | ReleaseReason.TAKEN_AWAY:
             return Outcome.FAILED
+        case ReleaseReason.NOT_REACHED:
+            return Outcome.ABANDONED
+        case ReleaseReason.WITHDRAWN | ReleaseReason.RULES_CHANGED | ReleaseReason.SERVED | ReleaseReason.EXPIRED:
+            return Outcome.CLOSED
         case ReleaseReason.HANDED_OVER:
             return Outcome.OVERFLOWED if s.queue else Outcome.HANDLED
         case _:
@@ -405,6 +505,8 @@ def _disposition(s: _Summary, released: facts.Released) -> Disposition:
     if released.reason in (ReleaseReason.DEFECT, ReleaseReason.TAKEN_AWAY, ReleaseReason.NOT_TAKEN):
         return Disposition.FAILED
     last = s.legs[-1] if s.legs else None
+    if s.opened.request is not None:
+        last = s.in_vain[-1] if s.in_vain else None  # what the resident's line said counts, not the counselor's
     if released.cause == Cause.USER_BUSY or (last and last.result is OfferResult.BUSY):
         return Disposition.BUSY
     if released.cause in CONGESTION or (last and last.result is OfferResult.CONGESTION):

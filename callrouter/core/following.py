@@ -34,6 +34,9 @@ class Following:
 
     def end_announcement(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """An announcement is over."""
+        if call.taped.notice is not None:
+            self._conduct.taping.notice_over(call, cue, at, out)
+            return
         self.playback_over(call, out)
         self.next_step(call, at, out)
 

@@ -14,6 +14,7 @@ from callrouter.core.call_keys import CallKey
 from callrouter.core.call_orders import TARGETED, CallOrder, CallVerb, CallVia
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
+from callrouter.core.ids import PromptName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.states import CallState
 
@@ -58,9 +59,16 @@ class Keypad:
                 return False
             target = call.keyed[len(code) : -1]
         call.keyed = ""
-        verb = CallVerb.RESUME if key.verb is CallVerb.HOLD and call.held else key.verb
-        self._order(call, verb, target, at, out)
+        self._order(call, self._meant(call, key.verb), target, at, out)
         return True
+
+    def _meant(self, call: Call, verb: CallVerb) -> CallVerb:
+        """What a code stands for at this moment: some take back what they did."""
+        if verb is CallVerb.HOLD and call.held:
+            return CallVerb.RESUME
+        if verb is CallVerb.PAUSE_RECORDING and self._conduct.taping.is_paused(call):
+            return CallVerb.RESUME_RECORDING
+        return verb
 
     def _order(self, call: Call, verb: CallVerb, target: str, at: datetime, out: Output) -> None:
         leg = self._conduct.parties.leg_of(call, call.offer)
@@ -68,10 +76,22 @@ class Keypad:
         answer = self._conduct.conversing.order(order, at, out)
         if not answer.ok:
             out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{leg.party}: {answer.message}"))
-            self._tell_refusal(call, at, out)
+        self._tell(call, self._words(verb, ok=answer.ok), at, out)
 
-    def _tell_refusal(self, call: Call, at: datetime, out: Output) -> None:
-        prompt = self._conduct.floor.rulebook.call_keys.refused
+    def _words(self, verb: CallVerb, *, ok: bool) -> PromptName | None:
+        keys = self._conduct.floor.rulebook.call_keys
+        if not ok:
+            return keys.refused
+        match verb:
+            case CallVerb.PAUSE_RECORDING:
+                return keys.recording_paused
+            case CallVerb.RESUME_RECORDING:
+                return keys.recording_resumed
+            case _:
+                return None
+
+    def _tell(self, call: Call, prompt: PromptName | None, at: datetime, out: Output) -> None:
+        """Let the counselor alone hear what became of his code."""
         if prompt is None or call.state is not CallState.CONNECTED:
             return
         self._conduct.following.stop_playback(call, out)

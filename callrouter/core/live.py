@@ -116,7 +116,7 @@ def _waiting(calls: Iterable[Call], at: datetime) -> tuple[int, int, float]:
     waits = [
         (at - call.queued_at).total_seconds()
         for call in calls
-        if call.state is CallState.QUEUED and call.queued_at is not None
+        if call.state is CallState.QUEUED and call.queued_at is not None and not call.is_absent
     ]
     return states[CallState.QUEUED], sum(states[state] for state in RINGING), max(waits, default=0.0)
 

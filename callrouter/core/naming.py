@@ -5,7 +5,9 @@ Bridge ids are never used twice: Asterisk mixes up bridges that are.
 """
 
 import re
+import uuid
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 
@@ -16,10 +18,12 @@ _BRIDGE = re.compile(
     r"callrouter-(?P<call>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-bridge-[0-9]{1,9}"
 )
 _RECORDING = re.compile(
-    r"callrouter-(?P<call>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-message-[0-9]{1,9}"
+    r"callrouter-(?P<call>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-(?P<kind>message|talk)-[0-9]{1,9}"
 )
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_FAR = re.compile(rf"callrouter-(?P<call>{_UUID})-far-(?P<attempt>[0-9]{{1,9}})")
+_FAR_BRIDGE = re.compile(rf"callrouter-(?P<call>{_UUID})-far-bridge-[0-9]{{1,9}}")
 _SUPERVISOR = re.compile(rf"callrouter-(?P<call>{_UUID})-supervisor-[0-9]{{1,9}}")
 _EAR = re.compile(rf"callrouter-(?P<call>{_UUID})-ear-(?P<number>[0-9]{{1,9}})-(?P<turn>[0-9]{{1,9}})")
 _HEARING = re.compile(rf"callrouter-(?P<call>{_UUID})-hearing-[0-9]{{1,9}}-[0-9]{{1,9}}")
@@ -53,6 +57,49 @@ def parse_leg_channel(channel: str) -> LegName | None:
     return LegName(CallId(match["call"]), int(match["attempt"])) if match else None
 
 
+def far_channel(call: CallId, attempt: int) -> ChannelId:
+    """The channel id of the phone at another site that the leg of that attempt leads to."""
+    return ChannelId(f"callrouter-{call}-far-{attempt}")
+
+
+def parse_far_channel(channel: str) -> LegName | None:
+    """The leg that such a phone's channel belongs to, or None if the id is not of that kind."""
+    match = _FAR.fullmatch(channel)
+    return LegName(CallId(match["call"]), int(match["attempt"])) if match else None
+
+
+def far_bridge(call: CallId, attempt: int) -> BridgeId:
+    """The id of the bridge at another site in which a leg meets its phone."""
+    return BridgeId(f"callrouter-{call}-far-bridge-{attempt}")
+
+
+def parse_far_bridge(bridge_id: str) -> CallId | None:
+    """The call that such a bridge belongs to, or None if the id is not of that kind."""
+    match = _FAR_BRIDGE.fullmatch(bridge_id)
+    return CallId(match["call"]) if match else None
+
+
+def is_phone(channel: str) -> bool:
+    """Whether it is a channel by which we called somebody: a leg, or the phone at its far end."""
+    return parse_leg_channel(channel) is not None or parse_far_channel(channel) is not None
+
+
+def nobody(call: CallId) -> ChannelId:
+    """Stands for the channel of a resident who is to be called back, while there is none; Asterisk never sees it."""
+    return ChannelId(f"callrouter-{call}-nobody")
+
+
+def call_back(call: CallId) -> CallId:
+    """The id of the call that will be made because it was asked for in ``call``: always the same, and as old by its id.
+
+    So whoever finds out a second time that it was asked for opens no second one.
+    """
+    asked = uuid.UUID(call)
+    lot = int.from_bytes(blake2b(f"{asked} called back".encode(), digest_size=10).digest())
+    rest = (7 << 76) | (((lot >> 62) & 0xFFF) << 64) | (2 << 62) | (lot & ((1 << 62) - 1))
+    return CallId(str(uuid.UUID(int=(asked.int >> 80 << 80) | rest)))
+
+
 def bridge(call: CallId, number: int) -> BridgeId:
     """The id of the call's ``number``-th bridge."""
     return BridgeId(f"callrouter-{call}-bridge-{number}")
@@ -84,6 +131,17 @@ def parse_recording(recording_id: str) -> CallId | None:
     """The call that a recording of ours belongs to, or None if the name is not ours."""
     match = _RECORDING.fullmatch(recording_id)
     return CallId(match["call"]) if match else None
+
+
+def talk_recording(call: CallId, number: int) -> RecordingId:
+    """The name of the call's ``number``-th recording of a conversation."""
+    return RecordingId(f"callrouter-{call}-talk-{number}")
+
+
+def is_of_talk(recording_id: str) -> bool:
+    """Whether it is the recording of a conversation, and no message."""
+    match = _RECORDING.fullmatch(recording_id)
+    return match is not None and match["kind"] == "talk"
 
 
 def supervisor_channel(call: CallId, number: int) -> ChannelId:

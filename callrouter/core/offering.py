@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import facts, naming
-from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.causes import CONGESTION, Cause
 from callrouter.core.cdr import OfferResult
@@ -36,6 +35,8 @@ _RESULTS: Mapping[int, OfferResult] = {
 
 _CUT_SHORT: Mapping[CallState, OfferResult] = {
     CallState.CONFIRMING: OfferResult.NOT_CONFIRMED,
+    CallState.CALLING: OfferResult.LOST,
+    CallState.GREETING: OfferResult.LOST,
     CallState.BRIEFING: OfferResult.LOST,  # that its announcement broke off, is heard of before the end of the leg
     CallState.CONNECTING: OfferResult.LOST,
 }
@@ -62,8 +63,12 @@ class Offering:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
         self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
-        offered = facts.Offered(at, call.attempts + 1, cue.agent.spec.id, cue.agent.spec.trunk, leg.channel)
+        offered = facts.Offered(
+            at, call.attempts + 1, cue.agent.spec.id, leg.trunk, leg.channel, site=leg.far_site(call.site)
+        )
         self._conduct.record(call, offered, out)
+        if call.is_absent:
+            self._conduct.calling_back.reserve(call)
         self._conduct.set_timer(call, TimerKind.RING, queue.ring_timeout_s, out)
 
     def leg_rang(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -73,22 +78,26 @@ class Offering:
             self._conduct.waiting.let_ring(call, out)
 
     def take_answer(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The phone was answered: connect the two, but first ask for the key that takes the call, or brief who did."""
+        """The phone was answered: connect the two, but first call who is to be called back, ask for a key, or brief."""
         leg = self._leg(call)
-        if self._conduct.dialing.asks_for_key(call):
+        beaten = self._conduct.ring_all.decided(call, at, out)
+        if call.is_absent:
+            self._conduct.calling_back.call_resident(call, leg, at, out)
+        elif self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
         elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
             self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
             self.take_up(call, at, out)
+        for each in beaten:
+            self._conduct.floor.let_go(each, OfferResult.ANSWERED_ELSEWHERE, at, out)
 
     def take_up(self, call: Call, at: datetime, out: Output) -> None:
         """Somebody takes the call."""
         leg = self._leg(call)
         bridge = naming.bridge(call.id, call.attempts)
         self._conduct.record(call, facts.PickedUp(at, bridge), out)
-        if leg.agent is not None:
-            leg.agent.change(AgentState.ON_CALL, at)
+        self._conduct.floor.picked_up(leg, at)
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.comforting.served(call, at)
         self._conduct.waiting.quiet(call, out)
@@ -105,6 +114,7 @@ class Offering:
         """The two can speak."""
         self._conduct.record(call, facts.Connected(at), out)
         self._conduct.floor.acd.served(call.id)
+        self._conduct.calling_back.served(call, at, out)
         for kind in (TimerKind.CONNECT, TimerKind.WAIT, TimerKind.COMFORT):
             self._conduct.cancel_timer(call, kind, out)
         self._conduct.lift_dead_man(call, out)
@@ -118,6 +128,9 @@ class Offering:
 
     def offer_failed(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The leg ended before the two could speak."""
+        if self._conduct.ring_all.pass_lead(call, at, out):
+            self._conduct.ring_all.other_ended(call, cue, at, out)
+            return
         leg = self._leg(call)
         result = _CUT_SHORT.get(call.state) or offer_result(cue.cause)
         self._close(call, result, cue.cause, at, out)
@@ -127,6 +140,8 @@ class Offering:
 
     def ring_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The phone rang long enough, nobody knows whether it rings at all, or nobody pressed the key."""
+        if self._conduct.ring_all.rings_on(call, cue, at, out):
+            return
         self.drop(call, _CUT_SHORT.get(call.state) or cue.result, at, out)
         self.try_another(call, at, out)
 
@@ -150,6 +165,7 @@ class Offering:
         """Close the open offer, if there is one, and hang its leg up."""
         if call.offer is None:
             return
+        self._conduct.ring_all.drop_others(call, result, at, out, cause)
         leg = self._conduct.floor.legs.get(call.offer.channel)
         self._close(call, result, cause, at, out)
         if leg is not None:
@@ -158,6 +174,7 @@ class Offering:
     def _close(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.cancel_timer(call, TimerKind.CONNECT, out)
+        self._conduct.calling_back.give_back(call)
         if call.state in (CallState.CONFIRMING, CallState.BRIEFING):
             self._conduct.following.stop_playback(call, out)
         self._conduct.record(call, facts.OfferClosed(at, result, cause), out)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call_orders import CallAnswer
+from callrouter.core.callback_orders import CallbackAnswer
 from callrouter.core.cdr import Cdr
 from callrouter.core.commands import Command
 from callrouter.core.duty import DutyAnswer
@@ -13,7 +14,7 @@ from callrouter.core.ids import CallId
 from callrouter.core.supervisors import HearingAnswer
 from callrouter.core.switches import SwitchAnswer
 
-Answer = SwitchAnswer | DutyAnswer | CallAnswer | HearingAnswer
+Answer = SwitchAnswer | DutyAnswer | CallAnswer | HearingAnswer | CallbackAnswer
 """What is said to somebody who ordered something."""
 
 
@@ -33,6 +34,8 @@ class NoticeKind(StrEnum):
     """A caller could leave no message, for Asterisk did not record."""
     CALLBACK = "callback"
     """A caller asked to be called back."""
+    CALLBACK_DROPPED = "callback-dropped"
+    """A resident is not called back after all, for the rules have changed."""
     NOT_TAKEN = "not-taken"
     """A caller who went to the dialplan's fallback because we take no more calls."""
     SWITCH_SET = "switch-set"
@@ -50,10 +53,14 @@ class NoticeKind(StrEnum):
     """A phone that is no counselor's dialled a code of theirs."""
     PHONE_REFUSES = "phone-refuses"
     """A counselor's phone refuses calls without ringing."""
+    RELAY_REFUSED = "relay-refused"
+    """Who came in as from another site names no leg that is awaited there."""
     SUPERVISION = "supervision"
     """A supervisor hears a conversation, in another way, or no longer."""
     SUPERVISION_REFUSED = "supervision-refused"
     """A phone that may not hear a conversation dialled the code for it."""
+    TAPE_FAILED = "tape-failed"
+    """A conversation that was to be recorded is not, or only in part."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,24 +72,36 @@ class Parties:
         if call.held:
             self.resume(call, at, out)
 
-    def call_in(self, call: Call, verb: CallVerb, whom: Agent | Destination, at: datetime, out: Output) -> None:
-        """Take whoever is called, and the trunk channel, and call."""
+    def call_in(
+        self,
+        call: Call,
+        verb: CallVerb,
+        whom: Agent | Destination,
+        at: datetime,
+        out: Output,
+        line: ChannelId | None = None,
+    ) -> None:
+        """Take whoever is called, and the trunk channel, and call; ``line``: the counselor dialled them by it."""
         floor = self._conduct.floor
         if isinstance(whom, Agent):
             ring_s = self.ring_timeout_s(call)
             leg = floor.call_in_agent(call, whom, ring_s, at, out)
-            agent, trunk, destination = whom.spec.id, whom.spec.trunk, None
+            agent, destination = whom.spec.id, None
         else:
             ring_s = whom.ring_timeout_s
             leg = floor.call_destination(call, whom, at, out)
-            agent, trunk, destination = None, whom.trunk, whom.name
-        if verb is not CallVerb.CONFERENCE and not call.held:
+            agent, destination = None, whom.name
+        if verb is not CallVerb.CONFERENCE and not call.held and line is None:
             self.hold(call, at, out)
         passes_on = verb is CallVerb.TRANSFER
-        invited = facts.Invited(at, call.attempts + 1, agent, trunk, leg.channel, destination, passes_on)
+        site = leg.far_site(call.site)
+        invited = facts.Invited(
+            at, call.attempts + 1, agent, leg.trunk, leg.channel, destination, passes_on, line, site
+        )
         self._conduct.record(call, invited, out)
         self._conduct.set_timer(call, TimerKind.INVITE, ring_s, out)
-        self._conduct.following.play_on(call, self.leg_of(call, call.offer).channel, (RING_TONE,), out)
+        if line is None:  # else the phone that rings is heard there
+            self._conduct.following.play_on(call, self.leg_of(call, call.offer).channel, (RING_TONE,), out)
 
     def ring_timeout_s(self, call: Call) -> float:
         """How long a counselor who is called in may ring."""
@@ -127,19 +139,30 @@ class Parties:
         if call.refers:
             call.refers = False
             call.told_in_vain_at = None if done else at
-            out.commands.append(cmd.TellTransfer(leg.site, call.id, leg.channel, done))
+            channel, call.referrer = call.referrer or leg.channel, None
+            site, channel = self._conduct.floor.phone(leg.site, channel)
+            out.commands.append(cmd.TellTransfer(site, call.id, channel, done))
+
+    def deny(self, call: Call, channel: ChannelId, at: datetime, out: Output) -> None:
+        """Tell a phone that it cannot have the transfer that it asked for by ``channel``."""
+        if call.offer is not None and call.offer.channel == channel:
+            call.told_in_vain_at = at
+        site, channel = self._conduct.floor.phone(call.site, channel)
+        out.commands.append(cmd.TellTransfer(site, call.id, channel, done=False))
 
     def pass_on(self, call: Call, cause: int, at: datetime, out: Output) -> None:
         """The call is theirs who were called in: they talk to the caller, or their phone rings for him."""
-        invited, was_held = call.invited, call.held
+        invited, comes_back = call.invited, call.held or call.line is not None
         answered = invited is not None and invited.bridge is not None
         self._conduct.following.stop_playback(call, out)
-        if not answered and not was_held:
+        if not answered and not call.held:
             self.take_out(call, at, out)
+        elif comes_back and not call.held:  # out of the counselor's bridge, or of the music that his phone had played
+            self.leave(call, out)
         self._conduct.cancel_timer(call, TimerKind.INVITE, out)
         self._conduct.record(call, facts.PassedOn(at, cause), out)
         if answered:
-            if was_held:
+            if comes_back:
                 self.bring_back(call, out)
             return
         self._conduct.set_timer(call, TimerKind.RING, self.ring_timeout_s(call), out)
@@ -151,10 +174,11 @@ class Parties:
         self._conduct.floor.bridges.enter(call, bridge, invited.channel)
 
     def drop_invited(self, call: Call, result: OfferResult, at: datetime, out: Output) -> None:
-        """Hang up whoever was called in."""
-        leg = self.leg_of(call, call.invited)
+        """Hang up whoever was called in; after a restart their leg may not be known: then it is hung up as nobody's."""
+        leg = self._conduct.floor.legs.get(call.invited.channel) if call.invited is not None else None
         self.close_invited(call, result, Cause.NO_ANSWER, at, out)
-        self._conduct.floor.let_go(leg, result, at, out)
+        if leg is not None:
+            self._conduct.floor.let_go(leg, result, at, out)
 
     def close_invited(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
         """Nobody is called in any more."""
@@ -204,7 +228,7 @@ class Parties:
             self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED), out)
             if call.held:
                 self._conduct.record(call, facts.Resumed(at), out)
-        self._adopt_invited(call, present, at, out)
+        self._adopt_invited(call, members, at, out)
         self._adopt_caller(call, present, out)
         self._conduct.length.watch(call, at, out)
 
@@ -212,8 +236,12 @@ class Parties:
         """As :meth:`adopt`, where the counselor hung up while nobody looked: the call is theirs who were called in."""
         present = members.get(self._bridge(call), frozenset())
         call.music = call.channel not in present
-        self._conduct.floor.bridges.make(call, self._bridge(call), invited.channel)
-        self._adopt_invited(call, present, at, out)
+        beside = call.channel if call.speaks_apart else invited.channel
+        self._conduct.floor.bridges.make(call, self._bridge(call), beside)
+        if call.invited is not None and call.speaks_apart:
+            self._conduct.lines.leave_to(call, call.invited, out)
+        else:
+            self._adopt_invited(call, members, at, out)
         was_held = call.held
         self.pass_on(call, Cause.NOT_DEFINED, at, out)
         if call.state is CallState.CONNECTED:
@@ -221,14 +249,16 @@ class Parties:
             if not was_held:
                 self._adopt_caller(call, present, out)
 
-    def _adopt_invited(self, call: Call, present: frozenset[ChannelId], at: datetime, out: Output) -> None:
+    def _adopt_invited(self, call: Call, members: Members, at: datetime, out: Output) -> None:
         invited = call.invited
         if invited is None:
             return
         if invited.bridge is None:
             left_s = self.ring_timeout_s(call) - (at - invited.at).total_seconds()
             self._conduct.set_timer(call, TimerKind.INVITE, max(1.0, left_s), out)
-        elif invited.channel in present:
+        elif call.line is not None and not call.passes_on:
+            self._conduct.lines.adopt(call, call.line, invited, members, out)
+        elif invited.channel in members.get(invited.bridge, frozenset()):
             self._conduct.floor.bridges.enter(call, invited.bridge, invited.channel)
         else:
             self.join(call, invited.bridge, invited, out)

@@ -12,7 +12,16 @@ from callrouter.core.stats import AgentNow, CallNow, ExchangeNow, QueueNow, Swit
 from callrouter.core.switches import SwitchOn, SwitchSpec
 
 REFUSES = "the phone refuses calls without ringing"
-RINGING = frozenset({CallState.OFFERED, CallState.CONFIRMING, CallState.BRIEFING, CallState.CONNECTING})
+RINGING = frozenset(
+    {
+        CallState.OFFERED,
+        CallState.CONFIRMING,
+        CallState.BRIEFING,
+        CallState.CALLING,
+        CallState.GREETING,
+        CallState.CONNECTING,
+    }
+)
 """States of a call for which a phone rings, or has just been answered."""
 
 
@@ -62,6 +71,8 @@ def _call(call: Call) -> CallNow:
         destination=call.offer.destination if call.offer else None,
         invited=(call.invited.agent or call.invited.destination) if call.invited else None,
         held=call.held or call.phone_holds,
+        recording=call.taped.tape.state if call.taped.tape is not None else None,
+        also_rings=tuple(other.agent for other in call.others.values() if other.agent is not None),
     )
 
 
@@ -84,7 +95,8 @@ def _agent(agent: Agent) -> AgentNow:
 def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:
     calls = [call for call in exchange.calls.values() if call.queue == queue.name]
     states = Counter(call.state for call in calls)
-    waiting = [call.queued_at for call in calls if call.state is CallState.QUEUED and call.queued_at]
+    on_the_line = [call for call in calls if call.state is CallState.QUEUED and not call.is_absent]
+    waiting = [call.queued_at for call in on_the_line if call.queued_at]
     return QueueNow(
         queue.name,
         queue.title,

@@ -25,10 +25,14 @@ class Announce(msgspec.Struct, frozen=True, tag="announce"):
 
 
 class EnterQueue(msgspec.Struct, frozen=True, tag="queue"):
-    """Wait in a queue until a counselor answers, for at most ``max_wait_s`` seconds (None: without limit)."""
+    """Wait in a queue until a counselor answers, for at most ``max_wait_s`` seconds (None: without limit).
+
+    The caller is served as if he had come ``head_start_s`` seconds earlier, beside what the queue gives to all.
+    """
 
     queue: QueueName
     max_wait_s: float | None = None
+    head_start_s: float | None = None
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -151,6 +155,23 @@ class Voicemail(msgspec.Struct, frozen=True, tag="voicemail"):
     """``#``, ``*``, ``any`` or ``none``."""
 
 
+class NumberCheck(msgspec.Struct, frozen=True):
+    """How the number to be called is read out and confirmed."""
+
+    prompt: PromptName
+    """Said after it: which key confirms it, and which replaces it."""
+    ask: PromptName | None = None
+    """Asks for another number, to be ended with #; None: there is no other."""
+    wrong: PromptName | None = None
+    """Said before that when the number that was entered cannot be called."""
+    timeout_s: float = 5.0
+    """How long to wait for a key."""
+    tries: int = 3
+    """How often all of it is said to who presses nothing that means something."""
+    keeps: bool = True
+    """Who hangs up while a number is read out, or presses nothing, is called back at it."""
+
+
 class Callback(msgspec.Struct, frozen=True, tag="callback"):
     """Take down that a queue is to call the caller back, at his number; who cannot be called goes another way.
 
@@ -162,6 +183,8 @@ class Callback(msgspec.Struct, frozen=True, tag="callback"):
     """The kinds of numbers that may be called."""
     otherwise: "Plan | None" = None
     """For who has no such number; None: the next step."""
+    check: NumberCheck | None = None
+    """How the number is confirmed; None: it is taken as it is."""
 
 
 Step = Announce | EnterQueue | Dial | HandOver | HangUp | Menu | If | RouteAgain | Voicemail | Callback

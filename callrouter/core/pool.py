@@ -7,15 +7,24 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from callrouter.core.agent import Agent
 from callrouter.core.ids import AgentId, CallId, SiteName, TrunkName
 from callrouter.core.rulebook import Strategy
 from callrouter.core.skills import NO_DEMAND, Demand
 
-Way = tuple[SiteName, TrunkName | None]
-"""By what a counselor is reached: a site, and the trunk group that a call there occupies, if it is one."""
+
+class Way(NamedTuple):
+    """By what a counselor is reached, which is shut or not for all whom it leads to."""
+
+    site: SiteName
+    """Where the phone is."""
+    trunk: TrunkName | None = None
+    """The trunk group that a call there occupies, if it is one."""
+    origin: SiteName | None = None
+    """Where the caller is, if the call has to go from there to ``site`` first."""
+
 
 Rank = tuple[float, ...]
 """What puts a counselor in order."""
@@ -115,16 +124,17 @@ class Pool:
         return self._shortfalls[agent_id]
 
 
-def way_to(agent: Agent) -> Way:
-    """By what the counselor is reached."""
-    return (agent.spec.site, agent.spec.trunk)
+def way_to(agent: Agent, origin: SiteName) -> Way:
+    """By what the counselor is reached for a caller at ``origin``."""
+    spec = agent.spec
+    return Way(spec.site, spec.trunk, origin if origin != spec.site else None)
 
 
 def rank_of(agent: Agent, strategy: Strategy) -> Rank:
     """What puts the counselors of a line in order: who has the least is rung first. Idle time decides among equals."""
     idle_since = agent.idle_since.timestamp()
     match strategy:
-        case Strategy.LONGEST_IDLE | Strategy.WEIGHTED_RANDOM:
+        case Strategy.LONGEST_IDLE | Strategy.WEIGHTED_RANDOM | Strategy.RING_ALL:
             return (idle_since,)
         case Strategy.FEWEST_CALLS:
             return (agent.calls, idle_since)

@@ -33,8 +33,8 @@ class QueuedCall:
 
 
 def whole_call(cdr: Cdr) -> QueuedCall | None:
-    """The call as one, by the first queue that it waited in; None if it waited in none."""
-    if cdr.queue is None:
+    """The call as one, by the first queue that it waited in; None if it waited in none, or we made it."""
+    if cdr.queue is None or cdr.returns is not None:
         return None
     return QueuedCall(
         started_at=cdr.started_at,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from callrouter.core import calling_back_resync, facts, naming, relaying, supervision_resync
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, supervision_resync
 from callrouter.core.call import Call, Offer
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
@@ -59,8 +59,10 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
         with exchange.contained(call.id, at, out):
             _compare_caller(exchange, call, event, at, out)
+    relaying.compare(exchange, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
+    exchange.conduct.lines.compare(event, at, out)
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)
     for bridge in event.bridges:
         call_id = naming.parse_bridge(bridge)
@@ -69,11 +71,31 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
 
 
 def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    if call.request is not None:
+        if call.to_be_adopted:
+            _take_up_request(exchange, call, event, at, out)
+        return
     seen = event.channels.get(call.channel)
     if seen is None or seen.inbound is None:
         if call.to_be_adopted or call.opened_at < event.requested_at:
             _vanished(exchange, call, at, out)
     elif call.to_be_adopted:
+        _adopt(exchange, call, event, at, out)
+
+
+def _take_up_request(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    """Go on with who is to be called back, or with whoever was when the earlier daemon died."""
+    resident = call.resident
+    if call.is_absent or resident is None:
+        calling_back_resync.adopt(exchange, call, event, at, out)
+        return
+    if call.channel not in event.channels:
+        _vanished(exchange, call, at, out)
+        return
+    exchange.floor.adopt_resident(call, resident)
+    if call.state is CallState.GREETING:
+        calling_back_resync.adopt_greeted(exchange, call, event, at, out)
+    else:
         _adopt(exchange, call, event, at, out)
 
 
@@ -144,14 +166,15 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     match call.state:
         case CallState.ROUTING if call.routed is None:
             conduct.following.route(call, at, out)
-        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun) or _is_dialing(call):
+        case CallState.ROUTING if isinstance(call.history[-1], facts.StepBegun | facts.NoticeOver) or _is_dialing(call):
             conduct.following.carry_out_step(call, at, out)
         case CallState.ROUTING:
             conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
-            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
-        case CallState.ASKING:
-            conduct.asking.ask_again(call, at, out)
+            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, estimated=True), at, out)
+        case CallState.ASKING | CallState.DICTATING:
+            asking = conduct.asking if call.state is CallState.ASKING else conduct.dictating
+            asking.ask_again(call, at, out)
         case CallState.RECORDING:
             conduct.recording.go_on_with(call, at, out)
         case CallState.QUEUED:
@@ -181,6 +204,12 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
     offer, queue = call.offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call)
     other = _adopt_leg(exchange, call, call.invited, event, at)
     leg = _adopt_leg(exchange, call, offer, event, at)
+    if call.others:
+        for one in call.others.values():
+            _adopt_leg(exchange, call, one, event, at)
+        exchange.conduct.ring_all.sort_out(call, at, out)
+        offer = call.offer
+        leg = exchange.floor.legs.get(offer.channel) if offer is not None else None
     if call.state is CallState.CONNECTED and leg is not None:
         exchange.conduct.parties.adopt(call, leg, other, event.members, at, out)
         return
@@ -194,6 +223,9 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
     match call.state:
         case CallState.OFFERED:
             _recall_sound(call, queue)
+            if call.queue is not None and not _was_passed_on(call):
+                exchange.conduct.ring_all.go_on(call, at, out)
+                return
             dialing = exchange.conduct.dialing
             ring_timeout_s = dialing.ring_timeout_s(call) if call.queue is None else queue.ring_timeout_s
             left_s = ring_timeout_s - (at - offer.at).total_seconds()
@@ -224,8 +256,13 @@ def _recall_sound(call: Call, queue: QueueSpec) -> None:
         call.music = step.music_class is not None
         call.ring_tone = call.answered and not call.music
     else:
-        was_passed_on = any(isinstance(fact, facts.PassedOn) for fact in call.history)
-        call.music = queue.sound is WaitingSound.MUSIC or was_passed_on
+        call.music = queue.sound is WaitingSound.MUSIC or any(isinstance(fact, facts.PassedOn) for fact in call.history)
+
+
+def _was_passed_on(call: Call) -> bool:
+    """Whether the phone that rings is that of who was called into a conversation."""
+    offered = (fact for fact in reversed(call.history) if isinstance(fact, facts.Offered | facts.PassedOn))
+    return isinstance(next(offered, None), facts.PassedOn)
 
 
 def _is_dialing(call: Call) -> bool:

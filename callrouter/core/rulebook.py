@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from callrouter.core.call_keys import CallKeys
+from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.conditions import Condition, Finding, QueueState, QueueStates, no_queues
 from callrouter.core.decision import Decision
 from callrouter.core.duty import DutyVerb
@@ -33,6 +34,7 @@ from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.skills import NO_SKILLS, SkillRules
 from callrouter.core.supervisors import USUAL_KEYS, HearingMode, SupervisorSpec
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchSpec
+from callrouter.core.tapes import TapeRule
 from callrouter.core.transfers import TransferRules
 from callrouter.core.waiting_spec import NO_CARE, QueueCare
 
@@ -58,6 +60,8 @@ class Strategy(StrEnum):
     """Who stands first among ``agents:``."""
     WEIGHTED_RANDOM = "weighted-random"
     """By lot, each as often as his weight says."""
+    RING_ALL = "ring-all"
+    """All at once: whoever answers first has the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,14 @@ class QueueSpec:
     code_ends_wrap_up: bool = False
     skills: SkillRules = NO_SKILLS
     """What is asked of the counselors for its callers."""
+    recording: TapeRule | None = None
+    """How its conversations are recorded; None: they are not."""
+    call_back: CallBackRule | None = None
+    """How it calls back by itself; None: people do."""
     agent_prompt: PromptName | None = None
     """What a counselor hears who picks up, before the caller is connected."""
+    ring_at_most: int | None = None
+    """For ``RING_ALL``: at so many phones at once; None: at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,17 @@ class TrunkSpec:
     name: TrunkName
     channels: int
     """How many calls it carries at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way from one site to another, over a trunk group between the two."""
+
+    trunk: TrunkName
+    endpoint: str
+    """The PJSIP endpoint at the one site that leads to the other."""
+    peer: str
+    """The one by which its calls come in there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +282,8 @@ class Rulebook:
     """Those that lead to us, as far as the rules name them (E.164): nobody is called back there."""
     transfers: TransferRules = field(default_factory=TransferRules)
     """Whom conversations may be passed on to."""
+    links: Mapping[tuple[SiteName, SiteName], tuple[Link, ...]] = field(default_factory=dict)
+    """The ways from each site to others, in the order in which they are tried; without any, sites serve their own."""
     weights: Mapping[TenantName, int] = field(default_factory=dict)
     """What tenants weigh when they share counselors; who is not here weighs 1. Without any, all wait in one line."""
     timezone: tzinfo = UTC

@@ -71,7 +71,8 @@ def _came_back(floor: Floor, agent: Agent, entry: AuditEntry) -> None:
 
 def _was_called(agent: Agent, leg: CdrLeg, since: datetime) -> bool:
     """Whether he took the call; it counts if it ended at ``since`` or later."""
-    agent.offered_at = leg.offered_at
+    if leg.result is not OfferResult.ANSWERED_ELSEWHERE:
+        agent.offered_at = leg.offered_at
     is_taken = leg.result is OfferResult.ANSWERED
     if is_taken or is_blamed(leg.result):
         agent.idle_since = leg.ended_at

@@ -19,6 +19,8 @@ class CallState(StrEnum):
     ANNOUNCING = "announcing"
     ASKING = "asking"
     """A menu's prompt plays, or its key is waited for."""
+    DICTATING = "dictating"
+    """The number at which a caller is to be called back is read out to him, or he enters another."""
     RECORDING = "recording"
     """A greeting plays, or what the caller says is recorded."""
     QUEUED = "queued"
@@ -31,6 +33,12 @@ class CallState(StrEnum):
     CONNECTING = "connecting"
     """The phone was answered; the two are being bridged."""
     CONNECTED = "connected"
+    CALLING = "calling"
+    """A counselor is at the phone, and the resident who asked for it is being called back."""
+    GREETING = "greeting"
+    """That resident has answered, and hears who calls; the counselor waits."""
+    POSTPONED = "postponed"
+    """A resident who is to be called back stands in no line until it is time again."""
     CLEARING = "clearing"
     """We have let the caller go, and wait for the channel to leave."""
     ENDED = "ended"
@@ -73,6 +81,19 @@ class Signal(StrEnum):
     COMFORT_DUE = "comfort-due"
     UNSTAFFED = "unstaffed"
     RELAX_DUE = "relax-due"
+    OTHER_RANG = "other-rang"
+    """Of the phones that ring beside the offered one, one rings."""
+    OTHER_ANSWERED = "other-answered"
+    OTHER_ENDED = "other-ended"
+    OTHER_UNCERTAIN = "other-uncertain"
+    """Nobody knows whether that phone rings."""
+    RESIDENT_RANG = "resident-rang"
+    RESIDENT_ANSWERED = "resident-answered"
+    RESIDENT_ENDED = "resident-ended"
+    RESIDENT_OVER = "resident-over"
+    """Who is called back has not answered in time."""
+    CALLBACK_DUE = "callback-due"
+    """It is time to call back, or no longer."""
 
 
 class Unmoved(Enum):
@@ -97,7 +118,9 @@ def _to(action: str, *states: CallState) -> Transition:
 _S = CallState
 _G = Signal
 
-_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.RECORDING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
+_NEXT_STEP = (_S.ANNOUNCING, _S.ASKING, _S.DICTATING, _S.RECORDING, _S.QUEUED, _S.OFFERED, _S.CLEARING)
+_LATER = (_S.QUEUED, _S.POSTPONED, _S.ENDED)
+"""Where a request to be called back goes that came to nothing: in line again, later, or never."""
 
 _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ROUTING, _G.ARRIVED): _to("begin", *_NEXT_STEP),
@@ -109,6 +132,11 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.ASKING, _G.DIGIT_OVER): _to("miss_digit", *_NEXT_STEP),
     (_S.ASKING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.ASKING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.ASKING),
+    (_S.DICTATING, _G.ANNOUNCEMENT_OVER): _to("dictation_over", _S.DICTATING),
+    (_S.DICTATING, _G.DIGIT): _to("take_digit_of_number", *_NEXT_STEP),
+    (_S.DICTATING, _G.DIGIT_OVER): _to("miss_digit_of_number", *_NEXT_STEP),
+    (_S.DICTATING, _G.CALLER_LEFT): _to("caller_left_dictation", _S.ENDED),
+    (_S.DICTATING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.DICTATING),
     (_S.RECORDING, _G.ANNOUNCEMENT_OVER): _to("begin_recording", _S.RECORDING),
     (_S.RECORDING, _G.DIGIT): _to("note_key", _S.RECORDING),
     (_S.RECORDING, _G.RECORDING_OVER): _to("recording_over", _S.ANNOUNCING),
@@ -126,14 +154,19 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.UNSTAFFED): _to("leave_unstaffed", *_NEXT_STEP),
     (_S.QUEUED, _G.RELAX_DUE): _to("relax", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
-    (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING, _S.BRIEFING),
-    (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
-    (_S.OFFERED, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
+    (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, *_LATER),
+    (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP, *_LATER),
+    (_S.OFFERED, _G.RING_OVER): _to("ring_over", *_NEXT_STEP, *_LATER),
     (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
     (_S.OFFERED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.OFFERED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.OFFERED),
     (_S.OFFERED, _G.ANNOUNCEMENT_OVER): _to("end_comfort", _S.OFFERED),
     (_S.OFFERED, _G.DIGIT): _to("remember_key", _S.OFFERED),
+    (_S.OFFERED, _G.MATCHED): _to("offer_also", _S.OFFERED),
+    (_S.OFFERED, _G.OTHER_RANG): _to("other_rang", _S.OFFERED),
+    (_S.OFFERED, _G.OTHER_ANSWERED): _to("other_answered", _S.CONNECTING, _S.BRIEFING),
+    (_S.OFFERED, _G.OTHER_ENDED): _to("other_ended", _S.OFFERED),
+    (_S.OFFERED, _G.OTHER_UNCERTAIN): _to("other_uncertain", _S.OFFERED),
     (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),
     (_S.CONFIRMING, _G.ANNOUNCEMENT_OVER): _to("ask_for_key_again", _S.CONFIRMING),
     (_S.CONFIRMING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
@@ -163,6 +196,17 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONNECTED, _G.INVITED_OVER): _to("invited_over", _S.CONNECTED),
     (_S.CONNECTED, _G.BRIDGE_FAILED): _to("not_joined", _S.CONNECTED, *_NEXT_STEP),
     (_S.CONNECTED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
+    (_S.QUEUED, _G.CALLBACK_DUE): _to("callback_due", *_LATER),
+    (_S.POSTPONED, _G.CALLBACK_DUE): _to("callback_due", *_LATER),
+    (_S.CALLING, _G.LEG_ENDED): _to("counselor_gone", *_LATER),
+    (_S.CALLING, _G.RESIDENT_RANG): _to("resident_rang", _S.CALLING),
+    (_S.CALLING, _G.RESIDENT_ANSWERED): _to("resident_answered", _S.GREETING, _S.CONNECTING),
+    (_S.CALLING, _G.RESIDENT_ENDED): _to("resident_ended", *_LATER),
+    (_S.CALLING, _G.RESIDENT_OVER): _to("resident_over", *_LATER),
+    (_S.GREETING, _G.ANNOUNCEMENT_OVER): _to("end_greeting", _S.CONNECTING),
+    (_S.GREETING, _G.LEG_ENDED): _to("counselor_gone", *_NEXT_STEP),
+    (_S.GREETING, _G.CALLER_LEFT): _to("resident_left", *_LATER),
+    (_S.GREETING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.GREETING),
     (_S.CLEARING, _G.RECORDING_OVER): _to("close_recording", _S.CLEARING, _S.ENDED),
     (_S.CLEARING, _G.RECORDING_FAILED): _to("close_recording", _S.CLEARING, _S.ENDED),
     (_S.CLEARING, _G.CALLER_LEFT): _to("finish", _S.ENDED),
@@ -190,12 +234,17 @@ _LATE = frozenset(
         _G.KEYS_OVER,
         _G.LENGTH_DUE,
         _G.RELAX_DUE,
+        _G.RESIDENT_RANG,
+        _G.RESIDENT_ANSWERED,
+        _G.RESIDENT_ENDED,
+        _G.RESIDENT_OVER,
+        _G.CALLBACK_DUE,
     }
 )
 """May come late or twice: timers, announcements, keys, recordings, answers to requests, what Asterisk says again."""
 
 _LATE_FROM_LEG = frozenset({_G.LEG_RANG, _G.LEG_ANSWERED, _G.LEG_DIGIT, _G.LEG_HELD, _G.LEG_RESUMED})
-_HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CONNECTING, _S.CONNECTED})
+_HAS_LEG = frozenset({_S.OFFERED, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, _S.GREETING, _S.CONNECTING, _S.CONNECTED})
 """Only in these does a call have a leg; a leg that it has let go of speaks to it no more."""
 
 

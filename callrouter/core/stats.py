@@ -7,10 +7,11 @@ from datetime import datetime
 import msgspec
 
 from callrouter.core.agent import AgentState
-from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
 from callrouter.core.duty import Duty
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
 from callrouter.core.states import CallState, Signal
+from callrouter.core.tapes import TapeResult, TapeState
 
 
 @dataclass(slots=True)
@@ -22,7 +23,12 @@ class Counters:
     """Calls of an earlier daemon; they end here, and came in there."""
     ended: Counter[Outcome] = field(default_factory=Counter)
     offers: Counter[OfferResult] = field(default_factory=Counter)
+    returns: Counter[ReturnResult] = field(default_factory=Counter)
+    """Requests to be called back that the daemon was done with."""
     recordings: Counter[RecordingResult] = field(default_factory=Counter)
+    """Of messages."""
+    tapes: Counter[TapeResult] = field(default_factory=Counter)
+    """Of conversations."""
     stale: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     defects: int = 0
@@ -51,6 +57,10 @@ class CallNow(msgspec.Struct, frozen=True):
     """Who was called into the conversation."""
     held: bool = False
     """The caller is on hold."""
+    recording: TapeState | None = None
+    """None: the conversation is not recorded."""
+    also_rings: tuple[AgentId, ...] = ()
+    """Whose phones ring for the caller beside that of ``agent``."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

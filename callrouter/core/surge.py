@@ -92,7 +92,7 @@ def _calls(exchange: Exchange, hour: datetime) -> Counter[str]:
     """Those that are over, and those in progress of which the topic is known."""
     calls = exchange.today.of_topics(hour)
     for call in exchange.calls.values():
-        if call.known.topic is not None and _is_of(call, hour):
+        if call.known.topic is not None and call.request is None and _is_of(call, hour):
             calls[call.known.topic] += 1
     return calls
 

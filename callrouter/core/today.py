@@ -92,7 +92,7 @@ class Today:
 
     def _take(self, cdr: Cdr) -> None:
         self._take_talks(cdr)
-        if not self.begin <= cdr.started_at < self.end:
+        if not self.begin <= cdr.started_at < self.end or cdr.returns is not None:
             return
         if cdr.topic is not None:
             self._hours[hour_of(cdr.started_at, self._floor.rulebook.timezone), cdr.topic] += 1

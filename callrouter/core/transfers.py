@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from callrouter.core.causes import Cause
 from callrouter.core.ids import DestinationName, TrunkName
 from callrouter.core.numbers import masked, parse
 from callrouter.core.outbound import NumberClass, classify
@@ -47,7 +48,15 @@ def party(name: str) -> str:
 
 
 class TargetError(ValueError):
-    """Nobody can be called so; the text says why to people."""
+    """Nobody can be called so; the text says why to people, and ``cause`` to a phone (Q.850)."""
+
+    def __init__(self, why: str, cause: Cause = Cause.CALL_REJECTED) -> None:
+        super().__init__(why)
+        self.cause = cause
+
+
+class UnknownTargetError(TargetError):
+    """It is nobody of ours, and no number."""
 
 
 def number_outside(written: str, rules: TransferRules) -> Destination:
@@ -57,11 +66,12 @@ def number_outside(written: str, rules: TransferRules) -> Destination:
         TargetError: it is no number, or must not be called.
     """
     shown = written if len(written) <= MOST_WRITTEN else f"{written[:MOST_WRITTEN]}…"
-    if rules.outside is None:
-        raise TargetError(f'nobody is called "{shown}", and numbers outside are not called; see transfers: trunk:')
     kind = classify(written)
+    if rules.outside is None:
+        error = UnknownTargetError if kind is NumberClass.UNKNOWN else TargetError
+        raise error(f'nobody is called "{shown}", and numbers outside are not called; see transfers: trunk:')
     if kind is NumberClass.UNKNOWN:
-        raise TargetError(f'"{shown}" is no agent, queue, destination or number')
+        raise UnknownTargetError(f'"{shown}" is no agent, queue, destination or number')
     if kind not in rules.outside.allow:
         raise TargetError(f'"{shown}" is a number of the kind {kind}, which must not be called; see outbound: allow:')
     number = parse(written)

@@ -31,12 +31,15 @@ class Trunks:
         self._specs = dict(specs)
         self._resting &= self._specs.keys()
 
-    def has_room(self, trunk: TrunkName | None) -> bool:
-        """Whether a call over ``trunk`` can be admitted now; a phone on the site itself needs none."""
+    def has_room(self, trunk: TrunkName | None, beside: int = 0) -> bool:
+        """Whether a call over ``trunk`` can be admitted now, ``beside`` so many others that are to be made with it.
+
+        A phone on the site itself needs none.
+        """
         if trunk is None:
             return True
         spec = self._specs.get(trunk)
-        return spec is not None and trunk not in self._resting and self.in_use(trunk) < spec.channels
+        return spec is not None and trunk not in self._resting and self.in_use(trunk) + beside < spec.channels
 
     def seize(self, trunk: TrunkName, leg: ChannelId) -> Seizure:
         """Hold one channel for ``leg``.

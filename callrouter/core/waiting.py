@@ -13,7 +13,7 @@ from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import LeaveReason, ReleaseReason
-from callrouter.core.ids import CallId, QueueName
+from callrouter.core.ids import CallId, QueueName, TrunkName
 from callrouter.core.output import Output
 from callrouter.core.plan import EnterQueue, Plan
 from callrouter.core.regaining import LostPlaces
@@ -48,14 +48,25 @@ class Waiting:
         """Keep the place of a call that is remembered: who comes later stands behind it."""
         self._last_place = max(self._last_place, call.place)
 
-    def enter(self, call: Call, step: EnterQueue, at: datetime, out: Output) -> None:
-        """Join the queue behind all who wait, or at a former place; or go elsewhere, if nobody is to join."""
+    def enter(self, call: Call, step: EnterQueue, at: datetime, out: Output, *, told: bool = False) -> None:
+        """Join the queue behind all who wait, or at a former place; or go elsewhere, if nobody is to join.
+
+        Where conversations are recorded the caller is told so first; ``told``: he has been, so far as it could be.
+        """
         away = self._turned_away(step.queue, at)
         if away is not None:
+            self.quiet(call, out)  # who is passed on comes with music
             self._conduct.record(call, away, out)
             self._conduct.following.next_step(call, at, out)
             return
-        self._conduct.record(call, self._place_of(call, step.queue, at), out)
+        owed = None if told else self._conduct.taping.owed_notice(call, self._queues.get(step.queue))
+        if owed is not None:
+            self._conduct.taping.give_notice(call, owed, at, out)
+            return
+        queued = self._place_of(call, step.queue, at)
+        self._conduct.record(call, queued, out)
+        if queued.instead_of is not None:
+            self._conduct.calling_back.hold(queued.instead_of, at, out)
         if step.max_wait_s is not None:
             self._conduct.set_timer(call, TimerKind.WAIT, step.max_wait_s, out)
         self.wait(call, at, out)
@@ -67,7 +78,7 @@ class Waiting:
         queue = self._queues.get(name)
         if queue is None:
             return None
-        care, waiting = queue.care, self._conduct.floor.acd.waiting(name)
+        care, waiting = queue.care, self._conduct.floor.acd.on_the_line(name)
         if care.when_unstaffed is not None and not self._conduct.floor.serving(name):
             return facts.TurnedAway(at, name, LeaveReason.UNSTAFFED, care.when_unstaffed, waiting)
         if care.when_full is not None and care.max_waiting is not None and waiting >= care.max_waiting:
@@ -75,17 +86,20 @@ class Waiting:
         return None
 
     def _place_of(self, call: Call, name: QueueName, at: datetime) -> facts.Queued:
-        """A former place: that which the call left with a key, or that of an earlier call of the same caller."""
+        """A former place: left by this call with a key, kept for the caller's request, or lost by an earlier call."""
         before = [fact for fact in call.history if isinstance(fact, facts.Queued) and fact.queue == name]
         if before:
-            return facts.Queued(at, name, before[-1].place, before[-1].since or before[-1].at)
+            last = before[-1]
+            return facts.Queued(at, name, last.place, last.since or last.at, last.instead_of)
+        request = self._conduct.calling_back.request_of(call, name)
+        if request is not None:
+            return facts.Queued(at, name, request.place, request.queued_at, request.id)
         queue = self._queues.get(name)
         within_s = queue.care.redial_within_s if queue is not None else 0.0
         lost = self._lost.regain(name, call.arrival.caller, within_s, at) if within_s else None
         if lost is not None:
             return facts.Queued(at, name, lost.place, lost.queued_at)
-        self._last_place += 1
-        return facts.Queued(at, name, self._last_place)
+        return facts.Queued(at, name, self.last_place())
 
     def keep_place(self, call: Call, at: datetime) -> None:
         """A call is over: who hung up while waiting may come back."""
@@ -111,6 +125,9 @@ class Waiting:
 
     def wait(self, call: Call, at: datetime, out: Output) -> None:
         """Stand in line at the call's place, with what its queue lets callers hear."""
+        if call.is_absent:
+            self._conduct.calling_back.stand(call, at, out)
+            return
         queue = self.queue_of(call)
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self._conduct.hand_over(call, ReleaseReason.DEFECT, at, out)
@@ -118,14 +135,30 @@ class Waiting:
         if queue.care.when_unstaffed is not None and not self._conduct.floor.serving(queue.name):
             self._leave(call, facts.LeftQueue(at, LeaveReason.UNSTAFFED, queue.care.when_unstaffed), at, out)
             return
-        demand = _demand(call, queue, at)
-        self._conduct.floor.acd.join((call.queue, call.site), _place(call, queue), call.id, call.tenant, demand)
-        self._await_relaxation(call, queue, at, out)
+        demand = self.stand(call, queue, at, out)
         if queue.sound is WaitingSound.MUSIC:
             self.play_music(call, queue.music_class, at, out)
         elif not self._conduct.floor.can_serve(queue.name, call.site, demand):  # else a phone rings in a moment
             self.let_ring(call, out)
         self._conduct.comforting.arm(call, queue, at, out)
+
+    def stand(
+        self, call: Call, queue: QueueSpec, at: datetime, out: Output, outward: TrunkName | None = None
+    ) -> Demand:
+        """Stand in line, in silence; who is to be called back, over the trunk group ``outward``.
+
+        What is asked of who answers is returned.
+        """
+        demand = _demand(call, queue, at)
+        line = (queue.name, call.site)
+        self._conduct.floor.acd.join(line, _place(call, queue), call.id, call.tenant, demand, outward)
+        self._await_relaxation(call, queue, at, out)
+        return demand
+
+    def last_place(self) -> int:
+        """A place behind all others; it is given once."""
+        self._last_place += 1
+        return self._last_place
 
     def leave_queue(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The plan's limit of waiting is reached: go on with the plan."""
@@ -147,6 +180,7 @@ class Waiting:
         """A key was pressed while a phone rings: that phone may still answer."""
         if self._way_of(call, cue.digit) is not None:
             call.key_wanted = cue.digit
+            self._conduct.floor.acd.ring_no_more(call.id)
 
     def _way_of(self, call: Call, key: str) -> Plan | None:
         queue = self.queue_of(call)
@@ -166,7 +200,8 @@ class Waiting:
         """Who waits in a queue that nobody who is logged in serves, and that has its callers go elsewhere then."""
         acd, serving = self._conduct.floor.acd, self._conduct.floor.serving
         queues = [name for name, queue in self._queues.items() if queue.care.when_unstaffed is not None]
-        return [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
+        waiting = [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
+        return [call for call in waiting if not self._conduct.calls[call].is_absent]
 
     def relax(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The caller has waited for so long that less is asked of who answers him."""
@@ -187,9 +222,17 @@ class Waiting:
         else:
             self._conduct.set_timer(call, TimerKind.RELAX, after_s, out)
 
+    def ring_on(self, call: Call, phones: int, at: datetime) -> None:
+        """So many phones ring for the call, which an earlier daemon had; more may, if its queue rings all."""
+        queue = self.queue_of(call)
+        if queue is not None:
+            line, demand = (queue.name, call.site), _demand(call, queue, at)
+            self._conduct.floor.acd.ring_on(line, _place(call, queue), call.id, call.tenant, demand, phones=phones)
+
     def remember_wait_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The limit is reached while a phone rings: that phone may still answer."""
         call.wait_over = True
+        self._conduct.floor.acd.ring_no_more(call.id)
 
     def wait_again(self, call: Call, at: datetime, out: Output) -> None:
         """Back to the same place in line, or on if a key was pressed or the wait ran out meanwhile."""
@@ -255,7 +298,9 @@ class Waiting:
 
 def _place(call: Call, queue: QueueSpec) -> Place:
     """Where the call stands among all who wait."""
-    return _queued_at(call).timestamp() - queue.head_start_s, call.place
+    step = call.steps[call.step]
+    own_s = step.head_start_s if isinstance(step, EnterQueue) else None
+    return _queued_at(call).timestamp() - queue.head_start_s - (own_s or 0.0), call.place
 
 
 def _demand(call: Call, queue: QueueSpec, at: datetime) -> Demand:

@@ -29,6 +29,7 @@ from callrouter.doctor.phones import check_phones, technologies
 from callrouter.doctor.sounds import KnownSound, check_prompts
 from callrouter.doctor.versions import check_version
 from callrouter.errors import AriError, AriProtocolError, UnreachableError
+from callrouter.survival import GLOBAL
 
 SKEW_WARNING_S: Final = 1.0
 SKEW_ERROR_S: Final = 30.0
@@ -211,7 +212,7 @@ class _Examination:
             text = f"the dialplan hands calls to {named!r}, this site's application is {self._peer.application!r}"
             remedy = f"write CALLROUTER_APP={self._peer.application} into [globals], then: {_DIALPLAN_RELOAD}"
             found.append(error(self._check, text, remedy))
-        if phones == "":
+        if phones == "" and not await self._global(GLOBAL):
             remedy = f"write CALLROUTER_FALLBACK_PHONES=PJSIP/201&PJSIP/202 into [globals], then: {_DIALPLAN_RELOAD}"
             found.append(warning(self._check, "the fallback rings nobody while no daemon is there", remedy))
         elif phones:

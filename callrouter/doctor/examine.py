@@ -13,6 +13,7 @@ from callrouter.doctor.console import INBOUND, check_console
 from callrouter.doctor.database import check_database
 from callrouter.doctor.finding import Finding, error, ok, warning
 from callrouter.doctor.machine import check_files, check_journal_folder, check_port, check_time
+from callrouter.doctor.rendered import check_rendered
 from callrouter.errors import UnreachableError
 from callrouter.web.client import fetch_status, web_url
 
@@ -59,6 +60,7 @@ async def _site(site: SiteSettings, loaded: Loaded) -> list[Finding]:
     spoken = [str(name) for name in loaded.prompts if name not in book.prompts]
     spoken += [f"{language}/{name}" for language, texts in loaded.translations.items() for name in texts]
     found = await check_asterisk(site, agents, spoken)
+    found += await check_rendered(site, book.hash)
     return found + await check_console(site, (INBOUND, book.fallback_context), music)
 
 

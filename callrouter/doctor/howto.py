@@ -16,6 +16,9 @@ How an Asterisk that you have takes callrouter in
    FreePBX: the #include line goes into /etc/asterisk/extensions_custom.conf, which FreePBX never overwrites, and the
    global into globals_custom.conf. Nothing that FreePBX generates is edited.
 
+   By your rules instead of one ring group, after each change of them:
+       callrouter dialplan --out /etc/asterisk/callrouter-survival.conf && asterisk -rx "dialplan reload"
+
 2. The way in. Give the trunk's endpoint in pjsip.conf  context=callrouter-inbound,  or send one number from the context
    that it has:
        exten => 120,1,Goto(callrouter-inbound,${EXTEN},1)
@@ -25,6 +28,10 @@ How an Asterisk that you have takes callrouter in
 
    The phones that may set switches (switches:) need the codes in the context that they have:
        include => callrouter-switches
+   For counselors to consult a colleague on a second line and pass the caller on with the phone's transfer key, also
+       include => callrouter-lines
+   before the numbers that phones dial, whose own context is named in [globals]:  CALLROUTER_OWN_CALLS=office
+   FreePBX: under [from-internal-custom] in extensions_custom.conf; CALLROUTER_OWN_CALLS=from-internal-additional
 
 3. The REST interface. In http.conf, [general]:
        enabled=yes

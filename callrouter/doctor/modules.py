@@ -38,9 +38,10 @@ USEFUL: Final[Mapping[str, str]] = {
     "format_wav": "announcements in WAV files cannot be played",
     "res_stasis_recording": "callers can leave no messages",
     "res_ari_recordings": "messages of callers can be neither saved nor deleted",
+    "chan_bridge_media": "no conversation can be recorded",
     "res_stasis_snoop": "supervisors can hear no conversation",
     "codec_alaw": "speech in G.711 A-law, usual in Korea's trunks, cannot be converted",
-    "res_pjsip_rfc3326": "why a phone or trunk refused is told less exactly",
+    "res_pjsip_rfc3326": "phones list calls as missed that another answered, and why one refused is told less exactly",
 }
 
 _CHANNEL_DRIVERS: Final = {"PJSIP": "chan_pjsip", "SIP": "chan_sip", "IAX2": "chan_iax2", "DAHDI": "chan_dahdi"}

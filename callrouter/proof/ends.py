@@ -166,10 +166,12 @@ class Following:
                 yield place.end(EndKind.DIAL, ", ".join(destination.name for destination in destinations))
             case Voicemail(box=box):
                 yield place.end(EndKind.VOICEMAIL, box)
-            case Callback(queue=queue, allowed=allowed, otherwise=otherwise):
-                if number_to_call(place.facts.caller, allowed) is not None:
+            case Callback(queue=queue, allowed=allowed, otherwise=otherwise, check=check):
+                can_be_called = number_to_call(place.facts.caller, allowed) is not None
+                may_enter_another = check is not None and check.ask is not None
+                if can_be_called or may_enter_another:
                     yield place.end(EndKind.CALLBACK, queue)
-                else:
+                if not can_be_called or may_enter_another:
                     yield from self._follow(place.next(otherwise))
             case step:
                 assert_never(step)

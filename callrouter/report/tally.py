@@ -19,7 +19,9 @@ class AgentTally:
     talk_s: float = 0.0
 
     def add(self, offer: AgentOffer) -> None:
-        """Count an offer."""
+        """Count an offer; a phone that rang with others, of which another was answered first, was none."""
+        if offer.result is OfferResult.ANSWERED_ELSEWHERE:
+            return
         self.offers += 1
         if offer.result is OfferResult.ANSWERED and offer.answered_at is not None:
             self.answered += 1

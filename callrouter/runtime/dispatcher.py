@@ -21,6 +21,7 @@ from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call_orders import CallAnswer, CallOrder
+from callrouter.core.callback_orders import CallbackAnswer, CallbackOrder
 from callrouter.core.cdr import Cdr
 from callrouter.core.duty import DutyAnswer, DutyOrder
 from callrouter.core.events import TimerKey
@@ -50,6 +51,8 @@ _WARNINGS = frozenset(
         NoticeKind.AGENT_REFUSED,
         NoticeKind.SUPERVISION_REFUSED,
         NoticeKind.CALL_REFUSED,
+        NoticeKind.TAPE_FAILED,
+        NoticeKind.CALLBACK_DROPPED,
     }
 )
 
@@ -195,7 +198,7 @@ class Dispatcher:
 
     async def wait_idle(self) -> None:
         """Wait until no call is in progress, or those that are have become another daemon's."""
-        while self.exchange.calls and not self._stood_down:
+        while self.exchange.has_callers and not self._stood_down:
             self._idle.clear()
             await self._idle.wait()
 
@@ -240,6 +243,11 @@ class Dispatcher:
         """Have a conversation held, passed on or joined between two events, and wait for the answer."""
         answer = await self._answer_to(partial(ev.CallOrdered, order), timeout_s)
         return answer if isinstance(answer, CallAnswer) else CallAnswer(False, _why_none(answer))
+
+    async def order_callback(self, order: CallbackOrder, timeout_s: float = ANSWERED_WITHIN_S) -> CallbackAnswer:
+        """Have a resident called back now, or no more, between two events, and wait for the answer."""
+        answer = await self._answer_to(partial(ev.CallbackOrdered, order), timeout_s)
+        return answer if isinstance(answer, CallbackAnswer) else CallbackAnswer(False, _why_none(answer))
 
     async def _answer_to(self, ask: Callable[[int], ev.Event], timeout_s: float) -> Answer | str:
         """What the exchange says to the event that ``ask`` makes of a ticket, or why there is no answer."""
@@ -296,7 +304,7 @@ class Dispatcher:
         for notice in out.notices:
             _log_notice(notice)
         self._answer(out)
-        if out.cdrs and not self.exchange.calls:
+        if (out.cdrs or self.exchange.draining) and not self.exchange.has_callers:
             self._idle.set()
         self._set_alarm()
 

@@ -127,7 +127,8 @@ def prune(connection: sqlite3.Connection, older_than: float) -> None:
 
     What was said of calls goes too: nothing is to be known of it at a start, and there are ever more calls.
     """
-    newest_of_each = f"SELECT max(seq) FROM audit WHERE kind <> '{AuditKind.WRAP_UP}' GROUP BY kind, name"  # noqa: S608 - constant
+    of_calls = f"'{AuditKind.WRAP_UP}', '{AuditKind.CALLBACK}'"
+    newest_of_each = f"SELECT max(seq) FROM audit WHERE kind NOT IN ({of_calls}) GROUP BY kind, name"  # noqa: S608 - constant
     connection.execute(
         f"DELETE FROM audit WHERE delivered = 1 AND at < ? AND seq NOT IN ({newest_of_each})",  # noqa: S608 - constant
         (older_than,),

@@ -3,7 +3,8 @@
 They come with the record of their call (:func:`callrouter.store.postgres.insert_cdrs`), in the same transaction.
 """
 
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,6 +109,11 @@ class CallbackArchive:
         """Every queue that has open requests."""
         rows = await self._rows.fetch("count_callbacks")
         return [CallbackCount(QueueName(row["queue"]), row["waiting"], row["oldest"]) for row in rows]
+
+    async def closed(self, calls: Sequence[CallId]) -> list[tuple[CallId, str]]:
+        """Of the requests of these calls those that are closed, and by whom."""
+        rows = await self._rows.fetch("closed_callbacks", list(map(uuid.UUID, calls))) if calls else []
+        return [(CallId(str(row["call_id"])), row["done_by"]) for row in rows]
 
     async def expire(self, before: datetime) -> Expired:
         """Delete what was asked for before then, done or not."""

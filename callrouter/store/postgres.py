@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,13 @@ from callrouter.core.cdr import (
     CdrHearing,
     CdrLeg,
     CdrMessage,
+    CdrReturn,
     CdrVisit,
     Disposition,
     OfferResult,
     Outcome,
     ReleasedBy,
+    ReturnResult,
     VisitEnd,
 )
 from callrouter.core.ids import (
@@ -33,6 +35,7 @@ from callrouter.core.ids import (
     CallId,
     ChannelId,
     DestinationName,
+    PromptName,
     QueueName,
     RecordingId,
     RegionName,
@@ -42,11 +45,16 @@ from callrouter.core.ids import (
     TenantName,
     TrunkName,
 )
+from callrouter.core.numbers import parse
+from callrouter.core.tapes import CdrMute, CdrNotice, CdrTape, TapeResult
 from callrouter.errors import DatabaseError, UnreachableError
 from callrouter.store.queries import query
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
+
+CALLED_BACK_BY = "callrouter"
+"""Who has closed a request to be called back, where no counselor was there."""
 
 FOREIGN_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """Everything that asyncpg lets through when the server, the network or the data are not as they should be."""
@@ -78,6 +86,8 @@ DATA_ERRORS = (
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 _hearings = msgspec.json.Decoder(tuple[CdrHearing, ...])
+_notices = msgspec.json.Decoder(tuple[CdrNotice, ...])
+mutes = msgspec.json.Decoder(tuple[CdrMute, ...])
 _MILLISECOND = Decimal("0.001")
 
 
@@ -138,6 +148,7 @@ async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
     legs = [leg_row(cdr, leg) for cdr in cdrs for leg in cdr.legs]
     visits = [visit_row(cdr, place, visit) for cdr in cdrs for place, visit in enumerate(cdr.visits, start=1)]
     messages = [message_row(cdr, message) for cdr in cdrs for message in cdr.messages]
+    tapes = [tape_row(cdr, tape) for cdr in cdrs for tape in cdr.tapes]
     async with connection.transaction():
         cdrs = await _insert_callbacks(connection, cdrs)
         await connection.executemany(query("insert_cdr"), [cdr_row(cdr) for cdr in cdrs])
@@ -147,6 +158,11 @@ async def insert_cdrs(connection: "Connection", cdrs: Sequence[Cdr]) -> None:
             await connection.executemany(query("insert_visit"), visits)
         if messages:
             await connection.executemany(query("insert_message"), messages)
+        if tapes:
+            await connection.executemany(query("insert_recording"), tapes)
+        for cdr in cdrs:
+            if cdr.returns is not None:
+                await connection.execute(query("finish_called_back"), *return_row(cdr, cdr.returns))
 
 
 async def _insert_callbacks(connection: "Connection", cdrs: Sequence[Cdr]) -> Sequence[Cdr]:
@@ -202,6 +218,10 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         [storable(name) for name in cdr.switches],
         cdr.mark.value if cdr.mark is not None else None,
         msgspec.json.encode(cdr.hearings).decode(),
+        msgspec.json.encode(cdr.notices).decode(),
+        uuid.UUID(cdr.returns.request) if cdr.returns is not None else None,
+        cdr.returns.result.value if cdr.returns is not None else None,
+        cdr.returns.tries if cdr.returns is not None else None,
     )
 
 
@@ -220,6 +240,8 @@ def leg_row(cdr: Cdr, leg: CdrLeg) -> tuple[Any, ...]:
         leg.result.value,
         int(leg.cause),
         storable(leg.destination),
+        storable(leg.far_site),
+        storable(leg.far_channel),
     )
 
 
@@ -251,6 +273,27 @@ def message_row(cdr: Cdr, message: CdrMessage) -> tuple[Any, ...]:
     )
 
 
+def tape_row(cdr: Cdr, tape: CdrTape) -> tuple[Any, ...]:
+    """The parameters of ``insert_recording``."""
+    return (
+        tape.recording,
+        uuid.UUID(cdr.call_id),
+        storable(cdr.site),
+        tape.queue,
+        tape.agent,
+        storable(cdr.tenant),
+        storable(cdr.caller),
+        storable(cdr.region),
+        tape.notice,
+        tape.begun_at,
+        tape.ended_at,
+        tape.begun_at + timedelta(seconds=tape.retention_s),
+        tape.result.value,
+        storable(tape.why),
+        msgspec.json.encode(tape.muted).decode(),
+    )
+
+
 def callback_row(cdr: Cdr, callback: CdrCallback) -> tuple[Any, ...]:
     """The parameters of ``insert_callback``."""
     return (
@@ -263,6 +306,23 @@ def callback_row(cdr: Cdr, callback: CdrCallback) -> tuple[Any, ...]:
         storable(cdr.topic),
         callback.asked_at,
         callback.place,
+    )
+
+
+def return_row(cdr: Cdr, returns: CdrReturn) -> tuple[Any, ...]:
+    """The parameters of ``finish_called_back``."""
+    prefix = "released: "
+    why = [line.removeprefix(prefix) for line in cdr.explanation.splitlines() if line.startswith(prefix)]
+    return (
+        uuid.UUID(returns.request),
+        cdr.started_at,
+        cdr.ended_at,
+        returns.tries,
+        storable(cdr.agent) or CALLED_BACK_BY,
+        returns.result.value,
+        why[-1] if why and why[-1] != returns.result else "",
+        storable(cdr.queue),
+        parse(cdr.caller).e164,
     )
 
 
@@ -342,7 +402,8 @@ class CdrArchive:
             visits = await self._connection.fetch(query("get_visits"), calls)
             messages = await self._connection.fetch(query("get_messages_of_calls"), calls)
             callbacks = await self._connection.fetch(query("get_callbacks_of_calls"), calls)
-        return _cdrs(rows, legs, visits, messages, callbacks)
+            tapes = await self._connection.fetch(query("get_recordings_of_calls"), calls)
+        return _with_tapes(_cdrs(rows, legs, visits, messages, callbacks), tapes)
 
 
 @asynccontextmanager
@@ -421,6 +482,28 @@ def _cdrs(
     ]
 
 
+def _with_tapes(cdrs: list[Cdr], rows: Iterable[asyncpg.Record]) -> list[Cdr]:
+    tapes: defaultdict[str, list[CdrTape]] = defaultdict(list)
+    for row in rows:
+        tapes[str(row["call_id"])].append(_tape_of(row))
+    return [replace(cdr, tapes=tuple(tapes[cdr.call_id])) for cdr in cdrs]
+
+
+def _tape_of(row: asyncpg.Record) -> CdrTape:
+    return CdrTape(
+        recording=RecordingId(row["recording"]),
+        queue=QueueName(row["queue"]),
+        agent=AgentId(row["agent"]),
+        notice=PromptName(row["notice"]),
+        begun_at=row["begun_at"],
+        ended_at=row["ended_at"],
+        result=TapeResult(row["result"]),
+        why=row["why"],
+        retention_s=(row["keep_until"] - row["begun_at"]).total_seconds(),
+        muted=mutes.decode(row["muted"]),
+    )
+
+
 def _leg_of(row: asyncpg.Record) -> CdrLeg:
     return CdrLeg(
         attempt=row["attempt"],
@@ -434,6 +517,8 @@ def _leg_of(row: asyncpg.Record) -> CdrLeg:
         result=OfferResult(row["result"]),
         cause=row["cause"],
         destination=DestinationName(row["destination"]) if row["destination"] is not None else None,
+        far_site=SiteName(row["far_site"]) if row["far_site"] is not None else None,
+        far_channel=ChannelId(row["far_channel"]) if row["far_channel"] is not None else None,
     )
 
 
@@ -474,5 +559,13 @@ def _cdr_of(
         switches=tuple(map(SwitchName, row["switches"])),
         mark=CallMark(row["mark"]) if row["mark"] is not None else None,
         hearings=_hearings.decode(row["hearings"]),
+        notices=_notices.decode(row["notices"]),
         wrap_up=row["wrap_up"],
+        returns=_return_of(row),
     )
+
+
+def _return_of(row: asyncpg.Record) -> CdrReturn | None:
+    if row["return_of"] is None:
+        return None
+    return CdrReturn(CallId(str(row["return_of"])), ReturnResult(row["return_result"]), row["return_tries"] or 0)

@@ -15,18 +15,18 @@ INSERT INTO callrouter.migration (version, name) VALUES ($1, $2)
 INSERT INTO callrouter.cdr (
     call_id, site, started_at, queued_at, answered_at, ended_at, caller, dialed, region, region_source, tenant, topic,
     rule, config_hash, queue, agent, trunk, outcome, disposition, hangup_cause, released_by, wait_s, ring_s, talk_s,
-    hold_s, explanation, destination, switches, mark, hearings
+    hold_s, explanation, destination, switches, mark, hearings, notices, return_of, return_result, return_tries
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27, $28, $29, $30
+    $26, $27, $28, $29, $30, $31, $32, $33, $34
 )
 ON CONFLICT (call_id) DO NOTHING
 
 -- name: insert_leg
 INSERT INTO callrouter.cdr_leg (
     call_id, attempt, channel, agent, trunk, offered_at, rang_at, answered_at, ended_at, result, cause,
-    destination
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    destination, far_site, far_channel
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (call_id, attempt) DO NOTHING
 
 -- name: insert_visit
@@ -111,6 +111,62 @@ SELECT box, count(*) AS kept, count(*) FILTER (WHERE heard_at IS NULL) AS unhear
     min(left_at) FILTER (WHERE heard_at IS NULL) AS oldest
 FROM callrouter.voicemail WHERE deleted_at IS NULL GROUP BY box
 
+-- name: insert_recording
+INSERT INTO callrouter.recording (
+    recording, call_id, site, queue, agent, tenant, caller, region, notice, begun_at, ended_at, keep_until, result, why,
+    muted
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT (recording) DO NOTHING
+
+-- name: get_recordings_of_calls
+SELECT * FROM callrouter.recording WHERE call_id = ANY($1::uuid[]) ORDER BY begun_at, id
+
+-- name: find_recordings
+-- A parameter that is NULL asks for nothing.
+SELECT * FROM callrouter.recording
+WHERE ($1::uuid IS NULL OR call_id = $1)
+    AND ($2::text IS NULL OR queue = $2)
+    AND ($3::text IS NULL OR agent = $3)
+    AND ($4::timestamptz IS NULL OR begun_at >= $4)
+    AND ($5::timestamptz IS NULL OR begun_at < $5)
+    AND ($6::boolean OR deleted_at IS NULL)
+ORDER BY begun_at DESC, id DESC
+LIMIT $7
+
+-- name: get_recording
+SELECT * FROM callrouter.recording WHERE id = $1
+
+-- name: sites_of_recordings
+SELECT DISTINCT site FROM callrouter.recording WHERE cleared_at IS NULL
+
+-- name: unstored_recordings
+SELECT * FROM callrouter.recording
+WHERE cleared_at IS NULL AND stored_at IS NULL AND deleted_at IS NULL AND result = 'kept' AND site = $1
+ORDER BY fault IS NOT NULL, id LIMIT $2
+
+-- name: store_recording
+UPDATE callrouter.recording
+SET file = $2, duration_s = $3, size_bytes = $4, sha256 = $5, stored_at = $6, fault = NULL
+WHERE id = $1 AND deleted_at IS NULL
+
+-- name: blame_recording
+UPDATE callrouter.recording SET fault = $2 WHERE id = $1
+
+-- name: uncleared_recordings
+SELECT * FROM callrouter.recording
+WHERE cleared_at IS NULL AND (stored_at IS NOT NULL OR deleted_at IS NOT NULL OR result <> 'kept') AND site = $1
+ORDER BY id LIMIT $2
+
+-- name: clear_recording
+UPDATE callrouter.recording SET cleared_at = $2 WHERE id = $1
+
+-- name: expired_recordings
+SELECT * FROM callrouter.recording WHERE deleted_at IS NULL AND keep_until < $1 ORDER BY keep_until LIMIT $2
+
+-- name: delete_recording
+UPDATE callrouter.recording SET deleted_at = $2, deleted_by = $3, deleted_why = $4
+WHERE id = $1 AND deleted_at IS NULL
+
 -- name: known_calls
 SELECT call_id FROM callrouter.cdr WHERE call_id = ANY($1::uuid[])
 
@@ -136,8 +192,18 @@ SELECT * FROM callrouter.callback WHERE id = $1
 -- name: finish_callback
 UPDATE callrouter.callback SET done_at = $2, done_by = $3, result = $4, note = $5 WHERE id = $1 AND done_at IS NULL
 
+-- name: finish_called_back
+-- By the call in which it was asked for or, if the number had a request already then, by that.
+UPDATE callrouter.callback
+SET tries = tries + $4, tried_at = CASE WHEN $4 > 0 THEN $3 ELSE tried_at END, done_at = $3, done_by = $5, result = $6,
+    note = $7
+WHERE done_at IS NULL AND (call_id = $1 OR queue = $8 AND number = $9) AND asked_at <= $2
+
 -- name: try_callback
 UPDATE callrouter.callback SET tries = tries + 1, tried_at = $2 WHERE id = $1 AND done_at IS NULL
+
+-- name: closed_callbacks
+SELECT call_id, done_by FROM callrouter.callback WHERE call_id = ANY($1::uuid[]) AND done_at IS NOT NULL
 
 -- name: count_callbacks
 SELECT queue, count(*) AS waiting, min(asked_at) AS oldest
@@ -182,7 +248,7 @@ SELECT r.*, NULL AS earlier FROM callrouter.rules AS r WHERE config_hash = $1 OR
 -- What a decision needs of each call, oldest first.
 SELECT call_id, site, started_at, caller, dialed, region, region_source, topic, rule, config_hash, switches
 FROM callrouter.cdr
-WHERE started_at >= $1 AND started_at < $2
+WHERE started_at >= $1 AND started_at < $2 AND return_of IS NULL
 ORDER BY started_at, call_id
 
 -- name: queued_calls
@@ -193,7 +259,7 @@ FROM callrouter.cdr LEFT JOIN LATERAL (
     SELECT to_value AS wrap_up FROM callrouter.audit WHERE kind = 'wrap-up' AND name = call_id::text
     ORDER BY at DESC, number DESC LIMIT 1
 ) AS said ON true
-WHERE queue IS NOT NULL AND started_at >= $1 AND started_at < $2
+WHERE queue IS NOT NULL AND return_of IS NULL AND started_at >= $1 AND started_at < $2
 ORDER BY started_at, call_id
 
 -- name: queue_visits
@@ -221,7 +287,7 @@ SELECT min(started_at) FROM callrouter.cdr
 SELECT c.topic, count(*) AS calls
 FROM unnest($1::timestamptz[]) AS h (begins)
 JOIN callrouter.cdr AS c ON c.started_at >= h.begins AND c.started_at < h.begins + interval '1 hour'
-WHERE c.topic IS NOT NULL
+WHERE c.topic IS NOT NULL AND c.return_of IS NULL
 GROUP BY c.topic
 
 -- name: talks

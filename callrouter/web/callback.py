@@ -6,6 +6,7 @@ import msgspec
 
 from callrouter.core.ids import CallId, TenantName
 from callrouter.core.numbers import masked
+from callrouter.core.states import CallState
 from callrouter.web.sources import CallbackNow, CallbackQueueNow, CallbacksNow
 
 
@@ -19,7 +20,11 @@ class CallbackQueue(msgspec.Struct, frozen=True):
 
 
 class Callback(msgspec.Struct, frozen=True):
-    """One request. The number is masked. It is open while ``done_at`` is null."""
+    """One request. The number is masked. It is open while ``done_at`` is null.
+
+    Where the queue calls back by itself, ``made_by`` is the call by which it does, ``state`` that call's, and
+    ``due_at`` when it is due if it is postponed. ``tries`` are those of people; its own are added when it is over.
+    """
 
     id: int
     call: CallId
@@ -33,6 +38,9 @@ class Callback(msgspec.Struct, frozen=True):
     done_at: datetime | None
     done_by: str | None
     result: str | None
+    made_by: CallId | None = None
+    state: CallState | None = None
+    due_at: datetime | None = None
 
 
 class CallbacksDocument(msgspec.Struct, frozen=True):
@@ -66,4 +74,7 @@ def _callback(now: CallbackNow) -> Callback:
         done_at=now.done_at,
         done_by=now.done_by,
         result=now.result,
+        made_by=now.made_by,
+        state=now.state,
+        due_at=now.due_at,
     )

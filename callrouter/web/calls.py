@@ -6,7 +6,19 @@ import msgspec
 
 from callrouter.web.switches import Who
 
-Verb = Literal["hold", "resume", "transfer", "consult", "conference", "complete", "cancel", "dismiss", "extend"]
+Verb = Literal[
+    "hold",
+    "resume",
+    "transfer",
+    "consult",
+    "conference",
+    "complete",
+    "cancel",
+    "dismiss",
+    "extend",
+    "pause-recording",
+    "resume-recording",
+]
 
 
 class CallRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

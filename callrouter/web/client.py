@@ -11,7 +11,11 @@ import msgspec
 from callrouter.config.settings import WebSettings
 from callrouter.errors import UnreachableError
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
+from callrouter.web.callback import CallbacksDocument
+from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
+from callrouter.web.openapi import Fault
+from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
@@ -24,6 +28,9 @@ RELOAD_TIMEOUT_S: Final = 60.0
 ORDER_TIMEOUT_S: Final = 12.0
 """The daemon itself says after five seconds that it did not come to it, and after as many that the disk did not."""
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_FILE_BYTES: Final = 512 * 1024 * 1024
+FILE_TIMEOUT_S: Final = 120.0
+"""An hour of speech is 58 MB."""
 _REMEDY: Final = "is it running (systemctl status callrouter)? Another place is named with --url"
 
 _Document = TypeVar("_Document")
@@ -107,6 +114,27 @@ async def ask_call(url: str, request: CallRequest, *, timeout_s: float = ORDER_T
     return await _order(url, "/api/v1/calls", request, CallReport, timeout_s)
 
 
+async def fetch_callbacks(url: str, *, timeout_s: float = TIMEOUT_S) -> CallbacksDocument:
+    """The requests to be called back, as the daemon at ``url`` sees them.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    return await _get(url, "/api/v1/callbacks", CallbacksDocument, timeout_s)
+
+
+async def ask_callback(
+    url: str, request: CallbackOrderRequest, *, timeout_s: float = ORDER_TIMEOUT_S
+) -> CallbackReport:
+    """Have the daemon at ``url`` call a resident back now, or no more.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether the
+            order was carried out is not known then.
+    """
+    return await _order(url, "/api/v1/callbacks", request, CallbackReport, timeout_s)
+
+
 async def ask_supervision(
     url: str, call: str, request: SupervisionRequest, *, timeout_s: float = ORDER_TIMEOUT_S
 ) -> SupervisionReport:
@@ -118,6 +146,31 @@ async def ask_supervision(
     """
     path = f"/api/v1/calls/{quote(call, safe='')}/supervision"
     return await _order(url, path, request, SupervisionReport, timeout_s)
+
+
+async def fetch_recording(
+    url: str, number: int, request: FetchRequest, *, timeout_s: float = FILE_TIMEOUT_S
+) -> bytes | str:
+    """The WAV file of a recorded conversation of the daemon at ``url``; or why there is none to be had.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    place = f"{url.rstrip('/')}/api/v1/recordings/{number}/fetch"
+    status, body = await _exchange(url, "POST", place, timeout_s, msgspec.json.encode(request), most=MAX_FILE_BYTES)
+    return body if status == 200 else _decoded(place, status, body, Fault, fine=(404, 503)).error
+
+
+async def ask_to_delete_recording(
+    url: str, number: int, request: DeleteRequest, *, timeout_s: float = ORDER_TIMEOUT_S
+) -> RecordingReport:
+    """Have the daemon at ``url`` delete a recorded conversation.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter. Whether it
+            was deleted is not known then.
+    """
+    return await _order(url, f"/api/v1/recordings/{number}/delete", request, RecordingReport, timeout_s)
 
 
 async def fetch_switches(url: str, *, timeout_s: float = TIMEOUT_S) -> SwitchesDocument:
@@ -153,7 +206,7 @@ async def _order(url: str, path: str, request: object, kind: type[_Document], ti
 
 
 async def _exchange(
-    url: str, method: str, place: str, timeout_s: float, data: bytes | None = None
+    url: str, method: str, place: str, timeout_s: float, data: bytes | None = None, *, most: int = MAX_BODY_BYTES
 ) -> tuple[int, bytes]:
     headers = {"Content-Type": "application/json"} if data is not None else {}
     try:
@@ -162,7 +215,7 @@ async def _exchange(
             aiohttp.ClientSession() as session,
             session.request(method, place, data=data, headers=headers, allow_redirects=False) as answer,
         ):
-            return answer.status, await _read(answer)
+            return answer.status, await _read(answer, most)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
         why = f"no answer within {timeout_s:g} s" if isinstance(exc, TimeoutError) else str(exc) or type(exc).__name__
         raise UnreachableError(f"the daemon cannot be reached at {url}: {why}; {_REMEDY}") from exc
@@ -179,11 +232,11 @@ def _decoded(
         raise UnreachableError(f"what answers at {place} is not callrouter, or of another version; {_REMEDY}") from exc
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
+async def _read(answer: aiohttp.ClientResponse, most: int) -> bytes:
     chunks, length = [], 0
     async for chunk in answer.content.iter_any():
         length += len(chunk)
-        if length > MAX_BODY_BYTES:
-            raise ValueError(f"its answer is longer than {MAX_BODY_BYTES} bytes")
+        if length > most:
+            raise ValueError(f"its answer is longer than {most} bytes")
         chunks.append(chunk)
     return b"".join(chunks)

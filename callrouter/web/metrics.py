@@ -15,10 +15,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from callrouter.core.agent import AgentState
-from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
+from callrouter.core.tapes import TapeResult
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
 
@@ -58,7 +59,7 @@ class _Collector(Collector):
         yield from _of_today(self._source.live())
         yield from _of_topics(self._source.surges())
         yield from _of_voicemail(counters, self._source.voicemail(), now.at)
-        yield from _of_callbacks(self._source.callbacks(), now.at)
+        yield from _of_callbacks(counters, self._source.callbacks(), now.at)
         yield from _of_resources(now)
         yield from _of_events(counters, health)
         yield from _of_daemon(health)
@@ -160,6 +161,8 @@ def _ratio(percent: float | None) -> float | None:
 
 def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> Iterator[Metric]:
     results = {(result.value,): counters.recordings[result] for result in RecordingResult}
+    tapes = {(result.value,): counters.tapes[result] for result in TapeResult}
+    yield _count("recordings", "Conversations that were recorded, by what became of it.", ("result",), tapes)
     yield _count("voicemail_recordings", "Messages that were asked for, by what became of them.", ("result",), results)
     unheard = {(box.box,): box.unheard for box in voicemail.boxes}
     yield _gauge("voicemail_unheard", "Messages that nobody has heard.", ("box",), unheard)
@@ -170,7 +173,9 @@ def _of_voicemail(counters: Counters, voicemail: VoicemailNow, at: datetime) -> 
     yield _gauge("voicemail_kept", "Messages that are kept, heard or not.", ("box",), kept)
 
 
-def _of_callbacks(callbacks: CallbacksNow, at: datetime) -> Iterator[Metric]:
+def _of_callbacks(counters: Counters, callbacks: CallbacksNow, at: datetime) -> Iterator[Metric]:
+    done = {(result.value,): counters.returns[result] for result in ReturnResult}
+    yield _count("callbacks_made", "Requests that queues called back by themselves, by result.", ("result",), done)
     waiting = {(queue.queue,): queue.waiting for queue in callbacks.queues}
     yield _gauge("callbacks_open", "Callers who wait to be called back.", ("queue",), waiting)
     oldest = {(queue.queue,): _seconds(queue.oldest, at) for queue in callbacks.queues}

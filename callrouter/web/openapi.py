@@ -9,7 +9,9 @@ import callrouter
 from callrouter.core.live import Live
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
+from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
+from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport, RecordingsDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
@@ -62,7 +64,16 @@ _KINDS: Final = (
     SupervisionRequest,
     CallReport,
     CallRequest,
+    RecordingsDocument,
+    RecordingReport,
+    FetchRequest,
+    DeleteRequest,
+    CallbackReport,
+    CallbackOrderRequest,
 )
+
+
+_NUMBER: Final = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer"}}
 
 
 @cache
@@ -86,9 +97,19 @@ def openapi() -> bytes:
             "/api/v1/voicemail": _get(
                 "Messages that callers left", {"200": ("As of a few seconds ago", of[VoicemailDocument])}
             ),
-            "/api/v1/callbacks": _get(
-                "Requests to be called back", {"200": ("As of a few seconds ago", of[CallbacksDocument])}
-            ),
+            "/api/v1/callbacks": {
+                **_get("Requests to be called back", {"200": ("As of a few seconds ago", of[CallbacksDocument])}),
+                **_post(
+                    "Have a resident called back now who waits for it, or no more",
+                    of[CallbackOrderRequest],
+                    {
+                        "200": ("It is as asked for", of[CallbackReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "409": ("Refused, and why: nothing has changed", of[CallbackReport]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                    },
+                ),
+            },
             "/api/v1/reload": _post(
                 "Take the configuration of the daemon's directory anew: all of it, or nothing",
                 of[ReloadRequest],
@@ -164,6 +185,40 @@ def openapi() -> bytes:
                     "415": ("Not sent as JSON", of[Fault]),
                 },
             ),
+            "/api/v1/recordings": _get(
+                "Recorded conversations, the latest first",
+                {"200": ("At this moment", of[RecordingsDocument]), "503": ("The database is away", of[Fault])},
+            ),
+            "/api/v1/recordings/{number}/fetch": {
+                "parameters": [_NUMBER],
+                **_post(
+                    "Fetch a recording as a WAV file; who does goes into the audit log",
+                    of[FetchRequest],
+                    {
+                        "200": ("The file (audio/wav)", {"type": "string", "format": "binary"}),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "403": ("Not asked for on the daemon's own machine", of[Fault]),
+                        "404": ("There is none, none any more, or none yet", of[Fault]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                        "503": ("The database is away", of[Fault]),
+                    },
+                ),
+            },
+            "/api/v1/recordings/{number}/delete": {
+                "parameters": [_NUMBER],
+                **_post(
+                    "Delete a recording for good; who does, and why, goes into the audit log",
+                    of[DeleteRequest],
+                    {
+                        "200": ("It is deleted", of[RecordingReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "403": ("Not asked for on the daemon's own machine", of[Fault]),
+                        "409": ("There is none, or none any more", of[RecordingReport]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                        "503": ("The database or the disk does not do it", of[Fault]),
+                    },
+                ),
+            },
             "/healthz": _get(
                 "Is the daemon alive?",
                 {"200": ("It is", of[Liveness]), "503": ("The dispatcher does not run: restart it", of[Liveness])},

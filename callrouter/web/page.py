@@ -202,13 +202,14 @@ def _agent(agent: Agent, at: datetime) -> str:
 
 
 def _call(call: Call, at: datetime, titles: Mapping[str, str], names: Mapping[str, str]) -> str:
+    party = names.get(call.agent, call.agent) if call.agent else call.destination or "–"
     cells = (
         words.duration(call.since, at),
         call.caller,
         call.dialed,
         call.region,
         titles.get(call.queue, call.queue) if call.queue else "–",
-        names.get(call.agent, call.agent) if call.agent else call.destination or "–",
+        words.and_others(party, len(call.also_rings)),
     )
     return _row(words.CALL_STATES[call.state], cells)
 

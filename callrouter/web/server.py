@@ -1,13 +1,13 @@
-"""The web server: page, API, health and metrics, without a resident's whole number; and three orders.
+"""The web server: page, API, health and metrics, without a resident's whole number; and orders.
 
-There is no log-in yet, so it belongs on a loopback or otherwise trusted address. The orders are to take new rules and
-to set a switch, which change nothing that is not written in the daemon's own files, and to forget what callers let us
-remember. All are taken as JSON alone, which no page of another origin can send here.
+There is no log-in yet, so it belongs on a loopback or otherwise trusted address, and recordings are given out to this
+machine alone. Orders are taken as JSON alone, which no page of another origin can send here.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from importlib import resources
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -15,14 +15,16 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from callrouter.errors import UnreachableError
+from callrouter.errors import CallrouterError, UnreachableError
 from callrouter.web.agents import AgentRequest, AgentsDocument, AttendanceDesk
 from callrouter.web.callback import callbacks_document
+from callrouter.web.calling_back import CallbackDesk, CallbackOrderRequest
 from callrouter.web.calls import CallRequest, ConversationDesk
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.page import page
 from callrouter.web.readiness import hindrances, remarks
+from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingDesk
 from callrouter.web.reload import Reloader, ReloadRequest
 from callrouter.web.remembered import ForgetRequest, Remembering
 from callrouter.web.sources import StatusSource
@@ -74,6 +76,8 @@ class WebServer:
         attendance: AttendanceDesk | None = None,
         conversations: ConversationDesk | None = None,
         supervision: SupervisionDesk | None = None,
+        recordings: RecordingDesk | None = None,
+        callbacks: CallbackDesk | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -84,6 +88,8 @@ class WebServer:
         self._attendance = attendance
         self._supervision = supervision
         self._conversations = conversations
+        self._recordings = recordings
+        self._callback_desk = callbacks
         self._metrics = Metrics(source)
         self._runner: web.AppRunner | None = None
 
@@ -141,6 +147,7 @@ class WebServer:
         application.router.add_get("/api/v1/queues", self._queues)
         application.router.add_get("/api/v1/voicemail", self._voicemail)
         application.router.add_get("/api/v1/callbacks", self._callbacks)
+        application.router.add_post("/api/v1/callbacks", self._call_back)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
         application.router.add_get("/api/v1/remembered", self._remembered)
@@ -148,6 +155,9 @@ class WebServer:
         application.router.add_get("/api/v1/agents", self._agents)
         application.router.add_post("/api/v1/agents", self._agent)
         application.router.add_post("/api/v1/calls", self._call)
+        application.router.add_get("/api/v1/recordings", self._list_recordings)
+        application.router.add_post(r"/api/v1/recordings/{number:\d{1,18}}/fetch", self._fetch_recording)
+        application.router.add_post(r"/api/v1/recordings/{number:\d{1,18}}/delete", self._delete_recording)
         application.router.add_get("/api/v1/switches", self._switches)
         application.router.add_post("/api/v1/switches", self._switch)
         application.router.add_get("/api/v1/calls/{call}/supervision", self._hearings)
@@ -178,6 +188,15 @@ class WebServer:
 
     async def _callbacks(self, _: web.Request) -> web.Response:
         return _json(callbacks_document(self._source.callbacks()))
+
+    async def _call_back(self, request: web.Request) -> web.Response:
+        asked = await _asked(
+            request, CallbackOrderRequest, '{"request": "its id", "verb": "cancel", "who": "your name"}'
+        )
+        if self._callback_desk is None:
+            raise web.HTTPServiceUnavailable(reason="nobody is called back here")
+        report = await self._callback_desk.order(asked)
+        return _json(report, status=200 if report.ok else 409)
 
     async def _reload(self, request: web.Request) -> web.Response:
         asked = await _asked(request, ReloadRequest, '{"who": "your name"}')
@@ -224,6 +243,45 @@ class WebServer:
             raise web.HTTPServiceUnavailable(reason="no call takes orders here")
         report = await self._conversations.order(asked)
         return _json(report, status=200 if report.ok else 409)
+
+    async def _list_recordings(self, _: web.Request) -> web.Response:
+        try:
+            return _json(await self._tapes().recordings())
+        except CallrouterError as exc:
+            raise web.HTTPServiceUnavailable(reason=_one_line(exc)) from exc
+
+    async def _fetch_recording(self, request: web.Request) -> web.StreamResponse:
+        asked = await _asked(request, FetchRequest, '{"who": "your name"}')
+        try:
+            found = await self._tapes_for(request).fetch(int(request.match_info["number"]), asked)
+        except CallrouterError as exc:
+            raise web.HTTPServiceUnavailable(reason=_one_line(exc)) from exc
+        if isinstance(found, str):
+            raise web.HTTPNotFound(reason=found)
+        return web.FileResponse(found, headers={"Content-Type": "audio/wav"})
+
+    async def _delete_recording(self, request: web.Request) -> web.Response:
+        asked = await _asked(request, DeleteRequest, '{"who": "your name", "why": "on request of the caller"}')
+        try:
+            report = await self._tapes_for(request).delete(int(request.match_info["number"]), asked)
+        except CallrouterError as exc:
+            raise web.HTTPServiceUnavailable(reason=_one_line(exc)) from exc
+        return _json(report, status=200 if report.ok else 409)
+
+    def _tapes_for(self, request: web.Request) -> RecordingDesk:
+        """Voices are for whoever may log in to this machine, or to a proxy that runs on it."""
+        try:
+            is_here = ip_address(request.remote or "").is_loopback
+        except ValueError:
+            is_here = False
+        if not is_here:
+            raise web.HTTPForbidden(reason="recordings are given out and deleted on the daemon's own machine alone")
+        return self._tapes()
+
+    def _tapes(self) -> RecordingDesk:
+        if self._recordings is None:
+            raise web.HTTPServiceUnavailable(reason="no recording is known here: there is no database")
+        return self._recordings
 
     async def _switches(self, _: web.Request) -> web.Response:
         now = self._source.now()
@@ -281,6 +339,10 @@ async def _asked(request: web.Request, kind: type[_Order], example: str) -> _Ord
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         why = " ".join(str(exc).split())
         raise web.HTTPBadRequest(reason=f"send {example} ({why})") from exc
+
+
+def _one_line(error: CallrouterError) -> str:
+    return " ".join(str(error).split())
 
 
 async def _openapi(_: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from callrouter.core.ids import BoxName, CalendarName, CallId, QueueName, SiteName, TenantName
 from callrouter.core.live import Live
+from callrouter.core.states import CallState
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.core.surge import TopicNow
 
@@ -181,6 +182,10 @@ class CallbackNow:
     done_at: datetime | None
     done_by: str | None
     result: str | None
+    made_by: CallId | None = None
+    """The call by which the queue itself calls back, while it does."""
+    state: CallState | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

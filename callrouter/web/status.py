@@ -12,6 +12,7 @@ from callrouter.core.numbers import masked
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.surge import TopicNow
+from callrouter.core.tapes import TapeState
 from callrouter.core.transfers import party
 from callrouter.web.callback import CallbackQueue, callback_queue
 from callrouter.web.readiness import hindrances, remarks
@@ -57,6 +58,9 @@ class Call(msgspec.Struct, frozen=True):
     destination: str | None = None
     invited: str | None = None
     held: bool = False
+    recording: TapeState | None = None
+    also_rings: tuple[str, ...] = ()
+    """Whose phones ring for the caller beside that of ``agent``."""
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -212,6 +216,8 @@ def _call(call: CallNow) -> Call:
         destination=call.destination,
         invited=party(call.invited) if call.invited else None,
         held=call.held,
+        recording=call.recording,
+        also_rings=call.also_rings,
     )
 
 

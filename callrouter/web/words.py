@@ -24,6 +24,7 @@ AGENT_STATES: Final[Mapping[AgentState, str]] = {
 CALL_STATES: Final[Mapping[CallState, str]] = {
     CallState.ROUTING: "분배 중",
     CallState.ASKING: "메뉴 안내 중",
+    CallState.DICTATING: "회신 번호 확인 중",
     CallState.RECORDING: "메시지 녹음 중",
     CallState.ANNOUNCING: "안내 방송",
     CallState.QUEUED: "대기",
@@ -32,6 +33,9 @@ CALL_STATES: Final[Mapping[CallState, str]] = {
     CallState.BRIEFING: "상담원 안내 중",
     CallState.CONNECTING: "연결 중",
     CallState.CONNECTED: "통화 중",
+    CallState.CALLING: "민원인에게 거는 중",
+    CallState.GREETING: "민원인 안내 중",
+    CallState.POSTPONED: "회신 대기",
     CallState.CLEARING: "종료 중",
     CallState.ENDED: "종료",
 }
@@ -46,6 +50,11 @@ OUTCOMES: Final[Mapping[Outcome, str]] = {
     Outcome.REJECTED: "거절",
     Outcome.FAILED: "실패",
 }
+
+
+def and_others(name: str, others: int) -> str:
+    """``김민지 외 2명`` for a name and two more; the name alone for none."""
+    return f"{name} 외 {others}명" if others else name
 
 
 def duration(since: datetime | None, at: datetime) -> str:

@@ -101,9 +101,9 @@ class Centre:
         """Have it take calls."""
         await asyncio.to_thread(self.daemon.start)
 
-    async def restart(self) -> None:
-        """Another daemon after the first has ended, on the same state; its clock has gone on meanwhile."""
-        now = self._began_at + timedelta(seconds=time.monotonic() - self._began_s)
+    async def restart(self, at: datetime | None = None) -> None:
+        """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``."""
+        now = at or self._began_at + timedelta(seconds=time.monotonic() - self._began_s)
         self.daemon = self._make_daemon(clock=now.isoformat())
         await asyncio.to_thread(self.daemon.start)
 

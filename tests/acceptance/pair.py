@@ -31,7 +31,7 @@ class Pair:
         carrier_port = ports.free_udp(CARRIER_ADDRESS)
         self.edge = LabKamailio(f"{testing.PREFIX}{agi_port}-edge", carrier_port=carrier_port)
         self.asterisks: dict[str, LabAsterisk] = {
-            site: testing.asterisk_for_tests(agi_port, tag=site, carrier_port=carrier_port, proxy=self.edge.sip_address)
+            site: testing.asterisk_for_tests(agi_port, carrier_port=carrier_port, proxy=self.edge.sip_address)
             for site in COUNSELORS
         }
 

@@ -10,9 +10,9 @@ from tests.acceptance.conftest import PHONES_ADDRESS
 
 @asynccontextmanager
 async def phone_that(
-    asterisk: LabAsterisk, scenario: str, extension: str = "201", *, count: int = 1
+    asterisk: LabAsterisk, scenario: str, extension: str = "201", *, count: int = 1, pause_ms: int = 0
 ) -> AsyncIterator[Sipp]:
     """A registered phone that does what ``scenario`` says, each time it rings."""
-    phone = Sipp(scenario, address=PHONES_ADDRESS, service=extension, count=count)
+    phone = Sipp(scenario, address=PHONES_ADDRESS, service=extension, count=count, pause_ms=pause_ms)
     async with phone, registered(asterisk, extension, phone):
         yield phone

@@ -208,6 +208,7 @@ def test_a_person_starts_it_has_a_call_placed_and_stops_it(terminal: Terminal) -
     listed = terminal.callrouter("cdr")
     assert record["call_id"][:18] in listed.stdout, listed.stderr
     assert "takes calls" in terminal.callrouter("status").stdout
+    assert "its fallback goes by these rules" in terminal.callrouter("doctor").stdout
 
     run.send(signal.SIGINT)
     assert run.ended() == 0, run.output

@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.asterisk
 FIRST = "0552251111"
 SECOND = "0552252222"
 THIRD = "0557423333"
+MOBILE = "01022223333"
 AT_ONCE_S = 0.5
 
 
@@ -57,6 +59,47 @@ async def test_residents_are_served_in_the_order_in_which_they_came(
     cdrs = await office.cdrs(3)
     assert [FIRST in served[0], SECOND in served[1], THIRD in served[2]] == [True] * 3
     assert [cdr.outcome for cdr in cdrs] == [Outcome.HANDLED] * 3
+
+
+def mobiles_first(config: Path) -> None:
+    """Let callers with a mobile be served as if they had come a minute earlier."""
+    (config / "routes-test.yaml").unlink()
+    (config / "routes.yaml").write_text(
+        """\
+routes:
+  - id: mobiles
+    when: {caller: mobile}
+    do:
+      - queue: gyeongnam
+        head_start: 1 min
+  - id: all
+    do: [{queue: gyeongnam}]
+""",
+        encoding="utf-8",
+    )
+
+
+async def test_a_resident_whose_route_has_a_head_start_goes_before_one_who_came_a_little_earlier(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201",), wrap_up="0s", edit=mobiles_first)
+    first, mobile, third = await caller(FIRST), await caller(MOBILE), await caller(THIRD)
+    phone = await counselor("201")
+
+    await office.talk(third, phone)
+    for number, resident in enumerate((first, mobile), 1):
+        await resident.dial("120")
+        await office.until_waiting(number)
+    served = []
+    for _ in range(2):
+        await phone.hang_up()
+        served.append((await phone.incoming()).peer)
+        await phone.accept()
+        await phone.established()
+    await phone.hang_up()
+
+    assert [MOBILE in served[0], FIRST in served[1]] == [True, True]
+    assert [cdr.outcome for cdr in await office.cdrs(3)] == [Outcome.HANDLED] * 3
 
 
 async def test_of_the_free_counselors_the_one_who_was_idle_longest_is_rung(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 from structlog.testing import capture_logs
 
 from callrouter.app.memory import remember, remember_lost_places
@@ -71,6 +72,41 @@ async def test_a_conversation_at_a_site_that_is_no_more_was_handled(parts: Parts
     (cdr,) = await dealt_with(parts, [opened(SiteName("gone")), *offered(), *picked_up])
     assert (cdr.outcome, cdr.agent) == (Outcome.HANDLED, "201")
     assert [leg.result for leg in cdr.legs] == [OfferResult.ANSWERED]
+
+
+async def test_a_call_that_rang_at_several_phones_of_a_site_that_is_no_more_is_closed_with_all_of_them(
+    parts: Parts,
+) -> None:
+    first, second, third = (naming.leg_channel(CALL, number) for number in (2, 3, 4))
+    rang: list[facts.Fact] = [
+        facts.OfferClosed(LATER, OfferResult.NO_ANSWER, 19),
+        facts.Offered(LATER, 2, AgentId("201"), None, first),
+        facts.AlsoOffered(LATER, 3, AgentId("202"), None, second),
+        facts.AlsoOffered(LATER, 4, AgentId("203"), None, third),
+        facts.LeadTaken(LATER, second),
+        facts.AlsoClosed(LATER, first, OfferResult.BUSY, 17),
+    ]
+    (cdr,) = await dealt_with(parts, [opened(SiteName("gone")), *offered(), *rang])
+    assert [(leg.agent, leg.result) for leg in cdr.legs] == [
+        ("201", OfferResult.NO_ANSWER),
+        ("201", OfferResult.BUSY),
+        ("203", OfferResult.CALLER_GONE),
+        ("202", OfferResult.CALLER_GONE),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        facts.AlsoRang(LATER, ChannelId("x")),
+        facts.LeadTaken(LATER, ChannelId("x")),
+        facts.AlsoClosed(LATER, ChannelId("x"), OfferResult.BUSY, 17),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 2])
+async def test_a_history_of_phones_that_were_not_called_is_closed(parts: Parts, fact: facts.Fact, before: int) -> None:
+    (cdr,) = await dealt_with(parts, [opened(), *offered()[:before], fact])
+    assert (cdr.call_id, cdr.outcome) == (CALL, Outcome.ABANDONED)
 
 
 async def test_a_history_that_contradicts_itself_is_closed(parts: Parts) -> None:

@@ -58,8 +58,50 @@ def test_two_are_bridged_only_when_asterisk_says_so() -> None:
 
 def test_an_announcement_that_cannot_be_played_is_over() -> None:
     assert the_events_after(PLAY, answered(201)) == []
-    assert the_events_after(PLAY, answered(400)) == [ev.PlaybackEnded(PlaybackId("p"))]
-    assert the_events_after(PLAY, unanswered(Doubt.NOT_SENT)) == [ev.PlaybackEnded(PlaybackId("p"))]
+    assert the_events_after(PLAY, answered(400)) == [ev.PlaybackEnded(PlaybackId("p"), failed=True)]
+    assert the_events_after(PLAY, unanswered(Doubt.NOT_SENT)) == [ev.PlaybackEnded(PlaybackId("p"), failed=True)]
+
+
+TALK = RecordingId("t")
+TAPE = cmd.RecordTalk(SITE, CALL, BridgeId("b"), TALK)
+
+
+def test_a_conversation_is_recorded_in_its_bridge() -> None:
+    (order,) = orders(TAPE, "callrouter")
+
+    assert order.request.path == "bridges/b/record"
+    assert dict(order.request.query) == {"name": "t", "format": "wav", "ifExists": "append"}
+
+
+@pytest.mark.parametrize("reply", [answered(201), answered(409), unanswered(Doubt.TIMED_OUT)])
+def test_a_conversation_that_is_recorded_or_may_be_is_left_alone(reply: Reply) -> None:
+    assert the_events_after(TAPE, reply) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (answered(500), "Asterisk refused to record (500)"),
+        (answered(404), "Asterisk refused to record (404)"),
+        (answered(422), "Asterisk refused to record (422)"),
+        (unanswered(Doubt.NOT_SENT), "Asterisk was not reached"),
+    ],
+)
+def test_a_conversation_that_cannot_be_recorded_is_told_of(reply: Reply, why: str) -> None:
+    assert the_events_after(TAPE, reply) == [ev.RecordingFailed(TALK, why)]
+
+
+@pytest.mark.parametrize("muted", [True, False])
+def test_silence_is_put_into_a_recording_and_taken_out(muted: bool) -> None:
+    command = cmd.MuteRecording(SITE, CALL, TALK, muted)
+    (order,) = orders(command, "callrouter")
+
+    assert (order.request.method, order.request.path) == ("POST" if muted else "DELETE", "recordings/live/t/mute")
+    assert the_events_after(command, answered(204)) == []
+    assert the_events_after(command, answered(404)) == [], "it is over"
+    for reply, why in ((answered(500), "(500)"), (unanswered(Doubt.TIMED_OUT), "(timed out)")):
+        told = ev.MuteFailed(TALK, muted, f"Asterisk did not do it {why}")
+        assert the_events_after(command, reply) == [told]
 
 
 def test_a_message_is_recorded_in_whole_seconds_and_never_over_another() -> None:

@@ -167,7 +167,7 @@ def test_the_end_of_an_announcement_is_told_whether_or_not_it_could_be_heard() -
 
     event = a_reader().read(a_message("PlaybackFinished", playback=playback))
 
-    assert event == ev.PlaybackEnded(PlaybackId("p1"))
+    assert event == ev.PlaybackEnded(PlaybackId("p1"), failed=True)
 
 
 def a_recording(**fields: Any) -> dict[str, Any]:
@@ -250,7 +250,29 @@ def a_refer(channel: str, state: str = "") -> wire.Event:
 def test_a_phone_asks_for_a_transfer_once_and_what_we_told_it_is_no_news() -> None:
     assert a_reader().read(a_refer(LEG)) == ev.TransferAsked(LEG, "202")
     assert a_reader().read(a_refer(LEG, "channel_declined")) is None
-    assert a_reader().read(a_refer(CALLER)) is None
+    assert a_reader().read(a_refer(CALLER)) == ev.TransferAsked(CALLER, "202")  # a counselor's second line, perhaps
+
+
+def test_a_phone_that_wants_its_two_calls_joined_names_the_other_if_asterisk_knows_it() -> None:
+    def replacing(**known: object) -> wire.Event:
+        refer_to = {"requested_destination": {"destination": "202", "protocol_id": "a1b2"}, **known}
+        return a_message("ChannelTransfer", refer_to=refer_to, referred_by={"source_channel": a_channel(LEG)})
+
+    read = a_reader().read
+    assert read(replacing(destination_channel=a_channel(CALLER))) == ev.TransferAsked(LEG, "202", CALLER)
+    assert read(replacing()) == ev.TransferAsked(LEG, "202", ChannelId(""))
+
+
+def test_a_phone_that_dials_of_its_own_accord_is_no_caller_and_is_known_in_a_snapshot() -> None:
+    dialed = ev.LineDialed(SITE, CALLER, "PJSIP/201", "202")
+    channel = a_channel(CALLER, name="PJSIP/201-0000002a")
+    assert a_reader().read(a_message("StasisStart", channel=channel, args=["line", "202"])) == dialed
+    assert a_reader().read(a_message("StasisEnd", channel=channel)) == ev.CallerLeft(CALLER, to_dialplan=True)
+
+    inside = Dialplan(app_name="Stasis", app_data="callrouter,line,202")
+    seen = Channel(id=CALLER, name="PJSIP/201-0000002a", state=ChannelState.RING, dialplan=inside)
+    snapshot = SiteSnapshot(1.0, 1.1, "id", datetime(2026, 11, 24, tzinfo=UTC), "22.10.1", (seen,), (), ())
+    assert a_reader().site_up(snapshot, datetime(2026, 11, 24, tzinfo=UTC)).channels[CALLER].line == dialed
 
 
 SUPERVISOR, EAR = naming.supervisor_channel(CALL, 1), naming.ear(CALL, 1, 2)

@@ -23,17 +23,18 @@ def test_it_prints_a_line_for_each_strategy_and_the_scan() -> None:
     )
     assert result.exit_code == 0
     said = result.stdout.splitlines()
-    assert [line.split("  ")[0] for line in said[2:11]] == [
+    assert [line.split("  ")[0] for line in said[2:12]] == [
         "longest-idle",
         "fewest-calls",
         "round-robin",
         "ordered",
         "weighted-random",
+        "ring-all",
         "longest-idle, skills, tenants",
         "weighted-random, skills, tenants",
         "one is free, skills, tenants",
         "nobody can be reached",
     ]
-    assert said[11].startswith("scan of all pairs")
+    assert said[12].startswith("scan of all pairs")
     assert said[-2].startswith("memory of a place in line: ")
     assert said[-1].startswith("memory of a call that waits: ")

@@ -34,7 +34,17 @@ def run(*arguments: str) -> Result:
 def test_calls_are_listed_with_who_talks(daemon: str) -> None:
     result = run("--url", daemon)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0].split() == ["call", "state", "for", "queue", "agent", "with", "on", "hold"]
+    assert result.stdout.splitlines()[0].split() == [
+        "call",
+        "state",
+        "for",
+        "queue",
+        "agent",
+        "with",
+        "on",
+        "hold",
+        "recording",
+    ]
     assert len(json.loads(run("--url", daemon, "--json").stdout)) == len(result.stdout.splitlines()) - 1
 
 

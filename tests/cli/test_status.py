@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -13,7 +14,7 @@ from callrouter.cli import main
 from callrouter.cli.status import url_of
 from callrouter.cli.text import fitted, width
 from callrouter.config.settings import WebSettings
-from callrouter.core.ids import SiteName
+from callrouter.core.ids import AgentId, SiteName
 from callrouter.web.client import web_url
 from callrouter.web.server import WebServer
 from callrouter.web.sources import DatabaseHealth, JournalHealth, SiteHealth
@@ -54,6 +55,13 @@ def test_status_shows_everything_in_a_hundred_columns(daemon: str) -> None:
     assert surge in result.stdout.splitlines()
     assert "connected for 0:00, 7 CDRs wait" in result.stdout
     assert "0552251234" not in result.stdout
+
+
+def test_status_tells_how_many_more_phones_ring(daemon: str, source: FakeStatus) -> None:
+    first, *others = source.exchange.calls
+    rings = msgspec.structs.replace(first, also_rings=(AgentId("202"), AgentId("203")))
+    source.exchange = msgspec.structs.replace(source.exchange, calls=(rings, *others))
+    assert "201 +2" in run("--url", daemon).stdout
 
 
 def test_status_stays_narrow_whatever_things_are_called(daemon: str, source: FakeStatus) -> None:

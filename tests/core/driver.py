@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import Agent
+from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallAnswer, CallOrder, CallVerb, CallVia
+from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr
 from callrouter.core.conditions import (
@@ -70,6 +74,7 @@ from callrouter.core.plan import (
     HangUp,
     If,
     Menu,
+    NumberCheck,
     Plan,
     RouteAgain,
     Voicemail,
@@ -88,6 +93,12 @@ WELCOME, SORRY, ASK, MAY = PromptName("welcome"), PromptName("sorry"), PromptNam
 GREETING, THANKS = PromptName("greeting"), PromptName("thanks")
 BOX = BoxName("letters")
 CALL_BACK = Callback(DESK, (NumberClass.LANDLINE,))
+RETURN = CallBackRule(
+    CITY, "city", caller_number="0552110000", attempts=2, to_agent=PromptName("to-agent"), to_resident=GREETING
+)
+"""How the queue ``desk`` calls back by itself where it does: after ten minutes once more."""
+CALLS_BACK = QueueSpec(DESK, "창원시", call_back=RETURN)
+CHECK = NumberCheck(PromptName("right"), PromptName("enter"), PromptName("wrong"))
 MESSAGE = Voicemail(BOX, GREETING, THANKS, SORRY)
 PASSPORT, WELFARE = TopicName("passport"), TopicName("welfare")
 
@@ -129,6 +140,9 @@ PLANS: Mapping[str, Plan] = {
     "140": Plan("message", (MESSAGE, HangUp())),
     "141": Plan("message-late", (EnterQueue(DESK, 30.0), MESSAGE, EnterQueue(NIGHT))),
     "142": Plan("call-back", (EnterQueue(DESK, 30.0), CALL_BACK, CALL_BACK, Announce(THANKS), HangUp())),
+    "143": Plan("call-back-late", (EnterQueue(DESK, 30.0), CALL_BACK, HangUp())),
+    "144": Plan("call-back-soon", (CALL_BACK, HangUp())),
+    "145": Plan("call-back-where", (msgspec.structs.replace(CALL_BACK, check=CHECK), HangUp())),
     "132": Plan(
         "remember",
         (
@@ -253,6 +267,7 @@ class Channel:
     music: bool = False
     answered: bool = False
     dialed_code: str = ""
+    line: ev.LineDialed | None = None
 
 
 @dataclass(slots=True)
@@ -275,6 +290,12 @@ class Asterisk:
     ears: dict[ChannelId, ChannelId] = field(default_factory=dict)
     """What supervisors hear by, and at which leg."""
     can_snoop: bool = True
+    taped: dict[RecordingId, BridgeId] = field(default_factory=dict)
+    """Conversations that are being recorded."""
+    silent: set[RecordingId] = field(default_factory=set)
+    """Those in which nothing is heard."""
+    can_tape: bool = True
+    can_mute: bool = True
     connected: bool = True
 
     def tell(self, event: ev.Event) -> None:
@@ -300,9 +321,31 @@ class Asterisk:
             case cmd.Hear():
                 self._hear(command)
             case cmd.DestroyBridge(bridge=bridge):
-                self.bridges.pop(bridge, None)
+                self._destroy(bridge)
             case _:
                 self._let_hear(command)
+
+    def _destroy(self, bridge: BridgeId) -> None:
+        self.bridges.pop(bridge, None)
+        for recording in [name for name, where in self.taped.items() if where == bridge]:
+            self.end_tape(recording)
+
+    def _tape(self, command: cmd.RecordTalk | cmd.MuteRecording) -> None:
+        name = command.recording
+        match command:
+            case cmd.RecordTalk(bridge=bridge):
+                if self.can_tape:
+                    self.taped[name] = bridge
+                    self.stored.add(name)
+                else:
+                    self.tell(ev.RecordingFailed(name, "Asterisk refused to record (500)"))
+            case cmd.MuteRecording(muted=muted):
+                if not self.can_mute:
+                    self.tell(ev.MuteFailed(name, muted, "Asterisk did not do it (500)"))
+                elif muted:
+                    self.silent.add(name)
+                else:
+                    self.silent.discard(name)
 
     def _let_hear(self, command: cmd.AriCommand) -> None:
         match command:
@@ -312,12 +355,15 @@ class Asterisk:
                 self.end_playback(playback)
             case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
                 self._do_with_recording(command)
+            case cmd.RecordTalk() | cmd.MuteRecording():
+                self._tape(command)
             case cmd.StartMusic(channel=channel) if channel in self.channels:
                 self.channels[channel].music = True
             case cmd.StopMusic(channel=channel) if channel in self.channels:
                 self.channels[channel].music = False
             case cmd.Answer(channel=channel) if channel in self.channels:
                 self.channels[channel].answered = True
+                self.channels[channel].state = "Up"
             case _:
                 pass
 
@@ -335,10 +381,11 @@ class Asterisk:
                         self.stored.add(name)
             case cmd.StopRecording():
                 self.end_recording(name)
+                self.end_tape(name)
             case cmd.AskRecording():
                 if name not in self.stored:
                     self.tell(ev.RecordingFailed(name, "there is no file"))
-                if name not in self.recording:
+                if name not in self.recording and name not in self.taped:
                     self.tell(ev.RecordingEnded(name))
             case cmd.DeleteRecording():
                 self.stored.discard(name)
@@ -346,6 +393,11 @@ class Asterisk:
     def end_recording(self, recording: RecordingId, length_s: float | None = None) -> None:
         if self.recording.pop(recording, None) is not None:
             self.tell(ev.RecordingEnded(recording, self.speech_s if length_s is None else length_s))
+
+    def end_tape(self, recording: RecordingId, length_s: float = 10.0) -> None:
+        """The recording of a conversation ends."""
+        if self.taped.pop(recording, None) is not None:
+            self.tell(ev.RecordingEnded(recording, length_s))
 
     def _end_recordings_of(self, channel: ChannelId) -> None:
         for recording in [name for name, where in self.recording.items() if where == channel]:
@@ -416,6 +468,13 @@ class Asterisk:
         else:
             self.tell(ev.BridgeFailed(command.call, command.bridge))
 
+    def dial_on(self, phone: str, number: str, name: str) -> ChannelId:
+        channel = ChannelId(name)
+        dialed = ev.LineDialed(self.site, channel, f"PJSIP/{phone}", number)
+        self.channels[channel] = Channel(channel, "Ring", line=dialed)
+        self.tell(dialed)
+        return channel
+
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
         if naming.parse_supervisor_channel(channel) is None:
@@ -438,7 +497,7 @@ class Asterisk:
             self.ears.pop(channel, None)
         elif gone.dialed_code or naming.parse_supervisor_channel(channel) is not None:
             self.tell(ev.SupervisorLeft(channel))
-        elif gone.inbound is None:
+        elif gone.inbound is None and gone.line is None:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:
             self.tell(ev.CallerLeft(channel, cause))
@@ -450,9 +509,9 @@ class Asterisk:
             self.channels[channel].in_app = False
             self.tell(ev.CallerLeft(channel))
 
-    def end_playback(self, playback: PlaybackId) -> None:
+    def end_playback(self, playback: PlaybackId, *, failed: bool = False) -> None:
         if self.playing.pop(playback, None) is not None:
-            self.tell(ev.PlaybackEnded(playback))
+            self.tell(ev.PlaybackEnded(playback, failed))
 
 
 _Command = TypeVar("_Command", bound=cmd.Command)
@@ -477,6 +536,7 @@ class Driver:
         self.commands: list[cmd.Command] = []
         self.cdrs: list[Cdr] = []
         self.notices: list[Notice] = []
+        self.audit: list[AuditEntry] = []
         self._calls = 0
         if connected:
             self.sync()
@@ -497,6 +557,7 @@ class Driver:
             self.log.append((cdr.call_id, cdr))
         self.cdrs += out.cdrs
         self.notices += out.notices
+        self.audit += out.audit
         self.commands += out.commands
         for command in out.commands:
             match command:
@@ -509,7 +570,11 @@ class Driver:
                 case cmd.Forget(number=number):
                     self.memory.pop(number, None)
                 case _:
-                    self.asterisk.do(command)
+                    self.site(command.site).do(command)
+
+    def site(self, name: SiteName) -> Asterisk:
+        """The Asterisk of a site."""
+        return self.asterisk
 
     def settle(self) -> None:
         """Deliver what waits in the inbox, and what comes of it."""
@@ -584,6 +649,12 @@ class Driver:
         assert call.invited is not None, call
         return call.invited.channel
 
+    def dial_on(self, phone: str, number: str, name: str = "line-1") -> ChannelId:
+        """A phone dials on one more line; everything settles."""
+        channel = self.asterisk.dial_on(phone, number, name)
+        self.settle()
+        return channel
+
     def order_call(self, subject: str, verb: CallVerb, target: str = "") -> CallAnswer:
         """Somebody gives an order; everything settles."""
         out = self.handle(ev.CallOrdered(CallOrder(subject, verb, "boss", CallVia.API, target), 7))
@@ -612,6 +683,26 @@ class Driver:
         self.asterisk.hang_up(self.leg(call), cause)
         self.settle()
 
+    def ask(self, dialed: str = "144", caller: str = "0552251234") -> Call:
+        """A resident dials and asks to be called back; the call by which he will be is returned."""
+        asking = self.dial(dialed, caller)
+        if asking.id in self.exchange.calls:
+            self.advance(30.0)
+        return self.exchange.calls[naming.call_back(asking.id)]
+
+    def resident(self, call: Call) -> ChannelId:
+        """The channel of who is called back."""
+        assert call.resident is not None, call
+        return call.resident.channel
+
+    def resident_answers(self, call: Call) -> None:
+        self.asterisk.pick_up(self.resident(call))
+        self.settle()
+
+    def resident_ends(self, call: Call, cause: int = Cause.USER_BUSY) -> None:
+        self.asterisk.hang_up(self.resident(call), cause)
+        self.settle()
+
     def press(self, call: Call, digit: str) -> None:
         """The caller presses a key."""
         self.tell(ev.DigitPressed(call.channel, digit))
@@ -635,6 +726,7 @@ class Driver:
                 channel.inbound if channel.in_app else None,
                 self.new_call_id() if channel.inbound is not None and channel.in_app else None,
                 channel.dialed_code,
+                channel.line if channel.in_app else None,
             )
             for channel in self.asterisk.channels.values()
         }
@@ -692,17 +784,14 @@ class Driver:
         return self.asterisk.channels[call.channel]
 
     def reached(self, state: CallState) -> Call:
-        """A call to 121 (127: menu, 129: duty, 140: message) in ``state``; some states need the counselor ``kim``."""
-        if state is CallState.ASKING:
-            return self.dial("127")
-        if state is CallState.CONFIRMING:
-            call = self.dial("129")
-            self.pick_up(call)
-            return call
-        if state is CallState.RECORDING:
-            call = self.dial("140")
-            self.announcement_ends(call)
-            return call
+        """A call to 121 (127: menu, 129: duty, 140: message) in ``state``; some states need the counselor ``kim``.
+
+        What only a call that we make can be in needs the queue ``CALLS_BACK``.
+        """
+        if state in (CallState.ASKING, CallState.DICTATING, CallState.CONFIRMING, CallState.RECORDING):
+            return self._outside_queues(state)
+        if state in (CallState.CALLING, CallState.GREETING, CallState.POSTPONED):
+            return self._called_back(state)
         call = self.dial("121")
         if state is CallState.ANNOUNCING:
             return call
@@ -721,6 +810,24 @@ class Driver:
         if state is CallState.ENDED:
             self.settle()
         assert call.state is state, (call.state, state)
+        return call
+
+    def _outside_queues(self, state: CallState) -> Call:
+        dialed = {CallState.ASKING: "127", CallState.CONFIRMING: "129", CallState.DICTATING: "145"}
+        call = self.dial(dialed.get(state, "140"))
+        if state is CallState.CONFIRMING:
+            self.pick_up(call)
+        elif state is CallState.RECORDING:
+            self.announcement_ends(call)
+        return call
+
+    def _called_back(self, state: CallState) -> Call:
+        call = self.ask()
+        self.pick_up(call)
+        if state is CallState.GREETING:
+            self.resident_answers(call)
+        elif state is CallState.POSTPONED:
+            self.resident_ends(call)
         return call
 
 

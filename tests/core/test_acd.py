@@ -15,9 +15,11 @@ from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.causes import Cause
 from callrouter.core.ids import CallId, QueueName
+from callrouter.core.plan import EnterQueue, Plan
+from callrouter.core.pool import Way
 from callrouter.core.rulebook import QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
-from tests.core.driver import CITY, DESK, HALL, NIGHT, START, Driver, agent, rulebook
+from tests.core.driver import CITY, DESK, HALL, NIGHT, PLANS, START, Driver, agent, rulebook
 
 LINE = (DESK, HALL)
 
@@ -100,7 +102,7 @@ def test_who_cannot_be_reached_is_not_drawn() -> None:
     acd.offer_to(kim)
     acd.offer_to(free("lee"))
     acd.join(LINE, (0.0, 1), CallId("a"))
-    match = acd.match(lambda way: way != (HALL, CITY))
+    match = acd.match(lambda way: way != Way(HALL, CITY))
     assert match == Match(CallId("a"), free("lee"))
     assert acd.match(lambda _: False) is None
 
@@ -197,6 +199,26 @@ def test_a_restart_leaves_the_head_start_as_it_is(crowd: Crowd) -> None:
     crowd.hall.sync()
     crowd.end(crowd.talking)
     assert_served_with_the_head_start(crowd)
+
+
+def test_callers_of_a_route_with_a_head_start_go_before_who_came_less_than_that_earlier_in_the_same_queue() -> None:
+    plans = {**PLANS, "150": Plan("urgent", (EnterQueue(DESK, head_start_s=30.0),))}
+    hall = Driver(rulebook(agent("kim"), plans=plans))
+    talking = hall.dial()
+    hall.pick_up(talking)
+    first = hall.dial()
+    hall.advance(15.0)
+    second = hall.dial()
+    hall.advance(20.0)
+    urgent = hall.dial("150")
+    assert [hall.exchange.floor.acd.position(call.id) for call in (first, urgent, second)] == [1, 2, 3]
+    hall.restart()
+    hall.sync()
+    assert [hall.exchange.floor.acd.position(call.id) for call in (first, urgent, second)] == [1, 2, 3]
+    hall.hang_up(hall.exchange.calls[talking.id])
+    hall.advance(10.0)
+    served = [call.id for call in hall.exchange.calls.values() if call.state is CallState.OFFERED]
+    assert served == [first.id], "he came 35 s before, and the head start is 30 s"
 
 
 @pytest.mark.parametrize(("before_s", "after_s"), [(0.0, 60.0), (60.0, 0.0)])

@@ -18,12 +18,14 @@ from callrouter.core.pool import Way, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy
 from callrouter.core.sharing import ONE
 from callrouter.core.skills import NO_DEMAND, Demand
-from tests.core.driver import CITY, DESK, HALL, NIGHT, START, agent
+from tests.core.driver import BELL, CITY, DESK, HALL, NIGHT, START, agent
 
 ENGLISH, PASSPORT = SkillName("english"), SkillName("passport")
 TENANTS = [TenantName(name) for name in ("changwon", "gimhae", "jinju")]
-WAYS: list[Way] = [(HALL, None), (HALL, CITY)]
-QUEUES = [DESK, NIGHT]
+WAYS: list[Way] = [Way(HALL), Way(HALL, CITY)]
+QUEUES = [DESK, NIGHT, BELL]
+AT_MOST = 3
+"""At so many phones at once rings who waits in the queue that rings all."""
 
 levels = st.dictionaries(st.sampled_from([ENGLISH, PASSPORT]), st.integers(1, 2), max_size=2)
 demands = st.one_of(
@@ -51,6 +53,8 @@ class Naive:
         self.weights = weights
         self.callers: list[Caller] = []
         self.agents: list[Agent] = []
+        self.rung: list[tuple[Caller, int]] = []
+        """For whom so many phones ring, and more may."""
         self.credits: Counter[TenantName] = Counter()
 
     def able(self, caller: Caller, shut: set[Way]) -> list[Agent]:
@@ -59,7 +63,7 @@ class Naive:
             one
             for one in self.agents
             if caller.queue in one.spec.queues
-            and way_to(one) not in shut
+            and way_to(one, HALL) not in shut
             and all(one.spec.skills.get(skill, 0) >= level for skill, level in caller.demand.need)
         ]
 
@@ -67,7 +71,7 @@ class Naive:
         """The pair, and what it costs the tenants."""
         servable = sorted((one for one in self.callers if self.able(one, shut)), key=lambda one: one.place)
         if not servable:
-            return None
+            return self.one_more(shut)
         competing = sorted({one.tenant for one in servable})
         cost: dict[TenantName, int] = {}
         caller = servable[0]
@@ -77,14 +81,31 @@ class Naive:
             most = max(self.credits[tenant] + cost[tenant] for tenant in competing)
             caller = next(one for one in servable if self.credits[one.tenant] + cost[one.tenant] == most)
             cost[caller.tenant] -= sum(cost.values())
+        return caller, self.first(caller, shut), cost
+
+    def one_more(self, shut: set[Way]) -> tuple[Caller, Agent, dict[TenantName, int]] | None:
+        """A phone for who is rung for already, and costs nobody a turn."""
+        rung = [one for one, phones in self.rung if phones < AT_MOST and self.able(one, shut)]
+        caller = min(rung, key=lambda one: one.place, default=None)
+        return (caller, self.first(caller, shut), {}) if caller is not None else None
+
+    def phones(self, caller: Caller, phones: int) -> None:
+        """So many ring for the caller."""
+        self.rung = [(one, phones if one is caller else before) for one, before in self.rung]
+
+    def no_more(self, caller: Caller) -> None:
+        """No more are to ring for the caller."""
+        self.rung = [each for each in self.rung if each[0] is not caller]
+
+    def first(self, caller: Caller, shut: set[Way]) -> Agent:
+        """Who is rung for a caller."""
 
         def rank(one: Agent) -> tuple[object, ...]:
             missing = sum(one.spec.skills.get(skill, 0) < level for skill, level in caller.demand.prefer)
             calls = one.calls if caller.queue == NIGHT else 0
             return (missing, calls, one.idle_since, one.spec.id)
 
-        chosen = min(self.able(caller, shut), key=rank)
-        return caller, chosen, cost
+        return min(self.able(caller, shut), key=rank)
 
 
 class BesideNaive(RuleBasedStateMachine):
@@ -92,10 +113,14 @@ class BesideNaive(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.specs = {DESK: QueueSpec(DESK, ""), NIGHT: QueueSpec(NIGHT, "", strategy=Strategy.FEWEST_CALLS)}
+        self.specs = {
+            DESK: QueueSpec(DESK, ""),
+            NIGHT: QueueSpec(NIGHT, "", strategy=Strategy.FEWEST_CALLS),
+            BELL: QueueSpec(BELL, "", strategy=Strategy.RING_ALL, ring_at_most=AT_MOST),
+        }
         self.acd, self.naive = Acd(self.specs), Naive({})
         self.shut: set[Way] = set()
-        self.offers: dict[CallId, tuple[Caller, Agent, dict[TenantName, int]]] = {}
+        self.offers: dict[CallId, tuple[Caller, list[Agent], dict[TenantName, int]]] = {}
         self.number = 0
 
     @initialize(
@@ -210,44 +235,86 @@ class BesideNaive(RuleBasedStateMachine):
             return False
         caller, one, cost = chosen
         assert (match.call, match.agent.spec.id) == (caller.call, one.spec.id)
-        assert one not in [each for _, each, _ in self.offers.values()], "a counselor has one offer at most"
+        assert all(one not in each for _, each, _ in self.offers.values()), "a counselor has one offer at most"
+        assert match.is_rung == (caller.call in self.offers)
         self.acd.take(match)
         self.acd.spare(one)
-        self.naive.callers.remove(caller)
         self.naive.agents.remove(one)
+        if match.is_rung:
+            rung = self.offers[caller.call][1]
+            rung.append(one)
+            self.naive.phones(caller, len(rung))
+            return True
+        self.naive.callers.remove(caller)
         self.naive.credits.update(cost)
-        self.offers[caller.call] = chosen
+        self.offers[caller.call] = (caller, [one], cost)
+        if caller.queue == BELL:
+            self.naive.rung.append((caller, 1))
         return True
+
+    @precondition(lambda self: any(len(rung) > 1 for _, rung, _ in self.offers.values()))
+    @rule(data=st.data())
+    def decline(self, data: st.DataObject) -> None:
+        """One phone of several stops: the caller is rung for by the others."""
+        several = sorted(call for call, (_, rung, _) in self.offers.items() if len(rung) > 1)
+        caller, rung, _ = self.offers[data.draw(st.sampled_from(several))]
+        one = rung.pop(data.draw(st.integers(0, len(rung) - 1)))
+        self.acd.rings_at(caller.call, len(rung))
+        self.naive.phones(caller, len(rung))
+        self._free(one)
+
+    @precondition(lambda self: self.naive.rung)
+    @rule(data=st.data())
+    def ring_no_more(self, data: st.DataObject) -> None:
+        """Those ring out that ring for a caller, who is to go on elsewhere then."""
+        caller, _ = data.draw(st.sampled_from(self.naive.rung))
+        self.acd.ring_no_more(caller.call)
+        self.naive.no_more(caller)
+
+    @precondition(lambda self: self.naive.rung)
+    @rule(data=st.data())
+    def begin_anew(self, data: st.DataObject) -> None:
+        """What was known of a caller for whom phones ring is gone, and known again."""
+        caller, phones = data.draw(st.sampled_from(self.naive.rung))
+        self.acd.ring_no_more(caller.call)
+        line = (caller.queue, HALL)
+        self.acd.ring_on(line, caller.place, caller.call, caller.tenant, caller.demand, phones=phones)
 
     @precondition(lambda self: self.offers)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
         """The two talk, and hang up."""
-        caller, one, _ = self._closed(data)
+        caller, rung, _ = self._closed(data)
+        self.acd.ring_no_more(caller.call)
         self.acd.served(caller.call)
         self.acd.leave(caller.call)
-        self._free(one)
+        for one in rung:
+            self._free(one)
 
     @precondition(lambda self: self.offers)
     @rule(data=st.data())
     def miss(self, data: st.DataObject) -> None:
         """The phone is not answered: the caller is back in line."""
-        caller, one, cost = self._closed(data)
+        caller, rung, cost = self._closed(data)
         self.naive.credits.subtract(cost)
         self._stand(caller)
-        self._free(one)
+        for one in rung:
+            self._free(one)
 
     @precondition(lambda self: self.offers)
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         """The caller hangs up while the phone rings."""
-        caller, one, cost = self._closed(data)
+        caller, rung, cost = self._closed(data)
         self.naive.credits.subtract(cost)
         self.acd.leave(caller.call)
-        self._free(one)
+        for one in rung:
+            self._free(one)
 
-    def _closed(self, data: st.DataObject) -> tuple[Caller, Agent, dict[TenantName, int]]:
-        return self.offers.pop(data.draw(st.sampled_from(sorted(self.offers))))
+    def _closed(self, data: st.DataObject) -> tuple[Caller, list[Agent], dict[TenantName, int]]:
+        closed = self.offers.pop(data.draw(st.sampled_from(sorted(self.offers))))
+        self.naive.no_more(closed[0])
+        return closed
 
     @invariant()
     def counts_agree(self) -> None:

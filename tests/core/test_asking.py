@@ -223,6 +223,14 @@ def test_a_menu_is_asked_again_by_the_next_daemon(hall: Driver, lost: int) -> No
     assert (again.queue, again.known.topic) == (DESK, PASSPORT)
 
 
+def test_the_prompt_that_an_earlier_daemon_plays_ends_before_the_menu_is_asked_again(hall: Driver) -> None:
+    call = hall.dial("127")
+    assert list(hall.asterisk.playing) == [call.playback]
+    hall.restart()
+    hall.sync()
+    assert list(hall.asterisk.playing) == [hall.exchange.calls[call.id].playback]
+
+
 def test_what_the_caller_said_is_known_over_a_restart(hall: Driver) -> None:
     call = hall.dial("127")
     hall.press(call, "3")
@@ -259,3 +267,10 @@ def test_facts_of_a_menu_are_refused_outside_of_one(hall: Driver) -> None:
     with pytest.raises(ValueError, match="cannot take"):
         call.apply(facts.AskedAgain(hall.now))
     assert CallId(call.id) in hall.exchange.calls
+
+
+def test_who_is_asked_anew_after_a_restart_hears_the_question_once(hall: Driver) -> None:
+    call = hall.dial("127")
+    hall.restart()
+    hall.sync()
+    assert list(hall.asterisk.playing) == [naming.playback(call.id, 2)]

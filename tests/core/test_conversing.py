@@ -16,9 +16,11 @@ from callrouter.core.cdr import CallMark, Cdr, OfferResult, Outcome, ReleasedBy
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
 from callrouter.core.ids import AgentId, ChannelId
 from callrouter.core.output import NoticeKind, Output
-from callrouter.core.plan import Dial, HangUp, Plan
+from callrouter.core.plan import Announce, Dial, HangUp, Plan
+from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.transfers import party
+from callrouter.core.waiting_spec import QueueCare
 from callrouter.errors import ImpossibleEventError
 from tests.core.driver import (
     CITY,
@@ -290,6 +292,23 @@ def test_a_transfer_that_is_asked_for_twice_is_one(hall: Driver, call: Call) -> 
     ]
 
 
+def test_who_was_called_in_cannot_pass_the_call_on_and_is_told_so(hall: Driver, call: Call) -> None:
+    ordered(hall, call, CallVerb.CONFERENCE, "lee")
+    answers(hall, call)
+    hall.tell(ev.TransferAsked(hall.invited(call), "park"))
+    assert [(one.channel, one.done) for one in hall.given(cmd.TellTransfer)] == [(own_leg(call, 2), False)]
+    assert hall.together(call) == {call.channel, own_leg(call, 1), own_leg(call, 2)}
+
+
+def test_a_phone_that_leaves_tells_of_its_transfer_once_more(hall: Driver, call: Call) -> None:
+    refer(hall, call, "lee")
+    leg = hall.leg(call)
+    hall.asterisk.pick_up(hall.invited(call))
+    hall.handle(hall.inbox.pop(0))
+    hall.handle(ev.TransferAsked(leg, "lee"))
+    assert told(hall) == [True]
+
+
 def test_a_destination_can_be_passed_the_call_and_can_itself_ask_for_more() -> None:
     hall = Driver(rulebook(agent("kim"), agent("lee")))
     call = hall.dial("120")
@@ -482,6 +501,33 @@ def test_a_third_of_whom_nobody_knows_whether_he_rings_is_let_go(hall: Driver, c
 # After a restart.
 
 
+@pytest.mark.parametrize("verb", CallVerb)
+def test_nothing_can_be_ordered_before_asterisk_has_told_whether_the_call_goes_on(
+    hall: Driver, call: Call, verb: CallVerb
+) -> None:
+    hall.lose_site()
+    hall.restart()
+    answer = hall.order_call(call.id, verb, "lee")
+    assert (answer.ok, "Asterisk has not told of it yet" in answer.message) == (False, True)
+
+
+@pytest.mark.parametrize("verb", [CallVerb.HOLD, CallVerb.CONSULT, CallVerb.CONFERENCE])
+def test_a_caller_who_left_while_nobody_looked_has_his_record_and_leaves_nobody_behind(
+    hall: Driver, call: Call, verb: CallVerb
+) -> None:
+    ordered(hall, call, verb, "" if verb is CallVerb.HOLD else "lee")
+    if call.invited is not None:
+        answers(hall, call)
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.advance(1)
+    hall.sync()
+    hall.sync()
+    assert hall.cdr(call).outcome is Outcome.HANDLED
+    assert not hall.asterisk.channels
+    assert not hall.asterisk.bridges
+
+
 @pytest.mark.parametrize("verb", [CallVerb.HOLD, CallVerb.CONSULT, CallVerb.CONFERENCE])
 @pytest.mark.parametrize("is_answered", [False, True])
 def test_a_new_daemon_goes_on_with_the_conversation_as_it_was(
@@ -504,6 +550,38 @@ def test_a_new_daemon_goes_on_with_the_conversation_as_it_was(
     hall.hang_up(call)
     assert not hall.asterisk.channels
     assert not hall.asterisk.bridges
+
+
+@pytest.mark.parametrize("verb", CallVerb)
+@pytest.mark.parametrize("target", ["lee", NIGHT])
+def test_an_order_for_a_conversation_whose_site_is_not_up_since_the_restart_is_refused(
+    hall: Driver, call: Call, verb: CallVerb, target: str
+) -> None:
+    hall.asterisk.connected = False
+    hall.restart()
+    before = len(hall.journal[call.id])
+    answer = hall.order_call(call.id, verb, target)
+    assert (answer.ok, len(hall.journal[call.id])) == (False, before)
+    assert "Asterisk has not told of it yet" in answer.message
+    hall.sync()
+    assert hall.exchange.calls[call.id].state is CallState.CONNECTED
+
+
+@pytest.mark.parametrize("verb", [CallVerb.TRANSFER, CallVerb.CONSULT, CallVerb.CONFERENCE])
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_caller_who_hung_up_unseen_while_a_third_was_called_in_leaves_nothing(
+    hall: Driver, call: Call, verb: CallVerb, *, is_answered: bool
+) -> None:
+    ordered(hall, call, verb, "lee")
+    if is_answered:
+        answers(hall, call)
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.sync()
+    assert not hall.exchange.calls
+    assert not hall.asterisk.channels
+    assert hall.cdr(call).outcome is Outcome.HANDLED
 
 
 @pytest.mark.parametrize("verb", [CallVerb.CONSULT, CallVerb.CONFERENCE])
@@ -539,6 +617,35 @@ def test_a_counselor_who_hung_up_unseen_left_the_caller_to_the_colleague(
         assert (call.state, hall.channel(call).music) == (CallState.OFFERED, True)
         hall.pick_up(call)
     assert hall.together(call) == {call.channel, own_leg(call, 2)}
+
+
+@pytest.mark.parametrize("on_hold", [False, True])
+def test_who_is_passed_on_to_a_queue_that_turns_him_away_hears_why_without_music(on_hold: bool) -> None:
+    gone = Plan("gone", (Announce(SORRY), HangUp()))
+    full = QueueSpec(NIGHT, "야간", care=QueueCare(max_waiting=0, when_full=gone))
+    hall = Driver(rulebook(agent("kim"), queues=(full,)))
+    call = hall.dial("120")
+    hall.pick_up(call)
+    if on_hold:
+        ordered(hall, call, CallVerb.HOLD)
+    ordered(hall, call, CallVerb.TRANSFER, "night")
+    assert (call.state, hall.channel(call).music) == (CallState.ANNOUNCING, False)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_caller_who_left_a_dead_daemon_while_somebody_was_called_in_leaves_nobody_behind(
+    hall: Driver, call: Call, answered: bool
+) -> None:
+    ordered(hall, call, CallVerb.CONFERENCE, "lee")
+    if answered:
+        answers(hall, call)
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(call.channel)
+    hall.restart()
+    hall.sync()
+    hall.advance(hall.rules.limits.clearing_s)
+    assert (dict(hall.exchange.calls), hall.asterisk.channels, hall.asterisk.bridges) == ({}, {}, {})
+    assert [agent for agent, _ in legs(hall.cdr(call))] == ["lee", "kim"]
 
 
 def test_a_caller_and_a_third_whom_the_dead_daemon_did_not_come_to_put_in_are_put_in(hall: Driver, call: Call) -> None:

@@ -1,25 +1,29 @@
 """Whatever happens in whatever order: what must hold of the exchange at every moment, and when all have hung up."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
 from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
+from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, RecordingId
+from callrouter.core.floor import Leg
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, PromptName, RecordingId
 from callrouter.core.output import Output
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
-from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook
+from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, Strategy, WaitingSound
 from callrouter.core.states import CallState
+from callrouter.core.tapes import TapeRule
 from callrouter.core.waiting_spec import Comfort, KeyWay, QueueCare, Surge
 from tests.core.driver import (
     BELL,
@@ -41,9 +45,9 @@ from tests.core.driver import (
 )
 
 STAFF = (
-    agent("kim", DESK, NIGHT),
+    agent("kim", DESK, NIGHT, BELL),
     agent("lee", DESK, BELL),
-    agent("park", DESK, NIGHT, trunk=CITY),
+    agent("park", DESK, NIGHT, BELL, trunk=CITY),
     agent("choi", NIGHT, BELL, trunk=CITY),
 )
 ENDPOINTS = (*(spec.endpoint for spec in STAFF), DUTY_DESK.endpoint, DUTY_MOBILE.endpoint)
@@ -68,6 +72,7 @@ CARED_FOR = QueueSpec(
         redial_within_s=60.0,
     ),
 )
+RINGS_ALL = QueueSpec(BELL, "벨", sound=WaitingSound.RINGBACK, strategy=Strategy.RING_ALL)
 LEFT_ALONE = QueueSpec(
     NIGHT,
     "야간",
@@ -76,9 +81,17 @@ LEFT_ALONE = QueueSpec(
 )
 
 
-def rules_with(staff: tuple[AgentSpec, ...], channels: int) -> Rulebook:
-    queues = (CARED_FOR, LEFT_ALONE)
+TAPED = TapeRule(PromptName("notice"), 86_400.0)
+
+
+def rules_with(staff: tuple[AgentSpec, ...], channels: int, *, taped: bool = False) -> Rulebook:
+    rule = TAPED if taped else None
+    queues = (replace(CARED_FOR, recording=rule), replace(LEFT_ALONE, recording=rule), RINGS_ALL)
     return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6), queues=queues)
+
+
+def _is_beaten(leg: Leg) -> bool:
+    return leg.result is OfferResult.ANSWERED_ELSEWHERE
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -86,10 +99,21 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.driver = Driver(rules_with(STAFF, 1))
+        self.driver = self.begin(taped=False)
         self.ended: set[CallId] = set()
+        self.lines_dialed = 0
         self.sounds_are_known = True
         """No daemon died without a word of what it had begun to play, and no command was lost."""
+
+    @initialize(taped=st.booleans())
+    def conversations_are_recorded_or_not(self, taped: bool) -> None:
+        self.driver = self.begin(taped=taped)
+
+    def begin(self, *, taped: bool) -> Driver:
+        return Driver(self.rules_with(STAFF, 1, taped=taped))
+
+    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool) -> Rulebook:
+        return rules_with(staff, channels, taped=taped)
 
     # What the world does. Nothing is delivered but by deliver().
 
@@ -110,6 +134,18 @@ class ExchangeMachine(RuleBasedStateMachine):
         for leg in self.legs():
             asterisk.tell(ev.LegDigit(leg, digit))
         self.deliver_all()
+        for call in list(self.driver.exchange.calls.values()):
+            if call.taped.notice is not None and call.playback is not None:
+                asterisk.end_playback(call.playback)
+        self.deliver_all()
+
+    @rule(do=st.lists(st.sampled_from(["rings", "answers", "rejects", "busy", "uncertain", "silent"]), min_size=3))
+    def a_resident_is_rung_for_at_several_phones(self, do: list[str]) -> None:
+        """What they do is delivered later, in an order of its own, with all that comes between."""
+        asterisk = self.driver.asterisk
+        if asterisk.connected and len(asterisk.channels) < 14:
+            asterisk.phones.update(zip(ENDPOINTS, do, strict=False))
+            self.driver.arrive("124")
 
     def deliver_all(self) -> None:
         while self.driver.inbox:
@@ -154,6 +190,45 @@ class ExchangeMachine(RuleBasedStateMachine):
             asked = ev.TransferAsked(leg, whom) if what == "transfer" else ev.LegHeld(leg, what == "hold")
             asterisk.tell(asked)
 
+    @rule(pick=st.integers(0, 20), whom=TARGETS)
+    def a_phone_dials_on_another_line(self, pick: int, whom: str) -> None:
+        asterisk = self.driver.asterisk
+        if len(asterisk.channels) < 14:
+            self.lines_dialed += 1
+            asterisk.dial_on(STAFF[pick % len(STAFF)].id, whom, f"line-{self.lines_dialed}")
+
+    @rule(whom=st.sampled_from(STAFF), behaviour=st.sampled_from(["answers", "rings", "busy"]))
+    def whoever_talks_dials_a_colleague(self, whom: AgentSpec, behaviour: str) -> None:
+        """Left to chance alone, that is hardly ever somebody with a caller."""
+        talking = [
+            call.offer.agent
+            for call in self.driver.exchange.calls.values()
+            if call.state is CallState.CONNECTED and call.offer is not None and call.offer.agent is not None
+        ]
+        if not talking or len(self.driver.asterisk.channels) >= 14:
+            return
+        self.driver.asterisk.phones[whom.endpoint] = behaviour
+        self.lines_dialed += 1
+        self.driver.asterisk.dial_on(talking[0], whom.id, f"line-{self.lines_dialed}")
+        self.deliver_all()
+
+    @rule(pick=st.integers(0, 20), what=st.sampled_from(["hang-up", "transfer", "other way", "own leg"]))
+    def a_second_line_does(self, pick: int, what: str) -> None:
+        asterisk, legs = self.driver.asterisk, self.legs()
+        lines = [one.id for one in asterisk.channels.values() if one.line is not None and one.in_app]
+        if not lines:
+            return
+        line = lines[pick % len(lines)]
+        calls = [call for call in self.driver.exchange.calls.values() if call.line == line]
+        own = [call.offer.channel for call in calls if call.offer is not None]
+        leg = own[0] if what != "own leg" and own else legs[pick % len(legs)] if legs else line
+        if what == "hang-up":
+            asterisk.hang_up(line)
+        elif what == "other way":
+            asterisk.tell(ev.TransferAsked(line, "somebody", leg))
+        else:
+            asterisk.tell(ev.TransferAsked(leg, "somebody", line))
+
     @rule(pick=st.integers(0, 20), verb=st.sampled_from(CallVerb), whom=TARGETS)
     def somebody_orders(self, pick: int, verb: CallVerb, whom: str) -> None:
         calls = sorted(self.driver.exchange.calls)
@@ -175,6 +250,16 @@ class ExchangeMachine(RuleBasedStateMachine):
     def a_message_ends(self, pick: int, length_s: float) -> None:
         recording = sorted(self.driver.asterisk.recording)
         self.driver.asterisk.end_recording(recording[pick % len(recording)], length_s)
+
+    @precondition(lambda self: self.driver.asterisk.taped)
+    @rule(pick=st.integers(0, 20), length_s=st.sampled_from([0.0, 60.0]))
+    def a_recording_ends_by_itself(self, pick: int, length_s: float) -> None:
+        taped = sorted(self.driver.asterisk.taped)
+        self.driver.asterisk.end_tape(taped[pick % len(taped)], length_s)
+
+    @rule(can_tape=st.booleans(), can_mute=st.booleans())
+    def conversations_can_be_recorded_or_not(self, can_tape: bool, can_mute: bool) -> None:
+        self.driver.asterisk.can_tape, self.driver.asterisk.can_mute = can_tape, can_mute
 
     @rule(can=st.booleans())
     def the_disk_is_full_or_is_not(self, can: bool) -> None:
@@ -210,12 +295,13 @@ class ExchangeMachine(RuleBasedStateMachine):
             ev.LegUncertain(leg),
             ev.Bridged(call, bridge),
             ev.BridgeFailed(call, bridge),
-            ev.PlaybackEnded(playback),
-            ev.PlaybackEnded(PlaybackId("elsewhere")),
+            ev.PlaybackEnded(playback if playback not in self.driver.asterisk.playing else PlaybackId("elsewhere")),
             ev.DigitPressed(ChannelId("nobody"), "1"),
             ev.RecordingEnded(naming.recording(call, 1), 3.0),
             ev.RecordingFailed(naming.recording(call, 1), "no"),
             ev.RecordingEnded(RecordingId("elsewhere")),
+            ev.RecordingEnded(naming.talk_recording(call, 1), 3.0),
+            ev.MuteFailed(naming.talk_recording(call, 1), False, "no"),
             ev.TimerFired(timer),
             ev.TimerFired((TimerKind.AGENT, data.draw(st.sampled_from(STAFF)).id)),
             ev.TimerFired((TimerKind.TRUNK, CITY)),
@@ -247,9 +333,14 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.driver.now += timedelta(seconds=age_s)
         self.hand_in(up)
 
-    @rule(staff=st.sets(st.sampled_from(range(4))), channels=st.integers(0, 2), without_night=st.booleans())
-    def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool) -> None:
-        rules = rules_with(tuple(STAFF[index] for index in sorted(staff)), channels)
+    @rule(
+        staff=st.sets(st.sampled_from(range(4))),
+        channels=st.integers(0, 2),
+        without_night=st.booleans(),
+        taped=st.booleans(),
+    )
+    def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool, taped: bool) -> None:
+        rules = self.rules_with(tuple(STAFF[index] for index in sorted(staff)), channels, taped=taped)
         self.driver.rules = without_queue(rules, NIGHT) if without_night else rules
         self.hand_in(ev.RulebookReplaced(self.driver.rules))
 
@@ -281,12 +372,20 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange = self.driver.exchange
         for call_id, fact in out.facts:
             call = exchange.calls.get(call_id)
+            if isinstance(fact, facts.AlsoOffered):
+                self.nobody_waits_whom(fact.agent)
             if not isinstance(fact, facts.Offered) or fact.agent is None or call is None:
                 continue
             served = exchange.floor.agents[fact.agent].spec.queues
             for other in exchange.calls.values():
                 if other.state is CallState.QUEUED and not other.to_be_adopted and other.queue in served:
                     assert other.place > call.place, f"{call_id} was served before {other.id}"
+
+    def nobody_waits_whom(self, agent_id: AgentId) -> None:
+        """A phone rings as one more for a caller only if no other waits for it."""
+        served = self.driver.exchange.floor.agents[agent_id].spec.queues
+        for other in self.driver.exchange.calls.values():
+            assert other.state is not CallState.QUEUED or other.to_be_adopted or other.queue not in served
 
     def nobody_is_remembered_without_consent(self, out: Output) -> None:
         chosen = [fact for _, fact in out.facts if isinstance(fact, facts.Chosen)]
@@ -298,11 +397,17 @@ class ExchangeMachine(RuleBasedStateMachine):
         return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is not None]
 
     def legs(self) -> list[ChannelId]:
-        return [channel.id for channel in self.driver.asterisk.channels.values() if channel.inbound is None]
+        channels = self.driver.asterisk.channels.values()
+        return [channel.id for channel in channels if channel.inbound is None and channel.line is None]
+
+    def lines_sent_on(self) -> list[ChannelId]:
+        channels = self.driver.asterisk.channels.values()
+        return [channel.id for channel in channels if channel.line is not None and not channel.in_app]
 
     @invariant()
     def all_is_well(self) -> None:
         self.a_counselor_is_on_at_most_one_call()
+        self.a_caller_talks_to_one_at_most_of_those_who_were_rung()
         self.a_leg_belongs_to_one_call()
         self.an_available_counselor_can_be_picked_and_no_other()
         self.those_who_wait_stand_in_line_and_no_others()
@@ -311,6 +416,27 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.the_call_is_what_its_facts_say()
         self.nothing_impossible_happened()
         self.nobody_hears_two_sounds()
+        self.nobody_is_recorded_who_was_not_told()
+        self.nothing_is_recorded_that_is_not_to_be_heard()
+
+    def nobody_is_recorded_who_was_not_told(self) -> None:
+        for call in self.driver.exchange.calls.values():
+            told = [fact.heard for fact in call.history if isinstance(fact, facts.NoticeOver)]
+            assert call.taped.tape is None or any(told)
+
+    def nothing_is_recorded_that_is_not_to_be_heard(self) -> None:
+        asterisk = self.driver.asterisk
+        if not self.sounds_are_known or self.driver.inbox:
+            return
+        tapes = {call.taped.tape.recording: call for call in self.driver.exchange.calls.values() if call.taped.tape}
+        for recording in asterisk.taped:
+            call = tapes[recording]
+            alone = call.held or call.phone_holds
+            assert not alone or recording in asterisk.silent
+            outside = call.invited is not None and call.invited.destination and call.invited.bridge
+            assert not outside or recording in asterisk.silent
+            assert call.offer is not None
+            assert call.offer.agent is not None
 
     def nobody_hears_two_sounds(self) -> None:
         asterisk = self.driver.asterisk
@@ -324,7 +450,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         offers = Counter(
             offer.agent
             for call in exchange.calls.values()
-            for offer in (call.offer, call.invited)
+            for offer in (call.offer, call.invited, *call.others.values())
             if offer and offer.agent and not call.to_be_adopted
         )
         assert all(count == 1 for count in offers.values()), offers
@@ -337,12 +463,19 @@ class ExchangeMachine(RuleBasedStateMachine):
             )
             assert each.leg is None or legs[each.leg].agent is each
 
+    def a_caller_talks_to_one_at_most_of_those_who_were_rung(self) -> None:
+        exchange, bridges = self.driver.exchange, self.driver.asterisk.bridges.values()
+        for call in exchange.calls.values():
+            assert not call.others or call.state is CallState.OFFERED
+            beside = set(call.others) | {leg.channel for leg in exchange.floor.legs_of(call.id) if _is_beaten(leg)}
+            assert not any(beside & inside for inside in bridges)
+
     def a_leg_belongs_to_one_call(self) -> None:
         exchange = self.driver.exchange
         offers = [
             (call, offer)
             for call in exchange.calls.values()
-            for offer in (call.offer, call.invited)
+            for offer in (call.offer, call.invited, *call.others.values())
             if offer is not None
         ]
         assert len(offers) == len({offer.channel for _, offer in offers})
@@ -388,7 +521,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         driver = self.driver
         driver.asterisk.connected = True
         self.hand_in(driver.snapshot())
-        for channel in self.callers():
+        for channel in (*self.callers(), *self.lines_sent_on()):
             driver.asterisk.hang_up(channel)
         for _ in range(3):
             driver.advance(200.0)
@@ -403,6 +536,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert not any(exchange.floor.bridges.knows(BridgeId(bridge)) for bridge in driver.asterisk.bridges)
         assert not driver.asterisk.bridges
         assert not driver.asterisk.channels
+        assert not driver.asterisk.taped
         assert set(exchange.floor.agents) == {AgentId(name) for name in driver.rules.agents}
         for each in exchange.floor.agents.values():  # who missed too many calls was paused, and nobody ended that
             assert each.state is (AgentState.AVAILABLE if each.duty is Duty.ON else AgentState.PAUSED)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from callrouter.core import naming
 from callrouter.core.acd import Acd
-from callrouter.core.agent import Agent, AgentState, is_blamed, rest_after
+from callrouter.core.agent import Agent, AgentState, is_blamed, is_missed, rest_after
 from callrouter.core.cdr import OfferResult
 from callrouter.core.decision import Action
 from callrouter.core.ids import CallId, ChannelId, QueueName, SiteName, TrunkName
@@ -17,6 +17,7 @@ from callrouter.core.inbound import CallFacts
 from callrouter.core.offering import offer_result
 from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan, is_final
+from callrouter.core.pool import Way
 from callrouter.core.rulebook import Limits, TrunkSpec
 from callrouter.core.states import CallState
 from callrouter.core.trunks import Trunks
@@ -43,7 +44,7 @@ def test_the_line_serves_by_place_and_the_longest_idle() -> None:
     match = acd.match(lambda _: True)
     assert match is not None
     assert (match.call, match.agent.spec.id) == ("a", "lee")
-    match = acd.match(lambda way: way != (HALL, CITY))
+    match = acd.match(lambda way: way != Way(HALL, CITY))
     assert match is not None
     assert match.agent.spec.id == "kim"
     assert acd.match(lambda _: False) is None
@@ -121,14 +122,20 @@ def test_a_leg_that_holds_a_channel_already_can_take_it_back_but_not_twice() -> 
         trunks.seize(CITY, ChannelId("leg"))
 
 
-@pytest.mark.parametrize("result", sorted(set(OfferResult) - {OfferResult.ANSWERED, OfferResult.CALLER_GONE}))
+OF_OTHERS = {OfferResult.CALLER_GONE, OfferResult.ANSWERED_ELSEWHERE}
+"""An offer that ended so because of what somebody else did."""
+
+
+@pytest.mark.parametrize("result", sorted(set(OfferResult) - {OfferResult.ANSWERED} - OF_OTHERS))
 def test_after_every_offer_that_failed_there_is_a_rest(result: OfferResult) -> None:
     assert rest_after(result, Limits()) > 0, "or a phone would ring in a loop"
 
 
-def test_after_a_caller_who_went_away_there_is_no_rest_and_no_blame() -> None:
-    assert rest_after(OfferResult.CALLER_GONE, Limits()) == 0.0
-    assert not is_blamed(OfferResult.CALLER_GONE)
+@pytest.mark.parametrize("result", sorted(OF_OTHERS))
+def test_after_what_others_did_there_is_no_rest_and_no_blame(result: OfferResult) -> None:
+    assert rest_after(result, Limits()) == 0.0
+    assert not is_blamed(result)
+    assert not is_missed(result)
 
 
 @pytest.mark.parametrize("cause", range(128))

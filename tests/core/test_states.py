@@ -10,12 +10,24 @@ from callrouter.core.cue import Cue
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.states import TABLE, CallState, Signal, Transition, Unmoved, as_page
 from callrouter.errors import ImpossibleEventError
-from tests.core.driver import Driver, agent, rulebook
+from tests.core.driver import CALLS_BACK, Driver, agent, own_leg, rulebook
 
 PAGE = Path(__file__).parents[2] / "docs" / "call-states.md"
 MOVES = [(state, signal) for (state, signal), cell in TABLE.items() if isinstance(cell, Transition)]
 STALE = [key for key, cell in TABLE.items() if cell is Unmoved.STALE]
+OF_SEVERAL = {
+    Signal.MATCHED,
+    Signal.OTHER_RANG,
+    Signal.OTHER_ANSWERED,
+    Signal.OTHER_ENDED,
+    Signal.OTHER_UNCERTAIN,
+}
+"""What a call takes for which more than one phone rings, or is about to."""
 IMPOSSIBLE = [key for key, cell in TABLE.items() if cell is Unmoved.IMPOSSIBLE]
+
+CALLED_BACK = {CallState.CALLING, CallState.GREETING, CallState.POSTPONED}
+"""In which nobody is there yet to hang up, or, if he does, is called again."""
+ABSENT = {CallState.CALLING, CallState.POSTPONED}
 
 
 def a_call_in(hall: Driver, state: CallState) -> Call:
@@ -40,13 +52,20 @@ def hall() -> Driver:
     hall = Driver(rulebook(agent("lee")))
     talking = hall.dial()
     hall.pick_up(talking)
-    hall.rules = rulebook(agent("lee"), agent("kim"))
+    hall.rules = rulebook(agent("lee"), agent("kim"), queues=[CALLS_BACK])
     hall.tell(ev.RulebookReplaced(hall.rules))
     return hall
 
 
 def take(hall: Driver, call: Call, signal: Signal) -> Output:
     out = Output()
+    if call.state is CallState.OFFERED and signal in OF_SEVERAL:
+        hall.tell(ev.RulebookReplaced(rulebook(agent("lee"), agent("kim"), agent("park"))))
+        more = Cue(Signal.MATCHED, agent=hall.agent("park"))
+        hall.exchange.signal(call, more, hall.now, out)
+        if signal is not Signal.MATCHED:
+            hall.exchange.signal(call, Cue(signal, channel=own_leg(call, 2)), hall.now, out)
+        return out
     picked = hall.exchange.floor.agents.get(agent("kim").id)
     if signal is Signal.MATCHED and picked is None:
         hall.exchange.floor.replace(hall.rules, hall.now)
@@ -70,7 +89,7 @@ def test_every_state_but_the_first_can_be_reached_and_every_one_but_the_last_be_
 
 
 def test_wherever_a_caller_hangs_up_the_call_ends_when_his_message_has() -> None:
-    for state in set(CallState) - {CallState.ENDED, CallState.ROUTING}:
+    for state in set(CallState) - {CallState.ENDED, CallState.ROUTING} - CALLED_BACK:
         cell = TABLE[state, Signal.CALLER_LEFT]
         assert isinstance(cell, Transition)
         behind = {CallState.CLEARING} if state is CallState.RECORDING else set()
@@ -108,7 +127,7 @@ def test_what_is_impossible_is_told_and_that_call_goes_to_the_fallback(
     assert hall.exchange.counters.impossible == {(state, signal): 1}
     assert others(hall) == before
     let_be = {CallState.CONNECTED, CallState.CLEARING, CallState.ENDED}
-    assert call.state is (state if state in let_be else CallState.CLEARING)
+    assert call.state is (state if state in let_be else CallState.ENDED if state in ABSENT else CallState.CLEARING)
 
 
 def test_an_action_that_breaks_the_table_is_a_defect(hall: Driver) -> None:
@@ -124,7 +143,13 @@ def test_an_action_that_breaks_the_table_is_a_defect(hall: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "signal"), [(CallState.QUEUED, Signal.MATCHED), (CallState.OFFERED, Signal.LEG_ENDED)]
+    ("state", "signal"),
+    [
+        (CallState.QUEUED, Signal.MATCHED),
+        (CallState.OFFERED, Signal.LEG_ENDED),
+        (CallState.OFFERED, Signal.MATCHED),
+        (CallState.OFFERED, Signal.OTHER_ENDED),
+    ],
 )
 def test_a_signal_without_what_it_needs_is_a_defect(hall: Driver, state: CallState, signal: Signal) -> None:
     call = a_call_in(hall, state)

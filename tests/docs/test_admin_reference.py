@@ -33,8 +33,10 @@ TABLES: dict[str, type[model.Section]] = {
     "`queues:`": model.Queue,
     "Service level: `service_level:`": model.ServiceLevel,
     "Length of conversations: `length:`": model.TalkLength,
+    "Recording of conversations: `recording:`": model.Recording,
     "What who waits is told: `announce:`": model.QueueAnnounce,
     "When many call: `surge:`": model.QueueSurge,
+    "Calling back: `call_back:`": model.QueueCallBack,
     "Skills: `skills:`": model.Wish,
     "Easing: `relax:`": model.Relaxation,
     "`agents:`": model.Agent,
@@ -81,7 +83,7 @@ def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
     parts = {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
-    parts |= {"length", "announce", "skills", "relax"}
+    parts |= {"length", "recording", "announce", "skills", "relax", "call_back"}
     assert named - set(model.Model.model_fields) == parts
 
 

@@ -42,7 +42,7 @@ async def test_a_sound_asterisk_has_no_fault(fake: FakeAri, site: SiteSettings) 
         "the ARI user 'callrouter' may read and write",
         "events: the websocket opens",
         "a daemon is connected as application 'callrouter'",
-        f"all {len(NEEDED) + 12} modules are loaded, app_dial, app_playback, app_stasis and {len(NEEDED) - 2} more",
+        f"all {len(NEEDED) + 13} modules are loaded, app_dial, app_playback, app_stasis and {len(NEEDED) - 2} more",
         "1 of 1 counselors' phones can be called",
         "its clock agrees with ours",
         "the fallback rings PJSIP/201",

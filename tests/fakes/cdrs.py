@@ -47,6 +47,8 @@ def handled(**changes: Any) -> Cdr:
             2,
             OfferResult.ANSWERED,
             trunk=TrunkName("changwon"),
+            far_site=SiteName("annex"),
+            far_channel=ChannelId("1795790489.7"),
             offered_at=_after(30.5),
             rang_at=_after(31),
             answered_at=_after(34.625),

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from callrouter.core.agent import AgentState
-from callrouter.core.cdr import OfferResult, Outcome, RecordingResult
+from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -149,6 +149,7 @@ def surges() -> SurgesNow:
 def counters() -> Counters:
     """Five calls came in, two were handled, one was abandoned."""
     return Counters(
+        returns=Counter({ReturnResult.NOT_REACHED: 1}),
         arrived=5,
         ended=Counter({Outcome.HANDLED: 2, Outcome.ABANDONED: 1}),
         offers=Counter({OfferResult.ANSWERED: 3, OfferResult.NO_ANSWER: 1}),

@@ -312,3 +312,24 @@ def test_the_record_of_the_call_hides_the_number_that_is_to_be_called(command: C
 
 def test_the_record_in_full_says_who_is_to_call_back() -> None:
     assert f"call back: {NUMBER} by desk, asked 2026-11-24T10:30:00.000" in in_full(asked(), cdrs.EVENING.tzinfo)
+
+
+async def test_a_request_that_somebody_closed_is_told_to_whoever_calls_back_by_itself(
+    connection: "Connection", archive: CallbackArchive, database: str
+) -> None:
+    first, second = asked(0), asked(0, OTHER)
+    await insert_cdrs(connection, [first, second])
+    (request,) = [one for one in await archive.find() if one.call_id == first.call_id]
+    told: list[tuple[str, str]] = []
+    looking = CallbackKeeper(
+        database,
+        rulebook,
+        lambda: cdrs.EVENING,
+        waiting=lambda: [first.call_id, second.call_id],
+        withdraw=lambda call, who: told.append((call, who)),
+    )
+    await looking.look_after(archive)
+    assert told == []
+    await archive.finish(request.id, cdrs.EVENING, "201", CallbackResult.REACHED)
+    await looking.look_after(archive)
+    assert told == [(first.call_id, "201")]

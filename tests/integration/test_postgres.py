@@ -235,6 +235,23 @@ async def test_a_destination_that_missed_a_call_is_not_in_queue_log(connection: 
     assert "RINGNOANSWER" not in [event[1] for event in await _queue_log(connection, cdrs.overflowed(legs=(leg,)))]
 
 
+async def test_of_phones_that_rang_together_only_those_missed_the_call_that_let_it_ring_out(
+    connection: "Connection",
+) -> None:
+    rang = [
+        cdrs.leg(1, OfferResult.ANSWERED_ELSEWHERE, agent=AgentId("agent3")),
+        cdrs.leg(2, OfferResult.NO_ANSWER, agent=AgentId("agent4")),
+    ]
+    cdr = cdrs.handled(legs=(*rang, replace(cdrs.handled().legs[-1], attempt=3)))
+    assert [(event, agent) for _, event, agent, *_ in await _queue_log(connection, cdr)] == [
+        ("ENTERQUEUE", "NONE"),
+        ("RINGNOANSWER", "agent4"),
+        ("CONNECT", "agent2"),
+        ("COMPLETECALLER", "agent2"),
+    ]
+    assert await CdrArchive(connection).get(cdr.call_id) == cdr
+
+
 def _through_two_queues(**changes: object) -> Cdr:
     day, night = QueueName("day"), QueueName("night")
     at = cdrs.EVENING

@@ -91,5 +91,6 @@ def test_offers_are_answered_missed_or_nobodys_fault() -> None:
     for one in [offer(OfferResult.ANSWERED, 90), offer(OfferResult.ANSWERED, 30), *map(offer, results)]:
         report.add(one)
     report.add(offer(OfferResult.REJECTED, agent="202"))
+    report.add(offer(OfferResult.ANSWERED_ELSEWHERE))
     assert report.groups() == [("201", AgentTally(6, 2, 2, 120)), ("202", AgentTally(1, 0, 1, 0))]
     assert (report.total, report.groups()[0][1].mean_talk_s) == (AgentTally(7, 2, 3, 120), 60)

@@ -63,6 +63,8 @@ def samples(source: FakeStatus) -> Samples:
         ("voicemail_recordings_total", {"result": "failed"}, 0),
         ("callbacks_open", {"queue": "changwon"}, 1),
         ("callbacks_oldest_open_seconds", {"queue": "changwon"}, 1200),
+        ("callbacks_made_total", {"result": "not-reached"}, 1),
+        ("callbacks_made_total", {"result": "reached"}, 0),
         ("trunk_channels_in_use", {"trunk": "city"}, 1),
         ("events_stale_total", {"state": "queued", "signal": "ring-over"}, 4),
         ("events_impossible_total", {"state": "queued", "signal": "leg-answered"}, 1),

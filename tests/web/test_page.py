@@ -11,6 +11,7 @@ import pytest
 
 from callrouter.core.agent import AgentState
 from callrouter.core.cdr import Outcome
+from callrouter.core.ids import AgentId
 from callrouter.core.states import CallState
 from callrouter.web import words
 from callrouter.web.page import page
@@ -53,6 +54,14 @@ def test_the_page_shows_queues_counselors_calls_and_sites(status: StatusDocument
     assert "2026-11-24 10:30:00" in text
     assert "정상 운영 중" in text
     assert "수신 5 · 응대 2 · 포기 1" in text
+
+
+def test_a_call_that_rings_at_several_phones_says_at_how_many_more() -> None:
+    source = FakeStatus()
+    first, *others = source.now().calls
+    calls = (msgspec.structs.replace(first, also_rings=(AgentId("202"), AgentId("203"))), *others)
+    now = msgspec.structs.replace(source.now(), calls=calls)
+    assert "상담사 1 외 2명" in page(status_document(now, source.counters(), source.health()), UTC)
 
 
 def test_what_comes_from_the_configuration_is_escaped(status: StatusDocument) -> None:

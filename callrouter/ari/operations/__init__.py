@@ -43,7 +43,9 @@ from callrouter.ari.operations.recordings import (
     get_live_recording,
     get_recording_file,
     get_stored_recording,
+    mute_recording,
     record,
+    record_bridge,
     stop_recording,
 )
 from callrouter.ari.operations.server import (
@@ -88,11 +90,13 @@ __all__ = [
     "list_bridges",
     "list_channels",
     "list_endpoints",
+    "mute_recording",
     "originate",
     "path_part",
     "ping",
     "play",
     "record",
+    "record_bridge",
     "remove_channels",
     "ring",
     "set_device_state",

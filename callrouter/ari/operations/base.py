@@ -34,6 +34,8 @@ class Request(msgspec.Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     body: str | None = None
     may_block: bool = False
+    is_file: bool = False
+    """What is answered is a file, and may be long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

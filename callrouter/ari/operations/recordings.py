@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from callrouter.ari.operations.base import Method, Operation, Request, given
 
 FORMAT: Final = "wav"
@@ -14,6 +16,15 @@ _RECORD = Operation(
     required=("name", "format"),
     optional=("maxDurationSeconds", "maxSilenceSeconds", "ifExists", "beep", "terminateOn"),
 )
+_RECORD_BRIDGE = Operation(
+    name="record",
+    method=Method.POST,
+    path="bridges/{bridgeId}/record",
+    required=("name", "format"),
+    optional=("maxDurationSeconds", "maxSilenceSeconds", "ifExists", "beep", "terminateOn"),
+)
+_MUTE = Operation(name="mute", method=Method.POST, path="recordings/live/{recordingName}/mute")
+_UNMUTE = Operation(name="unmute", method=Method.DELETE, path="recordings/live/{recordingName}/mute")
 _STOP = Operation(name="stop", method=Method.POST, path="recordings/live/{recordingName}/stop")
 _GET_LIVE = Operation(name="getLive", method=Method.GET, path="recordings/live/{recordingName}")
 _GET_STORED = Operation(name="getStored", method=Method.GET, path="recordings/stored/{recordingName}")
@@ -46,6 +57,20 @@ def record(channel_id: str, name: str, *, max_s: int, silence_s: int, terminate_
     return _RECORD.request(channel_id, query=query)
 
 
+def record_bridge(bridge_id: str, name: str) -> Request:
+    """Record all that is heard in a bridge, under our own name, until it is stopped or the bridge is destroyed.
+
+    404 when there is no such bridge, 409 while something of that name is recorded, 500 without the module
+    ``chan_bridge_media`` or the folder.
+    """
+    return _RECORD_BRIDGE.request(bridge_id, query=given(name=name, format=FORMAT, ifExists="append"))
+
+
+def mute_recording(name: str, *, muted: bool) -> Request:
+    """Put silence into a recording from now on, or no more; once more changes nothing. 404 when it is over."""
+    return (_MUTE if muted else _UNMUTE).request(name)
+
+
 def stop_recording(name: str) -> Request:
     """End a recording and keep it; 404 when it has ended by itself."""
     return _STOP.request(name)
@@ -63,7 +88,7 @@ def get_stored_recording(name: str) -> Request:
 
 def get_recording_file(name: str) -> Request:
     """The bytes of a recording; over HTTP, for they are no text."""
-    return _GET_FILE.request(name)
+    return msgspec.structs.replace(_GET_FILE.request(name), is_file=True)
 
 
 def delete_recording(name: str) -> Request:
@@ -71,4 +96,14 @@ def delete_recording(name: str) -> Request:
     return _DELETE.request(name)
 
 
-RECORDING_OPERATIONS: Final = (_RECORD, _STOP, _GET_LIVE, _GET_STORED, _GET_FILE, _DELETE)
+RECORDING_OPERATIONS: Final = (
+    _RECORD,
+    _RECORD_BRIDGE,
+    _MUTE,
+    _UNMUTE,
+    _STOP,
+    _GET_LIVE,
+    _GET_STORED,
+    _GET_FILE,
+    _DELETE,
+)

@@ -129,6 +129,8 @@ class CallKeys(Section):
     """Ends the call of an abusive caller, and marks its record."""
     extend: CallCode | None = None
     """Puts the end by the recommended length off."""
+    pause_recording: CallCode | None = None
+    """Lets the recording hear nothing of what is said, or lets it hear again."""
     direct: dict[CallCode, DirectKey] = Field(default={})
     """One code for one target."""
     between: Seconds = 4.0
@@ -137,3 +139,7 @@ class CallKeys(Section):
     """The prompt that a counselor hears when a code could not be carried out."""
     goodbye: Name | None = None
     """The prompt that an abusive caller hears at the end."""
+    recording_paused: Name | None = None
+    """The prompt that the counselor hears when nothing is recorded any more."""
+    recording_resumed: Name | None = None
+    """The prompt that the counselor hears when what is said is recorded again."""

@@ -65,6 +65,9 @@ class Trunk(Section):
     """How many calls it carries at once."""
     endpoints: Names = Field(default=[])
     """PJSIP endpoints that calls of this group come in by; they go out by the first. Default: the group's own name."""
+    between: dict[Name, Name] = Field(default={})
+    """The two sites that it joins, each with the PJSIP endpoint there that leads to the other. Counselors at one
+    are rung for callers at the other then."""
     caller_id: Text | None = None
     """The number that is shown when a destination is called over it; left out: the caller's."""
     format: Literal["national", "e164"] = "national"

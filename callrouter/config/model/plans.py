@@ -173,12 +173,16 @@ _VERBS = ("announce", "menu", "queue", "dial", "voicemail", "callback", "if", "p
 _BELONGS = {
     "keys": ("menu",),
     "default": ("menu",),
-    "timeout": ("menu",),
-    "tries": ("menu",),
+    "timeout": ("menu", "callback"),
+    "tries": ("menu", "callback"),
     "invalid": ("menu",),
     "max_wait": ("queue",),
+    "head_start": ("queue",),
     "rounds": ("dial",),
-    "confirm": ("dial",),
+    "confirm": ("dial", "callback"),
+    "ask": ("callback",),
+    "wrong": ("callback",),
+    "unconfirmed": ("callback",),
     "key": ("dial",),
     "confirm_timeout": ("dial",),
     "music": ("dial",),
@@ -216,9 +220,9 @@ class Step(Section):
     default: Answer | None = None
     """For ``menu``: what happens to who presses no key that means something."""
     timeout: Seconds | None = None
-    """For ``menu``: how long to wait for a key after the prompt. Default: 5 s"""
+    """For ``menu``, and for ``confirm`` of ``callback``: how long to wait for a key after the prompt. Default: 5 s"""
     tries: Whole | None = None
-    """For ``menu``: how often the prompt is played in all. Default: 3"""
+    """For ``menu``, and for ``confirm`` of ``callback``: how often the prompt is played in all. Default: 3"""
     invalid: Reference | None = None
     """For ``menu``: a prompt that is played before it after a key that means nothing."""
     condition: When | None = Field(default=None, alias="if")
@@ -237,12 +241,22 @@ class Step(Section):
     """Wait here until a counselor answers."""
     max_wait: Seconds | None = None
     """For ``queue``: how long at most."""
+    head_start: Seconds | None = None
+    """For ``queue``: he is served as if he had come so much earlier, beside what the queue gives to all."""
     dial: Annotated[list[Reference], BeforeValidator(one_or_many)] | None = None
     """Call these destinations one after another, until one takes the call; if none does, go on with the next step."""
     rounds: Whole | None = None
     """For ``dial``: how often the list is gone through. Default: 1"""
     confirm: Reference | None = None
-    """For ``dial``: a prompt that asks who answers to press ``key``; only then are the two connected."""
+    """For ``dial``: a prompt that asks who answers to press ``key``; only then are the two connected. For ``callback``:
+    the number is read out, and then this prompt, which says that 1 confirms it and, with ``ask``, 2 replaces it."""
+    ask: Reference | None = None
+    """For ``callback`` with ``confirm``: a prompt that asks for another number, ended with #. Left out: no other"""
+    wrong: Reference | None = None
+    """For ``ask``: a prompt that is played before it when the number cannot be called."""
+    unconfirmed: Literal["keep", "drop"] | None = None
+    """For ``callback`` with ``confirm``: whether who hangs up while a number is read out, or presses nothing, is called
+    back at it. Default: keep"""
     key: Key | None = None
     """For ``confirm``. Default: 1"""
     confirm_timeout: Seconds | None = None
@@ -285,6 +299,8 @@ class Step(Section):
             self._check_menu()
         if self.voicemail is not None:
             self._check_voicemail()
+        if self.callback is not None:
+            self._check_callback()
         if self.condition is not None and self.then is None and self.otherwise is None:
             raise ValueError("the question changes nothing; write then:, else:, or both")
         if self.dial is not None:
@@ -300,6 +316,16 @@ class Step(Section):
             raise ValueError("in no rounds nobody is called; write rounds: 1 or more")
         if self.confirm is None and (self.key is not None or self.confirm_timeout is not None):
             raise ValueError("nobody is asked for a key; write confirm: with a prompt that asks for it")
+
+    def _check_callback(self) -> None:
+        if self.confirm is None:
+            for key in ("ask", "unconfirmed", "timeout", "tries"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: is about a number that is not read out; write confirm: with a prompt")
+        if self.wrong is not None and self.ask is None:
+            raise ValueError("wrong: is said of a number that nobody enters; write ask: with a prompt that asks for it")
+        if self.tries == 0:
+            raise ValueError("a number that is never read out is not confirmed; write tries: 1 or more")
 
     def _check_voicemail(self) -> None:
         if self.greeting is None:

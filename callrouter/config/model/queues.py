@@ -76,8 +76,58 @@ class TalkLength(Section):
         return self
 
 
+class Recording(Section):
+    """That a queue's conversations are recorded, under its ``recording:``."""
+
+    notice: Name
+    """The prompt that every caller hears before he waits; who has not heard it to its end is not recorded."""
+    retention: Seconds
+    """How long a recording is kept; then it is deleted."""
+    pausable: Flag = True
+    """Whether the counselor may pause it."""
+
+
 LEAST_BETWEEN_S = 10.0
 """Announcements must not come one on top of the other."""
+
+
+MOST_ATTEMPTS = 10
+"""Whoever is called more often is pestered."""
+LEAST_RETRY_S = 10.0
+"""A line that was busy needs time to be free."""
+
+
+class QueueCallBack(Section):
+    """How a queue calls back by itself who asked for it, under ``call_back:``."""
+
+    trunk: Name
+    """The trunk group that residents are called over."""
+    caller_id: Text | None = None
+    """The number that residents are shown; left out: that of the trunk group, or else the one that they had dialled."""
+    calendar: Name | None = None
+    """Residents are called while it is open; left out: whenever a counselor is there."""
+    attempts: Whole = 3
+    """How often a resident is called who is not reached, 1 to 10."""
+    retry_after: Seconds = 600.0
+    """How long after a call in vain the next one may be, 10 s at least."""
+    ring_timeout: Seconds = 30.0
+    """How long the resident's phone rings."""
+    redial: Flag = True
+    """Whether who calls by himself meanwhile has the place, and is not called back when he has been served."""
+    to_agent: Name | None = None
+    """The prompt that the counselor hears who answers, before the ringing tone; left out: that tone alone."""
+    say_number: Flag = False
+    """Whether he hears the last four digits of the resident's number, too."""
+    to_resident: Name | None = None
+    """The prompt that the resident hears who answers; left out: the counselor at once."""
+
+    @model_validator(mode="after")
+    def _does_not_pester(self) -> "QueueCallBack":
+        if not 1 <= self.attempts <= MOST_ATTEMPTS:
+            raise ValueError(f"{self.attempts} attempts do not do; write 1 to {MOST_ATTEMPTS}")
+        if self.retry_after < LEAST_RETRY_S:
+            raise ValueError(f"{self.retry_after:g} s between two calls are too few; write {LEAST_RETRY_S:g}s or more")
+        return self
 
 
 class QueueSurge(Section):
@@ -145,6 +195,8 @@ class Queue(Section):
     """Whether such a code ends the wrap-up."""
     strategy: Way = Strategy.LONGEST_IDLE
     """Which of the free counselors is rung."""
+    ring_at_most: Whole | None = None
+    """For ``strategy: ring-all``: at so many phones at once; left out: at all."""
     head_start: Seconds = 0.0
     """Its callers are served as if they had come so much earlier."""
     length: TalkLength | None = None
@@ -167,13 +219,19 @@ class Queue(Section):
     """For ``max_waiting``: how it goes on."""
     when_unstaffed: Branch | None = None
     """How it goes on while no agent who serves the queue is logged in; left out: callers wait all the same."""
+    recording: Recording | None = None
+    """That its conversations are recorded; left out: they are not."""
     redial_within: Seconds = 0.0
     """Who hung up while waiting and dials again within this has the place again; 0s: nobody."""
+    call_back: QueueCallBack | None = None
+    """How it calls back by itself who asked for it; left out: people do, by the list."""
 
     @model_validator(mode="after")
     def _limits_and_sound(self) -> "Queue":
         if (self.max_waiting is None) != (self.when_full is None):
             raise ValueError("a full queue needs a number and a way; write both max_waiting: and when_full:")
-        if self.sound is WaitingSound.RINGBACK and (self.announce is not None or self.keys):
+        if self.ring_at_most is not None and self.strategy is not Strategy.RING_ALL:
+            raise ValueError("ring_at_most: only one phone rings; leave it out, or write strategy: ring-all")
+        if self.sound is WaitingSound.RINGBACK and (self.announce or self.keys or self.recording):
             raise ValueError("who hears ringback is not answered, and can be told nothing; write sound: music")
         return self

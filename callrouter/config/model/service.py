@@ -73,6 +73,8 @@ class State(Section):
 
     dir: Text = "/var/lib/callrouter"
     """Folder of the journal of calls and CDRs."""
+    recordings: Text | None = None
+    """Folder of recorded conversations; left out: ``recordings`` in ``dir``."""
 
 
 class Database(Section):
