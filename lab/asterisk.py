@@ -80,6 +80,7 @@ class LabAsterisk:
         carrier_port: int = 5060,
         address: str = "127.0.0.1",
         peers: tuple[Peer, ...] = (),
+        proxy: str = "",
         home: AsteriskHome | None = None,
     ) -> None:
         self.name = name
@@ -101,6 +102,7 @@ class LabAsterisk:
             carrier_port,
             address,
             peers,
+            proxy,
         )
         self.survival = survival
         """What `callrouter dialplan` rendered for it; empty: nothing, and the fallback rings a group of phones."""

@@ -159,6 +159,8 @@ class AsteriskSettings:
     """Where it takes SIP, and what the other sites know it by."""
     peers: tuple[Peer, ...] = ()
     """The other sites."""
+    proxy: str = ""
+    """Host and port of the proxy between this Asterisk and the telephone network; empty: none."""
 
 
 def render(
@@ -223,6 +225,7 @@ def _globals(settings: AsteriskSettings) -> str:
 
 def pjsip(settings: AsteriskSettings, credentials: Credentials) -> str:
     """pjsip.conf: the telephone network's trunk, found by its address, and the phones, found by their password."""
+    by_proxy = f"outbound_proxy=sip:{settings.proxy}\\;lr\n" if settings.proxy else ""
     head = f"""\
 [global]
 type=global
@@ -245,7 +248,7 @@ language=ko
 [carrier](media)
 context=callrouter-inbound
 aors=carrier
-
+{by_proxy}
 [carrier]
 type=aor
 qualify_frequency=0
@@ -254,7 +257,7 @@ contact=sip:{CARRIER_ADDRESS}:{settings.carrier_port}
 [carrier]
 type=identify
 endpoint=carrier
-match={CARRIER_ADDRESS}
+match={settings.proxy.partition(":")[0] or CARRIER_ADDRESS}
 
 [phone](!,media)
 context=callrouter-phones

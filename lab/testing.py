@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from lab import audio, ports
+from lab import audio, kamailio, ports
 from lab.asterisk import LabAsterisk
 from lab.asterisk_config import Peer
+from lab.kamailio import LabKamailio
 from lab.paths import INSTANCES, try_lock
 from lab.phones import CARRIER_ADDRESS, Phone
 
@@ -136,6 +137,8 @@ def asterisk_for_tests(
     address: str = ports.LOOPBACK,
     sip_port: int | None = None,
     peers: tuple[Peer, ...] = (),
+    carrier_port: int | None = None,
+    proxy: str = "",
 ) -> LabAsterisk:
     """An Asterisk of this process alone, not started yet. Several have an ``address`` each, and are ``peers``.
 
@@ -157,9 +160,10 @@ def asterisk_for_tests(
         phones=phones,
         global_variables=variables,
         queues=QUEUES,
-        carrier_port=ports.free_udp(CARRIER_ADDRESS),
+        carrier_port=ports.free_udp(CARRIER_ADDRESS) if carrier_port is None else carrier_port,
         address=address,
         peers=peers,
+        proxy=proxy,
     )
     write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)
@@ -178,3 +182,7 @@ def remove_leftovers() -> None:
                 leftover = LabAsterisk(state.name)
                 leftover.end_leftover()
                 leftover.remove()
+            if (state / "kamailio" / kamailio.PID_FILE).exists():
+                edge = LabKamailio(state.name, carrier_port=0)
+                edge.end_leftover()
+                edge.remove()

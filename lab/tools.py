@@ -14,6 +14,8 @@ PACKAGE_OF: Mapping[str, str] = MappingProxyType(
     {
         "baresip": "baresip-core",
         "espeak-ng": "espeak-ng",
+        "kamailio": "kamailio",
+        "kamcmd": "kamailio",
         "mmdebstrap": "mmdebstrap",
         "sipp": "sip-tester",
         "systemd-analyze": "systemd",
