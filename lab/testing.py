@@ -114,7 +114,7 @@ ENGLISH_HZ: Mapping[str, float] = MappingProxyType(
     {
         name: hz + 20
         for name, hz in PROMPT_HZ.items()
-        if name.startswith("queue-") or name in ("waiting", "recording-notice")
+        if name.startswith(("queue-", "digit-")) or name in ("waiting", "recording-notice")
     }
 )
 """The same for prompts that are spoken in English, too."""
