@@ -26,7 +26,7 @@ TALK_S, ENOUGH_S = 2.0, 1.2
 INTERPRETER, SHORT = "01098765432", "70"
 OUTSIDE = """\
 trunks:
-  carrier: {title: 국선, channels: 1, caller_id: "0552111120"}
+  carrier: {title: 국선, channels: 2, caller_id: "0552111120"}
 transfers:
   trunk: carrier
   short: {"70": changwon}
