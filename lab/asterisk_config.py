@@ -109,6 +109,15 @@ REQUIRED_MODULES = frozenset(
 EMPTY_FILES = ("acl", "ccss", "cel", "features", "pjproject", "stasis", "udptl", "websocket_client", "queuerules")
 """Files that may be empty, but whose absence Asterisk logs as an error."""
 
+# By default Asterisk throws away what it would log when a thousand lines wait, and tests read its log.
+LOGGER = """\
+[general]
+dateformat=%F %T.%3q
+logger_queue_limit=100000
+[logfiles]
+full => notice,warning,error,verbose
+"""
+
 # Korea's ring-back and busy tones (ITU-T E.180, supplement 2): without a zone Asterisk has no ring-back to give.
 INDICATIONS = """\
 [general]
@@ -175,7 +184,7 @@ def render(
     files |= {
         "asterisk.conf": _asterisk(settings, directory, seen_modules),
         "modules.conf": _modules(available_modules),
-        "logger.conf": "[general]\ndateformat=%F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose\n",
+        "logger.conf": LOGGER,
         "http.conf": (f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={settings.http_port}\nsessionlimit=200\n"),
         "ari.conf": (
             f"[general]\nenabled=yes\n[{ARI_USER}]\ntype=user\nread_only=no\npassword={credentials.ari_password}\n"
