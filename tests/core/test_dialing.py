@@ -369,3 +369,9 @@ def test_a_plan_needs_something_behind_its_destinations() -> None:
     with pytest.raises(ValueError, match="does not end"):
         Plan("duty", (Announce(WELCOME), Dial((DUTY_DESK,))))
     assert Plan("duty", (Dial((DUTY_DESK,)), Announce(SORRY), HangUp())).steps
+
+
+def test_a_destination_without_a_trunk_group_is_nothing_that_a_group_blocked(hall: Driver) -> None:
+    call = hall.dial("129")
+    hall.exchange.floor.block(call, DUTY_DESK, hall.now)
+    assert [group.tally.blocked for group in hall.exchange.floor.trunks.groups] == [0]

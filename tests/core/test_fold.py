@@ -263,3 +263,11 @@ def test_what_is_told_of_a_leg_that_nobody_made_is_left_out() -> None:
     life.facts.append(facts.JoinedIn(life.at))
     life.facts.append(facts.PassedOn(life.at, 16))
     assert fold(life.released(ReleaseReason.CALLER_HUNG_UP).facts).legs == ()
+
+
+def test_what_is_told_of_a_phone_that_rings_nowhere_makes_no_leg() -> None:
+    life = Life().opened().queued()
+    stranger = ChannelId("elsewhere")
+    life.facts += [facts.AlsoRang(life.at, stranger), facts.LeadTaken(life.at, stranger)]
+    cdr = fold(life.after(5.0).released(ReleaseReason.CALLER_HUNG_UP).facts)
+    assert (cdr.outcome, cdr.legs) == (Outcome.ABANDONED, ())

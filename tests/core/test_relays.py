@@ -7,7 +7,7 @@ import pytest
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import naming
+from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallVerb
@@ -508,3 +508,15 @@ def test_a_leg_that_comes_in_when_nobody_wants_it_any_more_is_hung_up(centre: Tw
     centre.annex.take_in(leg, leg, TO_HALL)
     centre.settle()
     assert not centre.annex.channels
+
+
+def test_a_leg_that_comes_in_when_its_offer_is_over_is_in_no_record(centre: TwoSites) -> None:
+    centre.hall.line_works = False
+    call = centre.dial()
+    leg = centre.leg(call)
+    centre.asterisk.connected = False  # so that the leg stays for a while
+    centre.advance(20.0)
+    assert call.state is CallState.QUEUED
+    centre.annex.take_in(leg, leg, TO_HALL)
+    centre.settle()
+    assert not [fact for fact in call.history if isinstance(fact, facts.Relayed)]

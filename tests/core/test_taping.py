@@ -588,3 +588,15 @@ def test_timers_of_the_notice_end_with_it(hall: Driver) -> None:
     call = hall.dial()
     hall.announcement_ends(call)
     assert TimerKind.ANNOUNCEMENT not in call.timers
+
+
+def test_what_was_being_recorded_of_a_call_that_is_gone_when_the_next_daemon_looks_is_deleted(hall: Driver) -> None:
+    call = talking(hall)
+    hall.asterisk.connected = False
+    for channel in (hall.leg(call), call.channel):
+        hall.asterisk.hang_up(channel)
+    hall.restart(lost=1)  # that a recording began
+    hall.commands.clear()
+    hall.sync()
+    deleted = [command.recording for command in hall.given(cmd.DeleteRecording)]
+    assert deleted == [command.recording for command in hall.given(cmd.StopRecording)] == [recording(call)]
