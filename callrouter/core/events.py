@@ -1,8 +1,9 @@
 """What the outside tells the exchange. Each event is handed over with the time at which it was seen."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -228,6 +229,11 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """Of a leg that came in from another site: the word that names it."""
     endpoint: str = ""
     """By which it came in."""
+
+
+SNAPSHOT_MARGIN: Final = timedelta(seconds=6)
+"""What we asked for this shortly before a snapshot may rightly be missing from it: the request may still be waiting at
+a busy Asterisk. Later it has been answered, or given up (after 5 s)."""
 
 
 class SiteUp(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ there, from there, and has not come yet: what a stranger writes there names none
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
@@ -19,9 +19,6 @@ from callrouter.core.output import Notice, NoticeKind, Output
 
 OfLeg = ev.LegRang | ev.LegAnswered | ev.LegDigit | ev.LegEnded | ev.LegRefused | ev.LegUncertain
 """What is told of a phone at the far end."""
-
-_MARGIN = timedelta(seconds=6)
-"""A phone that we have called this shortly before a snapshot may rightly be missing from it."""
 
 
 @dataclass(slots=True)
@@ -197,7 +194,7 @@ class Relays:
             if relay.called_at < event.requested_at:  # it was there already when we heard of it
                 self._lose(relay, out)
         elif phone is None:
-            if relay.called_at < event.requested_at - _MARGIN:
+            if relay.called_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 self._ends(relay, Cause.NOT_DEFINED, out)
         elif phone.state == "Ringing":
             self._rings(relay, out)

@@ -27,10 +27,6 @@ from callrouter.core.states import CallState, Signal
 if TYPE_CHECKING:
     from callrouter.core.exchange import Exchange
 
-MARGIN = timedelta(seconds=6)
-"""A leg that was made this shortly before a snapshot may rightly be missing from it: its request may still be waiting
-at a busy Asterisk. Later it has been answered, or given up (after 5 s)."""
-
 _REMEMBER_GONE = timedelta(minutes=2)
 """How long a caller who left, and a leg that ended, is remembered, so that an old snapshot does not bring it back."""
 
@@ -56,7 +52,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     """Make our calls and legs at a site agree with its snapshot."""
     exchange.conduct.forget_left(at - _REMEMBER_GONE)
     exchange.floor.forget_ended(at - _REMEMBER_GONE)
-    in_vain = trunk_audit.held_in_vain(exchange, event, event.requested_at - MARGIN)
+    in_vain = trunk_audit.held_in_vain(exchange, event, event.requested_at - ev.SNAPSHOT_MARGIN)
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
         with exchange.contained(call.id, at, out):
             _compare_caller(exchange, call, event, at, out)
@@ -123,7 +119,7 @@ def _compare_legs(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
     for leg in [leg for leg in exchange.floor.legs.values() if leg.site == event.site]:
         seen = event.channels.get(leg.channel)
         if seen is None:
-            if leg.made_at < event.requested_at - MARGIN:
+            if leg.made_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 with exchange.contained(leg.call, at, out):
                     exchange.leg_ended(ev.LegEnded(leg.channel, Cause.NOT_DEFINED), at, out)
         elif seen.state == "Up":

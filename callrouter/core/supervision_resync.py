@@ -1,7 +1,7 @@
 """After a silence: who we believe hears a conversation is compared with what Asterisk says."""
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
@@ -14,9 +14,6 @@ from callrouter.core.supervisors import Hearing
 
 if TYPE_CHECKING:
     from callrouter.core.supervision import Supervision
-
-MARGIN: Final = timedelta(seconds=6)
-"""A phone that was called this shortly before a snapshot may rightly be missing from it."""
 
 
 def compare(supervision: "Supervision", event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -43,7 +40,7 @@ def _compare(
     phone = event.channels.get(hearing.channel)
     if phone is not None and phone.state == "Up":
         _compare_ear(supervision, call, hearing, event, at, out)
-    elif phone is None and hearing.at < event.requested_at - MARGIN:
+    elif phone is None and hearing.at < event.requested_at - ev.SNAPSHOT_MARGIN:
         supervision.end(call, hearing, "the supervisor's phone is gone", at, out, is_there=False)
 
 
@@ -59,7 +56,7 @@ def _compare_ear(
         if not hearing.turn or hearing.turns != hearing.turn:  # else that one died between an order and its fulfilment
             supervision.change(call, hearing, hearing.wanted, out)
             return
-    if hearing.turn and hearing.turn not in turns and hearing.at < event.requested_at - MARGIN:
+    if hearing.turn and hearing.turn not in turns and hearing.at < event.requested_at - ev.SNAPSHOT_MARGIN:
         supervision.end(call, hearing, "what he heard by is gone", at, out)
 
 

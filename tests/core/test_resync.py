@@ -76,7 +76,7 @@ def test_a_leg_whose_request_may_still_wait_in_asterisk_may_be_missing_from_the_
 
 
 def test_that_long_a_request_may_wait_before_it_is_given_up() -> None:
-    assert resync.MARGIN.total_seconds() > TIMEOUT_S
+    assert ev.SNAPSHOT_MARGIN.total_seconds() > TIMEOUT_S
 
 
 def test_an_answer_that_was_missed_is_caught_up_with(hall: Driver) -> None:
