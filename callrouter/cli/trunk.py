@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
-import msgspec
 
 from callrouter.cli.database import DatabasePlace, config_for_database, database_option, database_place
 from callrouter.cli.documents import for_programs
@@ -62,17 +61,6 @@ _PLAN = (
 )
 
 
-class PlannedHour(msgspec.Struct, frozen=True):
-    """One hour of the day in ``trunk plan --json``; ``mean`` and ``busiest`` are erlang."""
-
-    trunk: str
-    hour: int
-    mean: float
-    busiest: float
-    on: datetime
-    channels: int
-
-
 @click.group(epilog=_EPILOG, invoke_without_command=True)
 @daemon_options
 @json_option
@@ -124,7 +112,7 @@ def plan_command(
         raise click.BadParameter(f"no trunk group {incoming!r}; there are: {names}", param_hint="--incoming")
     hours = asyncio.run(_planned(place, weeks, incoming, blocking))
     if as_json:
-        click.echo(for_programs([PlannedHour(h.trunk, h.hour, h.mean, h.busiest, h.on, h.channels) for h in hours]))
+        click.echo(for_programs(hours))
     elif not hours:
         click.echo(f"no channel of a trunk group was held in the last {weeks} weeks")
     else:
