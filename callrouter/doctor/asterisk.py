@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from callrouter.ari import operations
-from callrouter.ari.http import HttpChannel, http_session
+from callrouter.ari.http import HttpChannel
 from callrouter.ari.operations import Method, Request
 from callrouter.ari.outcome import Doubt, Outcome, Reply
 from callrouter.ari.peer import Peer
@@ -23,6 +23,7 @@ from callrouter.ari.snapshots import AsteriskInfo, AsteriskPing, Variable
 from callrouter.ari.websocket import open_websocket
 from callrouter.config.settings import SiteSettings
 from callrouter.core.rulebook import AgentSpec
+from callrouter.doctor.asking import asking
 from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
 from callrouter.doctor.modules import check_modules
 from callrouter.doctor.phones import check_phones, technologies
@@ -53,15 +54,8 @@ async def check_asterisk(
 
     Raises nothing for what Asterisk does.
     """
-    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application)
-    http = HttpChannel(peer)
-    async with http_session(peer, websockets=1) as session, asyncio.TaskGroup() as group:
-        serving = group.create_task(http.run(session))
-        await asyncio.sleep(0)  # it takes requests from its first step on
-        try:
-            return await _Examination(site, peer, agents, prompts, http, session, clock).run()
-        finally:
-            serving.cancel()
+    async with asking(site) as (peer, http, session):
+        return await _Examination(site, peer, agents, prompts, http, session, clock).run()
 
 
 class _Examination:

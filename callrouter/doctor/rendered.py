@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Final
 
-from callrouter.ari.http import HttpChannel, http_session
+from callrouter.ari.http import HttpChannel
 from callrouter.ari.operations import Method, Request
 from callrouter.ari.outcome import Outcome
-from callrouter.ari.peer import Peer
 from callrouter.ari.snapshots import Variable
 from callrouter.config.settings import SiteSettings
+from callrouter.doctor.asking import asking
 from callrouter.doctor.finding import WAIT_S, Finding, ok, warning
 from callrouter.errors import AriProtocolError
 from callrouter.survival import GLOBAL, GLOBAL_UNTIL, NEAR_ITS_END
@@ -23,15 +23,8 @@ async def check_rendered(site: SiteSettings, version: str, *, today: date | None
 
     Nothing is said of an Asterisk that goes by its ring group, and of one that does not answer.
     """
-    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application)
-    http = HttpChannel(peer)
-    async with http_session(peer, websockets=1) as session, asyncio.TaskGroup() as group:
-        serving = group.create_task(http.run(session))
-        await asyncio.sleep(0)  # it takes requests from its first step on
-        try:
-            rendered, until = await _global(http, GLOBAL), await _global(http, GLOBAL_UNTIL)
-        finally:
-            serving.cancel()
+    async with asking(site) as (_, http, _):
+        rendered, until = await _global(http, GLOBAL), await _global(http, GLOBAL_UNTIL)
     return _findings(site, version, rendered, until, today or datetime.now(UTC).date())
 
 
