@@ -23,6 +23,8 @@ from lab.tools import ensure
 MODULE_FOLDERS = ("/usr/lib/baresip/modules", "/usr/lib/*/baresip/modules", "/usr/local/lib/baresip/modules")
 MODULES = ("g711", "aufile", "aubridge", "sndfile")
 START_TIMEOUT_S = 10.0
+START_TRIES = 3
+_TAKEN = "Address already in use"
 END_TIMEOUT_S = 5.0
 
 INCOMING = "CALL_INCOMING"
@@ -99,7 +101,7 @@ class Baresip:
         await asyncio.to_thread(ensure, ["baresip"])
         self.directory = Path(tempfile.mkdtemp(prefix=f"phone-{self.user}-"))
         try:
-            await self._start()
+            await self._start_somewhere()
             if self.password is not None:
                 await self._await_registration()
         except BaseException:
@@ -247,6 +249,18 @@ class Baresip:
 
     # --- how it is done
 
+    async def _start_somewhere(self) -> None:
+        """Start at ports of its own; at others, where somebody took one of them between our look and its own."""
+        for tries_left in reversed(range(START_TRIES)):
+            try:
+                await self._start()
+            except NotReadyError:
+                if self.port is not None or not tries_left or _TAKEN not in self.trace():
+                    raise
+                await self._stop()
+            else:
+                return
+
     async def _start(self) -> None:
         control = ports.free_tcp(self.address)
         self._write_config(control)
@@ -317,6 +331,10 @@ class Baresip:
             self._changed.notify_all()
 
     async def _end(self) -> None:
+        await self._stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    async def _stop(self) -> None:
         if self._writer is not None:
             self._writer.close()
         process = self._process
@@ -331,7 +349,6 @@ class Baresip:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _write_config(self, control_port: int) -> None:
         sip_port = ports.free_sip(self.address) if self.port is None else self.port

@@ -24,15 +24,20 @@ def free_tcp(address: str = LOOPBACK) -> int:
 
 
 def free_sip(address: str = LOOPBACK) -> int:
-    """A port of ``address`` that nobody has, neither of UDP nor of TCP: a SIP phone binds both.
+    """A port of ``address`` for a SIP phone: nobody has it, of UDP or of TCP, nor the next one, which TLS gets.
 
     Raises:
         LabError: a hundred ports in a row had somebody.
     """
     for _ in range(TRIES):
         port = free_udp(address)
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
-            probe.bind((address, port))
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tls,
+            suppress(OSError),
+        ):
+            tcp.bind((address, port))
+            tls.bind((address, port + 1))
             return port
     raise LabError(f"no port of {address} is free for SIP")
 
