@@ -15,7 +15,7 @@ from callrouter.cli.database import config_for_database, database_option, databa
 from callrouter.cli.options import json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
-from callrouter.core.numbers import masked, parse
+from callrouter.core.numbers import forms, masked
 from callrouter.errors import JournalError, UnreachableError
 from callrouter.runtime.masking import mask_text
 from callrouter.store.journal_file import FILE_NAME
@@ -135,10 +135,8 @@ async def _find(url: str, call_id: str | None, search: CdrSearch) -> list[Cdr]:
 
 def _without_number(call: Cdr) -> Cdr:
     hidden = masked(call.caller)
-    number = parse(call.caller)
     explanation = call.explanation
-    # The trace of the decision may quote the number too, in any of its forms; the longest first: one may hold another.
-    for form in sorted({call.caller, number.e164 or "", number.national, number.display}, key=len, reverse=True):
-        explanation = explanation.replace(form, hidden) if form else explanation
+    for form in forms(call.caller):  # the trace of the decision may quote the number too
+        explanation = explanation.replace(form, hidden)
     callback = replace(call.callback, number=masked(call.callback.number)) if call.callback is not None else None
     return replace(call, caller=hidden, explanation=explanation, callback=callback)

@@ -14,6 +14,7 @@ from callrouter.config.settings import (
     DaemonSettings,
     LogFormat,
     LoggingSettings,
+    RetentionSettings,
     SiteSettings,
     WebSettings,
 )
@@ -94,6 +95,7 @@ def compile_settings(
         agi=AgiSettings(whole.agi.host, whole.agi.port, tuple(ip_network(net) for net in whole.agi.allow)),
         state_dir=FilePath(whole.state.dir),
         recordings_dir=FilePath(whole.state.recordings or FilePath(whole.state.dir) / "recordings"),
+        retention=RetentionSettings(whole.retention.numbers, whole.retention.calls, whole.retention.sounds),
         inputs_keep_s=whole.state.inputs,
         inputs_at_most_bytes=whole.state.inputs_mb * 1024 * 1024,
         logging=LoggingSettings(whole.logging.level, LogFormat(whole.logging.format)),

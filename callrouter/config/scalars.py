@@ -58,6 +58,14 @@ def parse_retention(text: object) -> float:
     return seconds
 
 
+def parse_long_duration(text: object) -> float:
+    """A duration of a day or more, for which records may be kept, as seconds."""
+    seconds = parse_duration(text, math.inf)
+    if seconds < 86400:
+        raise ValueError(f'"{text}" is too short to keep what is needed every day; write 1d or more')
+    return seconds
+
+
 def parse_flag(text: object) -> bool:
     """``true`` or ``yes``, ``false`` or ``no``."""
     written = text.strip(_BLANKS).lower() if isinstance(text, str) else ""
@@ -206,6 +214,7 @@ Text = Annotated[str, BeforeValidator(_written)]
 Names = Annotated[list[Text], BeforeValidator(one_or_many)]
 """One name, or a list of names."""
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
+LongSeconds = Annotated[float, BeforeValidator(parse_long_duration)]
 Retention = Annotated[float, BeforeValidator(parse_retention)]
 Flag = Annotated[bool, BeforeValidator(parse_flag)]
 Whole = Annotated[int, BeforeValidator(parse_whole)]

@@ -182,6 +182,7 @@ def _kind(name: str) -> Schema:
 PARSERS: Mapping[Callable[..., Any], Schema] = {
     scalars._written: _kind("text"),
     scalars.parse_duration: _kind("duration"),
+    scalars.parse_long_duration: _kind("duration"),
     scalars.parse_retention: _kind("retention"),
     scalars.parse_flag: _kind("flag"),
     scalars.parse_whole: _kind("whole-number"),

@@ -57,6 +57,15 @@ class LoggingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How long what is kept in PostgreSQL stays there, in seconds; None: for ever."""
+
+    numbers_s: float | None = None
+    calls_s: float | None = None
+    sounds_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSettings:
     """All of it. Durations are seconds."""
 
@@ -74,5 +83,6 @@ class DaemonSettings:
     inputs_keep_s: float = 7 * 86400.0
     """How long it is kept what came in; 0: not at all."""
     inputs_at_most_bytes: int = 1024 * 1024 * 1024
+    retention: RetentionSettings = RetentionSettings()
     reload_on_save: bool = False
     """Whether saving a file of the configuration is an order to take it anew."""

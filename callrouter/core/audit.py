@@ -29,6 +29,10 @@ class AuditKind(StrEnum):
     """Who fetched a recording of a conversation, or deleted it; its name is the recording's."""
     CALLBACK = "callback"
     """Whether a resident is called back; the name is the call's in which he asked."""
+    PERSON = "person"
+    """What is kept of a resident was looked up, handed out or erased; the name is his number, its end hidden."""
+    PURGE = "purge"
+    """What had been kept for long enough was deleted; the name is what."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

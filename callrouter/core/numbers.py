@@ -87,6 +87,16 @@ def parse(raw: str) -> Number:
     return _korean(raw, digits) or _foreign(raw, digits) or Number(raw, CallerKind.UNKNOWN, national=digits.lstrip("+"))
 
 
+def forms(raw: str) -> tuple[str, ...]:
+    """All ways in which the number may be written, the longest first, for one may hold another; none: no number."""
+    number = parse(raw)
+    if not number.national:
+        return ()
+    e164 = number.e164 or ""
+    found = {raw.strip(), e164, e164.removeprefix("+"), number.national, number.display} - {""}
+    return tuple(sorted(found, key=lambda form: (-len(form), form)))
+
+
 def masked(raw: str) -> str:
     """``raw`` for people: the last four digits are hidden, shorter numbers wholly; what is no number says only so."""
     number = parse(raw)

@@ -92,6 +92,10 @@ class CallbackArchive:
         """The open ones first, of them the oldest; then those that were done last."""
         return list(map(_request, await self._rows.fetch("find_callbacks", queue, only_open, limit)))
 
+    async def of_person(self, numbers: Sequence[str]) -> list[CallbackRequest]:
+        """All that these numbers asked for, oldest first."""
+        return list(map(_request, await self._rows.fetch("callbacks_of_person", list(numbers))))
+
     async def get(self, number: int) -> CallbackRequest | None:
         """The request of that id."""
         found = await self._rows.fetch("get_callback", number) if 0 <= number <= LARGEST_ID else []

@@ -394,6 +394,14 @@ class CdrArchive:
             raise DatabaseError(f"several calls have ids that begin with {call_id}; give more of it")
         return found[0] if found else None
 
+    async def of_person(self, numbers: Sequence[str]) -> list[Cdr]:
+        """The calls of whoever has one of these numbers, and those that were made to him, oldest first.
+
+        Raises:
+            DatabaseError: PostgreSQL said no.
+        """
+        return await self._read("cdrs_of_person", list(numbers))
+
     async def _read(self, name: str, *values: Any) -> list[Cdr]:
         async with reading("CDRs"):
             rows = await self._connection.fetch(query(name), *values)

@@ -104,7 +104,9 @@ UPDATE callrouter.voicemail SET duration_s = $2, size_bytes = $3, sha256 = $4, f
 UPDATE callrouter.voicemail SET fault = $2 WHERE id = $1
 
 -- name: expired_messages
-SELECT * FROM callrouter.voicemail WHERE deleted_at IS NULL AND box = $1 AND left_at < $2 ORDER BY left_at LIMIT $3
+-- What somebody asked to be erased is kept no longer, however new it is.
+SELECT * FROM callrouter.voicemail
+WHERE deleted_at IS NULL AND box = $1 AND (left_at < $2 OR erased_at IS NOT NULL) ORDER BY left_at LIMIT $3
 
 -- name: count_messages
 SELECT box, count(*) AS kept, count(*) FILTER (WHERE heard_at IS NULL) AS unheard,
@@ -161,7 +163,9 @@ ORDER BY id LIMIT $2
 UPDATE callrouter.recording SET cleared_at = $2 WHERE id = $1
 
 -- name: expired_recordings
-SELECT * FROM callrouter.recording WHERE deleted_at IS NULL AND keep_until < $1 ORDER BY keep_until LIMIT $2
+-- What somebody asked to be erased is kept no longer, however new it is.
+SELECT * FROM callrouter.recording
+WHERE deleted_at IS NULL AND (keep_until < $1 OR erased_at IS NOT NULL) ORDER BY keep_until LIMIT $2
 
 -- name: delete_recording
 UPDATE callrouter.recording SET deleted_at = $2, deleted_by = $3, deleted_why = $4
@@ -333,3 +337,70 @@ UNION ALL
 SELECT $3::text, started_at, ended_at
 FROM callrouter.cdr
 WHERE $3::text IS NOT NULL AND started_at >= $1::timestamptz - interval '1 day' AND started_at < $2 AND ended_at > $1
+
+-- name: cdrs_of_person
+-- Calls of his, and calls that were made to him.
+SELECT cdr.*, wrap_up FROM callrouter.cdr LEFT JOIN LATERAL (
+    SELECT to_value AS wrap_up FROM callrouter.audit WHERE kind = 'wrap-up' AND name = call_id::text
+    ORDER BY at DESC, number DESC LIMIT 1
+) AS said ON true
+WHERE caller = ANY($1::text[])
+    OR call_id IN (SELECT call_id FROM callrouter.cdr_leg WHERE destination = ANY($1::text[]))
+ORDER BY started_at, call_id
+
+-- name: messages_of_person
+SELECT * FROM callrouter.voicemail WHERE caller = ANY($1::text[]) ORDER BY left_at, id
+
+-- name: recordings_of_person
+SELECT * FROM callrouter.recording WHERE caller = ANY($1::text[]) ORDER BY begun_at, id
+
+-- name: callbacks_of_person
+SELECT * FROM callrouter.callback WHERE number = ANY($1::text[]) ORDER BY asked_at, id
+
+-- name: erase_cdr
+-- A call that was made to him may be another's, whose number stays.
+UPDATE callrouter.cdr SET caller = CASE WHEN caller = ANY($4::text[]) THEN '' ELSE caller END, explanation = $2,
+    erased_at = $3, destination = CASE WHEN destination = ANY($4::text[]) THEN 'erased' ELSE destination END
+WHERE call_id = $1
+
+-- name: erase_messages
+UPDATE callrouter.voicemail SET caller = '', erased_at = $2 WHERE caller = ANY($1::text[])
+
+-- name: erase_recordings
+UPDATE callrouter.recording SET caller = '', erased_at = $2 WHERE caller = ANY($1::text[])
+
+-- name: erase_callbacks
+DELETE FROM callrouter.callback WHERE number = ANY($1::text[])
+
+-- name: count_old_numbers
+SELECT count(*) FROM callrouter.cdr WHERE started_at < $1 AND caller <> ''
+
+-- name: old_numbers
+SELECT call_id, caller, explanation FROM callrouter.cdr WHERE started_at < $1 AND caller <> '' LIMIT $2
+
+-- name: erase_legs_of_call
+UPDATE callrouter.cdr_leg SET destination = 'erased' WHERE call_id = $1 AND destination = ANY($2::text[])
+
+-- name: old_numbers_of_sounds
+WITH messages AS (
+    UPDATE callrouter.voicemail SET caller = '' WHERE left_at < $1 AND caller <> '' AND deleted_at IS NOT NULL RETURNING 1
+), recordings AS (
+    UPDATE callrouter.recording SET caller = '' WHERE begun_at < $1 AND caller <> '' AND deleted_at IS NOT NULL RETURNING 1
+)
+SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM recordings)
+
+-- name: count_old_calls
+SELECT count(*) FROM callrouter.cdr WHERE started_at < $1
+
+-- name: delete_old_calls
+DELETE FROM callrouter.cdr WHERE call_id IN (SELECT call_id FROM callrouter.cdr WHERE started_at < $1 LIMIT $2)
+
+-- name: count_old_sounds
+SELECT (SELECT count(*) FROM callrouter.voicemail WHERE deleted_at < $1)
+    + (SELECT count(*) FROM callrouter.recording WHERE deleted_at < $1)
+
+-- name: delete_old_messages
+DELETE FROM callrouter.voicemail WHERE id IN (SELECT id FROM callrouter.voicemail WHERE deleted_at < $1 LIMIT $2)
+
+-- name: delete_old_recordings
+DELETE FROM callrouter.recording WHERE id IN (SELECT id FROM callrouter.recording WHERE deleted_at < $1 LIMIT $2)

@@ -4,7 +4,7 @@ They come with the record of their call (:func:`callrouter.store.postgres.insert
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,6 +118,10 @@ class RecordingArchive:
         """The recording of that id, deleted or not."""
         found = await self._read("get_recording", number) if 0 <= number <= LARGEST_ID else []
         return found[0] if found else None
+
+    async def of_person(self, numbers: Sequence[str]) -> list[Recording]:
+        """All in which these numbers called, deleted or not, oldest first."""
+        return await self._read("recordings_of_person", list(numbers))
 
     async def sites(self) -> list[SiteName]:
         """Those whose Asterisk has, or may have, files."""

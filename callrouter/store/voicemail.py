@@ -4,7 +4,7 @@ They come with the record of their call (:func:`callrouter.store.postgres.insert
 sound itself is Asterisk's to keep.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,6 +102,10 @@ class MessageArchive:
     async def expired(self, box: BoxName, before: datetime, limit: int = 100) -> list[Message]:
         """Those of a box that were left before ``before``, the oldest first."""
         return await self._read("expired_messages", box, before, limit)
+
+    async def of_person(self, numbers: Sequence[str]) -> list[Message]:
+        """All that came from these numbers, deleted or not, oldest first."""
+        return await self._read("messages_of_person", list(numbers))
 
     async def counts(self) -> list[BoxCount]:
         """How every box stands that holds anything."""

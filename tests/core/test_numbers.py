@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callrouter.core.inbound import CallerKind
-from callrouter.core.numbers import masked, parse
+from callrouter.core.numbers import forms, masked, parse
 
 
 @pytest.mark.parametrize(
@@ -129,3 +129,11 @@ def test_the_form_of_a_number_is_its_own_form(national: str) -> None:
     assert number.e164 is not None
     for again in (parse(number.e164), parse(number.display), parse(number.e164.removeprefix("+"))):
         assert (again.e164, again.national) == (number.e164, national)
+
+
+def test_all_ways_to_write_a_number_are_known_the_longest_first() -> None:
+    ways = ("+82552251234", "055-225-1234", "82552251234", "0552251234")
+    assert forms("+82-55-225-1234") == ("+82-55-225-1234", *ways)
+    assert forms("0552251234") == ways
+    assert forms("120") == ("120",)
+    assert forms("anonymous") == ()

@@ -94,7 +94,18 @@ from callrouter.config.model.section import (
     parse_url,
     parse_yes_no,
 )
-from callrouter.config.model.service import Agi, Database, LimitsSection, Logging, Reload, Service, Site, State, Web
+from callrouter.config.model.service import (
+    Agi,
+    Database,
+    LimitsSection,
+    Logging,
+    Reload,
+    Retention,
+    Service,
+    Site,
+    State,
+    Web,
+)
 from callrouter.config.model.skills import (
     Level,
     LowerLevel,
@@ -155,6 +166,7 @@ __all__ = [
     "Region",
     "Relaxation",
     "Reload",
+    "Retention",
     "Route",
     "Section",
     "Service",
@@ -225,6 +237,8 @@ class Model(Section):
     """What must survive a restart."""
     database: Database = Database()
     """PostgreSQL for the CDRs."""
+    retention: Retention = Retention()
+    """How long what is kept in PostgreSQL stays there."""
     logging: Logging = Logging()
     """What is logged, and how."""
     reload: Reload = Reload()

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from callrouter.config.model.section import Name, Port, Section, parse_network, parse_url, parse_yes_no
 from callrouter.config.scalars import (
+    LongSeconds,
     Seconds,
     Text,
     Whole,
@@ -102,6 +103,23 @@ class Reload(Section):
 
     on_save: Annotated[bool, BeforeValidator(parse_yes_no)] = False
     """Whether saving a file of the configuration does."""
+
+
+class Retention(Section):
+    """``retention:``: how long ``callrouter purge`` leaves what is kept in PostgreSQL; left out: for ever."""
+
+    numbers: LongSeconds | None = None
+    """Residents' numbers in records; the records stay, without."""
+    calls: LongSeconds | None = None
+    """Records of calls as a whole."""
+    sounds: LongSeconds | None = None
+    """That there was a message or a recording, after its sound was deleted."""
+
+    @model_validator(mode="after")
+    def _numbers_first(self) -> "Retention":
+        if self.numbers is not None and self.calls is not None and self.numbers > self.calls:
+            raise ValueError("numbers are kept longer than the records they are in; write numbers: shorter than calls:")
+        return self
 
 
 class LimitsSection(Section):
