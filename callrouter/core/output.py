@@ -28,6 +28,8 @@ class NoticeKind(StrEnum):
     """A leg of ours whose call is not known any more; it is hung up."""
     ADOPTED = "adopted"
     """A call of an earlier daemon that we go on with."""
+    PUT_ASIDE = "put-aside"
+    """A call whose site is away holds nothing any more, until the site is back."""
     MESSAGE = "message"
     """A caller left a message, or said nothing."""
     RECORDING_FAILED = "recording-failed"
