@@ -144,6 +144,8 @@ class Peer:
     name: str
     address: str
     port: int
+    rtp_timeout_s: int = 0
+    """A call over it from which no sound comes for so long is hung up; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,7 @@ def _peer(peer: Peer) -> str:
 [{peer.name}](media)
 context=callrouter-sites
 aors={peer.name}
+rtp_timeout={peer.rtp_timeout_s}
 
 [{peer.name}]
 type=aor

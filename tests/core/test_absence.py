@@ -20,7 +20,6 @@ from tests.core.driver import CALLS_BACK, CITY, HALL, Driver, agent, rulebook
 from tests.core.two_sites import LINE, TwoSites, at_annex, two_site_rules
 
 AWAY_S = 120.0
-NO_WRAP_UP = {"wrap_up_s": 0.0}
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def centre() -> TwoSites:
 @pytest.fixture
 def hall() -> Driver:
     """One counselor, who is reached over a trunk group."""
-    return Driver(rulebook(agent("kim", trunk=CITY, **NO_WRAP_UP)))
+    return Driver(rulebook(agent("kim", trunk=CITY, wrap_up_s=0.0)))
 
 
 def talk_there(centre: TwoSites) -> Call:
