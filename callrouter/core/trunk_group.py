@@ -269,6 +269,11 @@ class Group:
             member.offline.discard(site)
         self._count_others()
 
+    def is_reached(self, member: Member) -> bool:
+        """Whether a member's endpoint is online, as far as is known; of one that several sites have, at one of them."""
+        told = {site for site, endpoint in self._seen if endpoint == member.spec.endpoint and member.is_at(site)}
+        return not told or not told <= member.offline
+
     def next_look(self, at: datetime) -> datetime | None:
         """When a member that lets no call through may let one."""
         members = self.members.values()
@@ -282,9 +287,7 @@ class Group:
 
     def _works(self, member: Member, at: datetime) -> bool:
         """Whether calls can go out by the member at all."""
-        site = member.spec.site
-        away = site in member.offline if site is not None else bool(member.offline)
-        return not away and member.breaker.admits(at)
+        return self.is_reached(member) and member.breaker.admits(at)
 
     def _room(self, member: Member) -> int:
         return max(0, member.spec.channels - self.carried_by(member))
