@@ -154,7 +154,7 @@ class Exchange:
 
     def _take(self, event: ev.Event, at: datetime, out: Output) -> None:
         if isinstance(event, relays.OfLeg) and relaying.is_far(event):
-            self.floor.relays.take(event, out)
+            relaying.take(self, event, out)
             return
         if isinstance(event, ev.LegHeld | ev.TransferAsked):
             event = relaying.near(event)

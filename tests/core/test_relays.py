@@ -190,6 +190,17 @@ def test_callers_of_both_sites_are_served_in_the_order_in_which_they_came() -> N
     assert centre.exchange.floor.acd.idle(DESK) == 1, "he can be reached from both sites, and is one"
 
 
+def test_an_answer_that_the_line_does_not_hand_on_is_laid_to_the_line(centre: TwoSites) -> None:
+    call = centre.dial()
+    ring(centre, call)
+    centre.annex.incoming.clear()  # the line carries no more
+    centre.annex.pick_up(centre.far(call))
+    centre.settle()
+    centre.advance(20.0)
+    assert [fact.result for fact in call.history if isinstance(fact, facts.OfferClosed)] == [OfferResult.CONGESTION]
+    assert (centre.agent("kim").misses, centre.agent("kim").state) == (0, AgentState.AVAILABLE)
+
+
 def test_a_congested_line_blames_nobody_and_rests(centre: TwoSites) -> None:
     centre.hall.phones["PJSIP/relay@line-to-annex"] = "congested"
     call = centre.dial()
