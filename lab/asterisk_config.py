@@ -203,6 +203,8 @@ def render(
 
 
 def _asterisk(settings: AsteriskSettings, directory: str, modules: str) -> str:
+    # Of several Asterisks each needs a name, or their channels may have the same ids.
+    name = f"systemname=lab-{settings.address}\n" if settings.peers else ""
     return f"""\
 [directories]
 astetcdir => {directory}/etc
@@ -219,7 +221,7 @@ astlogdir => {directory}/log
 [options]
 verbose={settings.verbose}
 live_dangerously=no
-"""
+{name}"""
 
 
 def _modules(available: Path) -> str:

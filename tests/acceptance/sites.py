@@ -11,6 +11,7 @@ from lab.asterisk import LabAsterisk
 from lab.asterisk_config import Peer
 from tests.acceptance.centre import edit
 
+BY_WAY_ADDRESS = "127.0.0.31"
 ADDRESSES = {"gyeongnam": "127.0.0.1", "changwon": "127.0.0.11", "jinju": "127.0.0.12"}
 
 
@@ -19,11 +20,19 @@ def line_to(site: str) -> str:
     return f"line-to-{site}"
 
 
+def by_way_to(site: str) -> str:
+    """The PJSIP endpoint that leads to ``site`` by a :class:`ByWay`."""
+    return f"by-way-to-{site}"
+
+
 @contextmanager
-def asterisks(agi_port: int, *names: str, rtp_timeout_s: int = 0) -> Iterator[Mapping[str, LabAsterisk]]:
+def asterisks(
+    agi_port: int, *names: str, rtp_timeout_s: int = 0, by_way: "ByWay | None" = None
+) -> Iterator[Mapping[str, LabAsterisk]]:
     """One running Asterisk a site, by the names of the sites; each has a trunk to each other.
 
-    A call over such a trunk from which no sound comes for ``rtp_timeout_s`` seconds is hung up; 0: never.
+    A call over such a trunk from which no sound comes for ``rtp_timeout_s`` seconds is hung up; 0: never. Two sites may
+    have a second trunk, by a ``by_way``.
     """
     tools.ensure(["sipp", "baresip"])
     sip_ports = {name: ports.free_udp(ADDRESSES[name]) for name in names}
@@ -31,6 +40,10 @@ def asterisks(agi_port: int, *names: str, rtp_timeout_s: int = 0) -> Iterator[Ma
         sites = {}
         for name in names:
             others = tuple(Peer(line_to(to), ADDRESSES[to], sip_ports[to], rtp_timeout_s) for to in names if to != name)
+            if by_way is not None and name in by_way.joins:
+                (to,) = {*by_way.joins} - {name}
+                by_way.knows(name, sip_ports[name])
+                others = (*others, Peer(by_way_to(to), BY_WAY_ADDRESS, by_way.port, rtp_timeout_s))
             site = testing.asterisk_for_tests(agi_port, address=ADDRESSES[name], sip_port=sip_ports[name], peers=others)
             stack.callback(site.remove)
             site.start()
@@ -132,3 +145,37 @@ class Wire:
             pass
         sink.close()
         self._ends.discard(sink)
+
+
+class ByWay(asyncio.DatagramProtocol):
+    """A way for the SIP of two sites that carries nothing until it is opened, and nothing any more once it is shut.
+
+    Each knows the other by its address.
+    """
+
+    def __init__(self, one: str, other: str) -> None:
+        self.joins = (one, other)
+        self.port = ports.free_udp(BY_WAY_ADDRESS)
+        self._ends: dict[str, tuple[str, int]] = {}
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def knows(self, site: str, port: int) -> None:
+        """Where a site takes SIP."""
+        self._ends[site] = (ADDRESSES[site], port)
+
+    async def open(self) -> None:
+        """Carry what comes from now on."""
+        where = (BY_WAY_ADDRESS, self.port)
+        self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=where)
+
+    def shut(self) -> None:
+        """Carry nothing any more."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """From one to the other."""
+        one, other = (self._ends[site] for site in self.joins)
+        if self._transport is not None:
+            self._transport.sendto(data, other if addr == one else one)
