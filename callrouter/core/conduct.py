@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from callrouter.core import commands as cmd
+from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.asking import Asking
 from callrouter.core.attendance import Attendance
@@ -270,6 +271,14 @@ class Conduct:
         """Send the caller to the dialplan's fallback."""
         context = self.floor.rulebook.fallback_context
         self.continue_at(call, context, FALLBACK_EXTENSION, reason, at, out)
+
+    def send_on_namesake(self, event: ev.CallArrived, known: Call, out: Output) -> None:
+        """A caller cannot be told from one at another site: he goes to the fallback, and is no call of ours."""
+        site = event.facts.site
+        text = f"channel {event.channel} at {site} has the id of one at {known.site}: see systemname in asterisk.conf"
+        out.notices.append(Notice(NoticeKind.NAMESAKE, known.id, text))
+        context = self.floor.rulebook.fallback_context
+        out.commands.append(cmd.ContinueInDialplan(site, event.call, event.channel, context, FALLBACK_EXTENSION))
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""

@@ -89,6 +89,8 @@ class CallerLeft(msgspec.Struct, frozen=True, gc=False):
     cause: int = 16
     to_dialplan: bool = False
     """Nobody hung up: the dialplan goes on with the channel."""
+    site: SiteName | None = None
+    """Where, if Asterisk told so of its own accord."""
 
 
 class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):

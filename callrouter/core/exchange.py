@@ -298,6 +298,9 @@ class Exchange:
     def call_arrived(self, event: ev.CallArrived, at: datetime, out: Output) -> None:
         """A caller came in, or is found waiting."""
         known = self.conduct.call_of(event.channel)
+        if known is not None and known.site != event.facts.site:
+            self.conduct.send_on_namesake(event, known, out)
+            return
         if known is not None:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
@@ -318,7 +321,7 @@ class Exchange:
         if self.conduct.lines.left(event.channel, at, out):
             return
         call = self._of_channel(event.channel)
-        if call is not None:
+        if call is not None and event.site in (None, call.site):
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
 
     def _playback_ended(self, event: ev.PlaybackEnded, at: datetime, out: Output) -> None:

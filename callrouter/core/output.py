@@ -28,6 +28,8 @@ class NoticeKind(StrEnum):
     """A leg of ours whose call is not known any more; it is hung up."""
     ADOPTED = "adopted"
     """A call of an earlier daemon that we go on with."""
+    NAMESAKE = "namesake"
+    """A caller whose channel has the id of one at another site; he goes to the fallback."""
     PUT_ASIDE = "put-aside"
     """A call whose site is away holds nothing any more, until the site is back."""
     MESSAGE = "message"

@@ -177,6 +177,21 @@ def test_a_counselor_here_needs_no_line() -> None:
     assert call.state is CallState.CONNECTED
 
 
+def test_a_caller_whose_channel_has_the_id_of_one_at_another_site_goes_to_the_fallback_and_ends_no_call_of_others(
+    centre: TwoSites,
+) -> None:
+    call = pick_up(centre, centre.dial())
+    namesake = ev.CallArrived(centre.new_call_id(), call.channel, replace(call.arrival, site=ANNEX))
+    centre.tell(namesake)
+    (sent,) = centre.given(cmd.ContinueInDialplan)
+    assert (sent.site, sent.channel, sent.call) == (ANNEX, call.channel, namesake.call)
+    centre.tell(ev.CallerLeft(call.channel, to_dialplan=True, site=ANNEX))
+    assert call.state is CallState.CONNECTED
+    centre.tell(ev.CallerLeft(call.channel, site=HALL))
+    assert centre.cdr(call).outcome is Outcome.HANDLED
+    assert [one.kind for one in centre.notices] == [NoticeKind.NAMESAKE]
+
+
 def test_callers_of_both_sites_are_served_in_the_order_in_which_they_came() -> None:
     centre = TwoSites(two_site_rules())
     first = centre.dial()
