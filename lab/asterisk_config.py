@@ -204,7 +204,8 @@ def render(
 
 def _asterisk(settings: AsteriskSettings, directory: str, modules: str) -> str:
     # Of several Asterisks each needs a name, or their channels may have the same ids.
-    name = f"systemname=lab-{settings.address}\n" if settings.peers else ""
+    is_one_of_several = settings.peers or settings.proxy
+    name = f"systemname=lab-{settings.sip_port}\n" if is_one_of_several else ""
     return f"""\
 [directories]
 astetcdir => {directory}/etc
