@@ -93,7 +93,9 @@ class Absence:
         """Whether one of its legs is there, at its far end, where we would hear of its end."""
         floor = self._exchange.floor
         relays = (floor.relays.of(leg.channel) for leg in floor.legs_of(call.id))
-        return any(relay is not None and relay.incoming is not None and relay.site in floor.sites for relay in relays)
+        return any(
+            relay is not None and relay.incoming is not None and relay.site in floor.ways.sites for relay in relays
+        )
 
     def _put_aside(self, call: Call, since: datetime, at: datetime, out: Output) -> None:
         conduct, floor = self._exchange.conduct, self._exchange.floor

@@ -292,7 +292,7 @@ def test_a_counselor_who_left_the_rules_and_a_destination_are_let_go_of_too(hall
     hall.tell(ev.RulebookReplaced(rulebook()))
     hall.lose_site()
     hall.advance(AWAY_S)
-    assert (hall.exchange.floor.legs, dict(hall.exchange.floor.agents)) == ({}, {})
+    assert (hall.exchange.floor.legs, dict(hall.exchange.floor.staff.agents)) == ({}, {})
     hall.sync()
     assert len(hall.exchange.floor.legs) == 2
 
