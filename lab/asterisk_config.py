@@ -32,6 +32,8 @@ class Peer:
     name: str
     address: str
     port: int
+    rtp_timeout_s: int = 0
+    """A call over it from which no sound comes for so long is hung up; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ def render(
 
 
 def _asterisk(settings: AsteriskSettings, directory: str, modules: str) -> str:
+    # Of several Asterisks each needs a name, or their channels may have the same ids.
+    is_one_of_several = settings.peers or settings.proxy
+    name = f"systemname=lab-{settings.sip_port}\n" if is_one_of_several else ""
     return f"""\
 [directories]
 astetcdir => {directory}/etc
@@ -105,7 +110,7 @@ astlogdir => {directory}/log
 [options]
 verbose={settings.verbose}
 live_dangerously=no
-"""
+{name}"""
 
 
 def _modules(available: Path) -> str:
@@ -172,6 +177,7 @@ def _peer(peer: Peer) -> str:
 [{peer.name}](media)
 context=callrouter-sites
 aors={peer.name}
+rtp_timeout={peer.rtp_timeout_s}
 
 [{peer.name}]
 type=aor

@@ -141,5 +141,7 @@ class LimitsSection(Section):
     """So many wrong PINs in a row lock the phone where they were dialled, and the counselor's number."""
     pin_lock: Seconds | None = None
     """How long nobody may log in there, or as that counselor."""
+    site_away: Seconds | None = None
+    """What the calls of a site hold is given back when it has been away for so long; 0: not until it is back."""
     retry_after_congestion: Seconds | None = None
     """How long nobody is rung over a trunk group that had no free line."""
