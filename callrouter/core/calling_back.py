@@ -273,7 +273,8 @@ class CallingBack:
             take = trunks.reclaim if again else trunks.seize
             queue = self._conduct.waiting.queue_of(call)
             asker = Asker(call.site, call.tenant, queue is not None and queue.emergency)
-            self._reserved[call.id] = take(rule.trunk, naming.leg_channel(call.id, call.attempts + 1), asker, at)
+            # Under a name that no leg has: more counselors' phones may be called before the resident's.
+            self._reserved[call.id] = take(rule.trunk, naming.nobody(call.id), asker, at)
 
     def give_back(self, call: Call) -> None:
         """The counselor's offer is over: the resident is not called this time."""
@@ -290,6 +291,7 @@ class CallingBack:
             self.stand(call, at, out)
             return
         del self._reserved[call.id]
+        seizure = self._conduct.floor.trunks.rename(seizure, naming.leg_channel(call.id, call.attempts + 1))
         self._conduct.floor.picked_up(counselor, at)
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.record(call, _calling_back(call, seizure, at), out)

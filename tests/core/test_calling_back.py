@@ -20,13 +20,14 @@ from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import CdrReturn, Disposition, OfferResult, Outcome, ReturnResult
 from callrouter.core.facts import PostponeReason
-from callrouter.core.ids import CalendarName, CallId, PromptName, TenantName, TrunkName
+from callrouter.core.ids import CalendarName, CallId, ChannelId, PromptName, TenantName, TrunkName
 from callrouter.core.live import live
 from callrouter.core.output import NoticeKind
 from callrouter.core.picture import picture
 from callrouter.core.plan import EnterQueue, HangUp, Plan
-from callrouter.core.rulebook import Limits, QueueSpec, Rulebook
+from callrouter.core.rulebook import Limits, QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
+from callrouter.core.trunk_group import Asker
 from callrouter.core.trunk_spec import MemberSpec, NumberForm, Share, TrunkSpec
 from callrouter.core.waiting_spec import KeyWay, QueueCare
 from tests.core.driver import (
@@ -316,6 +317,43 @@ def test_who_does_not_say_that_there_is_a_way_to_residents_has_nobody_called_bac
     hall = Driver(rules("kim", channels=0))
     hall.ask()
     assert hall.exchange.floor.acd.match(lambda _: True) is None
+
+
+@pytest.mark.parametrize("trunk", [None, CITY])
+def test_where_all_phones_ring_the_resident_is_called_by_a_leg_of_his_own(trunk: TrunkName | None) -> None:
+    made = rules("kim", "lee", channels=4, trunk=trunk)
+    hall = Driver(replace(made, queues={DESK: replace(CALLS_BACK, strategy=Strategy.RING_ALL)}))
+    call = hall.ask()
+    assert len(call.others) == 1
+    hall.pick_up(call)
+    assert (state_of(call), call.resident and call.resident.channel) == (
+        CallState.CALLING,
+        naming.leg_channel(call.id, 3),
+    )
+    hall.resident_answers(call)
+    hall.announcement_ends(call)
+    assert hall.together(call) == {naming.leg_channel(call.id, 1), naming.leg_channel(call.id, 3)}
+    hall.hang_up(call)
+    assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
+
+
+def test_a_resident_who_is_called_to_try_a_trunk_again_decides_whether_it_is_used() -> None:
+    hall = Driver(rules("kim", channels=3))
+    for _ in range(hall.rules.trunks[CITY].failures):
+        hall.exchange.floor.trunks.failed(
+            hall.exchange.floor.trunks.seize(CITY, ChannelId("x"), Asker(HALL, TenantName("changwon")), hall.now),
+            hall.now,
+            1.0,
+        )
+        hall.exchange.floor.trunks.left(ChannelId("x"))
+    hall.advance(2.0)
+    call = hall.ask()
+    hall.pick_up(call)
+    assert state_of(call) is CallState.CALLING
+    hall.resident_answers(call)
+    (group,) = hall.exchange.floor.trunks.groups
+    assert group.fits(HALL, hall.now)
+    assert hall.ask(caller="0552250002").state is CallState.QUEUED
 
 
 # --- in vain
