@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from callrouter.core import commands as cmd
 from callrouter.core import facts, naming
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.call import Call
@@ -327,21 +326,19 @@ class CallingBack:
         self._conduct.record_moved(call, facts.ResidentAnswered(at), out)
         rule = self.rule_of(call)
         if rule is None or rule.to_resident is None:
-            self.connect(call, at, out)
+            self._conduct.offering.join(call, at, out)
         else:
             self._conduct.guard(call, at, out, playing=False)
             self._conduct.following.play(call, (rule.to_resident,), at, out)
 
     def end_greeting(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The resident has heard who calls."""
-        self._conduct.following.playback_over(call, out)
-        self.connect(call, at, out)
-
-    def connect(self, call: Call, at: datetime, out: Output) -> None:
-        """Bridge the two; the counselor hears the ringing tone up to then."""
-        tone = naming.playback(call.id, call.playbacks - 1)  # that of the resident's greeting came after it
-        out.commands.append(cmd.StopPlayback(call.site, call.id, tone))
-        self._conduct.offering.take_up(call, at, out)
+        """The resident has heard who calls, or that he will be recorded; the counselor hears ringing up to that."""
+        if call.taped.notice is not None:
+            self._conduct.taping.note_end(call, cue, at, out)
+            self._conduct.offering.take_up(call, at, out)
+        else:
+            self._conduct.following.playback_over(call, out)
+            self._conduct.offering.join(call, at, out)
 
     def resident_ended(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The resident was not reached: busy, congestion, no such number, switched off."""
@@ -355,7 +352,10 @@ class CallingBack:
         self.not_reached(call, result, Cause.NO_ANSWER, at, out)
 
     def resident_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The resident hung up while he heard who calls."""
+        """The resident hung up while he heard who calls; who had been greeted, and waited since, like any caller."""
+        if call.offer is not None and call.resident is not None and call.offer.attempt > call.resident.attempt:
+            self._conduct.caller_left(call, cue, at, out)
+            return
         self._conduct.cancel_timer(call, TimerKind.DEAD_MAN, out)
         self.not_reached(call, OfferResult.REJECTED, cue.cause, at, out)
 

@@ -55,11 +55,11 @@ def adopt_greeted(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dateti
     conduct = exchange.conduct
     out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
     conduct.guard(call, at, out, playing=False)
-    if _leg_of(exchange, call, call.offer, event, at) is not None:
-        conduct.calling_back.connect(call, at, out)
-    else:
+    if _leg_of(exchange, call, call.offer, event, at) is None:
         conduct.record(call, facts.OfferClosed(at, OfferResult.LOST, Cause.NOT_DEFINED), out)
         conduct.waiting.wait(call, at, out)
+    elif call.taped.notice is None:  # else it is told anew: see Taping.after_silence
+        conduct.offering.join(call, at, out)
 
 
 def _adopt_ringing(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
