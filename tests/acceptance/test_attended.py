@@ -20,6 +20,7 @@ from tests.acceptance.talks import (
     TALK_S,
     a_caller_on_hold,
     a_colleague_asked,
+    people_talk,
 )
 
 pytestmark = pytest.mark.asterisk
@@ -433,3 +434,29 @@ async def test_a_phone_without_a_caller_and_without_a_daemon_calls_as_ever(
         await own.hang_up()
     finally:
         lab_asterisk.cli("dialplan set global CALLROUTER_OWN_CALLS ")
+
+
+async def test_a_transfer_asked_for_while_no_daemon_is_there_does_nothing_and_can_be_asked_for_again(
+    caller: People, counselor: People, desk: Desk, centre: MakeCentre
+) -> None:
+    """Asterisk takes the REFER and tells the phone no more of it; all three stay where they are."""
+    office = await centre(agents=("201", "202"))
+    resident, first = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await desk("201", tone_hz=FIRST_HZ)
+    held = await a_caller_on_hold(resident, first, office)
+    asked, second = await a_colleague_asked(first, counselor, office)
+
+    await office.kill()
+    assert await held.transfer_to(asked) == 202
+    await people_talk()  # the counselor waits for his phone to say something
+    await office.restart()
+    await office.until("the colleague is known", lambda now: [c["invited"] for c in now["calls"]] == ["202"])
+    assert held.told == []
+    await held.transfer_to(asked)
+    assert await held.transferred() == "200 OK"
+    await asyncio.gather(held.closed(), asked.closed())
+    await people_talk()
+    await resident.hang_up()
+    await second.closed()
+
+    assert audio.tone_seconds(second.heard(), FIRST_HZ) >= ENOUGH_S
+    assert audio.tone_seconds(second.heard(), RESIDENT_HZ) >= ENOUGH_S
