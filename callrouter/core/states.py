@@ -166,7 +166,9 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.OFFERED, _G.DIGIT): _to("remember_key", _S.OFFERED),
     (_S.OFFERED, _G.MATCHED): _to("offer_also", _S.OFFERED),
     (_S.OFFERED, _G.OTHER_RANG): _to("other_rang", _S.OFFERED),
-    (_S.OFFERED, _G.OTHER_ANSWERED): _to("other_answered", _S.CONNECTING, _S.BRIEFING, _S.GREETING),
+    (_S.OFFERED, _G.OTHER_ANSWERED): _to(
+        "other_answered", _S.CONNECTING, _S.BRIEFING, _S.CALLING, _S.GREETING, *_LATER
+    ),
     (_S.OFFERED, _G.OTHER_ENDED): _to("other_ended", _S.OFFERED),
     (_S.OFFERED, _G.OTHER_UNCERTAIN): _to("other_uncertain", _S.OFFERED),
     (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),

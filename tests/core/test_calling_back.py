@@ -337,6 +337,24 @@ def test_where_all_phones_ring_the_resident_is_called_by_a_leg_of_his_own(trunk:
     assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_where_all_phones_ring_whoever_answers_first_has_the_resident_called_if_he_still_is(goes_on: bool) -> None:
+    queue = replace(CALLS_BACK, strategy=Strategy.RING_ALL)
+    hall = Driver(rulebook(agent("kim"), agent("lee"), queues=[queue]))
+    call = hall.ask()
+    (other,) = call.others
+    if not goes_on:
+        hall.tell(ev.RulebookReplaced(rulebook(agent("kim"), agent("lee"), queues=[replace(queue, call_back=None)])))
+    hall.asterisk.pick_up(other)
+    hall.settle()
+    assert hall.exchange.counters.defects == 0
+    if goes_on:
+        assert (state_of(call), call.offer and call.offer.channel) == (CallState.CALLING, other)
+        assert hall.agent("kim").state is AgentState.AVAILABLE
+    else:
+        assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
+
+
 def test_a_resident_who_is_called_to_try_a_trunk_again_decides_whether_it_is_used() -> None:
     hall = Driver(rules("kim", channels=3))
     for _ in range(hall.rules.trunks[CITY].failures):
