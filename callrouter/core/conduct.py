@@ -184,7 +184,7 @@ class Conduct:
             self.hold_arrival(call, at)
         self.switchboard.replace(at, out)
         self.calling_back.replace(at, out)
-        for site in self.floor.sites:
+        for site in self.floor.ways.sites:
             self.attendance.light_up(site, out)
             self.attendance.watch(site, out)
 

@@ -118,7 +118,7 @@ class Desks:
 
     def _log_in(self, dialog: _Dialog, number: str, digits: str, at: datetime, out: Output) -> str:
         """The word for what became of it."""
-        agent = self._floor.agents.get(AgentId(number))
+        agent = self._floor.staff.agents.get(AgentId(number))
         phone = f"{dialog.site}:{dialog.endpoint}"
         tried = [phone, *([str(agent.spec.id)] if agent is not None else [])]
         if any(self._is_locked(what, at) for what in tried):
@@ -166,7 +166,7 @@ class Desks:
 
     def _take_seat(self, agent: Agent, dialog: _Dialog, number: str, at: datetime, out: Output) -> str:
         """It is he: whoever had the phone leaves it, unless he is talking there."""
-        holder = self._floor.agent_at(dialog.site, dialog.endpoint)
+        holder = self._floor.staff.agent_at(dialog.site, dialog.endpoint)
         if holder is not None and holder is not agent:
             if holder.leg is not None:
                 return self._refuse(dialog, number, TAKEN, out)

@@ -17,8 +17,8 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.floor import Leg
 from callrouter.core.ids import ChannelId, QueueName
+from callrouter.core.legs import Leg
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Dial, EnterQueue
 from callrouter.core.rulebook import QueueSpec, WaitingSound
@@ -103,7 +103,7 @@ def hang_up_orphan(exchange: "Exchange", channel: ChannelId, out: Output) -> Non
     if name is None:
         return
     out.notices.append(Notice(NoticeKind.ORPHAN_LEG, name.call, f"leg {channel} belongs to no call"))
-    for site in exchange.floor.sites:
+    for site in exchange.floor.ways.sites:
         out.commands.append(cmd.Hangup(site, name.call, channel, Cause.NORMAL_CLEARING))
 
 
