@@ -40,8 +40,9 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
             _adopt_calling(exchange, call, event, at, out)
         case CallState.GREETING:  # the journal ends between two facts: he had hung up
             _give_up_attempt(exchange, call, event, at, out)
-        case CallState.ROUTING:  # and here, in the middle of its beginning: the end of the call before completes it
-            pass
+        case CallState.ROUTING:  # and here, in the middle of its beginning
+            if call.request is None or call.request.original not in exchange.calls:  # else its end completes this one
+                conduct.calling_back.drop(call, at, out)
         case CallState.CLEARING:
             conduct.finish(call, Cue(Signal.CLEARING_OVER), at, out)
         case _:

@@ -43,6 +43,7 @@ from tests.core.driver import (
     rulebook,
     without_queue,
 )
+from tests.core.two_sites import ANNEX, LINE, TO_HALL, TwoSites, two_site_rules
 
 RESIDENT = "0552251234"
 ALL_DAY = Window(frozenset(range(7)), Hours(9 * 60, 18 * 60))
@@ -958,6 +959,96 @@ def test_a_queue_with_another_head_start_keeps_its_callers_who_are_called_back()
     assert hall.exchange.floor.acd.position(waits.id) == 2
 
 
+def test_a_way_from_another_site_is_none_for_who_is_called_back_from_here() -> None:
+    """The trunk between the two has an end over there alone: asked for a channel of it here, it has none."""
+    made = two_site_rules(agent("kim"))
+    line = TrunkSpec(LINE, 2, (MemberSpec(TO_HALL, 2, ANNEX),), between=True)
+    hall = TwoSites(replace(made, trunks={**made.trunks, LINE: line}, queues={**made.queues, DESK: CALLS_BACK}))
+    call = hall.ask()
+    assert (state_of(call), hall.exchange.counters.defects) == (CallState.OFFERED, 0)
+
+
+# --- before Asterisk has told the next daemon of anything
+
+
+def test_nobody_is_put_in_line_or_cancelled_before_the_site_is_up() -> None:
+    hall = Driver(rules())
+    call = hall.ask()
+    hall.restart()
+    call = hall.exchange.calls[call.id]
+    for verb in CallbackVerb:
+        answer = order(hall, call.id, verb)
+        assert (answer.ok, "order it anew when site hall is up" in answer.message) == (False, True)
+    hall.tell(ev.RulebookReplaced(hall.rules))
+    assert hall.exchange.floor.acd.waiting_in(DESK) == []
+    hall.sync()
+    assert hall.exchange.floor.acd.waiting_in(DESK) == [call.id]
+    assert order(hall, call.id, CallbackVerb.CANCEL).ok
+
+
+def test_who_calls_by_himself_before_the_site_is_up_has_his_place() -> None:
+    hall = Driver(rules())
+    call = hall.ask()
+    hall.restart()
+    own = hall.dial("120")
+    assert own.instead_of == call.id
+    hall.sync()
+    call = hall.exchange.calls[call.id]
+    assert (state_of(call), call.postponed_for) == (CallState.POSTPONED, PostponeReason.OWN_CALL)
+
+
+def test_who_was_on_the_line_and_hangs_up_before_the_site_is_up_is_called_back() -> None:
+    hall = Driver(rules())
+    call, own = hall.ask(), hall.dial("120")
+    hall.restart()
+    hall.hang_up(own)
+    assert state_of(hall.exchange.calls[call.id]) is CallState.POSTPONED
+    hall.sync()
+    assert state_of(hall.exchange.calls[call.id]) is CallState.QUEUED
+    assert hall.exchange.floor.acd.waiting_in(DESK) == [call.id]
+
+
+def test_who_is_to_be_tried_later_is_not_where_the_next_daemon_s_rules_do_not_call_back(hall: Driver) -> None:
+    call = hall.reached(CallState.POSTPONED)
+    hall.restart(rulebook(agent("kim")))
+    hall.sync()
+    assert hall.exchange.calls == {}
+    assert hall.cdr(call).returns == CdrReturn(hall.cdrs[0].call_id, ReturnResult.NOT_REACHED, 1)
+
+
+def half_begun(hall: Driver) -> tuple[Call, CallId]:
+    """A daemon died in the middle of taking a request down: the call in which it was asked for, and that request."""
+    asking = hall.dial("144")
+    begun = next(i for i, (_, one) in enumerate(reversed(hall.log)) if isinstance(one, facts.Routed))
+    hall.asterisk.channels[asking.channel] = Channel(asking.channel, "Up", asking.arrival)
+    hall.restart(lost=begun)
+    back = naming.call_back(asking.id)
+    assert hall.exchange.calls[back].state is CallState.ROUTING
+    return asking, back
+
+
+def test_a_request_that_had_only_begun_ends_with_its_call_where_the_queue_calls_back_no_more() -> None:
+    hall = Driver(rules())
+    asking, back = half_begun(hall)
+    hall.asterisk.hang_up(asking.channel)
+    hall.inbox.clear()
+    hall.tell(ev.RulebookReplaced(rulebook()))
+    hall.sync()
+    assert (hall.exchange.calls, hall.exchange.counters.defects) == ({}, 0)
+    assert {cdr.call_id for cdr in hall.cdrs} == {asking.id, back}
+
+
+def test_a_request_that_had_only_begun_of_which_nobody_knows_the_call_is_closed() -> None:
+    hall = Driver(rules())
+    asking, back = half_begun(hall)
+    hall.log = [(call, record) for call, record in hall.log if call != asking.id]
+    hall.asterisk.channels.clear()
+    hall.restart()
+    hall.sync()
+    assert hall.exchange.calls == {}
+    assert [cdr.call_id for cdr in hall.cdrs] == [back]
+
+
 # --- who calls by himself
 
 
@@ -1024,6 +1115,23 @@ def test_who_stands_on_the_line_himself_need_not_be_called_now() -> None:
     )
     hall.tell(ev.RulebookReplaced(rules(rule=replace(RETURN, attempts=1))))
     assert request.postponed_for is PostponeReason.OWN_CALL
+
+
+def test_of_several_who_call_from_one_number_the_first_has_the_place() -> None:
+    hall = Driver(rules())
+    request = hall.ask("143")
+    other = hall.dial("120", "0552250002")
+    first, second = hall.dial("120"), hall.dial("120")
+    assert (first.instead_of, second.instead_of) == (request.id, None)
+    assert [hall.exchange.floor.acd.position(one.id) for one in (first, other, second)] == [1, 2, 3]
+
+
+def test_a_number_at_which_somebody_is_being_greeted_is_not_called_for_another_request(hall: Driver) -> None:
+    call = hall.reached(CallState.GREETING)
+    hall.dial("144")
+    assert list(hall.exchange.calls) == [call.id]
+    hall.resident_ends(call, Cause.NORMAL_CLEARING)
+    assert state_of(call) is CallState.POSTPONED
 
 
 def test_where_it_is_not_wanted_or_the_number_is_another_nobody_has_the_place() -> None:
