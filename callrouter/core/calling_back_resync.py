@@ -65,13 +65,15 @@ def adopt_greeted(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dateti
 
 def _adopt_ringing(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
     conduct, queue = exchange.conduct, exchange.conduct.waiting.queue_of(call)
+    for offer in call.phones:
+        _leg_of(exchange, call, offer, event, at)
+    conduct.ring_all.sort_out(call, at, out)
     leg = _leg_of(exchange, call, call.offer, event, at)
-    if leg is None or call.offer is None or queue is None:
+    if leg is None or queue is None:
         _give_up_attempt(exchange, call, event, at, out)
         return
     conduct.calling_back.reserve(call, at, again=True)
-    left_s = queue.ring_timeout_s - (at - call.offer.at).total_seconds()
-    conduct.set_timer(call, TimerKind.RING, max(1.0, left_s), out)
+    conduct.ring_all.go_on(call, at, out)
 
 
 def _adopt_calling(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -114,6 +116,9 @@ def _give_up_attempt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dat
 
 def _leg_of(exchange: "Exchange", call: Call, offer: Offer | None, event: ev.SiteUp, at: datetime) -> Leg | None:
     """Take back the counselor's leg, if it is still there."""
+    known = exchange.floor.legs.get(offer.channel) if offer is not None else None
+    if known is not None:
+        return known
     if offer is None or offer.channel not in event.channels:
         return None
     name = call.queue or QueueName("")

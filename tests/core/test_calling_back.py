@@ -356,6 +356,32 @@ def test_where_all_phones_ring_whoever_answers_first_has_the_resident_called_if_
         assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
 
 
+@pytest.mark.parametrize("gone", [[], [1], [2], [1, 2]])
+@pytest.mark.parametrize("has_queue", [True, False])
+def test_the_next_daemon_has_the_phones_ring_on_that_are_still_there(gone: list[int], has_queue: bool) -> None:
+    queue = replace(CALLS_BACK, strategy=Strategy.RING_ALL)
+    hall = Driver(rulebook(agent("kim"), agent("lee"), queues=[queue]))
+    call = hall.ask()
+    hall.asterisk.connected = False
+    for attempt in gone:
+        hall.asterisk.hang_up(naming.leg_channel(call.id, attempt))
+    hall.inbox.clear()
+    hall.restart(hall.rules if has_queue else without_queue(hall.rules, DESK))
+    hall.sync()
+    assert hall.exchange.counters.defects == 0
+    if not has_queue:
+        assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
+        return
+    call = hall.exchange.calls[call.id]
+    ringing = {naming.leg_channel(call.id, attempt) for attempt in (1, 2) if attempt not in gone}
+    assert ringing <= set(hall.asterisk.channels) == {one.channel for one in call.phones}
+    assert (state_of(call), len(call.phones), in_use(hall)) == (CallState.OFFERED, 2, 1), "who is free is rung anew"
+    hall.pick_up(call)
+    hall.resident_answers(call)
+    hall.announcement_ends(call)
+    assert state_of(call) is CallState.CONNECTED
+
+
 def test_a_resident_who_is_called_to_try_a_trunk_again_decides_whether_it_is_used() -> None:
     hall = Driver(rules("kim", channels=3))
     for _ in range(hall.rules.trunks[CITY].failures):
