@@ -337,8 +337,8 @@ class CallingBack:
 
     def resident_answered(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The resident is there: say who calls, then connect the two."""
-        self._conduct.cancel_timer(call, TimerKind.RESIDENT, out)
-        self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+        for kind in (TimerKind.RESIDENT, TimerKind.ANNOUNCEMENT, TimerKind.CALLBACK):
+            self._conduct.cancel_timer(call, kind, out)
         self._conduct.record_moved(call, facts.ResidentAnswered(at), out)
         rule = self.rule_of(call)
         if rule is None or rule.to_resident is None:

@@ -546,6 +546,18 @@ def test_hours_that_never_begin_are_looked_at_every_day() -> None:
     assert state_of(call) is CallState.POSTPONED
 
 
+def test_who_has_been_reached_and_waits_on_the_line_does_not_hear_of_hours_that_end() -> None:
+    hall = Driver(rules("kim", rule=replace(RETURN, hours=DAY)))
+    hall.advance(9 * 3600.0 - 60.0)
+    call = hall.reached(CallState.GREETING)
+    hall.tell(ev.RulebookReplaced(rules(rule=replace(RETURN, hours=DAY))))
+    hall.leg_ends(call)
+    hall.advance(120.0)
+    assert (state_of(call), call.is_absent) == (CallState.QUEUED, False)
+    assert hall.exchange.floor.acd.waiting_in(DESK) == [call.id]
+    assert hall.asterisk.channels[call.channel].music
+
+
 # --- orders
 
 
