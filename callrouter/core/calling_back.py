@@ -63,9 +63,11 @@ class CallingBack:
     def take_down(self, call: Call, cdr: Cdr, at: datetime, out: Output) -> None:
         """A call is over: if its caller is to be called back by a queue that does so, keep him a place in line."""
         wanted = cdr.callback
-        queue = self._conduct.floor.rulebook.queues.get(wanted.queue) if wanted is not None else None
+        if wanted is None:
+            return
+        queue = self._conduct.floor.rulebook.queues.get(wanted.queue)
         back = self._conduct.calls.get(naming.call_back(call.id))
-        if wanted is None or queue is None or queue.call_back is None or call.routed is None or call.region is None:
+        if queue is None or queue.call_back is None or call.routed is None or call.region is None:
             if back is not None and back.state is CallState.ROUTING:  # begun by an earlier daemon, and its rules
                 self.drop(back, at, out)
             return
@@ -428,9 +430,8 @@ class CallingBack:
         if call.request is not None and self._requests.get((call.request.queue, call.request.number)) == call.id:
             del self._requests[call.request.queue, call.request.number]
         request = self._conduct.calls.get(call.instead_of) if call.instead_of is not None else None
-        if request is None or request.to_be_adopted:
-            return
-        if request.postponed_for is PostponeReason.OWN_CALL:
+        is_aside = request is not None and request.postponed_for is PostponeReason.OWN_CALL
+        if request is not None and is_aside and not request.to_be_adopted:
             self._stand_again(request, at, out, hastened=False)
 
 
