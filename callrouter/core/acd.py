@@ -37,13 +37,8 @@ Place = tuple[float, int]
 
 NO_TENANT = TenantName("")
 
-Refused = Callable[[TenantName, bool], Collection[Way]]
-"""The ways that are open, but not to callers of this tenant; the second says whether their calls are marked."""
-
-
-def nobody_refused(tenant: TenantName, marked: bool) -> Collection[Way]:
-    """Every way that is open is open to all."""
-    return ()
+Refused = Callable[[Way, TenantName, bool], bool]
+"""Whether a way that is open is not so to callers of a tenant; the last says whether their calls are marked."""
 
 
 class Outward(NamedTuple):
@@ -86,37 +81,56 @@ _Head = tuple[Place, CallId, _Group]
 """The first of a group."""
 
 
+class _Shut(dict[Way, bool]):
+    """Whether ways are shut to some at one moment; each is asked about once, and only if somebody wants it."""
+
+    def __init__(self, to_all: Mapping[Way, bool], asks: Callable[[Way], bool]) -> None:
+        self._to_all = to_all
+        self._asks = asks
+
+    def __missing__(self, way: Way) -> bool:
+        shut = self[way] = self._to_all[way] or self._asks(way)
+        return shut
+
+
 @dataclass(slots=True)
 class _Closed:
-    """To whom which ways are shut at one moment; each thing is found out once, and only if somebody wants it."""
+    """To whom which ways are shut at one moment."""
 
-    shut: frozenset[Way]
-    """To all."""
-    ways: Collection[Way]
+    shut: Mapping[Way, bool]
+    """Whether each way is shut, to all."""
+    shared: Mapping[Way, bool]
+    """The same, and whether it may be shut to some."""
     marked: frozenset[QueueName]
-    refused: Refused
+    refused: Refused | None
     with_outward: WithOutward
-    _inward: dict[tuple[TenantName, bool], frozenset[Way]] = field(default_factory=dict)
-    _outward: dict[Outward, frozenset[Way]] = field(default_factory=dict)
+    _inward: dict[tuple[TenantName, bool], _Shut] = field(default_factory=dict)
+    _outward: dict[Outward, _Shut] = field(default_factory=dict)
 
-    def to(self, group: _Group) -> frozenset[Way]:
-        """The ways that are shut to those of a group."""
-        key = (group.tenant, group.line[0] in self.marked)
+    def reaches(self, group: _Group) -> bool:
+        """Whether there is a way to somebody for those of a group."""
+        if group.outward is None and self.refused is not None and group.pool.has_way(self.shared):
+            return True  # without asking what some are refused
+        return group.pool.has_way(self.to(group))
+
+    def to(self, group: _Group) -> Mapping[Way, bool]:
+        """Whether ways are shut to those of a group."""
         if group.outward is not None:
-            return self._to_outward(Outward(group.outward, group.line[1], *key))
+            return self._to_outward(Outward(group.outward, group.line[1], group.tenant, group.line[0] in self.marked))
+        if self.refused is None:
+            return self.shut
+        key = (group.tenant, group.line[0] in self.marked)
         known = self._inward.get(key)
-        return known if known is not None else self._to_inward(key)
+        return known if known is not None else self._to_inward(self.refused, *key)
 
-    def _to_inward(self, key: tuple[TenantName, bool]) -> frozenset[Way]:
-        barred = self.refused(*key)
-        known = self._inward[key] = self.shut.union(barred) if barred else self.shut
-        return known
+    def _to_inward(self, refused: Refused, tenant: TenantName, marked: bool) -> _Shut:
+        shut = self._inward[tenant, marked] = _Shut(self.shut, lambda way: refused(way, tenant, marked))
+        return shut
 
-    def _to_outward(self, outward: Outward) -> frozenset[Way]:
+    def _to_outward(self, outward: Outward) -> _Shut:
         known = self._outward.get(outward)
         if known is None:
-            found = frozenset(way for way in self.ways if not self.with_outward(way, outward))
-            known = self._outward[outward] = found
+            known = self._outward[outward] = _Shut(self.shut, lambda way: not self.with_outward(way, outward))
         return known
 
 
@@ -315,19 +329,20 @@ class Acd:
     def match(
         self,
         reachable: Callable[[Way], bool],
-        refused: Refused = nobody_refused,
+        refused: Refused | None = None,
         with_outward: WithOutward = never_outward,
     ) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
         ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room), ``refused``
-        which of those are not open to whom, and ``with_outward`` whether there is one, and room for one call to a
-        resident beside it.
+        whether such a one is not open to some (None: each is, to all), and ``with_outward`` whether there is one, and
+        room for one call to a resident beside it.
         """
-        shut = frozenset(way for way in self._ways if not reachable(way))
-        if len(shut) == len(self._ways):
+        shut = {way: not reachable(way) for way in self._ways}
+        if all(shut.values()):
             return None
-        closed = _Closed(shut, self._ways, self._marked, refused, with_outward)
+        shared = {way: is_shut or way.trunk is not None for way, is_shut in shut.items()}
+        closed = _Closed(shut, shared, self._marked, refused, with_outward)
         found = [_first_of(heads, closed) for heads in self._heads.values()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
@@ -336,24 +351,18 @@ class Acd:
         _, call, group = heads[index]
         return Match(call, self._agents[group.pool.pick(call, self._agents, closed.to(group))], charge)
 
-    def wanting(self, trunk: TrunkName, lacking: Mapping[TenantName, int]) -> Mapping[TenantName, int]:
-        """How many callers of each tenant wait for whom a counselor is free behind a trunk group.
+    def wanting(self, trunk: TrunkName, tenant: TenantName, most: int) -> int:
+        """How many callers of a tenant wait for whom a counselor is free behind a trunk group.
 
-        No more lines are looked at once as many are found as the tenant lacks.
+        No more lines are looked at once ``most`` are found.
         """
-        wanting: Counter[TenantName] = Counter()
-        for tenant, lacks in lacking.items():
-            for _, _, group in self._heads.get(tenant, ()):
-                if Way(group.line[1], trunk) in group.pool.ways:
-                    wanting[tenant] += len(group.waiting)
-                    if wanting[tenant] >= lacks:
-                        break
+        wanting = 0
+        for _, _, group in self._heads.get(tenant, ()):
+            if Way(group.line[1], trunk) in group.pool.ways:
+                wanting += len(group.waiting)
+                if wanting >= most:
+                    break
         return wanting
-
-    @property
-    def ways(self) -> Collection[Way]:
-        """Those by which anybody who is free is reached."""
-        return self._ways.keys()
 
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
         """Whether somebody could take a call of ``line`` with this demand now."""
@@ -493,7 +502,11 @@ class Acd:
 
 def _first_of(heads: Iterable[_Head], closed: _Closed) -> _Head | None:
     """The first of these who could be served."""
-    return next((head for head in heads if head[2].pool.has_way(closed.to(head[2]))), None)
+    for head in heads:
+        group = head[2]
+        if group.pool.ways and closed.reaches(group):
+            return head
+    return None
 
 
 def _marked(queues: Mapping[QueueName, QueueSpec]) -> frozenset[QueueName]:

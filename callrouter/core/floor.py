@@ -67,8 +67,9 @@ class Floor:
 
     def match(self, at: datetime) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        refusals = self.trunks.refusals(self.acd.ways, at)
-        match = self.acd.match(partial(self.ways.is_open, at), refusals.of, partial(self.ways.has_room_outward, at))
+        refusals = self.trunks.refusals(at)
+        refused = refusals.refuses if refusals is not None else None
+        match = self.acd.match(partial(self.ways.is_open, at), refused, partial(self.ways.has_room_outward, at))
         if match is not None:
             self.acd.take(match)
         return match

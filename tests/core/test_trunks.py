@@ -27,7 +27,7 @@ def of(tenant: TenantName) -> Asker:
 
 
 def trunks_of(spec: TrunkSpec, *more: TrunkSpec, wants: Mapping[TenantName, int] | None = None) -> Trunks:
-    return Trunks({one.name: one for one in (spec, *more)}, lambda *_: wants or {})
+    return Trunks({one.name: one for one in (spec, *more)}, lambda _trunk, tenant, _most: (wants or {}).get(tenant, 0))
 
 
 class Line:
