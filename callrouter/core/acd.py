@@ -18,7 +18,7 @@ is not the same from each; places are compared over all of them.
 import math
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -165,6 +165,25 @@ class Match:
     """What it changes between the tenants."""
     is_rung: bool = False
     """Phones ring for that caller already: this is one more."""
+
+
+class Stand(NamedTuple):
+    """Where somebody waits, and what is asked for him."""
+
+    call: CallId
+    line: Line
+    place: Place
+    tenant: TenantName
+    demand: Demand
+
+
+class Others(NamedTuple):
+    """Some who wait and are alike; so many of them stand before somebody."""
+
+    line: Line
+    tenant: TenantName
+    demand: Demand
+    before: int
 
 
 class Acd:
@@ -377,11 +396,19 @@ class Acd:
         """How many of those are at a phone: not those who are to be called back."""
         return sum(len(group.waiting) for group in self._groups(queue) if group.outward is None)
 
-    def position(self, call: CallId) -> int:
-        """The caller's place in his line, counted from 1; he stands in one."""
+    def stand(self, call: CallId) -> Stand:
+        """Where a caller stands, who stands in a line."""
         group, place = self._stands[call]
-        others = self._lines[group.line].groups.values()
-        return sum(bisect_left(other.waiting, (place, call)) for other in others) + 1
+        return Stand(call, group.line, place, group.tenant, group.pool.demand)
+
+    def others(self, stand: Stand) -> Iterator[Others]:
+        """All who wait beside him, by what they have in common."""
+        entry = (stand.place, stand.call)
+        for line in self._lines.values():
+            for group in line.groups.values():
+                if group.waiting and group.waiting != [entry]:
+                    before = bisect_left(group.waiting, entry)
+                    yield Others(group.line, group.tenant, group.pool.demand, before)
 
     def waiting_in(self, queue: QueueName) -> list[CallId]:
         """The callers who wait in ``queue``."""
@@ -399,6 +426,10 @@ class Acd:
         if len(lines) == 1:
             return lines[0].pools[NO_DEMAND].size
         return len({agent for line in lines for agent in line.pools[NO_DEMAND].members})
+
+    def is_reached(self, agent: Agent, origin: SiteName) -> bool:
+        """Whether there is a way to the counselor for callers at a site, be it open or shut."""
+        return origin == agent.spec.site or (agent.spec.trunk is None and (origin, agent.spec.site) in self.links)
 
     def _origins(self, agent: Agent) -> list[SiteName]:
         """From which sites the counselor can be reached: one whose phone is behind a trunk, from his own alone."""

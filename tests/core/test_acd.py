@@ -211,10 +211,10 @@ def test_callers_of_a_route_with_a_head_start_go_before_who_came_less_than_that_
     second = hall.dial()
     hall.advance(20.0)
     urgent = hall.dial("150")
-    assert [hall.exchange.floor.acd.position(call.id) for call in (first, urgent, second)] == [1, 2, 3]
+    assert [hall.place(call) for call in (first, urgent, second)] == [1, 2, 3]
     hall.restart()
     hall.sync()
-    assert [hall.exchange.floor.acd.position(call.id) for call in (first, urgent, second)] == [1, 2, 3]
+    assert [hall.place(call) for call in (first, urgent, second)] == [1, 2, 3]
     hall.hang_up(hall.exchange.calls[talking.id])
     hall.advance(10.0)
     served = [call.id for call in hall.exchange.calls.values() if call.state is CallState.OFFERED]
