@@ -46,5 +46,7 @@ async def remember_duties(dispatcher: Dispatcher, journal: Journal) -> None:
     kinds = (AuditKind.DESK, AuditKind.PIN, AuditKind.QUEUES)
     dispatcher.restore_desks(*[await journal.newest_audit(kind) for kind in kinds])
     duties = await journal.newest_audit(AuditKind.AGENT)
-    dispatcher.restore_standing(await journal.newest_cdrs(NEWEST_CDRS), duties)
+    ended = await journal.newest_cdrs(NEWEST_CDRS)
+    dispatcher.restore_standing(ended, duties)
     dispatcher.restore_duties(duties)
+    dispatcher.restore_untold(ended, await journal.audit_of(AuditKind.AGENT))

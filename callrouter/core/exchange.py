@@ -201,6 +201,10 @@ class Exchange:
         standing.recall(self.floor, ended, duties, at, out)
         return out
 
+    def restore_untold(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
+        """Know again who is to be told at the next pick-up that he was paused, from all that was said of counselors."""
+        standing.recall_untold(self.floor, ended, duties)
+
     def restore_desks(
         self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], queues: Iterable[AuditEntry], at: datetime
     ) -> None:

@@ -220,6 +220,7 @@ class Floor:
         if agent.leg is not None:
             return None
         self.acd.spare(agent)
+        agent.untold = agent.untold and offer.bridge is None  # who picked up has been told
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
         wrap_up = wrap_up_s(agent, queue)
         seizure = self._reclaim(call, offer)

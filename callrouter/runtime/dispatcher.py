@@ -218,6 +218,10 @@ class Dispatcher:
         """Let the exchange remember how counselors stood when their newest calls had ended; before :meth:`run`."""
         self._carry_out(self.exchange.restore_standing(ended, duties, self._now()))
 
+    def restore_untold(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
+        """Let the exchange remember who is to be told that he was paused; before :meth:`run`."""
+        self.exchange.restore_untold(ended, duties)
+
     def restore_desks(
         self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], queues: Iterable[AuditEntry]
     ) -> None:
