@@ -37,10 +37,9 @@ class Hall(Driver):
         self.exchange = Exchange(self.rules, self.now)
         self.timers.clear()
         newest = list({entry.name: entry for entry in said}.values())
-        out = self.exchange.restore_standing(self.cdrs, newest, self.now)
+        out = self.exchange.restore_standing(self.cdrs, newest, said, self.now)
         self.carry_out(out)
         self.exchange.restore_duties(newest)
-        self.exchange.restore_untold(self.cdrs, said)
         self.sync()
 
     def order(self, verb: DutyVerb, name: str) -> None:
@@ -220,7 +219,7 @@ def test_nor_who_has_picked_up_since_whether_that_call_is_over_or_not() -> None:
     histories = [list(each.history) for each in hall.exchange.calls.values()]
     hall.exchange = Exchange(hall.rules, hall.now)
     hall.exchange.restore(histories)
-    hall.exchange.restore_untold(hall.cdrs, entries)
+    hall.exchange.restore_standing(hall.cdrs, entries[1::2], entries, hall.now)
     assert [hall.agent(name).untold for name in ("kim", "lee")] == [False, True]
     hall.sync()
     assert not hall.agent("lee").untold
