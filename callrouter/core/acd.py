@@ -401,14 +401,20 @@ class Acd:
         group, place = self._stands[call]
         return Stand(call, group.line, place, group.tenant, group.pool.demand)
 
-    def others(self, stand: Stand) -> Iterator[Others]:
-        """All who wait beside him, by what they have in common."""
+    def rivals(self, stand: Stand, queue: QueueName | None = None) -> Iterator[Others]:
+        """Who waits, in all queues or in one, and may be served before somebody, by what they have in common.
+
+        They stand before him, or their tenant may have its turn before his.
+        """
         entry = (stand.place, stand.call)
-        for line in self._lines.values():
-            for group in line.groups.values():
-                if group.waiting and group.waiting != [entry]:
-                    before = bisect_left(group.waiting, entry)
+        for (name, _), line in self._lines.items():
+            for group in line.groups.values() if queue is None or queue == name else ():
+                waiting = group.waiting
+                if waiting and waiting[0] < entry:
+                    before = bisect_left(waiting, entry)
                     yield Others(group.line, group.tenant, group.pool.demand, before)
+                elif waiting and self.sharing.weights and group.tenant != stand.tenant:
+                    yield Others(group.line, group.tenant, group.pool.demand, 0)
 
     def waiting_in(self, queue: QueueName) -> list[CallId]:
         """The callers who wait in ``queue``."""

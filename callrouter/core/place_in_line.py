@@ -7,7 +7,7 @@ told. Nor is one where tenants take turns and another's callers want the same co
 served before. Nor where nobody is at work who can do what is asked for him.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from callrouter.core.acd import Acd, Line, Others, Stand
@@ -37,15 +37,14 @@ class PlacesInLine:
         able = self._able(stand)
         if not able:
             return self._own_place(stand, able) if not stand.demand.need else None
-        shares_of = self._share_of(able)
+        competes, is_sure = self._asking(able, any), self._asking(able, all)
         place = 1
-        for other in self._acd.others(stand):
-            share = shares_of(other.line, other.demand.need)
-            if not share:
+        for other in self._acd.rivals(stand):
+            if not competes(other.line, other.demand.need):
                 continue
             if self._takes_turns(stand, other):
                 return None
-            if other.line[0] != stand.line[0] and other.before and share < len(able):
+            if other.line[0] != stand.line[0] and not is_sure(other.line, other.demand.need):
                 return None
             place += other.before
         return place
@@ -60,13 +59,11 @@ class PlacesInLine:
 
     def _own_place(self, stand: Stand, able: list[Agent]) -> int:
         """Among those of the own queue who want the same counselors, and of the own tenant where these take turns."""
-        shares_of = self._share_of(able)
+        competes = self._asking(able, any)
         return 1 + sum(
             other.before
-            for other in self._acd.others(stand)
-            if other.line[0] == stand.line[0]
-            and not self._takes_turns(stand, other)
-            and (not able or shares_of(other.line, other.demand.need))
+            for other in self._acd.rivals(stand, stand.line[0])
+            if not self._takes_turns(stand, other) and (not able or competes(other.line, other.demand.need))
         )
 
     def _takes_turns(self, stand: Stand, other: Others) -> bool:
@@ -77,14 +74,14 @@ class PlacesInLine:
         staff = (one for one in self._staff.agents.values() if one.duty is not Duty.OFF and not one.retired)
         return [one for one in staff if self._could_serve(one, stand.line, stand.demand.need)]
 
-    def _share_of(self, able: list[Agent]) -> Callable[[Line, Levels], int]:
-        """How many of these could serve callers of another line, too."""
+    def _asking(self, able: list[Agent], how: Callable[[Iterable[bool]], bool]) -> Callable[[Line, Levels], bool]:
+        """Whether any, or all, of these could serve callers of another line, too; asked once of each line and need."""
 
         @cache
-        def share_of(line: Line, need: Levels) -> int:
-            return sum(self._could_serve(one, line, need) for one in able)
+        def ask(line: Line, need: Levels) -> bool:
+            return how(self._could_serve(one, line, need) for one in able)
 
-        return share_of
+        return ask
 
     def _could_serve(self, agent: Agent, line: Line, need: Levels) -> bool:
         queue, site = line

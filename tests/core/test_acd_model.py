@@ -341,8 +341,8 @@ class BesideNaive(RuleBasedStateMachine):
             assert self.acd.idle(queue) == sum(queue in one.spec.queues for one in self.naive.agents)
         for caller in self.naive.callers:
             before = [one for one in self.naive.callers if one.queue == caller.queue and one.place <= caller.place]
-            others = self.acd.others(self.acd.stand(caller.call))
-            assert sum(one.before for one in others if one.line[0] == caller.queue) == len(before) - 1
+            rivals = self.acd.rivals(self.acd.stand(caller.call), caller.queue)
+            assert sum(one.before for one in rivals) == len(before) - 1
             shut = {way for way, tenant in self.shut if tenant in (None, caller.tenant)}
             could = self.acd.can_serve((caller.queue, HALL), partial(_is_outside, shut), caller.demand)
             assert could == bool(self.naive.able(caller, self.shut))
