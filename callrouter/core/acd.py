@@ -38,7 +38,10 @@ Place = tuple[float, int]
 NO_TENANT = TenantName("")
 
 Refused = Callable[[Way, TenantName, bool], bool]
-"""Whether a way that is open is not so to callers of a tenant; the last says whether their calls are marked."""
+"""Whether a way that is open is not so to callers of a tenant; the last says whether their calls are marked.
+
+One without a trunk group is open to all.
+"""
 
 
 class Outward(NamedTuple):

@@ -289,3 +289,23 @@ def test_who_waits_for_a_trunk_is_counted_up_to_what_the_tenant_lacks() -> None:
     assert acd.wanting(CITY, jinju, 5) == 2, "who is in another queue waits for nobody behind it"
     assert acd.wanting(CITY, jinju, 1) >= 1
     assert (acd.wanting(CITY, changwon, 1), acd.wanting(CITY, geoje, 2)) == (1, 0)
+
+
+def test_who_is_refused_a_line_has_whoever_needs_none_and_no_group_is_asked_where_somebody_is_beside_it() -> None:
+    acd, asked = acd_by(Strategy.LONGEST_IDLE), list[Way]()
+
+    def refused(way: Way, tenant: TenantName, marked: bool) -> bool:
+        asked.append(way)
+        return way.trunk is not None
+
+    kim, lee = free("kim"), free("lee")
+    kim.spec, kim.idle_since = replace(kim.spec, trunk=CITY), START - timedelta(hours=1)
+    acd.offer_to(kim)
+    acd.join((DESK, HALL), (0.0, 1), CallId("a"))
+    assert acd.match(lambda _: True, refused) is None
+    assert asked == [Way(HALL, CITY)]
+    acd.offer_to(lee)
+    match = acd.match(lambda _: True, refused)
+    assert match is not None
+    assert (match.call, match.agent) == ("a", lee)
+    assert asked == [Way(HALL, CITY), Way(HALL, CITY), Way(HALL)], "of kim's way, for he has been idle longer"

@@ -324,6 +324,25 @@ def test_what_a_decision_is_told_of_ways_is_what_each_call_alone_would_be_told()
     assert trunks_of(TrunkSpec(CITY, 1)).refusals(START) is None
 
 
+def test_a_way_is_open_by_the_group_that_takes_over() -> None:
+    trunks = trunks_of(TrunkSpec(CITY, 1, overflow=SPARE), TrunkSpec(SPARE, 1))
+    line, way = Line(trunks), Way(HALL, CITY)
+    assert line.seize().trunk == CITY
+    assert trunks.is_open(way, START)
+    assert line.seize().trunk == SPARE
+    assert not trunks.is_open(way, START)
+
+
+def test_shares_hold_where_so_many_calls_a_second_may_be_begun() -> None:
+    trunks = trunks_of(replace(SHARED, members=(MemberSpec("kt", 4, per_second=1),)))
+    line = Line(trunks)
+    line.seize(of(CHANGWON))
+    assert not trunks.has_room(CITY, of(CHANGWON), START), "one has begun in this second"
+    line.seize(of(CHANGWON), after_s=1.0)
+    assert not trunks.has_room(CITY, of(CHANGWON), START + 2 * ONE_S), "that is the ceiling"
+    assert trunks.has_room(CITY, of(JINJU), START + 2 * ONE_S)
+
+
 # --- who comes in, and what Asterisk says
 
 
