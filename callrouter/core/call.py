@@ -619,7 +619,15 @@ class Call:
         if isinstance(fact, facts.HearingBegun):
             self.heard = fact.number
             self.hearings[fact.number] = Hearing(
-                fact.number, fact.supervisor, fact.agent, fact.channel, fact.at, fact.mode, fact.who, fact.via
+                fact.number,
+                fact.supervisor,
+                fact.agent,
+                fact.channel,
+                fact.at,
+                fact.mode,
+                fact.who,
+                fact.via,
+                far=fact.far,
             )
             return
         hearing = self.hearings.get(fact.number)

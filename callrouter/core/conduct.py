@@ -20,6 +20,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.comforting import Comforting
 from callrouter.core.conversing import Conversing
+from callrouter.core.crossing import Crossing
 from callrouter.core.cue import Cue
 from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
@@ -87,6 +88,7 @@ class Conduct:
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
         self.ring_all = RingAll(self)
+        self.crossing = Crossing(self.floor)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)

@@ -333,6 +333,8 @@ class Exchange:
         conduct = self.conduct
         if conduct.desks.pressed(event, at, out) or conduct.supervision.pressed(event.channel, event.digit, out):
             return
+        if self.floor.relays.of_phone(event.channel) is not None:
+            return  # its keys come over the trunk
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.DIGIT, digit=event.digit), at, out)
@@ -531,6 +533,8 @@ class Exchange:
 
     def _supervisor_left(self, event: ev.SupervisorLeft, at: datetime, out: Output) -> None:
         self.conduct.supervision.left(event.channel, at, out)
+        self.conduct.crossing.gone(event.channel, out)
+        self.floor.relays.phone_left(event.channel, out)
 
     def _hearing_joined(self, event: ev.HearingJoined, at: datetime, out: Output) -> None:
         self.conduct.supervision.joined(event, at, out)

@@ -7,6 +7,7 @@ import msgspec
 
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
+from callrouter.core.crossing import is_crossing
 from callrouter.core.output import Output
 from callrouter.core.relays import OfLeg, Relay
 
@@ -25,7 +26,7 @@ def is_far(event: ev.Event) -> bool:
 def near(event: OfPhone) -> OfPhone:
     """The same, told of the leg that leads there."""
     name = naming.parse_far_channel(event.channel)
-    return msgspec.structs.replace(event, channel=naming.leg_channel(name.call, name.attempt)) if name else event
+    return msgspec.structs.replace(event, channel=name.leg) if name else event
 
 
 def come_in(exchange: "Exchange", event: ev.RelayArrived, at: datetime, out: Output) -> None:
@@ -40,9 +41,11 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
         if seen.relay:
             arrived = ev.RelayArrived(event.site, seen.channel, seen.endpoint, seen.relay)
             note(exchange, relays.come_in(arrived, at, out, event.channels), at, out)
-    for leg in relays.from_site(event.site):
-        if leg not in exchange.floor.legs:  # an earlier daemon's, and not adopted: it is not there any more
-            relays.gone(leg, out)
+    for relay in relays.from_site(event.site):
+        if is_crossing(relay.leg):
+            exchange.conduct.crossing.compare(relay, exchange.calls.get(relay.call), event, out)
+        elif relay.leg not in exchange.floor.legs:  # an earlier daemon's, and not adopted: it is not there any more
+            relays.gone(relay.leg, out)
     relays.compare(event, out)
 
 
