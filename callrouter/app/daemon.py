@@ -24,6 +24,7 @@ from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withd
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
+from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.recordings import RecordingKeeper, TapeDesk
 from callrouter.app.reload import ConfigReloader
@@ -127,8 +128,10 @@ async def _daemon(
         Journal(settings.state_dir / FILE_NAME) as journal,
         Remembered(settings.state_dir, clock.now) as remembered,
     ):
-        exchange = Exchange(loaded.rulebook, clock.now())
-        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
+        began = clock.now()
+        exchange = Exchange(loaded.rulebook, began)
+        inputs = recorder_of(loaded, exchange, began)
+        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, inputs=inputs)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
         await remember_lost_places(dispatcher, journal)
@@ -146,7 +149,7 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
+        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history, inputs)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         surges = SurgeWatch(settings.database_url, exchange, clock.now)
@@ -171,7 +174,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, tapes[0], callbacks, surges):
+            for looking in (keeper, tapes[0], callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
             yield dispatcher, status, writer

@@ -225,6 +225,12 @@ class Exchange:
         except Exception as defect:
             out.notices.append(Notice(NoticeKind.COUNTING_FAILED, None, repr(defect)))
 
+    def without_secrets(self, event: ev.Event) -> ev.Event:
+        """The event as it may be kept: a PIN's digits are noughts. To be asked before the event is handled."""
+        if isinstance(event, ev.DigitPressed) and self.conduct.desks.is_secret(event):
+            return msgspec.structs.replace(event, digit="0")
+        return event
+
     def concerns(self, event: ev.Event) -> CallId | None:
         """The call in progress that an event is about, if it is about one."""
         match event:
