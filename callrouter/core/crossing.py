@@ -5,6 +5,7 @@ Such a leg is made at the caller's site, where the conversation is, and its far 
 is gone, whatever has become meanwhile of what it was made for.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,8 @@ from callrouter.core.ids import AgentId, ChannelId, SiteName
 from callrouter.core.output import Output
 from callrouter.core.pool import Way
 from callrouter.core.relays import Relay
-from callrouter.core.trunk_group import Asker
+from callrouter.core.rulebook import Link
+from callrouter.core.trunk_group import Asker, Seizure
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class FarPhone:
     """What Asterisk dials there."""
     dialed: ChannelId | None = None
     """Its channel, if it has dialled by itself, and need not be called."""
+    waits: bool = False
+    """It is not to be connected yet, see :meth:`Relays.meet`."""
     shows_name: str = ""
     shows_number: str = ""
     ring_s: float = 30.0
@@ -55,8 +59,26 @@ class Crossing:
 
     def begin(self, call: Call, leg: ChannelId, phone: FarPhone, at: datetime, out: Output) -> FarEnd:
         """Take a trunk channel, and make the leg; there is a way, as :meth:`why_not` says."""
-        link = self._floor.ways.link(call, phone.site, False, at)
-        seizure = self._floor.trunks.seize(link.trunk, leg, _asker(call), at)
+        link, seizure = self._take(call, leg, phone.site, at)
+        return self._make(call, leg, phone, link, seizure, at, out)
+
+    def begin_beside(
+        self, call: Call, leg: ChannelId, phone: FarPhone, has_room: Callable[[], bool], at: datetime, out: Output
+    ) -> FarEnd | None:
+        """As :meth:`begin`, if there is room for another leg beside it; the phone waits to be connected."""
+        link, seizure = self._take(call, leg, phone.site, at)
+        if not has_room():
+            self._floor.trunks.release(seizure)
+            return None
+        return self._make(call, leg, phone, link, seizure, at, out)
+
+    def _take(self, call: Call, leg: ChannelId, to: SiteName, at: datetime) -> tuple[Link, Seizure]:
+        link = self._floor.ways.link(call, to, False, at)
+        return link, self._floor.trunks.seize(link.trunk, leg, _asker(call), at)
+
+    def _make(
+        self, call: Call, leg: ChannelId, phone: FarPhone, link: Link, seizure: Seizure, at: datetime, out: Output
+    ) -> FarEnd:
         far = FarEnd(phone.site, seizure.trunk, seizure.member, phone.dialed)
         self._expect(call, leg, far, phone, link.peer, at)
         originate = cmd.Originate(
@@ -115,6 +137,7 @@ class Crossing:
             phone.shows_name,
             phone.shows_number,
             own=far.dialed,
+            waits=phone.waits,
             trunk=far.trunk,
             member=far.member,
         )

@@ -343,6 +343,8 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     marked: bool = False
     site: SiteName | None = None
     """Where the phone is, if that is another site."""
+    far: FarEnd | None = None
+    """Where that second line is, if at another site: ``line`` is the leg that leads there."""
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):

@@ -66,6 +66,17 @@ def parse_leg_channel(channel: str) -> LegName | None:
     return LegName(CallId(match["call"]), int(match["attempt"])) if match else None
 
 
+def line_leg(call: CallId, number: int) -> ChannelId:
+    """The channel id of the leg to a counselor's second line at another site, the call's ``number``-th."""
+    return ChannelId(f"callrouter-{call}-line-{number}")
+
+
+def is_line_leg(channel: str) -> bool:
+    """Whether it is such a leg."""
+    match = _NEAR.fullmatch(channel)
+    return match is not None and match["kind"] == "line"
+
+
 def far_channel(leg: ChannelId) -> ChannelId:
     """The channel id of the phone at another site that a leg of ours leads to: a counselor's, or a supervisor's.
 

@@ -54,6 +54,8 @@ class Relay:
     """Why the phone's part ended, which not every trunk hands on."""
     own: ChannelId | None = None
     """The phone's channel, where it has dialled by itself, and is not called."""
+    waits: bool = False
+    """That phone is not to be connected yet."""
     trunk: TrunkName | None = None
     """For a leg to no counselor: what carries it, see :mod:`callrouter.core.crossing`."""
     member: str = ""
@@ -116,6 +118,8 @@ class Relays:
         relay.incoming, relay.called_at = event.channel, at
         if relay.over or relay.dropped:
             self._hang_up_incoming(relay, relay.cause or Cause.NORMAL_CLEARING, out)
+        elif relay.waits:
+            out.commands.append(cmd.Answer(relay.site, relay.call, event.channel))
         elif relay.own is not None:
             self._answers(relay, out)
         elif relay.far not in phones:
@@ -194,6 +198,16 @@ class Relays:
         leg = self._own.get(channel)
         return self._relays[leg] if leg is not None else None
 
+    def meet(self, leg: ChannelId, out: Output) -> None:
+        """A phone that dialled by itself, and waits for it, is to be connected to its leg, as soon as that is there.
+
+        Raises:
+            KeyError: the leg has no far end.
+        """
+        relay = self._relays[leg]
+        relay.waits = False
+        self._answers(relay, out)
+
     def phone_left(self, channel: ChannelId, out: Output) -> None:
         """A channel has left: if it is that of such a phone, its part is over."""
         relay = self.of_phone(channel)
@@ -227,10 +241,12 @@ class Relays:
         elif phone is None:
             if relay.called_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 self._ends(relay, Cause.NOT_DEFINED, out)
+        elif phone.state == "Up" or (relay.own is not None and not relay.waits):
+            # What we said may not have been heard.
+            relay.answered = relay.answered and {incoming, relay.far} <= event.members.get(relay.bridge, frozenset())
+            self._answers(relay, out)
         elif phone.state == "Ringing":
             self._rings(relay, out)
-        elif phone.state == "Up":
-            self._answers(relay, out)
 
     def _lose(self, relay: Relay, out: Output) -> None:
         """The leg is not there any more. Whether its other end knows is not sure: not so if Asterisk died here."""
@@ -245,6 +261,9 @@ class Relays:
     def _answers(self, relay: Relay, out: Output) -> None:
         if relay.incoming is not None and not (relay.answered or relay.dropped):
             relay.answered = True
+            if relay.own is not None:
+                out.commands.append(cmd.Answer(relay.site, relay.call, relay.own))
+                out.commands.append(cmd.SetDeadMan(relay.site, relay.call, relay.own, 0.0, playing=False))
             out.commands.append(cmd.Answer(relay.site, relay.call, relay.incoming))
             out.commands.append(cmd.Connect(relay.site, relay.call, relay.bridge, relay.incoming, relay.far))
 
