@@ -71,6 +71,8 @@ class SecondLines:
         self._conduct = conduct
         self._lines: dict[ChannelId, _Line] = {}
         self._gone: dict[ChannelId, datetime] = {}
+        self._sent_on: set[ChannelId] = set()
+        """Those of them that call for themselves."""
 
     # --- what phones do
 
@@ -91,8 +93,8 @@ class SecondLines:
                 return
         if call is None or whom is None:
             self._gone[event.channel] = at
-            lane = CallId(event.channel)
-            out.commands.append(cmd.ContinueInDialplan(event.site, lane, event.channel, OWN_CONTEXT, event.number))
+            self._sent_on.add(event.channel)
+            self._send_on(event, out)
             return
         self._consult(call, whom, event, far, at, out)
 
@@ -252,11 +254,14 @@ class SecondLines:
     def compare(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         """Make the lines at a site agree with its snapshot."""
         self._gone = {channel: since for channel, since in self._gone.items() if since >= at - _REMEMBER}
+        self._sent_on &= self._gone.keys()
         for line, known in list(self._lines.items()):
             self._compare(line, known, event, at, out)
         for seen in event.channels.values():
             if naming.is_line_leg(seen.channel) and seen.channel not in self._lines:
                 self._end_orphan(seen, event, out)
+            if seen.line is not None and seen.channel in self._gone:
+                self._insist(seen, seen.line, event, out)
             if seen.line is None or self._knows(seen.channel):
                 continue
             if seen.state != "Up":
@@ -274,6 +279,19 @@ class SecondLines:
             seen = event.channels.get(line)
             if seen is not None and seen.state == "Up" and not known.is_up:
                 self.linked(line, out)
+
+    def _insist(self, seen: ev.ChannelSeen, dialed: ev.LineDialed, event: ev.SiteUp, out: Output) -> None:
+        """A line that we are done with is still there: the site was away when we said so."""
+        if self._gone[seen.channel] >= event.requested_at - ev.SNAPSHOT_MARGIN:
+            return
+        if seen.channel in self._sent_on:
+            self._send_on(dialed, out)
+        else:
+            out.commands.append(cmd.Hangup(event.site, CallId(seen.channel), seen.channel, Cause.NORMAL_CLEARING))
+
+    def _send_on(self, event: ev.LineDialed, out: Output) -> None:
+        lane = CallId(event.channel)
+        out.commands.append(cmd.ContinueInDialplan(event.site, lane, event.channel, OWN_CONTEXT, event.number))
 
     def _end_orphan(self, seen: ev.ChannelSeen, event: ev.SiteUp, out: Output) -> None:
         text = f"channel {seen.channel} of a phone consults nobody any more"

@@ -396,3 +396,28 @@ def test_a_transfer_that_its_leg_does_not_outlive_goes_on(centre: Centre, call: 
     assert centre.exchange.calls[call.id].passes_on, "the caller is left to the phone that rings"
     centre.colleague_answers(call)
     assert centre.together(call) == {call.channel, naming.leg_channel(call.id, 2)}
+
+
+@pytest.mark.parametrize("consults", [True, False], ids=["hung up", "sent on"])
+def test_a_line_that_did_not_hear_that_we_are_done_with_it_hears_it_again(*, consults: bool) -> None:
+    centre = Centre()
+    call = centre.talks()
+    if not consults:
+        centre.annex.hang_up(centre.far(call))
+        centre.settle()
+    centre.annex.dial_on("kim", "park", OWN)
+    dialed = centre.inbox.pop()
+    centre.annex.connected = consults
+    centre.tell(dialed)
+    centre.lose_annex()
+    if consults:
+        centre.hang_up(call)
+    assert centre.annex.channels[OWN].in_app
+    centre.sync_annex()
+    assert centre.annex.channels[OWN].in_app, "the snapshot may be older than what we said"
+    centre.advance(10)
+    centre.sync_annex()
+    if consults:
+        assert OWN not in centre.annex.channels
+    else:
+        assert not centre.annex.channels[OWN].in_app
