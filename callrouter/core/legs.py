@@ -33,6 +33,8 @@ class Leg:
     """It was taken note of that the trunk failed it."""
     called_before: datetime | None = None
     """When the counselor's phone had been called last."""
+    phone: tuple[SiteName, str] | None = None
+    """The counselor's phone, and its site: he may sit elsewhere by now."""
 
     @property
     def trunk(self) -> TrunkName | None:

@@ -24,13 +24,14 @@ class Centre(TwoSites):
     """Kim, whose own phone is at the hall."""
 
     def __init__(self) -> None:
-        kim = replace(agent("11"), pin=Pin.of(PIN, bytes(16)))
-        super().__init__(replace(two_site_rules(kim, at_annex("lee", NIGHT)), desk_code=CODE))
+        pin = Pin.of(PIN, bytes(16))
+        kim, guest = replace(agent("11"), pin=pin), replace(agent("12", NIGHT), endpoint="", pin=pin)
+        super().__init__(replace(two_site_rules(kim, guest, at_annex("lee", NIGHT)), desk_code=CODE))
 
-    def sits_down(self, site: SiteName = ANNEX, endpoint: str = DESK_THERE) -> None:
+    def sits_down(self, site: SiteName = ANNEX, endpoint: str = DESK_THERE, number: str = "11") -> None:
         desk = ChannelId(f"desk-{site}")
         self.tell(ev.CodeDialed(site, desk, endpoint, CODE))
-        for key in f"11#{PIN}#":
+        for key in f"{number}#{PIN}#":
             self.tell(ev.DigitPressed(desk, key))
 
     def leaves(self) -> None:
@@ -85,6 +86,19 @@ def test_a_counselor_who_moves_while_he_talks_finishes_where_he_talks(centre: Ce
     second = centre.dial()
     assert centre.given(cmd.Originate)[-1].endpoint == "PJSIP/counter"
     assert (second.state, centre.exchange.floor.trunks.in_use(LINE)) == (CallState.OFFERED, 0)
+
+
+def test_nobody_logs_in_at_the_phone_where_he_still_talks_though_he_sits_elsewhere(centre: Centre) -> None:
+    centre.sits_down()
+    call = centre.dial()
+    centre.annex.pick_up(centre.far(call))
+    centre.settle()
+    centre.sits_down(HALL, "PJSIP/counter")
+    centre.sits_down(ANNEX, DESK_THERE, "12")
+    assert centre.given(cmd.ContinueInDialplan)[-1].extension == "taken"
+    centre.hang_up(call)
+    centre.sits_down(ANNEX, DESK_THERE, "12")
+    assert centre.given(cmd.ContinueInDialplan)[-1].extension == "loggedin"
 
 
 def test_his_lamp_is_lit_at_home_and_where_he_sits_and_goes_out_where_he_sat(centre: Centre) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asterisk
 
 RESIDENT = "0552251234"
 RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
-TALK_S, ENOUGH_S = 1.5, 0.8
+TALK_S, ENOUGH_S = 1.2, 0.6
 TRUNK = f"{PROVINCE}-{CHANGWON}"
 
 
