@@ -40,6 +40,7 @@ from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
+from callrouter.core.events import SiteDown
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import SiteName
 from callrouter.errors import JournalError
@@ -134,6 +135,8 @@ async def _daemon(
         dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, inputs=inputs)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
+        for site in settings.sites:
+            dispatcher.post(SiteDown(site))  # until it is up, which may be long
         await remember_lost_places(dispatcher, journal)
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
@@ -274,7 +277,7 @@ def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> C
 
 
 def _peer(site: SiteSettings) -> Peer:
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application)
+    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def _make_state_dir(loaded: Loaded) -> None:

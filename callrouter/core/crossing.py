@@ -113,6 +113,13 @@ class Crossing:
             self._floor.trunks.release(seizure)
         self._floor.relays.gone(leg, out)
 
+    def give_back(self, call: Call) -> None:
+        """The call's site is away for long: its legs keep no channels until they are seen again."""
+        for relay in self._floor.relays.from_site(call.site):
+            seizure = self._floor.trunks.of(relay.leg)
+            if relay.call == call.id and is_crossing(relay.leg) and seizure is not None:
+                self._floor.trunks.release(seizure)
+
     def compare(self, relay: Relay, call: Call | None, event: ev.SiteUp, out: Output) -> None:
         """Make a leg that was made at a site agree with the site's snapshot."""
         leg, trunks = relay.leg, self._floor.trunks

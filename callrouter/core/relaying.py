@@ -35,6 +35,15 @@ def _leg_to(channel: ChannelId, relays: Relays) -> ChannelId:
     return name.leg if name is not None else own.leg if own is not None else channel
 
 
+def take(exchange: "Exchange", event: OfLeg, out: Output) -> None:
+    """What a phone at a far end does."""
+    relays = exchange.floor.relays
+    relays.take(event, out)
+    leg = exchange.floor.legs.get(_leg_to(event.channel, relays))
+    if leg is not None and isinstance(event, ev.LegAnswered):
+        leg.answered_there = True
+
+
 def come_in(exchange: "Exchange", event: ev.RelayArrived, at: datetime, out: Output) -> None:
     """A channel came in as from another site."""
     note(exchange, exchange.floor.relays.come_in(event, at, out), at, out)

@@ -15,7 +15,7 @@ from callrouter.core.rulebook import AgentSpec, Rulebook
 from callrouter.core.states import CallState
 from callrouter.core.supervisors import HearingMode, HearingOrder, HearingVia, SupervisorSpec
 from tests.core.driver import DESK, HALL, NIGHT, Channel
-from tests.core.test_exchange_machine import ENDPOINTS, TARGETS
+from tests.core.test_exchange_machine import ENDPOINTS, RETURNS, TARGETS
 from tests.core.test_relays_machine import AT_THE_ANNEX, TwoSiteMachine
 from tests.core.two_sites import ANNEX, LINE, line_of
 
@@ -32,15 +32,23 @@ class CrossingMachine(TwoSiteMachine):
         super().__init__()
         self.codes_dialed = 0
 
-    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool) -> Rulebook:
-        rules = super().rules_with(staff, channels, taped=taped)
+    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool, back: str) -> Rulebook:
+        rules = super().rules_with(staff, channels, taped=taped, back=back)
         supervisors = {one.name: one for one in (HERE, THERE)}
         return replace(rules, trunks={**rules.trunks, LINE: line_of(5)}, supervisors=supervisors, supervision_code=CODE)
 
-    @initialize(taped=st.booleans(), whom=TARGETS, behaviour=BEHAVIOUR, hears=st.sampled_from([None, "order", "code"]))
-    def conversations_are_recorded_or_not(self, taped: bool, whom: str, behaviour: str, hears: str | None) -> None:
-        """Also: left to chance alone, hardly any call would come to be over the line, with another leg beside it."""
-        super().conversations_are_recorded_or_not(taped)
+    @initialize(
+        taped=st.booleans(),
+        back=st.sampled_from(sorted(RETURNS)),
+        whom=TARGETS,
+        behaviour=BEHAVIOUR,
+        hears=st.sampled_from([None, "order", "code"]),
+    )
+    def conversations_are_recorded_and_residents_called_back_or_not(
+        self, taped: bool, back: str, whom: str = "park", behaviour: str = "answers", hears: str | None = None
+    ) -> None:
+        """Also: left to chance alone, hardly any call would come over the line, with another leg beside it."""
+        super().conversations_are_recorded_and_residents_called_back_or_not(taped, back)
         self.two.hall.phones.update(dict.fromkeys(ENDPOINTS, "busy"))
         self.a_counselor_there_dials_a_colleague("120", whom, behaviour)
         if hears == "order":
@@ -121,9 +129,9 @@ class CrossingMachine(TwoSiteMachine):
         exchange = self.driver.exchange
         held = sorted(seizure.leg for seizure in exchange.floor.trunks.held)
         legs = [leg.channel for leg in exchange.floor.legs.values() if leg.seizure is not None]
-        callers = [call.channel for call in exchange.calls.values() if call.arrival.trunk]
+        callers = [call.channel for call in exchange.calls.values() if call.arrival.trunk and call.request is None]
         crossing = [leg for leg in held if exchange.floor.relays.of(leg) is not None and is_crossing(leg)]
-        assert held == sorted([*legs, *callers, *crossing])
+        assert held == sorted([*legs, *callers, *exchange.conduct.calling_back.reserved, *crossing])
 
     def teardown(self) -> None:
         """The site is looked at again soon, and whoever was sent on into its dialplan hangs up."""
@@ -142,5 +150,5 @@ class CrossingMachine(TwoSiteMachine):
 
 TestCrossing = pytest.mark.slow(CrossingMachine.TestCase)
 TestCrossing.settings = settings(
-    max_examples=200, stateful_step_count=50, deadline=None, derandomize=True, report_multiple_bugs=False
+    max_examples=120, stateful_step_count=50, deadline=None, derandomize=True, report_multiple_bugs=False
 )

@@ -284,3 +284,18 @@ def test_a_supervisor_whom_the_rules_have_lost_is_known_all_the_same(centre: Cen
 def test_only_a_leg_of_ours_has_a_far_end() -> None:
     with pytest.raises(ValueError, match="desk-phone is no leg of ours"):
         naming.far_channel(DIALED)
+
+
+def test_a_site_that_is_away_for_long_keeps_no_channel_for_him_and_has_it_again_when_it_is_back(
+    centre: Centre, call: Call
+) -> None:
+    centre.order(call)
+    centre.picks_up(call)
+    centre.lose_site()
+    centre.advance(150.0)
+    assert centre.in_use == 0
+    centre.sync()
+    centre.sync_annex()
+    assert (centre.hears(call), centre.in_use) == (LISTEN, 1)
+    centre.hang_up(centre.exchange.calls[call.id])
+    assert (centre.in_use, centre.annex.channels) == (0, {})
