@@ -243,12 +243,13 @@ class Acd:
         demand: Demand = NO_DEMAND,
         outward: TrunkName | None = None,
     ) -> None:
-        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before.
+        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before, and wherever he stood.
 
         Who is to be called back waits until there is room in the trunk group ``outward``, too.
         """
         self.sharing.refund(call)
         self.ring_no_more(call)
+        self._take_out(call)
         group = self._group(line, tenant, demand, outward)
         self._stands[call] = (group, place)
         entry = (place, call)
@@ -270,7 +271,6 @@ class Acd:
         stands = self._stands.get(call)
         if stands is not None:
             line, outward = stands[0].line, stands[0].outward
-            self._take_out(call)
             self.join(line, place, call, tenant, demand, outward)
 
     def take(self, match: Match) -> None:

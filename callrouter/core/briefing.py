@@ -48,4 +48,4 @@ class Briefing:
     def over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """He has heard it, or it took too long to be waited for."""
         self._conduct.following.playback_over(call, out)
-        self._conduct.offering.take_up(call, at, out)
+        self._conduct.offering.join(call, at, out)

@@ -167,6 +167,12 @@ class Trunks:
         if group is not None:
             group.assign(channel, tenant, at)
 
+    def rename(self, seizure: Seizure, leg: ChannelId) -> Seizure:
+        """Let ``leg`` hold the channel that was seized under another name."""
+        name = self._where.pop(seizure.leg)
+        self._where[leg] = name
+        return self._groups[name].rename(seizure.leg, leg)
+
     def release(self, seizure: Seizure) -> None:
         """Give a channel back.
 

@@ -85,6 +85,15 @@ def test_each_strategy_rings_whom_it_says(
     assert picked(acd) == min(left, key=key).spec.id
 
 
+def test_who_joins_again_stands_in_one_place_alone() -> None:
+    acd = Acd()
+    acd.join(LINE, (0.0, 1), CallId("a"))
+    acd.join((NIGHT, HALL), (0.0, 2), CallId("a"))
+    assert (acd.waiting_in(DESK), acd.waiting_in(NIGHT)) == ([], [CallId("a")])
+    acd.leave(CallId("a"))
+    assert acd.waiting_in(NIGHT) == []
+
+
 def test_lots_fall_as_often_as_the_weights_say_and_alike_for_the_same_call() -> None:
     acd = acd_by(Strategy.WEIGHTED_RANDOM)
     for name, weight in (("kim", 1), ("lee", 3), ("park", 6)):
