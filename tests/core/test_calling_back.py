@@ -1161,7 +1161,7 @@ def test_of_several_who_call_from_one_number_the_first_has_the_place() -> None:
     other = hall.dial("120", "0552250002")
     first, second = hall.dial("120"), hall.dial("120")
     assert (first.instead_of, second.instead_of) == (request.id, None)
-    assert [hall.exchange.floor.acd.position(one.id) for one in (first, other, second)] == [1, 2, 3]
+    assert [hall.place(one) for one in (first, other, second)] == [1, 2, 3]
 
 
 def test_a_number_at_which_somebody_is_being_greeted_is_not_called_for_another_request(hall: Driver) -> None:
