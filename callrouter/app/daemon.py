@@ -277,7 +277,7 @@ def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> C
 
 
 def _peer(site: SiteSettings) -> Peer:
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application)
+    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def _make_state_dir(loaded: Loaded) -> None:
