@@ -315,7 +315,7 @@ class CallingBack:
         self._conduct.floor.call_resident(call, seizure, rule.destination(call.arrival.caller), at, out)
         self._conduct.set_timer(call, TimerKind.RESIDENT, rule.ring_timeout_s, out)
         agent, media = counselor.agent, self._conduct.floor.rulebook.media
-        words = self._conduct.briefing.tell(call, agent) if agent is not None else ()
+        words = self._conduct.briefing.take_words(call, agent) if agent is not None else ()
         words = words if rule.to_agent is None else (*words, rule.to_agent)
         if rule.say_number:
             words = (*words, *digits_of(call.arrival.caller[-LAST_DIGITS:]))

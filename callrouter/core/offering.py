@@ -109,7 +109,7 @@ class Offering:
             self._conduct.calling_back.call_resident(call, leg, at, out)
         elif self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
-        elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
+        elif leg.agent is not None and (words := self._conduct.briefing.take_words(call, leg.agent)):
             self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
             self.join(call, at, out)

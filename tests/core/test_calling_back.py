@@ -233,8 +233,8 @@ def test_who_asked_while_he_waited_keeps_his_place_before_those_who_came_later()
     assert call.request is not None
     assert call.request.original == asking.id
     assert (state_of(call), call.is_absent) == (CallState.QUEUED, True)
-    assert hall.exchange.floor.acd.position(call.id) == 1
-    assert hall.exchange.floor.acd.position(later.id) == 2
+    assert hall.place(call) == 1
+    assert hall.place(later) == 2
     hall.rules = rules("kim")
     hall.tell(ev.RulebookReplaced(hall.rules))
     assert (state_of(call), later.state) == (CallState.OFFERED, CallState.QUEUED)
@@ -244,8 +244,8 @@ def test_who_has_not_waited_there_comes_after_those_who_have() -> None:
     hall = Driver(rules())
     first = hall.dial("120", "0552250002")
     call = hall.ask("144")
-    assert hall.exchange.floor.acd.position(first.id) == 1
-    assert hall.exchange.floor.acd.position(call.id) == 2
+    assert hall.place(first) == 1
+    assert hall.place(call) == 2
 
 
 def test_nothing_is_played_to_nobody(hall: Driver) -> None:
@@ -993,8 +993,8 @@ def test_a_queue_with_another_head_start_keeps_its_callers_who_are_called_back()
     waits = hall.dial("120", "0552250002")
     later = QueueSpec(DESK, "창원시", head_start_s=5.0, call_back=RETURN)
     hall.tell(ev.RulebookReplaced(rulebook(queues=[later])))
-    assert hall.exchange.floor.acd.position(call.id) == 1
-    assert hall.exchange.floor.acd.position(waits.id) == 2
+    assert hall.place(call) == 1
+    assert hall.place(waits) == 2
 
 
 def test_a_way_from_another_site_is_none_for_who_is_called_back_from_here() -> None:
@@ -1096,8 +1096,8 @@ def test_who_calls_by_himself_has_the_place_and_is_not_called_back_when_he_has_b
     other = hall.dial("120", "0552250002")
     own = hall.dial("120")
     assert (state_of(request), request.postponed_for) == (CallState.POSTPONED, PostponeReason.OWN_CALL)
-    assert hall.exchange.floor.acd.position(own.id) == 1
-    assert hall.exchange.floor.acd.position(other.id) == 2
+    assert hall.place(own) == 1
+    assert hall.place(other) == 2
     hall.tell(ev.RulebookReplaced(rules("kim")))
     hall.pick_up(own)
     assert list(hall.exchange.calls) == [other.id, own.id]
@@ -1161,7 +1161,7 @@ def test_of_several_who_call_from_one_number_the_first_has_the_place() -> None:
     other = hall.dial("120", "0552250002")
     first, second = hall.dial("120"), hall.dial("120")
     assert (first.instead_of, second.instead_of) == (request.id, None)
-    assert [hall.exchange.floor.acd.position(one.id) for one in (first, other, second)] == [1, 2, 3]
+    assert [hall.place(one) for one in (first, other, second)] == [1, 2, 3]
 
 
 def test_a_number_at_which_somebody_is_being_greeted_is_not_called_for_another_request(hall: Driver) -> None:
