@@ -21,6 +21,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.comforting import Comforting
 from callrouter.core.conversing import Conversing
+from callrouter.core.crossing import Crossing
 from callrouter.core.cue import Cue
 from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
@@ -53,6 +54,8 @@ FALLBACK_EXTENSION = "s"
 
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
+_ENDS_GREETING = facts.OfferClosed | facts.NotReached
+"""The counselor or the resident is gone before the two could speak."""
 _MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | facts.JoinedIn | facts.InviteClosed
 """Others take part in a conversation, or it is another one."""
 
@@ -92,6 +95,7 @@ class Conduct:
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
         self.ring_all = RingAll(self)
+        self.crossing = Crossing(self.floor)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
@@ -235,6 +239,7 @@ class Conduct:
         """Go on with a call as a daemon would that comes after: its site is away for long."""
         del self.calls[call.id]
         del self._by_channel[call.channel]
+        self.crossing.give_back(call)
         self.take(remembered)
         self.counters.taken_up -= 1
         self.floor.trunks.left(call.channel)
@@ -286,6 +291,8 @@ class Conduct:
             if call.hearings:
                 self.supervision.end_all(call, fact.at, out)
             self.taping.end_with(call, fact, out)
+        if call.taped.notice is not None and isinstance(fact, _ENDS_GREETING) and call.state is CallState.GREETING:
+            self.taping.break_off(call, fact.at, out)
         if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
             self.lines.let_go(call, call.line, fact, out)
         tenant = call.tenant
