@@ -36,7 +36,7 @@ from tests.acceptance.talks import (
     people_talk,
 )
 from tests.acceptance.test_supervision import Talk, supervisors
-from tests.acceptance.wire import wire_to
+from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
 
@@ -458,15 +458,15 @@ async def test_a_recording_goes_on_while_the_network_to_asterisk_is_away(
     caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk
 ) -> None:
     """Twice: once both talk on, and nobody can pause; once the resident hangs up meanwhile."""
-    async with wire_to(lab_asterisk) as wire:
+    async with Wire(lab_asterisk.http_port) as wire:
         office = await centre(agents=("201",), edit=recorded, settings={"ARI_URL": wire.url}, wrap_up="0s")
         resident, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
         await office.talk(resident, phone)
-        wire.cut()
+        await wire.cut()
         await office.until("Asterisk is away", lambda now: not now["ready"])
         refused = await asyncio.to_thread(office.daemon.run, "call", "pause-recording", "201")
         await people_talk()
-        wire.mend()
+        await wire.mend()
         await office.until("Asterisk is back", lambda now: now["ready"])
         await people_talk()
         await resident.hang_up()
@@ -476,10 +476,10 @@ async def test_a_recording_goes_on_while_the_network_to_asterisk_is_away(
 
         await office.talk(resident, phone)
         await people_talk()
-        wire.cut()
+        await wire.cut()
         await office.until("Asterisk is away", lambda now: not now["ready"])
         await resident.hang_up()
-        wire.mend()
+        await wire.mend()
         await phone.closed()
         talked_on, hung_up = await tapes(office, 2)
         before, after = await office.cdrs(2)
