@@ -14,8 +14,8 @@ from callrouter.doctor.database import check_database
 from callrouter.doctor.finding import Finding, error, ok, warning
 from callrouter.doctor.machine import check_files, check_journal_folder, check_port, check_time
 from callrouter.doctor.rendered import check_rendered
-from callrouter.errors import UnreachableError
-from callrouter.web.client import fetch_status, web_url
+from callrouter.errors import AccessError, UnreachableError
+from callrouter.web.client import LocalUrl, fetch_status, web_url
 
 
 async def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[Finding, ...]:
@@ -66,18 +66,21 @@ async def _site(site: SiteSettings, loaded: Loaded) -> list[Finding]:
 
 async def _listening(settings: DaemonSettings) -> list[Finding]:
     """The ports, and what the daemon that runs says of itself."""
-    found = []
+    found, ours = [], False
     try:
-        status = await fetch_status(web_url(settings.web))
+        status = await fetch_status(LocalUrl(web_url(settings.web), settings.state_dir))
     except UnreachableError:
         status = None
+    except AccessError as exc:
+        status, ours = None, True
+        found.append(warning("daemon", str(exc), "until then the doctor does not see what the daemon says of itself"))
     if status is not None:
         remedy = "callrouter status shows more"
         found += [error("daemon", text, remedy) for text in status.hindrances]
         found += [warning("daemon", text, remedy) for text in status.remarks]
         if status.ready:
             found.append(ok("daemon", f"callrouter {status.service.version} runs and takes calls"))
-    ours = status is not None
+    ours = ours or status is not None
     found.append(await check_port("web", settings.web.host, settings.web.port, ours=ours))
     found.append(await check_port("fastagi", settings.agi.host, settings.agi.port, ours=ours))
     return found
