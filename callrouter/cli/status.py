@@ -107,7 +107,7 @@ def status(config: Path, url: str | None, as_json: bool) -> None:
 def url_of(config: Path) -> str:
     """Where the daemon of this configuration serves. Files with faults in them, or none, mean the usual place."""
     try:
-        settings = load(config, guarded=False).settings
+        settings = load(config).settings
         return LocalUrl(web_url(settings.web), settings.state_dir)
     except (ConfigError, OSError):
         host = os.environ.get("CALLROUTER_WEB_HOST") or _USUAL.host

@@ -37,9 +37,9 @@ class Source:
         try:
             if name.startswith("@"):
                 with laid_out(self.version(name).rules.files) as folder:
-                    return load(folder, os.environ, guarded=False)
+                    return load(folder, os.environ)
             path = Path(name)
-            return load(path, os.environ, guarded=False) if path.is_dir() else self._with_file(path)
+            return load(path, os.environ) if path.is_dir() else self._with_file(path)
         except ConfigError as error:
             raise ConfigError(tuple(f"{name}: {problem}" for problem in error.problems)) from error
 
@@ -79,7 +79,7 @@ class Source:
             raise ConfigError((f"there is no folder and no file of that name; write @12 for a version, or {LIVE}",))
         there = (*files_of(self.config), *sorted(self.config.glob("*.csv")), path)
         with laid_out({one.name: text_of(one) for one in there}) as folder:
-            return load(folder, os.environ, guarded=False)
+            return load(folder, os.environ)
 
 
 def text_of(path: Path) -> str:

@@ -60,12 +60,13 @@ class Loaded:
             raise ConfigError(self.missing_secrets)
 
 
-def load(directory: Path, environ: Mapping[str, str] = os.environ, *, guarded: bool = True) -> Loaded:
+def load(directory: Path, environ: Mapping[str, str] = os.environ, *, guarded: bool = False) -> Loaded:
     """Read, check and compile the YAML files of ``directory``.
 
-    ``guarded`` asks for accounts, too: not of versions of the rules, beside which none are kept. ``environ`` overrides
-    settings (``CALLROUTER_<SECTION>_<KEY>``) and holds secrets. Raises ConfigError with all faults at once, in the
-    order of the files.
+    ``guarded`` asks for accounts, too, as whoever serves page and API must. Who only asks the rules need not be let
+    read them, and beside older versions of the rules there are none. ``environ`` overrides settings
+    (``CALLROUTER_<SECTION>_<KEY>``) and holds secrets. Raises ConfigError with all faults at once, in the order of the
+    files.
     """
     loaded, problems = examine(directory, environ, guarded=guarded)
     if loaded is None:
@@ -74,7 +75,7 @@ def load(directory: Path, environ: Mapping[str, str] = os.environ, *, guarded: b
 
 
 def examine(
-    directory: Path, environ: Mapping[str, str] = os.environ, *, guarded: bool = True
+    directory: Path, environ: Mapping[str, str] = os.environ, *, guarded: bool = False
 ) -> tuple[Loaded | None, Problems]:
     """Like :func:`load`, with the problems as data: None in place of the configuration if there are errors."""
     with uncollected():

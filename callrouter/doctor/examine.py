@@ -12,7 +12,7 @@ from callrouter.doctor.asterisk import check_asterisk
 from callrouter.doctor.console import INBOUND, check_console
 from callrouter.doctor.database import check_database
 from callrouter.doctor.finding import Finding, error, ok, warning
-from callrouter.doctor.machine import check_files, check_journal_folder, check_port, check_time
+from callrouter.doctor.machine import check_account_file, check_files, check_journal_folder, check_port, check_time
 from callrouter.doctor.rendered import check_rendered
 from callrouter.errors import AccessError, UnreachableError
 from callrouter.web.client import LocalUrl, fetch_status, web_url
@@ -39,7 +39,7 @@ async def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> t
 
 def _configuration(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded | None, list[Finding]]:
     check = "configuration"
-    loaded, problems = examine_config(directory, environ)
+    loaded, problems = examine_config(directory, environ, guarded=True)
     found = [error(check, f"{problem.place}: {problem.message}", problem.remedy) for problem in problems.errors]
     found += [warning(check, f"{problem.place}: {problem.message}", problem.remedy) for problem in problems.warnings]
     if loaded is not None:
@@ -50,6 +50,7 @@ def _configuration(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded 
             found.append(error("secrets", text, remedy))
         if not loaded.missing_secrets:
             found.append(ok("secrets", "every password is there"))
+        found += check_account_file(directory)
     return loaded, found
 
 

@@ -42,9 +42,9 @@ def write(folder: Path, text: str = ACCOUNTS, name: str = "accounts.yaml") -> No
 
 @pytest.mark.parametrize("name", ["accounts.yaml", "accounts.yml"])
 def test_accounts_are_read_with_the_rules_and_are_no_part_of_them(folder: Path, name: str) -> None:
-    before = load(folder, ENVIRONMENT)
+    before = load(folder, ENVIRONMENT, guarded=True)
     write(folder, name=name)
-    loaded = load(folder, ENVIRONMENT)
+    loaded = load(folder, ENVIRONMENT, guarded=True)
     assert before.accounts is None
     assert loaded.accounts is not None
     kim, counselor = loaded.accounts.by_name.values()
@@ -67,10 +67,10 @@ def test_going_back_to_an_older_version_of_the_rules_leaves_accounts_alone(folde
     assert folder / "accounts.yaml" not in files_of(folder)
 
 
-def test_versions_of_the_rules_are_looked_at_without_accounts(folder: Path) -> None:
+def test_who_only_asks_the_rules_need_not_be_let_read_accounts(folder: Path) -> None:
     write(folder, "accounts: nonsense\n")
-    assert load(folder, ENVIRONMENT, guarded=False).accounts is None
-    loaded, problems = examine(folder, {**ENVIRONMENT, "CALLROUTER_WEB_HOST": EVERYWHERE}, guarded=False)
+    assert load(folder, ENVIRONMENT).accounts is None
+    loaded, problems = examine(folder, {**ENVIRONMENT, "CALLROUTER_WEB_HOST": EVERYWHERE})
     assert (loaded is not None, problems.errors) == (True, [])
 
 
@@ -78,7 +78,7 @@ def test_a_file_that_says_nothing_does_not_open_the_door(folder: Path) -> None:
     for text in ("", "accounts:\n", "accounts: {}\n", "# none\n"):
         write(folder, text)
         with pytest.raises(ConfigError, match=r"accounts\.yaml:1:1"):
-            load(folder, ENVIRONMENT)
+            load(folder, ENVIRONMENT, guarded=True)
 
 
 def test_a_file_that_is_saved_while_it_is_read_is_read_again(folder: Path) -> None:
@@ -113,14 +113,14 @@ def test_a_file_that_cannot_be_read_is_a_fault(folder: Path) -> None:
 def test_passwords_in_the_clear_are_warned_of(folder: Path, host: str, https: str, *, warned: bool) -> None:
     write(folder)
     (folder / "web.yaml").write_text(f"web: {{host: {host}, https: {https}}}\n", encoding="utf-8")
-    warnings = load(folder, ENVIRONMENT).warnings
+    warnings = load(folder, ENVIRONMENT, guarded=True).warnings
     assert [line.split(": ")[0] for line in warnings] == ["web.yaml:1:13"] * warned
     assert all("in the clear; let a proxy serve HTTPS before it, and write https: yes" in line for line in warnings)
 
 
 def test_the_host_of_the_environment_needs_accounts_too(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r'^\$CALLROUTER_WEB_HOST:1:1: page and API would be served on "::"'):
-        load(folder, {**ENVIRONMENT, "CALLROUTER_WEB_HOST": "::"})
+        load(folder, {**ENVIRONMENT, "CALLROUTER_WEB_HOST": "::"}, guarded=True)
 
 
 @pytest.mark.parametrize(
