@@ -19,6 +19,8 @@ def own_status(document: StatusDocument, agent: AgentId) -> StatusDocument:
         trunks=(),
         boxes=(),
         callbacks=(),
+        switches=(),
+        surges=(),
         live=None,
     )
 

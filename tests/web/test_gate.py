@@ -183,6 +183,7 @@ async def test_a_counselor_sees_himself_alone(client: aiohttp.ClientSession) -> 
     status = msgspec.json.decode(body, type=StatusDocument)
     assert ([one.agent for one in status.agents], [one.call for one in status.calls]) == ([OWN], [TALK])
     assert (status.trunks, status.boxes, status.callbacks, status.live) == ((), (), (), None)
+    assert (status.switches, status.surges) == ((), ())
     _, body = await ask(client, "GET", "/", bearer("agent"))
     assert ("도청 상담사 1" in body.decode(), "창원 &lt;상담사&gt; 1" in body.decode()) == (True, False)
 
