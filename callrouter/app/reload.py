@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -41,6 +41,8 @@ _SECTION_OF: Final = {
     "web": "web",
     "agi": "agi",
     "state_dir": "state",
+    "inputs_keep_s": "state",
+    "inputs_at_most_bytes": "state",
     "logging": "logging",
     "drain_s": "service",
     "database_url": "database",
@@ -61,6 +63,13 @@ AccountsChanged = Callable[[Accounts | None, Accounts | None, str], object]
 """Told of accounts before and after, and who had them taken."""
 
 
+class RulesKeeper(Protocol):
+    """Keeps the text of rules beside what was decided by them."""
+
+    def rules(self, config_hash: str, files: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        """These are about to go live."""
+
+
 class ConfigReloader:
     """Implements :class:`callrouter.web.reload.Reloader` for the daemon that runs."""
 
@@ -71,6 +80,7 @@ class ConfigReloader:
         loaded: Loaded,
         dispatcher: Dispatcher,
         history: RulesHistory | None = None,
+        inputs: RulesKeeper | None = None,
         *,
         changed: AccountsChanged = lambda *_: None,
     ) -> None:
@@ -84,6 +94,7 @@ class ConfigReloader:
         self._dispatcher = dispatcher
         self._history = history
         self._changed = changed
+        self._inputs = inputs
         self._one_at_a_time = asyncio.Lock()
 
     def known_accounts(self) -> Mapping[AccountName, Account] | None:
@@ -183,6 +194,8 @@ class ConfigReloader:
 
     async def _swap(self, loaded: Loaded) -> bool:
         """Hand the rules over, and wait until they are in force."""
+        if self._inputs is not None:
+            self._inputs.rules(loaded.rulebook.hash, loaded.files, loaded.environment)
         self._dispatcher.post(ev.RulebookReplaced(loaded.rulebook))
         try:
             async with asyncio.timeout(TAKEN_WITHIN_S):

@@ -21,6 +21,7 @@ EXIT_UNREACHABLE = 3
 COMMANDS = {
     "account": "callrouter.cli.account:account",
     "agent": "callrouter.cli.agent:agent",
+    "asterisk": "callrouter.cli.asterisk:asterisk",
     "audit": "callrouter.cli.audit:audit",
     "calendar": "callrouter.cli.calendar:calendar",
     "call": "callrouter.cli.call:call",
