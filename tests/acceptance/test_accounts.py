@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ SUPERVISORS = """
 supervisors:
   kim: {name: 김팀장, site: gyeongnam, endpoint: PJSIP/202, queues: [changwon]}
 """
-ROLES = {"kim": "supervisor", "lee": "operator", "park": "auditor", AGENT: "agent"}
+ROLES = {"kim": "supervisor", "lee": "operator", "park": "auditor", "cho": "admin", AGENT: "agent"}
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -67,10 +66,6 @@ class Browser:
     async def post(self, path: str, **said: str) -> tuple[int, Any]:
         async with self._http.post(path, json=said) as answer:
             return answer.status, await answer.json()
-
-
-async def command(office: Centre, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return await asyncio.to_thread(office.daemon.run, *arguments)
 
 
 async def test_a_supervisor_logs_in_and_hears_a_conversation_and_an_operator_may_not(
@@ -130,33 +125,32 @@ async def test_a_supervisor_logs_in_and_hears_a_conversation_and_an_operator_may
     assert {one["address"] for one in entries} == {"127.0.0.1"}
 
 
-async def test_a_counselor_orders_himself_commands_need_no_account_and_a_reload_takes_accounts_away(
+async def test_a_counselor_orders_himself_and_accounts_are_taken_away_by_a_reload_and_outlive_the_daemon(
     counselor: People, centre: MakeCentre
 ) -> None:
     office = await centre(agents=(AGENT, "203"), edit=accounts)
+    kept = office.daemon.config / "accounts.yaml"
+    text = kept.read_text(encoding="utf-8")
     await counselor(AGENT)
-    async with Browser(office) as browser, Browser(office) as stranger:
+    async with Browser(office) as browser, Browser(office) as admins:
         assert await browser.log_in(AGENT) == 200
         status, said = await browser.post("/api/v1/agents", agent=AGENT, verb="pause", reason="점심")
         assert (status, said["changed"]) == (200, True)
         assert (await browser.post("/api/v1/agents", agent="203", verb="pause"))[0] == 403
         await office.until_agent(AGENT, "paused")
-        assert (await stranger.get("/api/v1/status"))[0] == 401
-
-        ready = await command(office, "agent", "ready", AGENT)
+        ready = await asyncio.to_thread(office.daemon.run, "agent", "ready", AGENT)
         assert ready.returncode == 0, ready.stderr
-        (office.daemon.config / "accounts.yaml").unlink()
-        refused = await command(office, "reload")
-        assert (refused.returncode, "would be open to everybody on this machine" in refused.stderr) == (1, True)
-        assert (await browser.get("/api/v1/agents"))[0] == 200
 
-        accounts(office.daemon.config)
-        kept = office.daemon.config / "accounts.yaml"
-        text = kept.read_text(encoding="utf-8")
+        assert await admins.log_in("cho") == 200
+        kept.unlink()
+        status, said = await admins.post("/api/v1/reload")
+        assert (status, "would be open to everybody on this machine" in said["errors"][0]) == (409, True)
+        assert (await browser.get("/api/v1/agents"))[0] == 200
         kept.write_text(text[: text.index(f'  "{AGENT}":')], encoding="utf-8")
-        taken = await command(office, "reload")
-        assert taken.returncode == 0, taken.stderr
+        assert (await admins.post("/api/v1/reload"))[0] == 200
         assert (await browser.get("/api/v1/agents"))[0] == 401
-    await office.kill()
-    await office.restart()
-    assert (await command(office, "status")).returncode == 0, "the token is another, and commands know it"
+        await office.kill()
+        await office.restart()
+        assert (await admins.get("/api/v1/agents"))[0] == 401, "sessions end with the daemon"
+        assert await admins.log_in("cho") == 200
+    assert (await office.status())["agents"], "the token is another, and this machine knows it"
