@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
-from callrouter.config.accounts import LOCAL
+from callrouter.config.accounts import LOCAL, is_loopback
 from callrouter.config.settings import WebSettings
 from callrouter.core.access import Account, Permission, Role, Scope, scope_of
 from callrouter.core.audit import AuditKind
@@ -36,6 +36,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KnownAccounts = Callable[[], Mapping[AccountName, Account] | None]
 """The accounts of this moment; None: there are none, and everybody is let in."""
 
+NO_FOREIGN_PAGES: Final = "without accounts orders come from no page of another name; callrouter account add makes one"
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SELF_NOTED: Final = frozenset({("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")})
 _NOTED_LOOKS: Final = frozenset({("GET", "/api/v1/audit")})
@@ -119,6 +120,8 @@ class Gate:
         """Answer what may be answered."""
         accounts = self.accounts()
         if accounts is None:
+            if request.method not in SAFE and not is_of_this_machine(request):
+                raise web.HTTPForbidden(reason=NO_FOREIGN_PAGES)
             return await handler(request)
         address = self.address(request)
         visitor = self._visitor(request, accounts, address)
@@ -249,6 +252,12 @@ def is_same_origin(request: web.Request, *, must_say: bool) -> bool:
     if origin is None:
         return not must_say
     return urlsplit(origin).netloc.lower() == request.host.lower()
+
+
+def is_of_this_machine(request: web.Request) -> bool:
+    """Whether no browser sent it, or from a page of loopback: a name that is made to lead here is somebody else's."""
+    origin = request.headers.get("Origin")
+    return origin is None or is_loopback(urlsplit(origin).hostname or "")
 
 
 def client_address(remote: str, forwarded: str, proxies: tuple[IPv4Network | IPv6Network, ...]) -> str:

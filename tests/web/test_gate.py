@@ -224,6 +224,27 @@ async def test_without_accounts_everybody_is_let_do_everything_but_see_whole_num
     assert office.trail.entries == []
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        ("http://127.0.0.1:8080", 200),
+        ("http://localhost:8080", 200),
+        ("http://[::1]:8080", 200),
+        ("http://evil.example:8080", 403),
+        ("null", 403),
+    ],
+)
+async def test_without_accounts_a_page_whose_name_is_made_to_lead_here_gives_no_orders(
+    client: aiohttp.ClientSession, office: Office, origin: str | None, status: int
+) -> None:
+    office.accounts = None
+    headers = {"Origin": origin, "Host": origin.removeprefix("http://")} if origin is not None else {}
+    body = b'{"agent": "301", "verb": "pause"}'
+    assert (await ask(client, "POST", "/api/v1/agents", headers, body))[0] == status
+    assert len(office.attendance.asked) == (status == 200)
+
+
 async def test_who_asks_too_often_is_told_when_to_ask_again_and_others_are_not(office: Office) -> None:
     office.settings = replace(SETTINGS, requests_per_s=2)
     async with office.server() as server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
