@@ -21,6 +21,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.comforting import Comforting
 from callrouter.core.conversing import Conversing
+from callrouter.core.crossing import Crossing
 from callrouter.core.cue import Cue
 from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
@@ -94,6 +95,7 @@ class Conduct:
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
         self.ring_all = RingAll(self)
+        self.crossing = Crossing(self.floor)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
@@ -237,6 +239,7 @@ class Conduct:
         """Go on with a call as a daemon would that comes after: its site is away for long."""
         del self.calls[call.id]
         del self._by_channel[call.channel]
+        self.crossing.give_back(call)
         self.take(remembered)
         self.counters.taken_up -= 1
         self.floor.trunks.left(call.channel)
