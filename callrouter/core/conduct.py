@@ -31,7 +31,7 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
 from callrouter.core.fold import fold
 from callrouter.core.following import Following
-from callrouter.core.ids import CallId, ChannelId, SiteName
+from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.keypad import Keypad
 from callrouter.core.offering import Offering
@@ -174,6 +174,15 @@ class Conduct:
         """The call in progress whose caller is on ``channel``."""
         call_id = self._by_channel.get(channel)
         return self.calls[call_id] if call_id is not None else None
+
+    def find(self, subject: str) -> Call | None:
+        """The call that people mean: by its id, or by the counselor whose phone is called for it or who talks in it."""
+        call = self.calls.get(CallId(subject))
+        if call is not None:
+            return call
+        agent = self.floor.staff.agents.get(AgentId(subject))
+        leg = self.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
+        return self.calls.get(leg.call) if leg is not None else None
 
     def has_left(self, channel: ChannelId) -> bool:
         """Whether a caller on ``channel`` has left not long ago."""

@@ -49,10 +49,10 @@ class Floor:
         self.acd = Acd(rulebook.queues, rulebook.weights, rulebook.links)
         self.trunks = Trunks(rulebook.trunks, self.acd.wanting)
         self.ways = Ways(rulebook, self.trunks)
-        self.staff = Staff(rulebook, self.acd, at)
+        self.relays = Relays()
+        self.staff = Staff(rulebook, self.acd, at, self.relays.knows)
         self.legs: dict[ChannelId, Leg] = {}
         self.bridges = Bridges()
-        self.relays = Relays()
         self._ended: dict[ChannelId, datetime] = {}
 
     def replace(self, rulebook: Rulebook, at: datetime) -> None:

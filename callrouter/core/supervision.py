@@ -64,9 +64,12 @@ class Supervision:
             there = ", ".join(sorted(self._conduct.floor.rulebook.supervisors)) or "none"
             name = one_line(order.supervisor)
             return HearingAnswer(False, False, f'there is no supervisor "{name}"; there are: {there}')
-        call = self._conduct.calls.get(order.call)
+        call = self._conduct.find(order.call)
         if call is None:
-            message = f'there is no call "{one_line(order.call)}" in progress; callrouter status shows those that are'
+            name = one_line(order.call)
+            message = (
+                f'there is no call, and no agent on a call, named "{name}"; callrouter status shows those that are'
+            )
             return HearingAnswer(False, False, message)
         hearing = next((one for one in call.hearings.values() if one.supervisor == spec.name), None)
         if order.mode is None:
@@ -92,7 +95,8 @@ class Supervision:
             return False
         agent = AgentId(event.code.removeprefix(self._conduct.floor.rulebook.supervision_code))
         spec = self._at_phone(event.site, event.endpoint)
-        call = self._call_of(agent)
+        call = self._conduct.find(agent)
+        call = call if call is not None and call.state is CallState.CONNECTED else None
         why = "" if spec is not None else "it is the phone of no supervisor"
         if spec is not None and call is not None:
             why = self._why_not(call, spec) or self._why_out_of_reach(call, spec, at)
@@ -417,8 +421,3 @@ class Supervision:
     def _at_phone(self, site: SiteName, endpoint: str) -> SupervisorSpec | None:
         supervisors = self._conduct.floor.rulebook.supervisors.values()
         return next((one for one in supervisors if (one.site, one.endpoint) == (site, endpoint)), None)
-
-    def _call_of(self, agent: AgentId) -> Call | None:
-        """The call in which a counselor talks."""
-        talking = (call for call in self._conduct.calls.values() if call.state is CallState.CONNECTED)
-        return next((call for call in talking if call.offer is not None and call.offer.agent == agent), None)

@@ -24,7 +24,6 @@ from callrouter.core.ids import CalendarName, CallId, ChannelId, PromptName, Ten
 from callrouter.core.live import live
 from callrouter.core.output import NoticeKind
 from callrouter.core.picture import picture
-from callrouter.core.place_in_line import PlacesInLine
 from callrouter.core.plan import EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import Limits, QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
@@ -1162,8 +1161,7 @@ def test_of_several_who_call_from_one_number_the_first_has_the_place() -> None:
     other = hall.dial("120", "0552250002")
     first, second = hall.dial("120"), hall.dial("120")
     assert (first.instead_of, second.instead_of) == (request.id, None)
-    places = PlacesInLine(hall.exchange.floor.acd, hall.exchange.floor.staff)
-    assert [places.position(one.id) for one in (first, other, second)] == [1, 2, 3]
+    assert [hall.place(one) for one in (first, other, second)] == [1, 2, 3]
 
 
 def test_a_number_at_which_somebody_is_being_greeted_is_not_called_for_another_request(hall: Driver) -> None:
