@@ -309,8 +309,9 @@ UNION ALL
 ORDER BY at, number
 
 -- name: insert_audit
-INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note, queues)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note, queues,
+    account, address)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (id) DO NOTHING
 
 -- name: find_audit

@@ -38,7 +38,7 @@ _FRAME = """\
 <header>
 <h1>{title}</h1>
 <p id="connection" role="status"></p>
-</header>
+{door}</header>
 {main}
 <footer><a href="/api/v1/status">JSON</a> · <a href="/metrics">metrics</a> · \
 <a href="/api/v1/openapi.json">OpenAPI</a></footer>
@@ -47,9 +47,10 @@ _FRAME = """\
 """
 
 
-def page(status: StatusDocument, zone: tzinfo) -> str:
-    """The HTML; ``zone`` is in which people here read times."""
-    return _FRAME.format(title=escape(status.service.title), refresh_s=REFRESH_S, main=_main(status, zone))
+def page(status: StatusDocument, zone: tzinfo, account: str | None = None) -> str:
+    """The HTML; ``zone`` is in which people here read times, ``account`` who looks at it, if that is known."""
+    door = "" if account is None else f'<p>{escape(account)} <button id="log-out">로그아웃</button></p>\n'
+    return _FRAME.format(title=escape(status.service.title), refresh_s=REFRESH_S, main=_main(status, zone), door=door)
 
 
 def _main(status: StatusDocument, zone: tzinfo) -> str:
