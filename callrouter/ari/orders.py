@@ -37,6 +37,9 @@ TRANSFERS_TO_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 RELAY_HEADER = "PJSIP_HEADER(add,X-Callrouter-Leg)"
 """Names a leg to the site that it leads to; the dialplan there hands it to us from trunks between sites alone."""
 
+HOPS_HEADER = "PJSIP_HEADER(add,X-Callrouter-Hops)"
+"""Tells how often a call has gone out, and which leg it is: the dialplan hands it back to us with what comes in."""
+
 _NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
 
@@ -202,9 +205,14 @@ def _originate(command: cmd.Originate, application: str) -> Order:
         caller_id=caller_id(command.caller_name, command.caller_number),
         timeout_s=max(1, round(command.timeout_s)),
         originator=command.originator or None,
-        variables={**TRANSFERS_TO_US, **({RELAY_HEADER: command.relay} if command.relay else {})},
+        variables={**TRANSFERS_TO_US, **_headers(command)},
     )
     return Order(request, _originated(command.channel))
+
+
+def _headers(command: cmd.Originate) -> Mapping[str, str]:
+    headers = {RELAY_HEADER: command.relay, HOPS_HEADER: command.hops}
+    return {name: value for name, value in headers.items() if value}
 
 
 def caller_id(name: str, number: str) -> str:

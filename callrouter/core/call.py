@@ -93,6 +93,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Postponed: frozenset({_S.QUEUED}),
     facts.BackInLine: frozenset({_S.POSTPONED}),
     facts.LeftToRing: frozenset({_S.CONNECTED}),
+    facts.Looped: frozenset({_S.ROUTING}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
@@ -313,8 +314,8 @@ class Call:
                 self._begin(index)
             case facts.RecordingBegun() | facts.RecordingEnded():
                 self._take_of_message(fact)
-            case facts.Answered():
-                self.answered = True
+            case facts.Answered() | facts.Looped():
+                self.answered = self.answered or isinstance(fact, facts.Answered)
             case facts.CallbackWanted() | facts.NumberOffered() | facts.NumberAsked():
                 self._take_of_number(fact)
             case facts.Queued() | facts.LeftQueue() | facts.TurnedAway() | facts.Comforted():

@@ -72,6 +72,10 @@ class OfferResult(StrEnum):
     FAILED = "failed"
     ANSWERED_ELSEWHERE = "answered-elsewhere"
     """It rang together with others, of which another was answered first."""
+    LOOP = "loop"
+    """The call came back to us."""
+    LIMITED = "limited"
+    """A limit of calls outward forbade it: nothing was dialled."""
 
 
 class CallMark(StrEnum):

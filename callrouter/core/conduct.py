@@ -32,6 +32,7 @@ from callrouter.core.following import Following
 from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.inbound import CallFacts
 from callrouter.core.keypad import Keypad
+from callrouter.core.metering import Metering
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
@@ -96,6 +97,7 @@ class Conduct:
         self.keypad = Keypad(self)
         self.calling_back = CallingBack(self)
         self.dictating = Dictating(self)
+        self.metering = Metering(self.floor)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -220,6 +222,7 @@ class Conduct:
         self.calling_back.take(call)
         self.supervision.take(call)
         self.lines.take(call)
+        self.metering.recall(call.history)
         return True
 
     def hold_arrival(self, call: Call, at: datetime) -> None:
@@ -268,6 +271,7 @@ class Conduct:
         if call.tenant != tenant:
             self.floor.trunks.assign(call.channel, call.tenant, fact.at)
         out.facts.append((call.id, fact))
+        self.metering.note(call, fact, out)
         if isinstance(fact, _MOVES_TALK):
             self.taping.follow(call, fact.at, out)
 

@@ -27,7 +27,7 @@ from callrouter.core.plan import Announce, Destination, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.switches import one_line
-from callrouter.core.transfers import TargetError, number_outside, party
+from callrouter.core.transfers import LimitError, TargetError, number_outside, party
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -64,10 +64,13 @@ class Conversing:
             return CallAnswer(False, f"call {call.id} is {call.state}: nobody talks")
         if call.to_be_adopted:
             return CallAnswer(False, f"call {call.id} is an earlier daemon's, and Asterisk has not told of it yet")
-        if order.verb in OF_RECORDING:
-            why_not = self._conduct.taping.order(call, order, at, out)
-        else:
-            why_not = self._carry_out(call, order.verb, order.target, at, out)
+        try:
+            if order.verb in OF_RECORDING:
+                why_not = self._conduct.taping.order(call, order, at, out)
+            else:
+                why_not = self._carry_out(call, order.verb, order.target, at, out)
+        except LimitError as error:
+            return CallAnswer(False, str(error), limited=True)
         if why_not is not None:
             return CallAnswer(False, why_not)
         target = f" {one_line(party(order.target))}" if order.target else ""
@@ -117,7 +120,9 @@ class Conversing:
         if call.invited is not None:
             return f"call {call.id} has called somebody in already; complete or cancel that first"
         try:
-            whom = self.find(call, target, at)
+            whom = self.find(call, target, at, out)
+        except LimitError:
+            raise
         except TargetError as error:
             return str(error)
         if isinstance(whom, QueueSpec):
@@ -125,7 +130,7 @@ class Conversing:
         self._parties.call_in(call, verb, whom, at, out)
         return None
 
-    def find(self, call: Call, written: str, at: datetime) -> Target:
+    def find(self, call: Call, written: str, at: datetime, out: Output) -> Target:
         """Who is meant by who is in the call, and can be called now from there.
 
         Raises:
@@ -143,7 +148,9 @@ class Conversing:
             return queue
         destination = rules.destinations.get(DestinationName(name)) or number_outside(name, rules)
         if not floor.can_call(call, destination, at):
-            floor.block(call, destination, at)
+            refusal = floor.block(call, destination, at, out)
+            if refusal is not None:
+                raise LimitError(f"no more such calls go out now: {refusal}")
             why = f"all channels of the trunk {destination.trunk} are taken"
             raise TargetError(why, Cause.NORMAL_CIRCUIT_CONGESTION)
         return destination

@@ -31,6 +31,14 @@ class Leg:
     """It was taken note of that the trunk carried it."""
     failed: bool = False
     """It was taken note of that the trunk failed it."""
+    number: str = ""
+    """The national number that it calls; empty: none, or nobody knows."""
+    shown: str = ""
+    """The national number that it shows there."""
+    shows_ours: bool = False
+    """That is ours, and not the caller's own."""
+    is_residents: bool = False
+    """It calls back who asked for it."""
     called_before: datetime | None = None
     """When the counselor's phone had been called last."""
 

@@ -57,6 +57,10 @@ class UnknownTargetError(TargetError):
     """It is nobody of ours, and no number."""
 
 
+class LimitError(TargetError):
+    """A limit of calls that go out forbids it for now."""
+
+
 def number_outside(written: str, rules: TransferRules) -> Destination:
     """The destination for a number that is nobody's of ours.
 

@@ -103,6 +103,11 @@ class Trunks:
         """
         return trunk is None or self._find(trunk, asker, at, without) is not None
 
+    def carrier(self, trunk: TrunkName | None, asker: Asker, at: datetime) -> TrunkName | None:
+        """The group that a call over ``trunk`` would go by now: it, or one that takes over; None: none has room."""
+        found = self._find(trunk, asker, at) if trunk is not None else None
+        return found[0].spec.name if found is not None else None
+
     def has_room_beside(
         self, first: tuple[TrunkName, Asker] | None, trunk: TrunkName, asker: Asker, at: datetime
     ) -> bool:
