@@ -97,7 +97,7 @@ def trunk(context: click.Context, /, config: Path, url: str | None, as_json: boo
 
 @trunk.command("plan", epilog="Example: callrouter trunk plan --weeks 4 --incoming carrier")
 @click.option("--weeks", type=click.IntRange(1, 520), default=4, show_default=True, help="The last so many weeks.")
-@click.option("--incoming", metavar="GROUP", help="The group that residents' calls come in by; records do not say it.")
+@click.option("--incoming", metavar="GROUP", help="The group by which calls came in whose records do not say it.")
 @click.option(
     "--blocking",
     type=click.FloatRange(0.0001, 0.5),

@@ -258,3 +258,7 @@ class Cdr:
     """What was recorded of it, one for each counselor's part, those that failed too."""
     returns: CdrReturn | None = None
     """None: the call came in. Else we made it, and ``caller`` is whom we called."""
+    in_trunk: TrunkName | None = None
+    """The trunk group by which it came in, as the rules were then; None: by none, or we made it."""
+    in_endpoint: str = ""
+    """The PJSIP endpoint by which it did, of a group or not; empty: we made it."""

@@ -198,7 +198,8 @@ class Conduct:
         request: facts.Request | None = None,
     ) -> Call:
         """A caller has come in, or (for a ``request``) is to be called back."""
-        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request)
+        trunk = self.floor.trunks.group_at(arrival.site, arrival.trunk) if request is None else None
+        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request, trunk)
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id

@@ -125,6 +125,8 @@ class Opened(msgspec.Struct, frozen=True, tag="opened", gc=False):
     channel: ChannelId
     facts: CallFacts
     request: Request | None = None
+    trunk: TrunkName | None = None
+    """The trunk group by which it came in."""
 
 
 class Routed(msgspec.Struct, frozen=True, tag="routed", gc=False):

@@ -91,6 +91,8 @@ def _cdr(s: Summary, released: facts.Released) -> Cdr:
         notices=s.taped.notices,
         tapes=s.taped.tapes,
         returns=_returns(s, released),
+        in_trunk=s.opened.trunk,
+        in_endpoint=s.opened.facts.trunk if s.opened.request is None else "",
     )
 
 

@@ -168,6 +168,11 @@ class Trunks:
             self._where[channel] = group.spec.name
             group.hold(Seizure(group.spec.name, channel, site, endpoint, tenant, at))
 
+    def group_at(self, site: SiteName, endpoint: str) -> TrunkName | None:
+        """The group whose calls come in by an endpoint; None: it is of none."""
+        group = self._group_at(site, endpoint)
+        return group.spec.name if group is not None else None
+
     def assign(self, channel: ChannelId, tenant: TenantName, at: datetime) -> None:
         """The call on a channel turns out to be a tenant's; one that holds none is left alone."""
         group = self._holding(channel)
