@@ -169,6 +169,8 @@ class Call:
     """Whose phones ring beside that of ``offer``: the first that is answered becomes the offer."""
     invited: Offer | None = None
     """Who was called into the conversation."""
+    not_invited_by: frozenset[str] = frozenset()
+    """The endpoints of trunk groups by which they were called before, all of which failed."""
     passes_on: bool = False
     """The call is theirs alone as soon as they answer."""
     line: ChannelId | None = None
@@ -596,6 +598,8 @@ class Call:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
         self.attempts, self.passes_on, self.line = fact.attempt, fact.passes_on, fact.line
+        if not fact.again:
+            self.not_invited_by = frozenset()
         self.invited = _offer_of(fact)
         self._next_playback()
 
@@ -607,8 +611,9 @@ class Call:
             case facts.JoinedIn():
                 apart = self.speaks_apart
                 invited.bridge = naming.bridge(self.id, invited.attempt) if apart else offer.bridge
-            case facts.InviteClosed():
-                self.invited = self.line = None
+            case facts.InviteClosed(goes_on=goes_on):
+                self.not_invited_by |= {invited.member}
+                self.invited, self.line = None, self.line if goes_on else None
             case facts.LeftToRing():
                 self.passes_on = True
             case _:

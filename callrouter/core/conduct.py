@@ -265,7 +265,8 @@ class Conduct:
             if call.hearings:
                 self.supervision.end_all(call, fact.at, out)
             self.taping.end_with(call, fact, out)
-        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+        goes_on = isinstance(fact, facts.InviteClosed) and fact.goes_on
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed) and not goes_on:
             self.lines.let_go(call, call.line, fact, out)
         tenant = call.tenant
         call.apply(fact)

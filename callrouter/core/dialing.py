@@ -110,7 +110,7 @@ class Dialing:
             again=bool(without),
         )
         self._conduct.record(call, offered, out)
-        self._conduct.set_timer(call, TimerKind.RING, destination.ring_timeout_s, out)
+        self._conduct.set_timer(call, TimerKind.RING, leg.waits_s + destination.ring_timeout_s, out)
 
     def _pass_over(self, call: Call, destination: Destination, at: datetime, out: Output) -> None:
         """The trunk group is full, or a limit forbids it: nothing is dialled, and the record says so."""

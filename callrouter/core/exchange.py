@@ -448,8 +448,8 @@ class Exchange:
         kind, subject = event.key
         if kind is TimerKind.AGENT:
             self.floor.staff.agent_rested(AgentId(subject), at)
-        elif kind is TimerKind.TRUNK:
-            self.floor.trunks.look_again(TrunkName(subject), at)
+        elif kind in (TimerKind.TRUNK, TimerKind.BEGIN):
+            self._trunk_is_due(kind, subject, at, out)
         elif kind is TimerKind.SWITCH:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
         elif kind is TimerKind.DESK:
@@ -468,6 +468,12 @@ class Exchange:
             elif call is not None:
                 call.timers.remove(kind)
                 self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
+
+    def _trunk_is_due(self, kind: TimerKind, subject: str, at: datetime, out: Output) -> None:
+        if kind is TimerKind.BEGIN:
+            self.floor.begin(ChannelId(subject), out)
+        else:
+            self.floor.trunks.look_again(TrunkName(subject), at)
 
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         was_away = event.site not in self.floor.ways.sites

@@ -363,6 +363,8 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     marked: bool = False
     site: SiteName | None = None
     """Where the phone is, if that is another site."""
+    again: bool = False
+    """The same destination once more, by another endpoint than that which failed."""
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
@@ -391,11 +393,12 @@ class JoinedIn(msgspec.Struct, frozen=True, tag="joined-in", gc=False):
 
 
 class InviteClosed(msgspec.Struct, frozen=True, tag="invite-closed", gc=False):
-    """Who was invited did not come, or (``ANSWERED``) has left."""
+    """Who was invited did not come, or (``ANSWERED``) has left; ``goes_on``: they are called by another endpoint."""
 
     at: datetime
     result: OfferResult
     cause: int
+    goes_on: bool = False
 
 
 class PassedOn(msgspec.Struct, frozen=True, tag="passed-on", gc=False):

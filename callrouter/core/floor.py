@@ -5,7 +5,7 @@ anything is dialled, and return when Asterisk says that the leg is gone, whateve
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -153,7 +153,7 @@ class Floor:
     def can_call(self, call: Call, destination: Destination, at: datetime, without: Collection[str] = ()) -> bool:
         """Whether there is a way to a destination now; ``without`` are endpoints by which it was tried in vain."""
         return (
-            self.trunks.has_room(destination.trunk, _asker(call, destination), at, without)
+            self.trunks.has_room(destination.trunk, _asker(call, destination), at, without, destination.ring_timeout_s)
             and self.refusal(call, destination, at) is None
         )
 
@@ -185,13 +185,26 @@ class Floor:
         seizure, endpoint = None, destination.endpoint
         number = destination.caller_number or call.arrival.caller
         if destination.trunk is not None:
-            seizure = self.trunks.seize(destination.trunk, channel, _asker(call, destination), at, without)
+            asker, patience_s = _asker(call, destination), destination.ring_timeout_s
+            seizure = self.trunks.seize(destination.trunk, channel, asker, at, without, patience_s)
             endpoint = self.trunks.dialled(seizure, endpoint, destination.number)
             spec = self.trunks.spec(seizure)
             number = spec.caller_number or destination.caller_number or spec.written(call.arrival.caller)
         leg = self._outward(Leg(channel, call.id, call.site, None, seizure, 0.0, at), call, destination, number)
-        out.commands.append(self._originate(call, leg, endpoint, number, destination.ring_timeout_s))
+        originate = self._originate(call, leg, endpoint, number, destination.ring_timeout_s)
+        if leg.waits_s:
+            leg.later, leg.made_at = originate, at + timedelta(seconds=leg.waits_s)
+            out.commands.append(cmd.SetTimer((TimerKind.BEGIN, channel), leg.waits_s))
+        else:
+            out.commands.append(originate)
         return leg
+
+    def begin(self, channel: ChannelId, out: Output) -> None:
+        """A leg may be made now that was held back; one that is not wanted any more is not."""
+        leg = self.legs.get(channel)
+        if leg is not None and leg.later is not None and leg.result is None:
+            out.commands.append(leg.later)
+            leg.later = None
 
     def _outward(self, leg: Leg, call: Call, destination: Destination, shown: str) -> Leg:
         """Hold a leg to somebody who is nobody of ours."""
@@ -290,6 +303,10 @@ class Floor:
     def let_go(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""
         leg.result = result
+        if leg.later is not None:  # there is nothing to hang up
+            out.commands.append(cmd.CancelTimer((TimerKind.BEGIN, leg.channel)))
+            out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), 0.0))
+            return
         self._judge_trunk(leg, result, at, out)
         self.relays.let_go(leg.channel, out)
         cause = Cause.ANSWERED_ELSEWHERE if result is OfferResult.ANSWERED_ELSEWHERE else Cause.NORMAL_CLEARING
@@ -298,6 +315,9 @@ class Floor:
 
     def leg_overdue(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg that was hung up has not ended: once more, then it is written off."""
+        if leg.later is not None:
+            self.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
+            return
         if leg.insisted:
             out.notices.append(
                 Notice(NoticeKind.WRITTEN_OFF, leg.call, f"leg {leg.channel} to {leg.party} never ended")

@@ -8,6 +8,7 @@ Numbers can be forged, and so can a count: what they tell ends the call that cam
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,8 +85,9 @@ def _by_number(arrival: CallFacts, legs: Collection[Leg], max_hops: int) -> Loop
     if any(leg.number == caller and not leg.is_residents for leg in legs):
         return Loop(LoopSign.CALLED)
     shown = [leg for leg in legs if leg.shown == caller]
-    # Whose own number our leg shows, may call a second time while he waits, but not again and again.
-    if any(leg.shows_ours for leg in shown) or len(shown) >= max_hops:
+    # Whose own number our legs show, may call again while he waits, but not be sent to the same phone again and again.
+    most = max(Counter(leg.number for leg in shown).values(), default=0)
+    if any(leg.shows_ours for leg in shown) or most >= max_hops:
         return Loop(LoopSign.SHOWN)
     return None
 

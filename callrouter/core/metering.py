@@ -25,6 +25,9 @@ _ENDS = (
     | facts.Released
 )
 
+_IN_VAIN = frozenset({OfferResult.CONGESTION, OfferResult.LIMITED})
+"""Nothing was dialled, or the trunk has failed it: then it may be tried by another, and only one of the two counts."""
+
 
 def kind_of(destination: DestinationName, rules: OutboundRules) -> NumberClass:
     """What kind of number a destination is called by; one that the rules do not have is named after its number."""
@@ -131,14 +134,12 @@ class Metering:
         known &= still
         if not known:
             del self._open[call.id]
-        if isinstance(fact, facts.OfferClosed) and fact.result is OfferResult.LIMITED:
+        if isinstance(fact, facts.OfferClosed | facts.InviteClosed | facts.NotReached) and fact.result in _IN_VAIN:
             for channel in over:
                 meter.discard(channel)
         return [one for channel in over if (one := meter.ended(channel, fact.at)) is not None]
 
 
 def _went_out(leg: CdrLeg) -> bool:
-    """Whether something was dialled: where no channel was free, or a limit forbade it, the record tells of it all the
-    same."""
-    passed_over = leg.result is OfferResult.CONGESTION and leg.offered_at == leg.ended_at
-    return leg.agent is None and leg.result is not OfferResult.LIMITED and not passed_over
+    """Whether the leg counts as one that has gone out."""
+    return leg.agent is None and leg.result not in _IN_VAIN

@@ -351,6 +351,17 @@ def test_a_resident_s_call_that_was_in_vain_counts_and_is_one_of_the_limit_s_kin
     assert hall.called()[-1] == f"{MOBILE}@city", "that is a mobile"
 
 
+def test_a_call_that_the_trunk_failed_does_not_count() -> None:
+    hall = Driver(rules(HOURLY))
+    hall.asterisk.phones[f"PJSIP/{MOBILE}@city"] = "congested"
+    call = hall.dial("129")
+    assert hall.called() == [f"{MOBILE}@city", "duty"]
+    assert used(hall) == [0]
+    hall.hang_up(call)
+    hall.restart()
+    assert used(hall) == []
+
+
 class Outgoing(RuleBasedStateMachine):
     """Calls out, of two kinds and limits, with restarts, reloads and time: never more than may, never one lost."""
 
@@ -358,6 +369,8 @@ class Outgoing(RuleBasedStateMachine):
         super().__init__()
         self.most = 2
         self.hall = Driver(self._rules())
+        for number in (MOBILE, "0552251234", "0552873000"):
+            self.hall.asterisk.phones[f"PJSIP/{number}@city"] = "rings"
         self.seen = 0
 
     def _rules(self) -> Rulebook:
