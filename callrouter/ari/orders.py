@@ -1,7 +1,6 @@
 """The exchange's commands as requests to Asterisk, and what its replies mean."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final, assert_never
@@ -12,8 +11,8 @@ from callrouter.ari import operations
 from callrouter.ari.operations import Request
 from callrouter.ari.outcome import Outcome, Reply
 from callrouter.core import commands as cmd
+from callrouter.core import dial_string, naming
 from callrouter.core import events as ev
-from callrouter.core import naming
 from callrouter.core.causes import Cause
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 from callrouter.core.supervisors import HearingMode
@@ -39,9 +38,6 @@ RELAY_HEADER = "PJSIP_HEADER(add,X-Callrouter-Leg)"
 
 HOPS_HEADER = "PJSIP_HEADER(add,X-Callrouter-Hops)"
 """Tells how often a call has gone out, and which leg it is: the dialplan hands it back to us with what comes in."""
-
-_NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
-_NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
@@ -199,7 +195,7 @@ def _dead_man(command: cmd.SetDeadMan) -> Order:
 def _originate(command: cmd.Originate, application: str) -> Order:
     request = operations.originate(
         command.channel,
-        command.endpoint,
+        dial_string.endpoint(command.endpoint),
         application=application,
         arguments="agent",
         caller_id=caller_id(command.caller_name, command.caller_number),
@@ -216,13 +212,8 @@ def _headers(command: cmd.Originate) -> Mapping[str, str]:
 
 
 def caller_id(name: str, number: str) -> str:
-    """What the counselor's phone shows, in Asterisk's form ``"name" <number>``.
-
-    Whatever could end the name or the number early is left out: both may hold what a caller sent.
-    """
-    clean_name = _NOT_IN_A_NAME.sub("", name)
-    clean_number = _NOT_IN_A_NUMBER.sub("", number)
-    return f'"{clean_name}" <{clean_number}>'
+    """What the counselor's phone shows, in Asterisk's form ``"name" <number>``; both may hold what a caller sent."""
+    return f'"{dial_string.shown_name(name)}" <{dial_string.shown_number(number)}>'
 
 
 def _originated(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
