@@ -24,6 +24,7 @@ from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withd
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_outward, remember_today
 from callrouter.app.history import RulesHistory
+from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.recordings import RecordingKeeper, TapeDesk
 from callrouter.app.reload import ConfigReloader
@@ -39,6 +40,7 @@ from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
+from callrouter.core.events import SiteDown
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import SiteName
 from callrouter.errors import JournalError
@@ -127,10 +129,14 @@ async def _daemon(
         Journal(settings.state_dir / FILE_NAME) as journal,
         Remembered(settings.state_dir, clock.now) as remembered,
     ):
-        exchange = Exchange(loaded.rulebook, clock.now())
-        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
+        began = clock.now()
+        exchange = Exchange(loaded.rulebook, began)
+        inputs = recorder_of(loaded, exchange, began)
+        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, inputs=inputs)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
+        for site in settings.sites:
+            dispatcher.post(SiteDown(site))  # until it is up, which may be long
         await remember_lost_places(dispatcher, journal)
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
@@ -147,7 +153,7 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
+        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history, inputs)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         surges = SurgeWatch(settings.database_url, exchange, clock.now)
@@ -172,7 +178,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, tapes[0], callbacks, surges):
+            for looking in (keeper, tapes[0], callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
             yield dispatcher, status, writer
@@ -272,7 +278,7 @@ def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> C
 
 
 def _peer(site: SiteSettings) -> Peer:
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application)
+    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def _make_state_dir(loaded: Loaded) -> None:

@@ -29,6 +29,8 @@ class SiteSettings:
     """Empty if its source held nothing; see ``Loaded.missing_secrets``."""
     application: str
     sounds_dir: Path
+    ca_file: Path | None = None
+    """Who vouches for its certificate; None: whom the system trusts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +73,8 @@ class DaemonSettings:
     database_url: str | None = field(repr=False)
     database_url_env: str = "CALLROUTER_DATABASE_URL"
     """The variable that ``database_url`` is from."""
+    inputs_keep_s: float = 7 * 86400.0
+    """How long it is kept what came in; 0: not at all."""
+    inputs_at_most_bytes: int = 1024 * 1024 * 1024
     reload_on_save: bool = False
     """Whether saving a file of the configuration is an order to take it anew."""

@@ -69,9 +69,11 @@ class TimerKind(StrEnum):
     """It is time to call somebody back, or no longer."""
     BEGIN = "begin"
     """A leg may be made that a limit of calls per second held back."""
+    SITE = "site"
+    """A site is away for so long that what its calls hold is given back."""
 
 
-TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
+TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName | SiteName]
 
 
 class CallArrived(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +91,8 @@ class CallerLeft(msgspec.Struct, frozen=True, gc=False):
     cause: int = 16
     to_dialplan: bool = False
     """Nobody hung up: the dialplan goes on with the channel."""
+    site: SiteName | None = None
+    """Where, if Asterisk told so of its own accord."""
 
 
 class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):

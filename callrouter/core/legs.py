@@ -42,6 +42,8 @@ class Leg:
     """That is ours, and not the caller's own."""
     is_residents: bool = False
     """It calls back who asked for it."""
+    answered_there: bool = False
+    """The phone at its far end was answered, of which the trunk is to tell."""
     called_before: datetime | None = None
     """When the counselor's phone had been called last."""
 

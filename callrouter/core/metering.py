@@ -135,9 +135,9 @@ class Metering:
         if not known:
             del self._open[call.id]
         if isinstance(fact, facts.OfferClosed | facts.InviteClosed | facts.NotReached) and fact.result in _IN_VAIN:
-            for channel in over:
+            for channel in sorted(over):
                 meter.discard(channel)
-        return [one for channel in over if (one := meter.ended(channel, fact.at)) is not None]
+        return [one for channel in sorted(over) if (one := meter.ended(channel, fact.at)) is not None]
 
 
 def _went_out(leg: CdrLeg) -> bool:

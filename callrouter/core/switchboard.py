@@ -74,7 +74,7 @@ class Switchboard:
         """The rules are new. A switch that they do not have is off; the others stay as they are, for as long."""
         for name in [name for name in self._on if name not in self._floor.rulebook.switches]:
             self._end(name, SwitchVia.RELOAD, at, out)
-        for site in self._floor.ways.sites:
+        for site in sorted(self._floor.ways.sites):
             self.light_up(site, at, out)
 
     def restore(self, entries: Iterable[AuditEntry], at: datetime, out: Output) -> None:
