@@ -157,14 +157,16 @@ class Floor:
             and self.refusal(call, destination, at) is None
         )
 
-    def refusal(self, call: Call, destination: Destination, at: datetime) -> Refusal | None:
-        """The limit that keeps a destination from being called now, if one does."""
+    def refusal(self, call: Call, destination: Destination, at: datetime, ahead: int = 0) -> Refusal | None:
+        """The limit that keeps a destination from being called now, if one does; ``ahead``: so many wait for it."""
+        if not self.rulebook.outbound.limits:
+            return None
         asker = _asker(call, destination)
         trunk = self.trunks.carrier(destination.trunk, asker, at) or destination.trunk
         kind = classify(destination.number or written_in(destination.endpoint))
         if trunk is None and kind is NumberClass.UNKNOWN:
             return None
-        return self.meter.refuses(call.tenant, trunk, kind, at, marked=asker.marked)
+        return self.meter.refuses(call.tenant, trunk, kind, at, marked=asker.marked, ahead=ahead)
 
     def block(self, call: Call, destination: Destination, at: datetime, out: Output) -> Refusal | None:
         """A destination is not called, for there is no way to it, or a limit forbids it, which is returned then."""
@@ -237,7 +239,7 @@ class Floor:
         """Take back the leg to a resident whom an earlier daemon called back, and its trunk channel."""
         seizure = self._reclaim(call, resident)
         leg = Leg(resident.channel, call.id, call.site, None, seizure, 0.0, resident.at, queue=call.queue)
-        leg.is_residents = True
+        leg.is_residents, leg.rang = True, resident.rang
         return self._known_outward(leg, call, resident)
 
     def can_be_called_in(self, agent: Agent, call: Call, at: datetime) -> bool:
