@@ -187,12 +187,17 @@ class CallingBack:
         """Whether a limit keeps the resident from being called now: he is called when it lets him be."""
         rule, floor = self.rule_of(call), self._conduct.floor
         to = rule.destination(call.arrival.caller) if rule is not None else None
-        refusal = floor.refusal(call, to, at) if to is not None else None
+        refusal = floor.refusal(call, to, at, self._put_off(call)) if to is not None else None
         if to is None or refusal is None:
             return False
         floor.block(call, to, at, out)
         self._postpone(call, refusal.again_at, PostponeReason.LIMIT, at, out)
         return True
+
+    def _put_off(self, call: Call) -> int:
+        """How many of the same tenant wait for a limit: each shall be called when there is room for him, too."""
+        others = (one for one in self._conduct.calls.values() if one.postponed_for is PostponeReason.LIMIT)
+        return sum(one.tenant == call.tenant and one is not call for one in others)
 
     def _expires_at(self, call: Call) -> datetime:
         """When the request is kept no longer, called back or not."""

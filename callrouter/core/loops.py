@@ -26,6 +26,7 @@ from callrouter.core.ids import ChannelId
 from callrouter.core.inbound import CallFacts
 from callrouter.core.legs import Leg
 from callrouter.core.numbers import parse
+from callrouter.core.outbound import NumberClass, classify
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.states import CallState, Signal
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from callrouter.core.exchange import Exchange
 
 MOST_HOPS = 99
+_AGAIN = 2
+"""So many of our legs must be on their way to a number before it is taken for a circle what may be chance with one."""
 _HEADER = re.compile(r"(?P<hops>[0-9]{1,9})(?:-(?P<word>[0-9a-f]{16}))?", re.ASCII)
 _TALKS = frozenset({CallState.CONNECTING, CallState.CONNECTED, CallState.CLEARING, CallState.ENDED})
 
@@ -61,41 +64,46 @@ def read_header(text: str) -> tuple[int, str]:
     return (min(int(found["hops"]), MOST_HOPS), found["word"] or "") if found is not None else (0, "")
 
 
-def find(arrival: CallFacts, legs: Collection[Leg], rings: Callable[[Leg], bool], max_hops: int) -> Loop | None:
+def find(
+    arrival: CallFacts, legs: Collection[Leg], rings: Callable[[Leg], bool], max_hops: int, own: Collection[str] = ()
+) -> Loop | None:
     """Whether a call that comes in goes in a circle; ``rings``: whether a leg is being called, and not answered.
 
-    The word proves it, so that is looked for first; what numbers seem to say comes last.
+    The word proves it, so that is looked for first; what numbers seem to say comes last. ``own`` are the national
+    numbers by which we are called, and which nobody calls from.
     """
     if arrival.word:
-        own = next((leg for leg in legs if word_of(leg.channel) == arrival.word), None)
-        if own is not None and rings(own):
-            return Loop(LoopSign.LEG, own)
+        ours = next((leg for leg in legs if word_of(leg.channel) == arrival.word), None)
+        if ours is not None and rings(ours):
+            return Loop(LoopSign.LEG, ours)
     if arrival.hops >= max_hops:
         return Loop(LoopSign.HOPS)
-    return _by_number(arrival, [leg for leg in legs if leg.number and rings(leg)], max_hops)
+    return _by_number(arrival, [leg for leg in legs if leg.number and rings(leg)], max_hops, own)
 
 
-def _by_number(arrival: CallFacts, legs: Collection[Leg], max_hops: int) -> Loop | None:
+def _by_number(arrival: CallFacts, legs: Collection[Leg], max_hops: int, own: Collection[str]) -> Loop | None:
     caller, diverted = (parse(number).national for number in (arrival.caller, arrival.diversion))
     if diverted and any(leg.number == diverted for leg in legs):
         return Loop(LoopSign.DIVERTED)
     if not caller:
         return None
-    # A resident whom we call back may call us at the very same moment; a duty desk does not.
-    if any(leg.number == caller and not leg.is_residents for leg in legs):
+    # A resident whom we call back may call us at the very same moment; and behind the number of an office are many.
+    called = sum(leg.number == caller and not leg.is_residents for leg in legs)
+    if called >= (1 if classify(caller) is NumberClass.MOBILE else _AGAIN):
         return Loop(LoopSign.CALLED)
     shown = [leg for leg in legs if leg.shown == caller]
-    # Whose own number our legs show, may call again while he waits, but not be sent to the same phone again and again.
-    most = max(Counter(leg.number for leg in shown).values(), default=0)
-    if any(leg.shows_ours for leg in shown) or most >= max_hops:
-        return Loop(LoopSign.SHOWN)
-    return None
+    # Our colleagues may show the number that our trunk does; and whose own number our legs show may call again while
+    # he waits. But they are not sent to the same phone again and again.
+    to_one = max(Counter(leg.number for leg in shown).values(), default=0)
+    needed = 1 if caller in own else _AGAIN if any(leg.shows_ours for leg in shown) else max_hops
+    return Loop(LoopSign.SHOWN) if shown and to_one >= needed else None
 
 
 def cut(exchange: "Exchange", call: Call, at: datetime, out: Output) -> bool:
     """End a call that goes in a circle, and have the one that it comes from go on to whoever is next."""
     floor, arrival = exchange.floor, call.arrival
-    loop = find(arrival, floor.legs.values(), partial(_rings, exchange), floor.rulebook.outbound.max_hops)
+    rules = floor.rulebook
+    loop = find(arrival, floor.legs.values(), partial(_rings, exchange), rules.outbound.max_hops, rules.transfers.own)
     if loop is None:
         return False
     origin = loop.leg.call if loop.leg is not None else None

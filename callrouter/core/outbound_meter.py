@@ -19,6 +19,7 @@ from callrouter.core.outbound import NumberClass
 from callrouter.core.outbound_spec import Bound, OutboundLimit, OutboundRules, Unit, Window
 
 KEPT = timedelta(seconds=Window.DAY.seconds)
+_FORGETS_EVERY = timedelta(hours=1)
 _Key = tuple[str, TenantName]
 _BoundKey = tuple[str, TenantName, str]
 
@@ -85,11 +86,11 @@ class _Count:
             return len(self.calls) - bisect_right(self.calls, since, key=_begun)
         return sum(call.talked_s(since, at) for call in self.calls) / 60
 
-    def again_at(self, bound: Bound, at: datetime) -> datetime:
-        """When the next call may be made, if none goes on talking until then."""
+    def again_at(self, bound: Bound, at: datetime, ahead: int) -> datetime:
+        """When the next call may be made but so many, if none goes on talking until then."""
         window = timedelta(seconds=bound.window.seconds)
         if bound.unit is Unit.CALLS:
-            return max(at, self.calls[-bound.most].at + window) if bound.most else at + window
+            return self.calls[min(-1, ahead - bound.most)].at + window
         over_s = sum(call.talked_s(at - window, at) for call in self.calls) - bound.most * 60
         for call in self.calls:  # what was talked first leaves the window first
             talked_s = call.talked_s(at - window, at)
@@ -109,6 +110,7 @@ class OutboundMeter:
         self._counts: dict[_Key, _Count] = {}
         self.blocked: Counter[_BoundKey] = Counter()
         """Calls that were not made, by limit, tenant and bound."""
+        self._forgot_at: datetime | None = None
         self._told: dict[_BoundKey, bool] = {}
         """Of what people have been told: that it is nearly used up, or (true) that it is."""
 
@@ -123,9 +125,12 @@ class OutboundMeter:
 
     def begun(self, call: OutwardCall) -> None:
         """A call goes out; one that is known already is left alone."""
-        if call.channel not in self._calls:
-            self._calls[call.channel] = call
-            self._count(call)
+        if call.channel in self._calls:
+            return
+        self._calls[call.channel] = call
+        self._count(call)
+        if self._forgot_at is None or call.at - self._forgot_at > _FORGETS_EVERY:
+            self.forget(call.at)
 
     def answered(self, channel: ChannelId, at: datetime) -> None:
         """It was answered."""
@@ -146,13 +151,23 @@ class OutboundMeter:
             self._forget_in_counts()
 
     def refuses(
-        self, tenant: TenantName, trunk: TrunkName | None, kind: NumberClass, at: datetime, *, marked: bool = False
+        self,
+        tenant: TenantName,
+        trunk: TrunkName | None,
+        kind: NumberClass,
+        at: datetime,
+        *,
+        marked: bool = False,
+        ahead: int = 0,
     ) -> Refusal | None:
-        """What keeps a call from being made now, the longest of all; None: nothing does."""
+        """What keeps a call from being made now, the longest of all; None: nothing does.
+
+        ``ahead``: so many wait for the same already, and are called first.
+        """
         if kind is NumberClass.EMERGENCY or marked or not self._rules.limits:
             return None
         refusals = [
-            Refusal(limit.name, whose, bound, count.again_at(bound, at))
+            Refusal(limit.name, whose, bound, count.again_at(bound, at, ahead))
             for limit, whose in self._limits_of(tenant, trunk, kind)
             for bound in limit.bounds
             if (count := self._counts.get((limit.name, whose), _Count())).used(bound, at) >= bound.most
@@ -194,6 +209,7 @@ class OutboundMeter:
 
     def forget(self, at: datetime) -> None:
         """Forget what counts no more."""
+        self._forgot_at = at
         before = at - KEPT
         for channel in [one.channel for one in self._calls.values() if one.is_over(before)]:
             del self._calls[channel]

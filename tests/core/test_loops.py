@@ -24,14 +24,18 @@ from tests.core.driver import CALLS_BACK, CITY, DUTY_DESK, DUTY_MOBILE, PLANS, D
 
 CALLER, MOBILE, SHOWN = "0552251234", "01098765432", "0552110000"
 OUTSIDE = Destination(DUTY_MOBILE.name, "당직 휴대전화", "PJSIP/01098765432@city", CITY, number=MOBILE)
-DUTY = Plan("duty", (Dial((OUTSIDE, DUTY_DESK)), HangUp()))
+OFFICE = Destination(DUTY_MOBILE.name, "재난상황실", "PJSIP/0552112222@city", CITY, number="0552112222")
 
 
-def hall_that_shows(number: str = SHOWN, *, max_hops: int = 3) -> Driver:
+def hall_that_shows(
+    number: str = SHOWN, *, max_hops: int = 3, own: tuple[str, ...] = (SHOWN,), to: Destination = OUTSIDE
+) -> Driver:
     """A duty list at 129: a mobile over a trunk group that shows ``number`` (empty: the caller's), then a desk."""
-    rules = rulebook(agent("kim"), queues=[CALLS_BACK], plans={**PLANS, "129": DUTY})
+    duty = Plan("duty", (Dial((to, DUTY_DESK)), HangUp()))
+    rules = rulebook(agent("kim"), queues=[CALLS_BACK], plans={**PLANS, "129": duty})
     trunk = TrunkSpec(CITY, 9, caller_number=number)
-    known = TransferRules(destinations={OUTSIDE.name: OUTSIDE, DUTY_DESK.name: DUTY_DESK})
+    destinations = {one.name: one for one in (to, DUTY_DESK)}
+    known = TransferRules(destinations=destinations, own=frozenset(own))
     hall = Driver(replace(rules, trunks={CITY: trunk}, outbound=OutboundRules(max_hops), transfers=known))
     hall.asterisk.phones["PJSIP/01098765432@city"] = "rings"
     return hall
@@ -164,6 +168,22 @@ def test_without_our_header_numbers_tell_and_end_what_came_in_alone(
     assert hall.exchange.counters.loops == {sign: 1}
     assert state(call) is CallState.OFFERED
     assert hall.called() == ["01098765432@city"], "numbers can be forged: our own leg goes on"
+
+
+def test_behind_the_number_of_an_office_are_many_of_whom_one_may_call_while_we_call_them() -> None:
+    hall = hall_that_shows(to=OFFICE)
+    hall.dial("129")
+    assert not ended_as_loop(hall, arrives(hall, OFFICE.number))
+    hall.dial("129", OFFICE.number)
+    assert ended_as_loop(hall, arrives(hall, OFFICE.number))
+
+
+def test_colleagues_may_show_the_number_that_our_trunk_shows() -> None:
+    hall = hall_that_shows(own=())
+    hall.dial("129")
+    assert not ended_as_loop(hall, arrives(hall, SHOWN))
+    hall.dial("129", SHOWN)
+    assert ended_as_loop(hall, arrives(hall, SHOWN))
 
 
 def test_the_numbers_of_a_leg_that_is_talked_over_mean_nothing() -> None:

@@ -247,6 +247,16 @@ def test_who_is_to_be_called_back_is_put_off_and_called_when_the_limit_lets_him_
     assert used(hall) == [1], "the call of an hour ago counts no more, that to the resident does"
 
 
+def test_those_who_are_put_off_are_called_one_after_the_other_as_calls_become_old_enough() -> None:
+    hall = Driver(rules(OutboundLimit("usual", (Bound(Unit.CALLS, Window.HOUR, 2),)), staff=()))
+    for _ in range(2):
+        hall.hang_up(hall.dial("129"))
+        hall.advance(600.0)
+    waiting = [hall.ask(caller=f"055225123{number}") for number in range(4)]
+    minutes = [(call.postponed_until - hall.now).total_seconds() / 60 for call in waiting if call.postponed_until]
+    assert minutes == [40, 50, 50, 50]
+
+
 def test_who_stands_in_line_when_the_limit_is_reached_is_put_off_and_the_counselor_stays_free() -> None:
     hall = Driver(rules(HOURLY, staff=("kim",)))
     talk = a_talk(hall)

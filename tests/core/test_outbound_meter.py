@@ -176,6 +176,13 @@ def test_what_is_over_for_a_day_is_forgotten_and_what_goes_on_is_not() -> None:
     assert found.ended(ChannelId("b"), minutes(25 * 60)) is not None
 
 
+def test_what_counts_no_more_is_forgotten_by_itself() -> None:
+    found = meter(HOURLY)
+    talked(found, "a", 0, 3)
+    found.begun(call("b", 25 * 60))
+    assert found.ended(ChannelId("a"), minutes(0)) is None
+
+
 def test_what_was_not_dialled_after_all_does_not_count() -> None:
     found = meter(HOURLY)
     found.begun(call("a"))
