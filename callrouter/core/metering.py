@@ -1,6 +1,6 @@
 """From what happens to calls to the meter of those that go out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from callrouter.core import facts
@@ -117,13 +117,12 @@ class Metering:
         return OutwardCall(channel, tenant, trunk, kind, at)
 
     def _answer(self, call: Call, fact: _ANSWERS) -> None:
-        offer: Offer | None = call.offer
-        if isinstance(fact, facts.ResidentAnswered):
-            offer = call.resident
-        elif isinstance(fact, facts.JoinedIn):
-            offer = call.invited
-        if offer is not None:
-            self._floor.meter.answered(offer.channel, fact.at)
+        of: Mapping[type[facts.Fact], Offer | None] = {
+            facts.ResidentAnswered: call.resident,
+            facts.JoinedIn: call.invited,
+        }
+        offer = of.get(type(fact), call.offer)
+        self._floor.meter.answered(offer.channel if offer is not None else ChannelId(""), fact.at)
 
     def _end(self, call: Call, fact: _ENDS) -> Sequence[OutwardCall]:
         """Those of the call's legs that it has no more, or all, if it is over."""

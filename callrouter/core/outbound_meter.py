@@ -91,14 +91,15 @@ class _Count:
         window = timedelta(seconds=bound.window.seconds)
         if bound.unit is Unit.CALLS:
             return self.calls[min(-1, ahead - bound.most)].at + window
-        over_s = sum(call.talked_s(at - window, at) for call in self.calls) - bound.most * 60
+        free_at = at
+        over_s = sum(call.talked_s(at - window, at) for call in self.calls) - bound.most * 60 + 1
         for call in self.calls:  # what was talked first leaves the window first
-            talked_s = call.talked_s(at - window, at)
-            if talked_s and over_s < talked_s:
+            leaves_s = min(over_s, call.talked_s(at - window, at))
+            if leaves_s:
                 begin = max(call.answered_at or at, at - window)
-                return max(at, begin + timedelta(seconds=max(0.0, over_s) + 1) + window)
-            over_s -= talked_s
-        return at + window
+                free_at = begin + timedelta(seconds=leaves_s) + window
+                over_s -= leaves_s
+        return free_at
 
 
 class OutboundMeter:

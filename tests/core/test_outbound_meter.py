@@ -109,6 +109,17 @@ def test_minutes_are_those_that_were_talked_within_the_hour() -> None:
     assert again(found, 20 + wait) is None
 
 
+def test_as_much_must_have_left_the_hour_as_was_talked_too_long() -> None:
+    found = meter(TALK)
+    talked(found, "a", 0, 6)
+    found.begun(call("rings", 7))
+    talked(found, "b", 10, 20)
+    wait = again(found, 30)
+    assert wait is not None
+    assert 40 < wait < 41, "ten minutes after nine, an hour later, and a second"
+    assert again(found, 30 + wait) is None
+
+
 def test_who_talks_still_counts_as_far_as_he_has() -> None:
     found = meter(TALK)
     found.begun(call("a"))
