@@ -122,7 +122,6 @@ class Attendance:
                 self._floor.staff.remember_duty(agent_id, duty, entry.note)
             elif duty is not Duty.ON:
                 self._floor.staff.set_duty(agent, duty, entry.note, entry.at, out)
-                agent.untold = duty is Duty.PAUSED and entry.via == DutyVia.MISSES
 
     def restore_desks(self, entries: Iterable[AuditEntry], at: datetime) -> None:
         """Know again who works at whose phone, from the newest entry of each; before what was said of them."""

@@ -75,8 +75,8 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
-    facts.NoticeBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
-    facts.NoticeOver: frozenset({_S.ANNOUNCING}),
+    facts.NoticeBegun: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.OFFERED, _S.BRIEFING, _S.GREETING}),
+    facts.NoticeOver: frozenset({_S.ANNOUNCING, _S.GREETING}),
     facts.NotTaped: frozenset({_S.CONNECTED}),
     facts.TapeBegun: frozenset({_S.CONNECTED}),
     facts.TapeMuted: frozenset({_S.CONNECTED}),
@@ -216,6 +216,8 @@ class Call:
     """For such a call: how the resident is called, or has been reached."""
     is_reached: bool = False
     """The resident has answered, and has not hung up before the counselor was there."""
+    tone: PlaybackId | None = None
+    """What the counselor hears, who is at the phone, until the two are connected."""
     vain: int = 0
     """How often the resident was called in vain, as far as it counts."""
     postponed_until: datetime | None = None
@@ -332,12 +334,26 @@ class Call:
                 self._take_of_offer(fact)
 
     def _take_notice(self, fact: facts.NoticeBegun | facts.NoticeOver) -> None:
+        if self.offer is not None:
+            self._take_notice_of_resident(fact)
+            return
         self.taped.take(fact)
         if isinstance(fact, facts.NoticeBegun):
             self.state = CallState.ANNOUNCING
             self._next_playback()
         else:
             self.state = CallState.ROUTING
+
+    def _take_notice_of_resident(self, fact: facts.NoticeBegun | facts.NoticeOver) -> None:
+        """Who is called back hears it when a counselor is at the phone, who hears it too."""
+        if not self.is_reached:
+            raise ValueError(f"call {self.id} has nobody at the phone who was called back, yet {fact!r}")
+        self.taped.take(fact)
+        if isinstance(fact, facts.NoticeBegun):
+            self.state = CallState.GREETING
+            self._next_playback()
+            self.tone = self.playback
+            self._next_playback()
 
     def _take_of_resident(self, fact: _OfResident) -> None:
         match fact:
@@ -358,6 +374,7 @@ class Call:
             )
             self.state = CallState.CALLING
             self._next_playback()
+            self.tone = self.playback
             return
         if self.resident is None:
             raise ValueError(f"call {self.id} calls nobody back, yet {fact!r}")
@@ -528,7 +545,7 @@ class Call:
                 self.state = CallState.BRIEFING
                 self._next_playback()
             case facts.PickedUp(bridge=bridge):
-                offer.bridge = bridge
+                offer.bridge, self.tone = bridge, None
                 self.state = CallState.CONNECTING
             case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
@@ -564,7 +581,7 @@ class Call:
                 assert_never(fact)
 
     def _end_offer(self) -> None:
-        self.offer = self.invited = self.line = None
+        self.offer = self.invited = self.line = self.tone = None
         self.held = self.phone_holds = False
 
     def _take_of_conversation(self, fact: facts.Fact, offer: Offer) -> None:

@@ -54,6 +54,8 @@ FALLBACK_EXTENSION = "s"
 
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
+_ENDS_GREETING = facts.OfferClosed | facts.NotReached
+"""The counselor or the resident is gone before the two could speak."""
 _MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | facts.JoinedIn | facts.InviteClosed
 """Others take part in a conversation, or it is another one."""
 
@@ -290,6 +292,8 @@ class Conduct:
             if call.hearings:
                 self.supervision.end_all(call, fact.at, out)
             self.taping.end_with(call, fact, out)
+        if call.taped.notice is not None and isinstance(fact, _ENDS_GREETING) and call.state is CallState.GREETING:
+            self.taping.break_off(call, fact.at, out)
         goes_on = isinstance(fact, facts.InviteClosed) and fact.goes_on
         if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed) and not goes_on:
             self.lines.let_go(call, call.line, fact, out)

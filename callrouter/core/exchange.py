@@ -201,10 +201,16 @@ class Exchange:
         """
         self.today.remember(cdrs, duties, since, at)
 
-    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at: datetime) -> Output:
-        """Know again who has been idle since when, and how many calls each took; before what was said of them."""
+    def restore_standing(
+        self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], said: Iterable[AuditEntry], at: datetime
+    ) -> Output:
+        """Know again who has been idle since when, how many calls each took, and who is to be told that he was paused.
+
+        Before what was said of them, of which ``duties`` is the newest of each, and ``said`` all that is kept.
+        """
         out = Output()
         standing.recall(self.floor, ended, duties, at, out)
+        standing.recall_untold(self.floor, ended, said)
         return out
 
     def restore_desks(

@@ -72,8 +72,9 @@ class Floor:
 
     def match(self, at: datetime) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        refusals = self.trunks.refusals(self.acd.ways, at)
-        match = self.acd.match(partial(self.ways.is_open, at), refusals.of, partial(self.ways.has_room_outward, at))
+        refusals = self.trunks.refusals(at)
+        refused = refusals.refuses if refusals is not None else None
+        match = self.acd.match(partial(self.ways.is_open, at), refused, partial(self.ways.has_room_outward, at))
         if match is not None:
             self.acd.take(match)
         return match
@@ -279,6 +280,7 @@ class Floor:
         if agent.leg is not None:
             return None
         self.acd.spare(agent)
+        agent.untold = agent.untold and offer.bridge is None  # who picked up has been told
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
         wrap_up = wrap_up_s(agent, queue)
         seizure = self._reclaim(call, offer)

@@ -91,10 +91,6 @@ class Staff:
         """How many counselors who are logged in serve ``queue``, whatever they are doing."""
         return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is not Duty.OFF)
 
-    def taking_calls(self, queue: QueueName) -> int:
-        """How many counselors serve ``queue`` and are not paused."""
-        return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is Duty.ON)
-
     def can_ring(self, agent: Agent) -> bool:
         """Whether he can be rung, as far as that is up to his phone."""
         return self._at_the_phone(agent) is AgentState.AVAILABLE

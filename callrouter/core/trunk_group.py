@@ -236,6 +236,14 @@ class Group:
         self.tally.used(seizure.tenant, self.in_use, self.shares.used[seizure.tenant], seizure.at)
         return seizure
 
+    def rename(self, old: ChannelId, leg: ChannelId) -> Seizure:
+        """Let ``leg`` hold what was held under another name."""
+        seizure = self.held[leg] = replace(self.held.pop(old), leg=leg)
+        member = self.member(seizure.site, seizure.member)
+        if member is not None and member.breaker.probe == old:
+            member.breaker.probe = leg
+        return seizure
+
     def release(self, leg: ChannelId, *, stays: bool = False) -> None:
         """Give a channel back; ``stays``: it goes on at Asterisk without us.
 

@@ -63,6 +63,7 @@ from callrouter.core.numbers import parse
 from callrouter.core.outbound import NumberClass
 from callrouter.core.outbound_meter import KEPT
 from callrouter.core.output import Notice, Output
+from callrouter.core.place_in_line import PlacesInLine
 from callrouter.core.plan import (
     Announce,
     Callback,
@@ -788,6 +789,11 @@ class Driver:
     def called(self) -> list[str]:
         """The phones that were called, in order."""
         return [command.endpoint.removeprefix("PJSIP/") for command in self.given(cmd.Originate)]
+
+    def place(self, call: Call) -> int | None:
+        """The place in line of who waits, if it can be told."""
+        floor = self.exchange.floor
+        return PlacesInLine(floor.acd, floor.staff).position(call.id)
 
     def channel(self, call: Call) -> Channel:
         return self.asterisk.channels[call.channel]
