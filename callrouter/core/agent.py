@@ -114,7 +114,7 @@ def rest_after(result: OfferResult, limits: Limits) -> float:
             return limits.rest_after_rejected_s
         case OfferResult.UNREACHABLE | OfferResult.LOOP:
             return limits.rest_after_unreachable_s
-        case OfferResult.CONGESTION | OfferResult.FAILED | OfferResult.LOST:
+        case OfferResult.CONGESTION | OfferResult.FAILED | OfferResult.LOST | OfferResult.LIMITED:
             return limits.retry_after_congestion_s
         case _:
             return 0.0

@@ -9,6 +9,7 @@ from callrouter.core import facts, naming
 from callrouter.core.cdr import OfferResult
 from callrouter.core.estimating import Standing
 from callrouter.core.events import TimerKind
+from callrouter.core.far_end import FarEnd
 from callrouter.core.geography import Region
 from callrouter.core.ids import (
     AgentId,
@@ -175,6 +176,8 @@ class Call:
     """The call is theirs alone as soon as they answer."""
     line: ChannelId | None = None
     """The second line of the counselor's phone by which he speaks to who was called in."""
+    far: FarEnd | None = None
+    """Where that line is, if at another site: ``line`` is the leg that leads there."""
     held: bool = False
     """The caller is out of the bridge, and hears music."""
     phone_holds: bool = False
@@ -614,7 +617,7 @@ class Call:
     def _invite(self, fact: facts.Invited) -> None:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
-        self.attempts, self.passes_on, self.line = fact.attempt, fact.passes_on, fact.line
+        self.attempts, self.passes_on, self.line, self.far = fact.attempt, fact.passes_on, fact.line, fact.far
         if not fact.again:
             self.not_invited_by = frozenset()
         self.invited = _offer_of(fact)
@@ -642,7 +645,15 @@ class Call:
         if isinstance(fact, facts.HearingBegun):
             self.heard = fact.number
             self.hearings[fact.number] = Hearing(
-                fact.number, fact.supervisor, fact.agent, fact.channel, fact.at, fact.mode, fact.who, fact.via
+                fact.number,
+                fact.supervisor,
+                fact.agent,
+                fact.channel,
+                fact.at,
+                fact.mode,
+                fact.who,
+                fact.via,
+                far=fact.far,
             )
             return
         hearing = self.hearings.get(fact.number)

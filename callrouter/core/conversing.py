@@ -19,7 +19,8 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, CallId, ChannelId, DestinationName, QueueName
+from callrouter.core.far_end import FarEnd
+from callrouter.core.ids import AgentId, ChannelId, DestinationName, QueueName
 from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of, unanswered
 from callrouter.core.output import Notice, NoticeKind, Output
@@ -46,6 +47,7 @@ class _Again:
     verb: CallVerb
     whom: Destination
     line: ChannelId | None
+    far: FarEnd | None
     without: frozenset[str]
 
 
@@ -68,7 +70,7 @@ class Conversing:
 
     def order(self, order: CallOrder, at: datetime, out: Output) -> CallAnswer:
         """Carry an order out, or say why not."""
-        call = self._meant(order.subject)
+        call = self._conduct.find(order.subject)
         if call is None:
             return CallAnswer(False, f'there is no call, and no agent on a call, named "{one_line(order.subject)}"')
         if call.state is not CallState.CONNECTED:
@@ -115,14 +117,6 @@ class Conversing:
         if not answer.ok:
             self._parties.tell_phone(call, leg, at, out, done=False)
             out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{leg.party}: {answer.message}"))
-
-    def _meant(self, subject: str) -> Call | None:
-        call = self._conduct.calls.get(CallId(subject))
-        if call is not None:
-            return call
-        agent = self._conduct.floor.staff.agents.get(AgentId(subject))
-        leg = self._conduct.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
-        return self._conduct.calls.get(leg.call) if leg is not None else None
 
     def _carry_out(self, call: Call, verb: CallVerb, target: str, at: datetime, out: Output) -> str | None:
         """Do it; or why it cannot be done, and nothing has changed."""
@@ -307,14 +301,14 @@ class Conversing:
         if not self._conduct.floor.can_call(call, whom, at, without):
             return None
         verb = CallVerb.CONSULT if call.held or call.line is not None else CallVerb.CONFERENCE
-        return _Again(CallVerb.TRANSFER if call.passes_on else verb, whom, call.line, without)
+        return _Again(CallVerb.TRANSFER if call.passes_on else verb, whom, call.line, call.far, without)
 
     def _go_on(self, call: Call, again: "_Again | None", at: datetime, out: Output) -> None:
         """Nobody came: call them by another way, or give the counselor the caller back."""
         if again is None:
             self._parties.take_back(call, at, out)
         else:
-            self._parties.call_in(call, again.verb, again.whom, at, out, again.line, again.without)
+            self._parties.call_in(call, again.verb, again.whom, at, out, again.line, again.far, again.without)
 
     def not_joined(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Somebody could not be put into the bridge: what is left is not a conversation, so the caller goes on."""

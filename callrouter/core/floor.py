@@ -390,6 +390,7 @@ class Floor:
         if leg.agent is not None:
             self.acd.spare(leg.agent)
             leg.agent.leg = leg.channel
+            leg.phone = (leg.agent.spec.site, leg.agent.spec.endpoint)
         return leg
 
     def _judge_trunk(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:

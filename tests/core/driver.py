@@ -480,11 +480,14 @@ class Asterisk:
 
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
-        if naming.parse_supervisor_channel(channel) is None:
+        if naming.parse_supervisor_channel(channel) is None and not naming.is_line_leg(channel):
             self.tell(ev.LegRang(channel))
 
     def pick_up(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Up"
+        if naming.is_line_leg(channel):
+            self.tell(ev.LineLinked(channel))
+            return
         is_leg = naming.parse_supervisor_channel(channel) is None
         self.tell(ev.LegAnswered(channel) if is_leg else ev.SupervisorEntered(channel))
 
@@ -500,6 +503,8 @@ class Asterisk:
             self.ears.pop(channel, None)
         elif gone.dialed_code or naming.parse_supervisor_channel(channel) is not None:
             self.tell(ev.SupervisorLeft(channel))
+        elif naming.is_line_leg(channel):
+            self.tell(ev.LineParted(channel))
         elif gone.inbound is None and gone.line is None:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:

@@ -425,7 +425,7 @@ def test_a_leg_that_comes_in_after_its_phone_was_lost_is_hung_up(centre: TwoSite
     centre.restart(lost=2)
     centre.advance(10.0)
     centre.sync()
-    far = naming.far_channel(call.id, 1)
+    far = naming.far_channel(naming.leg_channel(call.id, 1))
     centre.tell(ev.LegEnded(far, Cause.USER_BUSY))
     del centre.annex.channels[far]
     centre.sync_annex()
@@ -455,7 +455,7 @@ def test_what_was_made_just_before_the_snapshot_may_be_missing_from_it(centre: T
 
 
 def test_a_bridge_there_that_nobody_needs_is_destroyed(centre: TwoSites) -> None:
-    bridge = naming.far_bridge(pick_up(centre, centre.dial()).id, 7)
+    bridge = naming.far_bridge(naming.leg_channel(pick_up(centre, centre.dial()).id, 7))
     snapshot = centre.annex_snapshot()
     centre.tell(msgspec.structs.replace(snapshot, bridges=snapshot.bridges | {bridge}))
     assert [one.bridge for one in centre.given(cmd.DestroyBridge)] == [bridge]
