@@ -53,10 +53,10 @@ class Floor:
         self.trunks = Trunks(rulebook.trunks, self.acd.wanting)
         self.ways = Ways(rulebook, self.trunks)
         self.meter = OutboundMeter(rulebook.outbound)
-        self.staff = Staff(rulebook, self.acd, at)
+        self.relays = Relays()
+        self.staff = Staff(rulebook, self.acd, at, self.relays.knows)
         self.legs: dict[ChannelId, Leg] = {}
         self.bridges = Bridges()
-        self.relays = Relays()
         self._ended: dict[ChannelId, datetime] = {}
 
     def replace(self, rulebook: Rulebook, at: datetime) -> None:

@@ -31,7 +31,7 @@ class Hall:
             queues = [one for one in has if one in (DESK, NIGHT, BELL)]
             skills = {one: 1 for one in (ENGLISH, CHINESE) if one in has}
             specs.append(replace(agent(name, *map(QueueName, map(str, queues))), skills=skills))
-        self.staff = Staff(rulebook(*specs), self.acd, START)
+        self.staff = Staff(rulebook(*specs), self.acd, START, lambda _: False)
         self.places = PlacesInLine(self.acd, self.staff)
         self.number = 0
 

@@ -146,9 +146,9 @@ class TrunkMachine(RuleBasedStateMachine):
             return False
         return self.lacks(tenant) > 0 or left > self.kept(tenant)
 
-    def is_a_way_for(self, tenant: TenantName, *, marked: bool) -> bool:
+    def is_a_way_for(self, site: SiteName, tenant: TenantName, *, marked: bool) -> bool:
         """What a match is told of it."""
-        way, refusals = Way(HALL, CITY), self.trunks.refusals(self.now)
+        way, refusals = Way(site, CITY), self.trunks.refusals(self.now)
         refused = refusals is not None and refusals.refuses(way, tenant, marked)
         return self.trunks.is_open(way, self.now) and not refused
 
@@ -159,7 +159,7 @@ class TrunkMachine(RuleBasedStateMachine):
         asker = Asker(site, tenant, marked)
         expected = self.may(site, tenant, marked=marked)
         assert self.trunks.has_room(CITY, asker, self.now) == expected
-        assert self.is_a_way_for(tenant, marked=marked) == expected
+        assert self.is_a_way_for(site, tenant, marked=marked) == expected
         self.number += 1
         leg = ChannelId(f"leg-{self.number}")
         if not expected:
