@@ -51,7 +51,12 @@ async def test_neither_a_caller_s_number_nor_a_refer_makes_anything_be_dialled_o
 
     network = Sipp("uas_answer", address=CARRIER_ADDRESS, port=lab_asterisk.settings.carrier_port)
     stranger = Sipp(
-        "uac_talk", address=CARRIER_ADDRESS, target=lab_asterisk.sip_address, caller=NASTY, display="a${b}&c"
+        "uac_talk",
+        address=CARRIER_ADDRESS,
+        target=lab_asterisk.sip_address,
+        caller=NASTY,
+        display="a${b}&c",
+        pause_ms=1000,
     )
     async with network as mobile, stranger as calling:
         invite = await mobile.saw("INVITE")

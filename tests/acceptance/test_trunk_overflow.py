@@ -20,11 +20,11 @@ RESIDENT, NEIGHBOUR, MOBILE = "0552251234", "0552873000", "01098765432"
 # The spare group is a phone's endpoint: Asterisk dials any number over it, as over a trunk.
 TRUNKS = f"""\
 trunks:
-  lines: {{title: 국선, members: [{{endpoint: carrier, channels: CHANNELS}}], overflow: spare, failures: 9}}
+  carrier: {{title: 국선, members: [{{endpoint: carrier, channels: CHANNELS}}], overflow: spare, failures: 9}}
   spare: {{title: 예비 회선, members: [{{endpoint: "301", channels: 4, per_second: 1}}]}}
 destinations:
   mobile: {{title: 당직 휴대전화, number: "{MOBILE}", trunk: GROUP, ring_timeout: 5s}}
-transfers: {{trunk: lines}}
+transfers: {{trunk: carrier}}
 """
 DUTY = """\
 routes:
@@ -37,7 +37,7 @@ routes:
 """
 
 
-def lines(channels: int, *, group: str = "lines", duty: bool = False) -> Callable[[Path], None]:
+def lines(channels: int, *, group: str = "carrier", duty: bool = False) -> Callable[[Path], None]:
     """So many channels of the first group; the mobile is called over ``group``."""
 
     def put(config: Path) -> None:
@@ -70,10 +70,10 @@ async def test_who_is_called_into_a_conversation_comes_by_the_second_group_when_
 
     cdr = await office.cdr()
     assert [(leg.trunk, leg.result) for leg in cdr.legs if leg.destination] == [
-        ("lines", OfferResult.CONGESTION),
+        ("carrier", OfferResult.CONGESTION),
         ("spare", OfferResult.ANSWERED),
     ]
-    assert (cdr.in_trunk, cdr.in_endpoint) == ("lines", "carrier")
+    assert (cdr.in_trunk, cdr.in_endpoint) == ("carrier", "carrier")
     await office.until("all is given back", lambda now: [one["in_use"] for one in now["trunks"]] == [0, 0])
 
 
