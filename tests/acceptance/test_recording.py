@@ -32,6 +32,7 @@ from tests.acceptance.talks import (
     TALK_S,
     a_colleague_asked,
     a_line_answered,
+    answers,
     people_talk,
 )
 from tests.acceptance.test_supervision import Talk, supervisors
@@ -261,9 +262,7 @@ async def test_a_daemon_that_dies_during_the_notice_has_it_played_anew(
     await asyncio.sleep(PROMPT_S + 0.5)  # the welcome is over, and half of the notice
     await office.kill()
     await office.restart()
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
+    await answers(phone)
     await office.until_call("connected")
     await people_talk()
     await resident.hang_up()
@@ -340,9 +339,7 @@ async def test_who_is_passed_on_has_a_recording_with_each_counselor_and_none_whi
     second = await counselor("202", tone_hz=SECOND_HZ)
     await people_talk()
     await command(office, "call", "consult", "201", "202")
-    await second.incoming()
-    await second.accept()
-    await second.established()
+    await answers(second)
     await asyncio.sleep(TALK_S)  # the two counselors talk
     await command(office, "call", "complete", "201")
     await first.closed()
@@ -406,14 +403,19 @@ async def test_a_supervisor_is_recorded_only_where_the_caller_hears_him(
     assert seconds(file_of(office, tape), RESIDENT_HZ) >= TALK_S
 
 
-def assert_as_recorded(office: Centre, tape: Recording, *tones_hz: float) -> None:
-    """The file is what was stored, as long as it says, and these are heard together whenever it is not silent."""
+def assert_as_recorded(office: Centre, tape: Recording, *tones_hz: float, clock_stood: bool = False) -> None:
+    """The file is what was stored, as long as it says, and these are heard together whenever it is not silent.
+
+    ``clock_stood``: while a daemon was started, whose day begins where the day of the one before had come to.
+    """
     kept = file_of(office, tape)
     assert tape.result is TapeResult.KEPT
     assert hashlib.sha256(kept.read_bytes()).hexdigest() == tape.sha256
     length_s = (tape.ended_at - tape.begun_at).total_seconds()
     silent_s = sum((mute.until - mute.since).total_seconds() for mute in tape.muted)
-    assert tape.duration_s == pytest.approx(length_s, abs=TOLERANCE_S)
+    assert tape.duration_s is not None
+    assert tape.duration_s >= length_s - TOLERANCE_S
+    assert clock_stood or tape.duration_s <= length_s + TOLERANCE_S
     assert seconds(kept, *tones_hz) == pytest.approx(length_s - silent_s, abs=2 * TOLERANCE_S)
 
 
@@ -447,7 +449,7 @@ async def test_who_is_passed_on_by_the_second_line_has_a_recording_with_each_and
     ]
     assert [tape.recording for tape in cdr.tapes] == [one.recording, other.recording]
     assert [mute.why for mute in one.muted] == [MuteReason.HELD]
-    assert_as_recorded(office, one, RESIDENT_HZ, FIRST_HZ)
+    assert_as_recorded(office, one, RESIDENT_HZ, FIRST_HZ, clock_stood=dies)
     assert_as_recorded(office, other, RESIDENT_HZ, SECOND_HZ)
     assert seconds(file_of(office, one), SECOND_HZ) == 0, "a consultation was recorded"
 
