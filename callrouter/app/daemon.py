@@ -23,7 +23,7 @@ from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
 from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
-from callrouter.app.counting import remember_today
+from callrouter.app.counting import remember_outward, remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
@@ -143,6 +143,7 @@ async def _daemon(
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
         await remember_today(dispatcher, journal, clock.now)
+        await remember_outward(dispatcher, journal, clock.now)
         history = RulesHistory(journal, directory, clock.now)
         history.started_with(loaded)
         writer = _writer(journal, settings.database_url, clock)

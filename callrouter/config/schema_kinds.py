@@ -179,7 +179,7 @@ KINDS: Mapping[str, Schema] = {
     "endpoint": {
         "description": "What Asterisk dials: PJSIP/201.",
         "type": "string",
-        "pattern": r"^[^/]+/[^\s&,]+$",
+        "pattern": r"^[A-Za-z0-9@:.;=+*#_~%\[\]-]+/[A-Za-z0-9/@:.;=+*#_~%\[\]-]+$",
     },
     "code": {
         "description": "What a phone dials: *21.",

@@ -48,6 +48,7 @@ TABLES: dict[str, type[model.Section]] = {
     "Members: `members:`": model.TrunkMember,
     "Shares: `shares:`": model.TrunkShare,
     "`outbound:`": model.Outbound,
+    "Limits of calls that go out: `limits:`": model.OutboundLimit,
     "`destinations:`": model.Destination,
     "`transfers:`": model.Transfers,
     "`prompts:`": model.Prompt,

@@ -18,13 +18,12 @@ from callrouter.config.model.codes import (
     parse_call_code,
     parse_code,
 )
+from callrouter.config.model.outbound import NumberKind, Outbound, OutboundLimit
 from callrouter.config.model.people import (
     Agent,
     Box,
     Callbacks,
     Destination,
-    NumberKind,
-    Outbound,
     Prompt,
     Transfers,
     as_prompt,
@@ -144,6 +143,7 @@ __all__ = [
     "Numbering",
     "OtherHours",
     "Outbound",
+    "OutboundLimit",
     "Plan",
     "Port",
     "Prompt",

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from callrouter.config.scalars import parse_duration
+from callrouter.core.dial_string import is_endpoint
 
 MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
 """What a media URI of ARI may begin with."""
@@ -78,7 +79,7 @@ def parse_url(value: object) -> object:
 
 def parse_endpoint(value: object) -> object:
     technology, slash, rest = value.partition("/") if isinstance(value, str) else ("", "", "")
-    if technology and slash and rest and not any(c.isspace() or c in "&," for c in rest):
+    if technology and slash and rest and isinstance(value, str) and is_endpoint(value):
         return value
     raise ValueError(f'"{value}" is not an endpoint; write what Asterisk dials, such as PJSIP/201')
 
