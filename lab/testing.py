@@ -62,6 +62,7 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "supervise-refused": 260.0,
         "supervise-nobody": 300.0,
         "call-refused": 200.0,
+        "call-limited": 3420.0,
         "length-reminder": 120.0,
         "length-over": 140.0,
         "abusive-goodbye": 160.0,
@@ -105,6 +106,9 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "digit-7": 3180.0,
         "digit-8": 3220.0,
         "digit-9": 3260.0,
+        "callback-noted": 3420.0,
+        "callback-agent": 3460.0,
+        "callback-resident": 3500.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""

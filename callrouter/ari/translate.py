@@ -7,14 +7,15 @@ from callrouter.ari import wire
 from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording, PlaybackState
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import events as ev
-from callrouter.core import naming
+from callrouter.core import loops, naming
 from callrouter.core.causes import Cause
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.phones import PhoneSeen
 
 INBOUND = "inbound"
-"""The first argument with which the dialplan sends a caller into our application."""
+"""The first argument with which the dialplan sends a caller into our application; then the number that was dialled,
+and the header by which a call of ours that comes back is known."""
 
 CODE = "switch"
 """The first argument with which it sends a phone that dialled the code of a switch; the second is the code."""
@@ -59,7 +60,8 @@ class EventReader:
                 return _ended(ChannelId(channel.id), cause)
             case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING | wire.DialStatus.PROGRESS):
                 # Public networks often say nothing of ringing, and let it be heard (183): somebody has the call.
-                return None if naming.is_of_supervisor(peer.id) else ev.LegRang(ChannelId(peer.id))
+                is_no_offer = naming.is_of_supervisor(peer.id) or naming.is_line_leg(peer.id)
+                return None if is_no_offer else ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
                 return ev.PlaybackEnded(PlaybackId(playback.id), failed=playback.state is PlaybackState.FAILED)
             case wire.RecordingFinished(recording=recording):
@@ -97,6 +99,8 @@ class EventReader:
             return ev.LegAnswered(channel)
         if naming.is_of_supervisor(channel):
             return ev.SupervisorEntered(channel)
+        if naming.is_line_leg(channel):
+            return ev.LineLinked(channel)
         if event.args[:1] == (RELAY,):
             self._relays[channel] = None
             token = event.args[1] if len(event.args) > 1 else ""
@@ -121,7 +125,7 @@ class EventReader:
         channel = ChannelId(event.channel.id)
         if naming.is_phone(channel) or channel in self._codes or naming.is_of_supervisor(channel):
             return None
-        if channel in self._relays:
+        if channel in self._relays or naming.is_line_leg(channel):
             return None
         is_told = self._leaving.get(channel, False)
         self._leaving[channel] = is_told or not event.soft
@@ -130,7 +134,7 @@ class EventReader:
         # A soft request is Asterisk's own (often ours), and its cause 32 is not one of Q.850.
         if event.soft or is_told:
             return None
-        return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING)
+        return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING, site=self._site)
 
     def _left(self, channel: Channel) -> ev.Event | None:
         if naming.is_phone(channel.id):
@@ -138,7 +142,7 @@ class EventReader:
         if channel.id in self._relays:
             del self._relays[channel.id]
             return ev.RelayLeft(ChannelId(channel.id))
-        if naming.is_of_supervisor(channel.id):
+        if naming.is_of_supervisor(channel.id) or naming.is_line_leg(channel.id):
             return None
         if channel.id in self._codes:
             del self._codes[channel.id]
@@ -146,7 +150,7 @@ class EventReader:
         is_told = self._leaving.pop(channel.id, None)
         if is_told:
             return None
-        return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None)
+        return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None, site=self._site)
 
     def _line(self, channel: Channel, number: str) -> ev.LineDialed:
         return ev.LineDialed(self._site, ChannelId(channel.id), channel.name.rpartition("-")[0], number)
@@ -154,14 +158,18 @@ class EventReader:
     def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
         if not arguments or arguments[0] != INBOUND:
             return None
+        dialed, header = (*arguments[1:], "", "")[:2]
+        hops, word = loops.read_header(header)
         return CallFacts(
-            dialed=arguments[1] if len(arguments) > 1 else "",
+            dialed=dialed,
             site=self._site,
             caller=channel.caller.number,
             caller_name=channel.caller.name,
             trunk=_endpoint(channel.name),
             diversion=channel.caller_rdnis,
             language=channel.language,
+            hops=hops,
+            word=word,
         )
 
 
@@ -182,6 +190,8 @@ def _ended(channel: ChannelId, cause: int) -> ev.Event | None:
     """A channel is no more: of those of callers we have been told before."""
     if naming.parse_supervisor_channel(channel) is not None:
         return ev.SupervisorLeft(channel)
+    if naming.is_line_leg(channel):
+        return ev.LineParted(channel)
     return ev.LegEnded(channel, cause) if naming.is_phone(channel) else None
 
 

@@ -19,7 +19,9 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 
 COMMANDS = {
+    "account": "callrouter.cli.account:account",
     "agent": "callrouter.cli.agent:agent",
+    "asterisk": "callrouter.cli.asterisk:asterisk",
     "audit": "callrouter.cli.audit:audit",
     "calendar": "callrouter.cli.calendar:calendar",
     "call": "callrouter.cli.call:call",
@@ -32,6 +34,7 @@ COMMANDS = {
     "doctor": "callrouter.cli.doctor:doctor",
     "explain": "callrouter.cli.explain:explain",
     "history": "callrouter.cli.history:history",
+    "migrate": "callrouter.cli.migrate:migrate_command",
     "person": "callrouter.cli.person:person",
     "prompts": "callrouter.cli.prompts:prompts",
     "purge": "callrouter.cli.purge:purge",

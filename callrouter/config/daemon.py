@@ -1,9 +1,11 @@
 """The daemon's settings, with what the environment says: it wins over the files."""
 
 import os
+import ssl
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path as FilePath
+from urllib.parse import urlsplit
 
 from callrouter.config import model
 from callrouter.config.nodes import Tree
@@ -32,6 +34,9 @@ _SECTIONS: dict[str, type[model.Section]] = {
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
 
+_LISTS = {("agi", "allow"), ("web", "proxies")}
+"""Values that are lists of networks; the environment has them with commas."""
+
 _SITE_KEYS = {
     "CALLROUTER_ARI_URL": "ari_url",
     "CALLROUTER_ARI_USER": "user",
@@ -58,7 +63,7 @@ def apply_environment(document: Document, environ: Mapping[str, str]) -> dict[st
                 if not isinstance(tree, dict):
                     tree = document.sections[section] = {}
                 networks: list[Tree] = [*environ[variable].split(",")]
-                tree[key] = networks if (section, key) == ("agi", "allow") else environ[variable]
+                tree[key] = networks if (section, key) in _LISTS else environ[variable]
                 document.places[(section, key)] = Place(f"${variable}")
                 applied[variable] = environ[variable]
     sites = document.sections.get("sites")
@@ -85,13 +90,25 @@ def compile_settings(
             source = f"${site.password_env}" if site.password_env else site.password_file
             missing.append(f'the ARI password of site "{name}" is not set; set it in {source}')
         sounds = FilePath(site.sounds_dir) if site.sounds_dir else usual_sounds_dir()
+        ca_file = directory / os.path.expanduser(site.ca_file) if site.ca_file is not None else None
+        if ca_file is not None and (why := _unusable(ca_file)):
+            missing.append(f'who vouches for the certificate of site "{name}" is not known: {ca_file}: {why}')
         sites[SiteName(name)] = SiteSettings(
-            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds
+            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds, ca_file
         )
+        _warn_of_plain_text(context, name, site)
     settings = DaemonSettings(
         title=whole.service.title,
         sites=sites,
-        web=WebSettings(whole.web.host, whole.web.port),
+        web=WebSettings(
+            whole.web.host,
+            whole.web.port,
+            https=whole.web.https,
+            proxies=tuple(ip_network(net) for net in whole.web.proxies),
+            session_idle_s=whole.web.session_idle,
+            session_longest_s=whole.web.session_longest,
+            requests_per_s=whole.web.requests,
+        ),
         agi=AgiSettings(whole.agi.host, whole.agi.port, tuple(ip_network(net) for net in whole.agi.allow)),
         state_dir=FilePath(whole.state.dir),
         recordings_dir=FilePath(whole.state.recordings or FilePath(whole.state.dir) / "recordings"),
@@ -105,6 +122,30 @@ def compile_settings(
         reload_on_save=whole.reload.on_save,
     )
     return settings, tuple(missing)
+
+
+def _unusable(ca_file: FilePath) -> str:
+    """Why nothing can be vouched for by the file; empty: it can. No fault, as with passwords, of the configuration."""
+    try:
+        ssl.create_default_context(cafile=str(ca_file))
+    except (OSError, ValueError) as exc:
+        return exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return ""
+
+
+def _warn_of_plain_text(context: Context, name: str, site: model.Site) -> None:
+    host = urlsplit(site.ari_url).hostname or ""
+    if site.ari_url.startswith("http://") and not _is_this_machine(host):
+        message = f'the ARI password of site "{name}", and all that callers press, goes to {host} in the clear'
+        remedy = "write ari_url: https://… with ca_file:, as callrouter asterisk sets it up"
+        context.warn(("sites", name, "ari_url"), message, remedy)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def usual_sounds_dir() -> FilePath:

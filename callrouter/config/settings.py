@@ -29,14 +29,22 @@ class SiteSettings:
     """Empty if its source held nothing; see ``Loaded.missing_secrets``."""
     application: str
     sounds_dir: Path
+    ca_file: Path | None = None
+    """Who vouches for its certificate; None: whom the system trusts."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where pages, API and metrics are served."""
+    """Where pages, API and metrics are served, and how long and how often to whom."""
 
     host: str
     port: int
+    https: bool = False
+    """Whether browsers come by HTTPS, to a proxy."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    session_idle_s: float = 1800.0
+    session_longest_s: float = 43200.0
+    requests_per_s: int = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from callrouter.core import commands as cmd
+from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.asking import Asking
 from callrouter.core.attendance import Attendance
@@ -20,6 +21,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.comforting import Comforting
 from callrouter.core.conversing import Conversing
+from callrouter.core.crossing import Crossing
 from callrouter.core.cue import Cue
 from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
@@ -29,9 +31,10 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
 from callrouter.core.fold import fold
 from callrouter.core.following import Following
-from callrouter.core.ids import CallId, ChannelId
+from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.keypad import Keypad
+from callrouter.core.metering import Metering
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
@@ -52,6 +55,8 @@ FALLBACK_EXTENSION = "s"
 
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
+_ENDS_GREETING = facts.OfferClosed | facts.NotReached
+"""The counselor or the resident is gone before the two could speak."""
 _MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | facts.JoinedIn | facts.InviteClosed
 """Others take part in a conversation, or it is another one."""
 
@@ -59,6 +64,8 @@ _MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | fa
 _PLAYING = frozenset(
     {CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING, CallState.GREETING}
 )
+
+_HUNG_UP_ON = (ReleaseReason.AGENT_HUNG_UP, ReleaseReason.PLAN_ENDED)
 
 
 class _Action(Protocol):
@@ -74,6 +81,8 @@ class Conduct:
         self.calls: dict[CallId, Call] = {}
         self._by_channel: dict[ChannelId, CallId] = {}
         self._gone: dict[ChannelId, datetime] = {}
+        self.unheard: dict[ChannelId, tuple[CallId, SiteName]] = {}
+        """Callers whose site did not hear that they were hung up."""
         self.switchboard = Switchboard(self.floor)
         self.attendance = Attendance(self.floor)
         self.desks = Desks(self.floor, self.attendance)
@@ -87,6 +96,7 @@ class Conduct:
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
         self.ring_all = RingAll(self)
+        self.crossing = Crossing(self.floor)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
@@ -96,6 +106,7 @@ class Conduct:
         self.keypad = Keypad(self)
         self.calling_back = CallingBack(self)
         self.dictating = Dictating(self)
+        self.metering = Metering(self.floor)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -166,9 +177,22 @@ class Conduct:
         call_id = self._by_channel.get(channel)
         return self.calls[call_id] if call_id is not None else None
 
+    def find(self, subject: str) -> Call | None:
+        """The call that people mean: by its id, or by the counselor whose phone is called for it or who talks in it."""
+        call = self.calls.get(CallId(subject))
+        if call is not None:
+            return call
+        agent = self.floor.staff.agents.get(AgentId(subject))
+        leg = self.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
+        return self.calls.get(leg.call) if leg is not None else None
+
     def has_left(self, channel: ChannelId) -> bool:
         """Whether a caller on ``channel`` has left not long ago."""
         return channel in self._gone
+
+    def let_return(self, channel: ChannelId) -> None:
+        """It was not Asterisk who said that the caller left: if he is there after all, he is taken anew."""
+        self._gone.pop(channel, None)
 
     def forget_left(self, before: datetime) -> None:
         """Forget the channels of callers who left before ``before``."""
@@ -196,7 +220,8 @@ class Conduct:
         request: facts.Request | None = None,
     ) -> Call:
         """A caller has come in, or (for a ``request``) is to be called back."""
-        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request)
+        trunk = self.floor.trunks.group_at(arrival.site, arrival.trunk) if request is None else None
+        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request, trunk)
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id
@@ -220,7 +245,17 @@ class Conduct:
         self.calling_back.take(call)
         self.supervision.take(call)
         self.lines.take(call)
+        self.metering.recall(call.history)
         return True
+
+    def put_aside(self, call: Call, remembered: Call) -> None:
+        """Go on with a call as a daemon would that comes after: its site is away for long."""
+        del self.calls[call.id]
+        del self._by_channel[call.channel]
+        self.crossing.give_back(call)
+        self.take(remembered)
+        self.counters.taken_up -= 1
+        self.floor.trunks.left(call.channel)
 
     def hold_arrival(self, call: Call, at: datetime) -> None:
         """A caller holds a channel of the trunk group by which he came in; who is called back came in by none."""
@@ -255,19 +290,31 @@ class Conduct:
         context = self.floor.rulebook.fallback_context
         self.continue_at(call, context, FALLBACK_EXTENSION, reason, at, out)
 
+    def send_on_namesake(self, event: ev.CallArrived, known: Call, out: Output) -> None:
+        """A caller cannot be told from one at another site: he goes to the fallback, and is no call of ours."""
+        site = event.facts.site
+        text = f"channel {event.channel} at {site} has the id of one at {known.site}: see systemname in asterisk.conf"
+        out.notices.append(Notice(NoticeKind.NAMESAKE, known.id, text))
+        context = self.floor.rulebook.fallback_context
+        out.commands.append(cmd.ContinueInDialplan(site, event.call, event.channel, context, FALLBACK_EXTENSION))
+
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
         if isinstance(fact, _ENDS_TALK):
             if call.hearings:
                 self.supervision.end_all(call, fact.at, out)
             self.taping.end_with(call, fact, out)
-        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+        if call.taped.notice is not None and isinstance(fact, _ENDS_GREETING) and call.state is CallState.GREETING:
+            self.taping.break_off(call, fact.at, out)
+        goes_on = isinstance(fact, facts.InviteClosed) and fact.goes_on
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed) and not goes_on:
             self.lines.let_go(call, call.line, fact, out)
         tenant = call.tenant
         call.apply(fact)
         if call.tenant != tenant:
             self.floor.trunks.assign(call.channel, call.tenant, fact.at)
         out.facts.append((call.id, fact))
+        self.metering.note(call, fact, out)
         if isinstance(fact, _MOVES_TALK):
             self.taping.follow(call, fact.at, out)
 
@@ -360,10 +407,20 @@ class Conduct:
         if call.insisted:
             out.notices.append(Notice(NoticeKind.WRITTEN_OFF, call.id, f"channel {call.channel} never ended"))
             self.finish(call, cue, at, out)
+            if call.site not in self.floor.ways.sites:
+                self._remember_unheard(call)
             return
         call.insisted = True
         out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)
+
+    def _remember_unheard(self, call: Call) -> None:
+        """The site is away, and did not hear what was to become of the caller: if he is there, it does then."""
+        released = next(fact for fact in reversed(call.history) if isinstance(fact, facts.Released))
+        if released.reason in _HUNG_UP_ON:
+            self.unheard[call.channel] = (call.id, call.site)
+        else:
+            self.let_return(call.channel)
 
     def finish(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Nothing is left of the call but its record."""

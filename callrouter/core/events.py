@@ -67,9 +67,13 @@ class TimerKind(StrEnum):
     """Who is called back has not answered."""
     CALLBACK = "callback"
     """It is time to call somebody back, or no longer."""
+    BEGIN = "begin"
+    """A leg may be made that a limit of calls per second held back."""
+    SITE = "site"
+    """A site is away for so long that what its calls hold is given back."""
 
 
-TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
+TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName | SiteName]
 
 
 class CallArrived(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +91,8 @@ class CallerLeft(msgspec.Struct, frozen=True, gc=False):
     cause: int = 16
     to_dialplan: bool = False
     """Nobody hung up: the dialplan goes on with the channel."""
+    site: SiteName | None = None
+    """Where, if Asterisk told so of its own accord."""
 
 
 class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
@@ -209,6 +215,18 @@ class LineDialed(msgspec.Struct, frozen=True, gc=False):
     endpoint: str
     """As Asterisk names it in the channel: ``PJSIP/201``."""
     number: str
+
+
+class LineLinked(msgspec.Struct, frozen=True, gc=False):
+    """A leg to a second line at another site has got there."""
+
+    channel: ChannelId
+
+
+class LineParted(msgspec.Struct, frozen=True, gc=False):
+    """Such a leg is gone, or never was."""
+
+    channel: ChannelId
 
 
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
@@ -409,4 +427,6 @@ Event = (
     | LineDialed
     | RelayArrived
     | RelayLeft
+    | LineLinked
+    | LineParted
 )

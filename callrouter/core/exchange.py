@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, relaying, relays, resync, standing
+from callrouter.core import facts, loops, naming, relaying, relays, resync, standing
+from callrouter.core.absence import Absence
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -24,7 +25,7 @@ from callrouter.core.conduct import Conduct
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import AgentId, CallId, ChannelId, SwitchName, TrunkName
+from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName, SwitchName, TrunkName
 from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of
 from callrouter.core.output import Notice, NoticeKind, Output
@@ -84,6 +85,7 @@ class Exchange:
         self.floor = self.conduct.floor
         self.counters = self.conduct.counters
         self.today = Today(self.floor, at)
+        self.absence = Absence(self)
         self.draining = False
         self._handlers: dict[type[ev.Event], _Handler] = {
             ev.CallArrived: self.call_arrived,
@@ -120,6 +122,8 @@ class Exchange:
             ev.MuteFailed: self._mute_failed,
             ev.CallbackOrdered: self._callback_ordered,
             ev.LineDialed: self._line_dialed,
+            ev.LineLinked: self._line_linked,
+            ev.LineParted: self._line_parted,
             ev.RelayArrived: self._relay_arrived,
             ev.RelayLeft: self._relay_left,
         }
@@ -152,10 +156,10 @@ class Exchange:
 
     def _take(self, event: ev.Event, at: datetime, out: Output) -> None:
         if isinstance(event, relays.OfLeg) and relaying.is_far(event):
-            self.floor.relays.take(event, out)
+            relaying.take(self, event, out)
             return
         if isinstance(event, ev.LegHeld | ev.TransferAsked):
-            event = relaying.near(event)
+            event = relaying.near(event, self.floor.relays)
         self._handlers[type(event)](event, at, out)
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
@@ -167,6 +171,10 @@ class Exchange:
         return tuple(
             call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
         )
+
+    def restore_outward(self, cdrs: Iterable[Cdr], since: datetime) -> None:
+        """Count again the calls that went out since then (aware UTC), and are over; before the first event."""
+        self.conduct.metering.recall_ended(cdrs, since)
 
     def restore_lost_places(self, histories: Iterable[Sequence[facts.Fact]]) -> None:
         """Know who lost a place in line shortly before, from the facts of calls that are over, in their order.
@@ -195,10 +203,16 @@ class Exchange:
         """
         self.today.remember(cdrs, duties, since, at)
 
-    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at: datetime) -> Output:
-        """Know again who has been idle since when, and how many calls each took; before what was said of them."""
+    def restore_standing(
+        self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], said: Iterable[AuditEntry], at: datetime
+    ) -> Output:
+        """Know again who has been idle since when, how many calls each took, and who is to be told that he was paused.
+
+        Before what was said of them, of which ``duties`` is the newest of each, and ``said`` all that is kept.
+        """
         out = Output()
         standing.recall(self.floor, ended, duties, at, out)
+        standing.recall_untold(self.floor, ended, said)
         return out
 
     def restore_desks(
@@ -302,10 +316,15 @@ class Exchange:
     def call_arrived(self, event: ev.CallArrived, at: datetime, out: Output) -> None:
         """A caller came in, or is found waiting."""
         known = self.conduct.call_of(event.channel)
+        if known is not None and known.site != event.facts.site:
+            self.conduct.send_on_namesake(event, known, out)
+            return
         if known is not None:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
         call = self.conduct.open(event.call, event.channel, event.facts, at, out)
+        if loops.cut(self, call, at, out):
+            return
         if self.draining or self._is_full():
             why = "draining" if self.draining else f"more than {self.rulebook.limits.max_calls} calls"
             out.notices.append(Notice(NoticeKind.NOT_TAKEN, call.id, why))
@@ -322,7 +341,7 @@ class Exchange:
         if self.conduct.lines.left(event.channel, at, out):
             return
         call = self._of_channel(event.channel)
-        if call is not None:
+        if call is not None and event.site in (None, call.site):
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
 
     def _playback_ended(self, event: ev.PlaybackEnded, at: datetime, out: Output) -> None:
@@ -339,6 +358,9 @@ class Exchange:
         conduct = self.conduct
         if conduct.desks.pressed(event, at, out) or conduct.supervision.pressed(event.channel, event.digit, out):
             return
+        relays = self.floor.relays
+        if relays.of_phone(event.channel) is not None or relays.of(event.channel) is not None:
+            return  # of a leg between sites, which is no caller's
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.DIGIT, digit=event.digit), at, out)
@@ -354,6 +376,7 @@ class Exchange:
 
     def _relay_left(self, event: ev.RelayLeft, at: datetime, out: Output) -> None:
         self.floor.relays.left(event.channel, out)
+        self.absence.end_what_left(at, out)
 
     def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
@@ -363,30 +386,37 @@ class Exchange:
         self.floor.got_through(leg, out)
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
-        self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
+        self.signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
 
     def _leg_answered(self, event: ev.LegAnswered, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is not None:
             self.floor.got_through(leg, out)
-            self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_digit(self, event: ev.LegDigit, at: datetime, out: Output) -> None:
         leg = self.floor.legs.get(event.channel)
         if leg is None:
             self.counters.unknown_channel += 1
         else:
-            self._signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
 
     def _leg_held(self, event: ev.LegHeld, at: datetime, out: Output) -> None:
         leg = self.floor.legs.get(event.channel)
         if leg is None:
             self.counters.unknown_channel += 1
         else:
-            self._signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
 
     def _line_dialed(self, event: ev.LineDialed, at: datetime, out: Output) -> None:
         self.conduct.lines.dialed(event, at, out)
+
+    def _line_linked(self, event: ev.LineLinked, at: datetime, out: Output) -> None:
+        self.conduct.lines.linked(event.channel, out)
+
+    def _line_parted(self, event: ev.LineParted, at: datetime, out: Output) -> None:
+        self.conduct.lines.parted(event.channel, at, out)
+        self.conduct.crossing.gone(event.channel, out)
 
     def _transfer_asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> None:
         if self.conduct.lines.asked(event, at, out):
@@ -404,7 +434,7 @@ class Exchange:
         cause = relay.cause if relay is not None and relay.cause is not None else event.cause
         if leg is None:
             self.counters.unknown_channel += 1
-        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=cause), at, out):
+        elif not self.signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=cause), at, out):
             self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
             self._transfer_later(leg, at, out)
 
@@ -418,7 +448,7 @@ class Exchange:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
         call = self.calls.get(leg.call)
         if call is not None and (call.state in (CallState.OFFERED, CallState.CALLING) or call.awaits(leg.channel)):
-            self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
         leg = self.floor.legs.get(event.channel)
@@ -431,7 +461,7 @@ class Exchange:
         """It may exist: hang it up, and let the caller go on to the next phone."""
         leg = self.floor.legs.get(event.channel)
         if leg is not None:
-            self._signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
 
     def _bridged(self, event: ev.Bridged, at: datetime, out: Output) -> None:
         if naming.parse_far_bridge(event.bridge) is not None:
@@ -448,10 +478,12 @@ class Exchange:
         kind, subject = event.key
         if kind is TimerKind.AGENT:
             self.floor.staff.agent_rested(AgentId(subject), at)
-        elif kind is TimerKind.TRUNK:
-            self.floor.trunks.look_again(TrunkName(subject), at)
+        elif kind in (TimerKind.TRUNK, TimerKind.BEGIN):
+            self._trunk_is_due(kind, subject, at, out)
         elif kind is TimerKind.SWITCH:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
+        elif kind is TimerKind.SITE:
+            self.absence.overdue(SiteName(subject), at, out)
         elif kind is TimerKind.DESK:
             self.conduct.desks.key_overdue(ChannelId(subject), out)
         elif kind is TimerKind.HEARING:
@@ -462,18 +494,29 @@ class Exchange:
                 self.floor.leg_overdue(leg, out=out, at=at)
                 self._transfer_later(leg, at, out)
         else:
-            call = self.calls.get(CallId(subject))
-            if call is not None and kind not in call.timers:  # it was cancelled while it ran out
-                self.counters.stale[call.state, _TIMER_SIGNALS[kind]] += 1
-            elif call is not None:
-                call.timers.remove(kind)
-                self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
+            self._timer_of_call(kind, CallId(subject), at, out)
+
+    def _timer_of_call(self, kind: TimerKind, call_id: CallId, at: datetime, out: Output) -> None:
+        call = self.calls.get(call_id)
+        if call is not None and kind not in call.timers:  # it was cancelled while it ran out
+            self.counters.stale[call.state, _TIMER_SIGNALS[kind]] += 1
+        elif call is not None:
+            call.timers.remove(kind)
+            self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
+
+    def _trunk_is_due(self, kind: TimerKind, subject: str, at: datetime, out: Output) -> None:
+        if kind is TimerKind.BEGIN:
+            self.floor.begin(ChannelId(subject), out)
+        else:
+            self.floor.trunks.look_again(TrunkName(subject), at)
 
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         was_away = event.site not in self.floor.ways.sites
         self.floor.ways.sites.add(event.site)
         self.floor.phones_seen(event.site, event.phones, event.requested_at, at)
         resync.compare(self, event, at, out)
+        self.absence.back(event.site, out)
+        self.absence.end_what_left(at, out)
         if was_away:  # what we said of lamps meanwhile was not heard
             self.conduct.switchboard.light_up(event.site, at, out)
             self.conduct.attendance.light_up(event.site, out)
@@ -489,6 +532,7 @@ class Exchange:
     def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:
         self.floor.ways.sites.discard(event.site)
         self.floor.trunks.site_lost(event.site)
+        self.absence.lost(event.site, at, out)
 
     def _drain(self, event: ev.DrainRequested, at: datetime, out: Output) -> None:
         self.draining = True
@@ -537,6 +581,8 @@ class Exchange:
 
     def _supervisor_left(self, event: ev.SupervisorLeft, at: datetime, out: Output) -> None:
         self.conduct.supervision.left(event.channel, at, out)
+        self.conduct.crossing.gone(event.channel, out)
+        self.floor.relays.phone_left(event.channel, out)
 
     def _hearing_joined(self, event: ev.HearingJoined, at: datetime, out: Output) -> None:
         self.conduct.supervision.joined(event, at, out)
@@ -558,7 +604,7 @@ class Exchange:
             resync.hang_up_orphan(self, channel, out)
         return leg
 
-    def _signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> bool:
+    def signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> bool:
         """A leg that its call has let go of speaks to it no more; whether it still does is returned."""
         call = self.calls.get(leg.call)
         if call is None:

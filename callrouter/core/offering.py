@@ -59,8 +59,10 @@ def result_of(leg: Leg, cause: int) -> OfferResult:
 
 
 def unanswered(leg: Leg, result: OfferResult) -> OfferResult:
-    """How an offer counts that was ended with ``result``: without a sign of life, the trunk is to blame."""
-    if leg.seizure is not None and not leg.rang and result is OfferResult.NO_ANSWER:
+    """How an offer counts that was ended with ``result``: without a sign of life, or of the answer that was given, the
+    trunk is to blame."""
+    is_of_trunk = leg.seizure is not None and (leg.answered_there or not leg.rang)
+    if is_of_trunk and result is OfferResult.NO_ANSWER:
         return OfferResult.CONGESTION
     return result
 
@@ -76,6 +78,8 @@ class Offering:
         queue = self._conduct.waiting.queue_of(call)
         if cue.agent is None or queue is None:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
+        if call.is_absent and self._conduct.calling_back.is_put_off(call, at, out):
+            return
         self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
         offered = facts.Offered(
@@ -107,15 +111,26 @@ class Offering:
             self._conduct.calling_back.call_resident(call, leg, at, out)
         elif self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
-        elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
+        elif leg.agent is not None and (words := self._conduct.briefing.take_words(call, leg.agent)):
             self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
-            self.take_up(call, at, out)
+            self.join(call, at, out)
         for each in beaten:
             self._conduct.floor.let_go(each, OfferResult.ANSWERED_ELSEWHERE, at, out)
 
+    def join(self, call: Call, at: datetime, out: Output) -> None:
+        """Bring the two together; first who was called back is told, if he is to be, that he will be recorded."""
+        owed = self._conduct.taping.owed_to_resident(call)
+        if owed is None:
+            self.take_up(call, at, out)
+            return
+        self._conduct.floor.picked_up(self._leg(call), at)
+        self._conduct.cancel_timer(call, TimerKind.RING, out)
+        self._conduct.taping.give_notice(call, owed, at, out)
+
     def take_up(self, call: Call, at: datetime, out: Output) -> None:
         """Somebody takes the call."""
+        self._conduct.taping.quiet_counselor(call, out)
         leg = self._leg(call)
         bridge = naming.bridge(call.id, call.attempts)
         self._conduct.record(call, facts.PickedUp(at, bridge), out)

@@ -45,11 +45,12 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         draining=exchange.draining,
         config_hash=exchange.rulebook.hash,
         sites_up=tuple(sorted(floor.ways.sites)),
-        calls=tuple(_call(call) for call in exchange.calls.values()),
+        calls=tuple(_call(call, exchange.absence.since(call.site)) for call in exchange.calls.values()),
         queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
         agents=tuple(map(_agent, floor.staff.agents.values())),
         trunks=tuple(_trunk(group, at) for group in floor.trunks.groups),
         switches=switches(exchange, at),
+        limits=floor.meter.now(at),
     )
 
 
@@ -66,7 +67,7 @@ def switch_now(spec: SwitchSpec, on: SwitchOn | None) -> SwitchNow:
     return SwitchNow(spec.name, spec.title, True, on.by, on.since, on.until, on.note, spec.code, spec.max_s)
 
 
-def _call(call: Call) -> CallNow:
+def _call(call: Call, away_since: datetime | None) -> CallNow:
     return CallNow(
         call.id,
         call.state,
@@ -83,6 +84,7 @@ def _call(call: Call) -> CallNow:
         held=call.held or call.phone_holds,
         recording=call.taped.tape.state if call.taped.tape is not None else None,
         also_rings=tuple(other.agent for other in call.others.values() if other.agent is not None),
+        away_since=away_since,
     )
 
 
@@ -129,7 +131,8 @@ def _of_tenant(group: Group, tenant: TenantName) -> TenantOfTrunk:
 def _member(group: Group, member: Member, at: datetime) -> MemberOfTrunk:
     spec = member.spec
     carried, state = group.carried_by(member), member.breaker.state(at)
-    return MemberOfTrunk(spec.endpoint, spec.site, spec.channels, carried, not member.offline, state, spec.per_second)
+    reached = group.is_reached(member)
+    return MemberOfTrunk(spec.endpoint, spec.site, spec.channels, carried, reached, state, spec.per_second)
 
 
 def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:

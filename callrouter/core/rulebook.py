@@ -29,6 +29,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
+from callrouter.core.outbound_spec import OutboundRules
 from callrouter.core.pins import Pin
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.skills import NO_SKILLS, SkillRules
@@ -182,6 +183,8 @@ class Limits:
     pin_tries: int = 3
     """So many wrong tries to log in lock the phone and the counselor's number."""
     pin_lock_s: float = 300.0
+    site_away_s: float = 120.0
+    """What the calls of a site hold is given back when it has been away for so long; 0: when it is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +286,8 @@ class Rulebook:
     timezone: tzinfo = UTC
     """In which people here read times."""
     topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)
+    outbound: OutboundRules = field(default_factory=OutboundRules)
+    """How much may go out, and how often a call may."""
     surge: SurgeRule | None = None
     """None: nobody looks for surges."""
 

@@ -6,7 +6,7 @@ are at the members' endpoints. One that Asterisk alone knows (a caller in the di
 
 from collections import Counter, deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from callrouter.core.breaker import Breaker, BreakerState
@@ -43,15 +43,16 @@ class Seizure:
     at: datetime
     """Since when."""
     marked: bool = False
+    waits_s: float = 0.0
+    """How long after that the call may be begun: before, a limit of calls per second holds it back."""
 
 
 @dataclass(slots=True)
 class Member:
-    """A member's state. ``online`` by its site: as far as that is known."""
+    """A member's state."""
 
     spec: MemberSpec
     breaker: Breaker = field(default_factory=Breaker)
-    offline: set[SiteName] = field(default_factory=set)
     begun: deque[datetime] = field(default_factory=deque)
     """When calls were begun over it, lately."""
 
@@ -90,6 +91,8 @@ class Group:
         self.shares = Shares()
         self.tally = TrunkTally()
         self._seen: dict[tuple[SiteName, str], frozenset[ChannelId]] = {}
+        self._offline: set[tuple[SiteName, str]] = set()
+        """The endpoints among them that are not reached from their site."""
         self._others: Counter[MemberKey] = Counter()
         self._carried: Counter[MemberKey] = Counter()
         self._other_count = 0
@@ -110,6 +113,7 @@ class Group:
             self.members[member.key] = member
         self._carried = Counter(self._key(one.site, one.member) for one in self.held.values())
         self._seen = {where: channels for where, channels in self._seen.items() if self.member(*where) is not None}
+        self._offline &= self._seen.keys()
         self._count_others()
 
     def retire(self) -> None:
@@ -165,11 +169,17 @@ class Group:
         self._fits.clear()
 
     def pick(
-        self, site: SiteName, at: datetime, without: Collection[str] = (), taken: Member | None = None
+        self,
+        site: SiteName,
+        at: datetime,
+        without: Collection[str] = (),
+        taken: Member | None = None,
+        until: datetime | None = None,
     ) -> Member | None:
         """The member that carries the next call from ``site``; ``without`` are endpoints that it was tried by.
 
-        ``taken``: it is the one after the next, which this member will carry.
+        ``taken``: it is the one after the next, which this member will carry. ``until``: where a limit of calls per
+        second forbids it now, it may be begun up to then.
         """
         if self.gone or self.in_use + (taken is not None) >= self.spec.channels:
             return None
@@ -179,9 +189,9 @@ class Group:
             if one.is_at(site)
             and one.spec.endpoint not in without
             and self._room(one)
-            and site not in one.offline
+            and (site, one.spec.endpoint) not in self._offline
             and one.breaker.admits(at)
-            and one.again_at(at) is None
+            and ((again := one.again_at(at)) is None or (until is not None and again <= until))
             and (one is not taken or self._carries_two(one))
         ]
         match self.spec.select:
@@ -206,10 +216,13 @@ class Group:
         return shares.verdict(self.spec, self.free(at) - 1, at, who_wants)
 
     def seize(self, member: Member, leg: ChannelId, asker: Asker, at: datetime) -> Seizure:
-        """Hold a channel for a call that is begun now."""
-        member.begin(leg, at)
+        """Hold a channel for a call that is begun now, or as soon as the limit of calls per second lets it be."""
+        begins_at = member.again_at(at) or at
+        member.begin(leg, begins_at)
         self.touch()
-        return self.hold(Seizure(self.spec.name, leg, asker.site, member.spec.endpoint, asker.tenant, at, asker.marked))
+        waits_s = (begins_at - at).total_seconds()
+        endpoint = member.spec.endpoint
+        return self.hold(Seizure(self.spec.name, leg, asker.site, endpoint, asker.tenant, at, asker.marked, waits_s))
 
     def hold(self, seizure: Seizure) -> Seizure:
         """Hold a channel that is in use already, whatever the group's size; one that is held stays as it is."""
@@ -221,6 +234,14 @@ class Group:
         self.shares.take(seizure.tenant, marked=seizure.marked)
         self._count_others()
         self.tally.used(seizure.tenant, self.in_use, self.shares.used[seizure.tenant], seizure.at)
+        return seizure
+
+    def rename(self, old: ChannelId, leg: ChannelId) -> Seizure:
+        """Let ``leg`` hold what was held under another name."""
+        seizure = self.held[leg] = replace(self.held.pop(old), leg=leg)
+        member = self.member(seizure.site, seizure.member)
+        if member is not None and member.breaker.probe == old:
+            member.breaker.probe = leg
         return seizure
 
     def release(self, leg: ChannelId, *, stays: bool = False) -> None:
@@ -246,7 +267,7 @@ class Group:
             return
         self.shares.give_back(known.tenant, marked=known.marked)
         self.shares.take(tenant, marked=known.marked)
-        self.held[leg] = Seizure(known.trunk, leg, known.site, known.member, tenant, known.at, known.marked)
+        self.held[leg] = replace(known, tenant=tenant)
         self.tally.used(tenant, self.in_use, self.shares.used[tenant], at)
 
     def member(self, site: SiteName, endpoint: str) -> Member | None:
@@ -255,19 +276,22 @@ class Group:
 
     def seen(self, site: SiteName, endpoint: str, channels: frozenset[ChannelId], *, online: bool) -> None:
         """How a member's endpoint is at its site."""
-        member = self.member(site, endpoint)
-        if member is None:
+        if self.member(site, endpoint) is None:
             return
-        (member.offline.discard if online else member.offline.add)(site)
+        (self._offline.discard if online else self._offline.add)((site, endpoint))
         self._seen[site, endpoint] = channels
         self._count_others()
 
     def forget(self, site: SiteName) -> None:
         """The site is lost: what it said of its endpoints may not be so any more."""
         self._seen = {where: channels for where, channels in self._seen.items() if where[0] != site}
-        for member in self.members.values():
-            member.offline.discard(site)
+        self._offline &= self._seen.keys()
         self._count_others()
+
+    def is_reached(self, member: Member) -> bool:
+        """Whether a member's endpoint is online, as far as is known; of one that several sites have, at one of them."""
+        told = {where for where in self._seen if where[1] == member.spec.endpoint and member.is_at(where[0])}
+        return not told or not told <= self._offline
 
     def next_look(self, at: datetime) -> datetime | None:
         """When a member that lets no call through may let one."""
@@ -282,9 +306,7 @@ class Group:
 
     def _works(self, member: Member, at: datetime) -> bool:
         """Whether calls can go out by the member at all."""
-        site = member.spec.site
-        away = site in member.offline if site is not None else bool(member.offline)
-        return not away and member.breaker.admits(at)
+        return self.is_reached(member) and member.breaker.admits(at)
 
     def _room(self, member: Member) -> int:
         return max(0, member.spec.channels - self.carried_by(member))

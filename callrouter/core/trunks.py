@@ -4,39 +4,27 @@ A channel is seized before anything is dialled and released when the leg that us
 too, of the group by which they came in: they are there already, so they hold it even above its size.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from callrouter.core.ids import ChannelId, SiteName, TenantName, TrunkName
 from callrouter.core.phones import PhoneSeen
 from callrouter.core.pool import Way
 from callrouter.core.trunk_group import Asker, Group, Member, Seizure
-from callrouter.core.trunk_shares import Verdict, Wanting
+from callrouter.core.trunk_shares import Verdict
 from callrouter.core.trunk_spec import TrunkSpec
 
 _TECHNOLOGY = "PJSIP/"
 
-WhoWantsIt = Callable[[TrunkName, Mapping[TenantName, int]], Wanting]
-"""How many callers of tenants who lack so many channels of a group wait for it."""
+WhoWantsIt = Callable[[TrunkName, TenantName, int], int]
+"""How many callers of a tenant wait for a group; beyond the number that is given it need not be exact."""
 
 
-def nobody_wants(trunk: TrunkName, lacking: Mapping[TenantName, int]) -> Wanting:
+def nobody_wants(trunk: TrunkName, tenant: TenantName, most: int) -> int:
     """Nobody waits."""
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """A way by a divided group, and what the groups that could carry a call by it say; the first that admits has it."""
-
-    way: Way
-    verdicts: tuple[Verdict, ...]
-
-    def refuses(self, tenant: TenantName, *, marked: bool) -> bool:
-        """Whether the way is shut to a call."""
-        return not any(verdict.admits(tenant, marked=marked) for verdict in self.verdicts)
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +37,21 @@ class Beside:
 
 
 class Refusals:
-    """To whom ways are shut that are open to others."""
+    """To whom ways are shut that are open to others, at one moment; what groups say is asked once, if it is wanted."""
 
-    def __init__(self, contests: Iterable[Contest]) -> None:
-        self._contests = [one for one in contests if not any(verdict.admits_all for verdict in one.verdicts)]
+    def __init__(self, divided: Collection[TrunkName], ask: Callable[[Way], Sequence[Verdict]]) -> None:
+        self._divided = divided
+        self._ask = ask
+        self._verdicts: dict[Way, Sequence[Verdict]] = {}
 
-    def of(self, tenant: TenantName, marked: bool) -> Collection[Way]:
-        """The ways that are shut to a call of a tenant."""
-        return [one.way for one in self._contests if one.refuses(tenant, marked=marked)]
+    def refuses(self, way: Way, tenant: TenantName, marked: bool) -> bool:
+        """Whether a way that is open to somebody is shut to a call of a tenant."""
+        if way.trunk not in self._divided:
+            return False
+        verdicts = self._verdicts.get(way)
+        if verdicts is None:
+            verdicts = self._verdicts[way] = self._ask(way)
+        return not any(verdict.admits(tenant, marked=marked) for verdict in verdicts)
 
 
 class Trunks:
@@ -96,12 +91,25 @@ class Trunks:
         """Groups in which it matters whose call it is."""
         return self._divided
 
-    def has_room(self, trunk: TrunkName | None, asker: Asker, at: datetime, without: Collection[str] = ()) -> bool:
+    def has_room(
+        self,
+        trunk: TrunkName | None,
+        asker: Asker,
+        at: datetime,
+        without: Collection[str] = (),
+        patience_s: float = 0.0,
+    ) -> bool:
         """Whether a call over ``trunk`` can be admitted now; a phone on the site itself needs none.
 
-        ``without`` are endpoints by which it was tried in vain.
+        ``without`` are endpoints by which it was tried in vain. ``patience_s``: it may be begun so much later, where a
+        limit of calls per second forbids it now.
         """
-        return trunk is None or self._find(trunk, asker, at, without) is not None
+        return trunk is None or self._find_in_time(trunk, asker, at, without, patience_s) is not None
+
+    def carrier(self, trunk: TrunkName | None, asker: Asker, at: datetime) -> TrunkName | None:
+        """The group that a call over ``trunk`` would go by now: it, or one that takes over; None: none has room."""
+        found = self._find(trunk, asker, at) if trunk is not None else None
+        return found[0].spec.name if found is not None else None
 
     def has_room_beside(
         self, first: tuple[TrunkName, Asker] | None, trunk: TrunkName, asker: Asker, at: datetime
@@ -116,6 +124,9 @@ class Trunks:
         """Whether there is a way for anybody at all, as far as ``way.trunk`` goes."""
         if way.trunk is None:
             return True
+        first = self._groups.get(way.trunk)
+        if first is not None and first.fits(way.site, at):  # mostly so, and asked of every way for every decision
+            return True
         for group in self._chain(way.trunk):
             if group.fits(way.site, at):
                 return True
@@ -123,7 +134,13 @@ class Trunks:
         return False
 
     def seize(
-        self, trunk: TrunkName, leg: ChannelId, asker: Asker, at: datetime, without: Collection[str] = ()
+        self,
+        trunk: TrunkName,
+        leg: ChannelId,
+        asker: Asker,
+        at: datetime,
+        without: Collection[str] = (),
+        patience_s: float = 0.0,
     ) -> Seizure:
         """Hold one channel for ``leg``, of the group or of one that takes over from it.
 
@@ -131,7 +148,7 @@ class Trunks:
             ValueError: the group is full, resting or unknown, or ``leg`` holds a channel already; ask
                 :meth:`has_room` first.
         """
-        found = self._find(trunk, asker, at, without)
+        found = self._find_in_time(trunk, asker, at, without, patience_s)
         if found is None or self.of(leg) is not None:
             raise ValueError(f"trunk group {trunk!r} has no channel for leg {leg!r}")
         group, member = found
@@ -163,11 +180,22 @@ class Trunks:
             self._where[channel] = group.spec.name
             group.hold(Seizure(group.spec.name, channel, site, endpoint, tenant, at))
 
+    def group_at(self, site: SiteName, endpoint: str) -> TrunkName | None:
+        """The group whose calls come in by an endpoint; None: it is of none."""
+        group = self._group_at(site, endpoint)
+        return group.spec.name if group is not None else None
+
     def assign(self, channel: ChannelId, tenant: TenantName, at: datetime) -> None:
         """The call on a channel turns out to be a tenant's; one that holds none is left alone."""
         group = self._holding(channel)
         if group is not None:
             group.assign(channel, tenant, at)
+
+    def rename(self, seizure: Seizure, leg: ChannelId) -> Seizure:
+        """Let ``leg`` hold the channel that was seized under another name."""
+        name = self._where.pop(seizure.leg)
+        self._where[leg] = name
+        return self._groups[name].rename(seizure.leg, leg)
 
     def release(self, seizure: Seizure) -> None:
         """Give a channel back.
@@ -265,17 +293,26 @@ class Trunks:
         """The group that a seizure is of."""
         return self._groups[seizure.trunk].spec
 
-    def refusals(self, ways: Collection[Way], at: datetime) -> "Refusals":
-        """To whom which of these ways are shut now, though they are open to somebody; found once for one decision."""
-        return Refusals([self._contest(way, at) for way in ways if way.trunk in self._divided])
+    def refusals(self, at: datetime) -> Refusals | None:
+        """To whom ways are shut now though they are open to somebody, for one decision; None: to nobody."""
+        return Refusals(self._divided, partial(self._verdicts, at)) if self._divided else None
 
-    def _contest(self, way: Way, at: datetime) -> "Contest":
+    def _verdicts(self, at: datetime, way: Way) -> Sequence[Verdict]:
+        """What the groups say that could carry a call by a way; the first that admits it has it."""
         chain = self._chain(way.trunk) if way.trunk is not None else ()
-        groups = [group for group in chain if group.fits(way.site, at)]
-        return Contest(way, tuple(self._verdict(group, at) for group in groups))
+        return [self._verdict(group, at) for group in chain if group.fits(way.site, at)]
 
     def _verdict(self, group: Group, at: datetime, beside: Asker | None = None) -> Verdict:
         return group.verdict(at, partial(self._who_wants, group.spec.name), beside)
+
+    def _find_in_time(
+        self, trunk: TrunkName, asker: Asker, at: datetime, without: Collection[str], patience_s: float
+    ) -> tuple[Group, Member] | None:
+        """One that can carry the call now; else one that a limit of calls per second holds up for no longer."""
+        found = self._find(trunk, asker, at, without)
+        if found is not None or not patience_s:
+            return found
+        return self._find(trunk, asker, at, without, until=at + timedelta(seconds=patience_s))
 
     def _find(
         self,
@@ -284,10 +321,12 @@ class Trunks:
         at: datetime,
         without: Collection[str] = (),
         beside: Beside | None = None,
+        until: datetime | None = None,
     ) -> tuple[Group, Member] | None:
         for group in self._chain(trunk):
             shares_it = beside is not None and beside.group is group
-            member = group.pick(asker.site, at, without, beside.member if beside is not None and shares_it else None)
+            taken = beside.member if beside is not None and shares_it else None
+            member = group.pick(asker.site, at, without, taken, until)
             if member is None:
                 self._note_limit(group, at)
                 continue

@@ -27,10 +27,11 @@ _Histories = list[list[facts.Fact]]
 _RECALLS: Final[Mapping[str, tuple[tuple[Any, ...], bool]]] = {
     "restore": ((_Histories,), False),
     "restore_lost_places": ((_Histories,), False),
+    "restore_outward": ((list[Cdr], datetime), False),
     "restore_switches": ((_Entries,), True),
     "restore_duties": ((_Entries,), False),
     "restore_today": ((list[Cdr], _Entries, datetime), True),
-    "restore_standing": ((list[Cdr], _Entries), True),
+    "restore_standing": ((list[Cdr], _Entries, _Entries), True),
     "restore_desks": ((_Entries, _Entries, _Entries), True),
 }
 """What the exchange can be told before its first event: with what, and whether with the time."""

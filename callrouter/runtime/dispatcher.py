@@ -46,6 +46,7 @@ _WARNINGS = frozenset(
         NoticeKind.IMPOSSIBLE_EVENT,
         NoticeKind.WRITTEN_OFF,
         NoticeKind.ORPHAN_LEG,
+        NoticeKind.NAMESAKE,
         NoticeKind.COUNTING_FAILED,
         NoticeKind.SWITCH_REFUSED,
         NoticeKind.AGENT_REFUSED,
@@ -257,6 +258,12 @@ class Dispatcher:
         self.exchange.restore_today(*told, at)
         self._inputs.recalled("restore_today", told, None, at)
 
+    def restore_outward(self, cdrs: Iterable[Cdr], since: datetime) -> None:
+        """Let the exchange count again what went out since then, and is over; before :meth:`run`."""
+        told = (list(cdrs), since)
+        self.exchange.restore_outward(*told)
+        self._inputs.recalled("restore_outward", told, None, self._now())
+
     def restore_switches(self, entries: Iterable[AuditEntry]) -> None:
         """Let the exchange remember how the switches stood, from the newest entry of each; before :meth:`run`."""
         at, told = self._now(), list(entries)
@@ -271,9 +278,9 @@ class Dispatcher:
         self._inputs.recalled("restore_duties", [told], out, self._now())
         self._carry_out(out)
 
-    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
+    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], said: Iterable[AuditEntry]) -> None:
         """Let the exchange remember how counselors stood when their newest calls had ended; before :meth:`run`."""
-        at, told = self._now(), (list(ended), list(duties))
+        at, told = self._now(), (list(ended), list(duties), list(said))
         out = self.exchange.restore_standing(*told, at)
         self._inputs.recalled("restore_standing", told, out, at)
         self._carry_out(out)

@@ -47,6 +47,12 @@ def remarks(health: Health) -> tuple[str, ...]:
         )
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
+    namesakes = ", ".join(site.site for site in health.sites if site.is_namesake)
+    if namesakes:
+        found.append(
+            f"channels of several sites may have the same id, and their calls be mixed up: {namesakes}; give each a"
+            " systemname of its own in [options] of asterisk.conf, and restart Asterisk"
+        )
     if health.memory.error is not None:
         found.append(f"what callers let us remember cannot be written: {health.memory.error}; it is tried again")
     if abs(health.clock_drift_s) >= DRIFT_TOLD_S:

@@ -1,5 +1,7 @@
 """The status document, ``/api/v1/status``: everything in progress, without a resident's whole number."""
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -9,6 +11,7 @@ from callrouter.core.duty import Duty
 from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
 from callrouter.core.live import Live
 from callrouter.core.numbers import masked
+from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.surge import TopicNow
@@ -61,6 +64,8 @@ class Call(msgspec.Struct, frozen=True):
     recording: TapeState | None = None
     also_rings: tuple[str, ...] = ()
     """Whose phones ring for the caller beside that of ``agent``."""
+    away_since: datetime | None = None
+    """When its site was lost, which is not back: what is told of it was so then."""
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -148,6 +153,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     callbacks: tuple[CallbackQueue, ...] = ()
     live: Live | None = None
     surges: tuple[TopicNow, ...] = ()
+    limits: tuple[LimitNow, ...] = ()
 
 
 def status_document(
@@ -166,7 +172,7 @@ def status_document(
         service=Service(health.title, health.version, health.config_hash, health.started_at),
         ready=not against,
         hindrances=against,
-        remarks=(*remarks(health), *_of_surges(surges)),
+        remarks=(*remarks(health), *_of_sites_away(now), *_of_surges(surges)),
         draining=health.draining,
         sites=tuple(Site(s.site, s.title, s.up, s.state, s.since, s.version) for s in health.sites),
         queues=tuple(map(_queue, now.queues)),
@@ -183,10 +189,17 @@ def status_document(
         clock_drift_s=round(health.clock_drift_s, 3),
         boxes=tuple(map(box, boxes)),
         switches=now.switches,
+        limits=now.limits,
         callbacks=tuple(map(callback_queue, callbacks)),
         live=live,
         surges=tuple(topic for topic in surges.topics if topic.surges),
     )
+
+
+def _of_sites_away(now: ExchangeNow) -> Iterator[str]:
+    away = Counter(call.site for call in now.calls if call.away_since is not None)
+    for site, calls in sorted(away.items()):
+        yield f"of the site {site} nothing is heard: {calls} calls are told of as they were when it was lost"
 
 
 def _of_surges(surges: SurgesNow) -> tuple[str, ...]:
@@ -210,6 +223,7 @@ def _call(call: CallNow) -> Call:
         held=call.held,
         recording=call.recording,
         also_rings=call.also_rings,
+        away_since=call.away_since,
     )
 
 

@@ -14,12 +14,13 @@ from lab.baresip import Baresip
 from lab.phones import CARRIER_ADDRESS
 from lab.sipp import Sipp
 from lab.testing import ENGLISH_HZ, MUSIC_HZ, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.centre import Centre, MakeCentre, People, edit
 from tests.acceptance.phones import phone_that
+from tests.acceptance.talks import answers
 
 pytestmark = pytest.mark.asterisk
 
-TALKER, RESIDENT, SECOND = "0552250001", "0552251234", "0552252222"
+TALKER, RESIDENT, SECOND, JINJU = "0552250001", "0552251234", "0552252222", "0557421234"
 RESIDENT_HZ, COUNSELOR_HZ = 1100.0, 1300.0
 TOLERANCE_S = 0.4
 TALK_S, ENOUGH_S = 1.5, 1.0
@@ -126,6 +127,31 @@ async def test_who_waits_is_told_the_place_between_the_music(
     assert sum(seconds(first, *[name for name in PROMPT_HZ if name.startswith("queue-wait")])) == 0, "nobody knows yet"
 
 
+async def test_no_place_is_told_while_another_tenant_may_have_the_next_turn(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    def take_turns(config: Path) -> None:
+        queue_with(TOLD)(config)
+        edit(config / "regions.yaml", r"^    title: 경상남도$", r"\g<0>\n    weight: 1")
+
+    office = await centre(agents=("201",), edit=take_turns, max_wait="6s", wrap_up="0s")
+    phone = await counselor("201", tone_hz=COUNSELOR_HZ)
+    await office.talk(await caller(TALKER), phone)
+    first, second, other = await caller(RESIDENT), await caller(SECOND), await caller(JINJU)
+    await first.dial("120")
+    await office.until_waiting(1)
+    await asyncio.sleep(1 + PROMPT_S)  # he is told his place
+    await other.dial("120")
+    await office.until_waiting(2)
+    await second.dial("120")
+    await first.closed(timeout_s=15)
+    await second.closed(timeout_s=15)
+
+    assert seconds(first, "waiting", "queue-position-1") == about(PROMPT_S, PROMPT_S)
+    assert seconds(second, "waiting") == about(PROMPT_S)
+    assert sum(seconds(second, *[name for name in PROMPT_HZ if name.startswith("queue-position")])) == 0
+
+
 async def test_the_expected_wait_is_told_once_it_is_known(
     caller: People, centre: MakeCentre, lab_asterisk: LabAsterisk
 ) -> None:
@@ -185,9 +211,7 @@ async def test_a_counselor_who_answers_ends_the_announcement_and_the_two_speak(
     await office.until_waiting(1)
     await phone.hang_up()
     await phone.closed()
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
+    await answers(phone)
     await talk(office, resident, phone)
 
     cdr = await record_of(office, RESIDENT, 2)
@@ -345,9 +369,7 @@ async def test_a_daemon_that_dies_in_the_middle_of_an_announcement_leaves_music_
     await asyncio.sleep(TALK_S)  # listening to music, if there is any
     await phone.hang_up()
     await phone.closed()
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
+    await answers(phone)
     await talk(office, resident, phone)
 
     assert audio.tone_seconds(resident.heard(), MUSIC_HZ) >= ENOUGH_S

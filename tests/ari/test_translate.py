@@ -117,19 +117,21 @@ def test_a_caller_leaves_when_he_hangs_up_with_the_cause_of_that_and_not_once_mo
 
     hung_up = reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=31))
 
-    assert hung_up == ev.CallerLeft(CALLER, 31)
+    assert hung_up == ev.CallerLeft(CALLER, 31, site=SITE)
     assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) is None
 
 
 def test_a_caller_who_hangs_up_without_a_cause_has_cleared_normally() -> None:
-    assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
+    assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(CALLER))) == ev.CallerLeft(
+        CALLER, 16, site=SITE
+    )
 
 
 def test_a_caller_whom_asterisk_is_asked_to_hang_up_leaves_when_the_channel_does() -> None:
     reader = a_reader()
 
     assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=32, soft=True)) is None
-    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
+    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16, site=SITE)
 
 
 def test_a_caller_who_hangs_up_while_asterisk_is_asked_to_leaves_once() -> None:
@@ -144,7 +146,7 @@ def test_a_caller_who_hangs_up_while_asterisk_is_asked_to_leaves_once() -> None:
 def test_a_caller_who_leaves_without_hanging_up_lives_on_in_the_dialplan() -> None:
     left = a_reader().read(a_message("StasisEnd", channel=a_channel(CALLER)))
 
-    assert left == ev.CallerLeft(CALLER, 16, to_dialplan=True)
+    assert left == ev.CallerLeft(CALLER, 16, to_dialplan=True, site=SITE)
 
 
 def test_a_counselor_who_hangs_up_has_ended_when_the_leg_is_destroyed() -> None:
@@ -158,7 +160,7 @@ def test_callers_who_never_leave_are_not_remembered_for_ever() -> None:
 
     forgotten, last = ChannelId("caller-0"), f"caller-{MOST_LEAVING}"
     assert reader.read(a_message("StasisEnd", channel=a_channel(forgotten))) == ev.CallerLeft(
-        forgotten, 16, to_dialplan=True
+        forgotten, 16, to_dialplan=True, site=SITE
     )
     assert reader.read(a_message("StasisEnd", channel=a_channel(last))) is None
 
@@ -268,7 +270,9 @@ def test_a_phone_that_dials_of_its_own_accord_is_no_caller_and_is_known_in_a_sna
     dialed = ev.LineDialed(SITE, CALLER, "PJSIP/201", "202")
     channel = a_channel(CALLER, name="PJSIP/201-0000002a")
     assert a_reader().read(a_message("StasisStart", channel=channel, args=["line", "202"])) == dialed
-    assert a_reader().read(a_message("StasisEnd", channel=channel)) == ev.CallerLeft(CALLER, to_dialplan=True)
+    assert a_reader().read(a_message("StasisEnd", channel=channel)) == ev.CallerLeft(
+        CALLER, to_dialplan=True, site=SITE
+    )
 
     inside = Dialplan(app_name="Stasis", app_data="callrouter,line,202")
     seen = Channel(id=CALLER, name="PJSIP/201-0000002a", state=ChannelState.RING, dialplan=inside)
@@ -276,7 +280,31 @@ def test_a_phone_that_dials_of_its_own_accord_is_no_caller_and_is_known_in_a_sna
     assert a_reader().site_up(snapshot, datetime(2026, 11, 24, tzinfo=UTC)).channels[CALLER].line == dialed
 
 
+LINE_LEG = naming.line_leg(CALL, 2)
+
+
+def test_a_leg_to_a_second_line_at_another_site_is_no_caller_and_no_offer() -> None:
+    reader = a_reader()
+    read = partial(a_message, channel=a_channel(LINE_LEG))
+
+    assert reader.read(a_message("Dial", peer=a_channel(LINE_LEG), dialstatus="RINGING")) is None
+    assert reader.read(read("StasisStart", args=["agent"])) == ev.LineLinked(LINE_LEG)
+    assert reader.read(read("ChannelHangupRequest", cause=16)) is None
+    assert reader.read(read("StasisEnd")) is None
+    ended = reader.read(read("ChannelDestroyed", cause=16, cause_txt="Normal Clearing"))
+    assert ended == ev.LineParted(LINE_LEG)
+
+
 SUPERVISOR, EAR = naming.supervisor_channel(CALL, 1), naming.ear(CALL, 1, 2)
+
+
+def test_a_supervisors_phone_at_another_site_is_told_of_as_any_phone_there() -> None:
+    far = naming.far_channel(SUPERVISOR)
+    reader = a_reader()
+    read = partial(a_message, channel=a_channel(far))
+
+    assert reader.read(read("StasisStart", args=["agent"])) == ev.LegAnswered(far)
+    assert reader.read(read("ChannelDestroyed", cause=17, cause_txt="User busy")) == ev.LegEnded(far, 17)
 
 
 @pytest.mark.parametrize("channel", [SUPERVISOR, EAR])

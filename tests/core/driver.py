@@ -13,7 +13,7 @@ import msgspec
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming
+from callrouter.core import facts, loops, naming
 from callrouter.core.agent import Agent
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -61,7 +61,9 @@ from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.outbound import NumberClass
+from callrouter.core.outbound_meter import KEPT
 from callrouter.core.output import Notice, Output
+from callrouter.core.place_in_line import PlacesInLine
 from callrouter.core.plan import (
     Announce,
     Callback,
@@ -478,11 +480,14 @@ class Asterisk:
 
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
-        if naming.parse_supervisor_channel(channel) is None:
+        if naming.parse_supervisor_channel(channel) is None and not naming.is_line_leg(channel):
             self.tell(ev.LegRang(channel))
 
     def pick_up(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Up"
+        if naming.is_line_leg(channel):
+            self.tell(ev.LineLinked(channel))
+            return
         is_leg = naming.parse_supervisor_channel(channel) is None
         self.tell(ev.LegAnswered(channel) if is_leg else ev.SupervisorEntered(channel))
 
@@ -498,6 +503,8 @@ class Asterisk:
             self.ears.pop(channel, None)
         elif gone.dialed_code or naming.parse_supervisor_channel(channel) is not None:
             self.tell(ev.SupervisorLeft(channel))
+        elif naming.is_line_leg(channel):
+            self.tell(ev.LineParted(channel))
         elif gone.inbound is None and gone.line is None:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:
@@ -622,11 +629,17 @@ class Driver:
         assert known is not None
         return known
 
-    def arrive(self, dialed: str = "120", caller: str = "0552251234", trunk: str = "") -> CallId:
+    def arrive(
+        self, dialed: str = "120", caller: str = "0552251234", trunk: str = "", *, hops: str = "", diversion: str = ""
+    ) -> CallId:
         """A resident dials, and comes in by ``trunk``; what comes of it waits in the inbox."""
         call = self.new_call_id()
         channel = ChannelId(f"resident-{self._calls}")
-        arrival = CallFacts(dialed, HALL, caller, trunk=trunk, remembered=self._recall(caller))
+        count, word = loops.read_header(hops)
+        remembered = self._recall(caller)
+        arrival = CallFacts(
+            dialed, HALL, caller, trunk=trunk, diversion=diversion, remembered=remembered, hops=count, word=word
+        )
         self.asterisk.channels[channel] = Channel(channel, "Ring", arrival)
         self.asterisk.tell(ev.CallArrived(call, channel, arrival))
         return call
@@ -761,6 +774,7 @@ class Driver:
         self.timers.clear()
         self.exchange = Exchange(self.rules, self.now)
         self.exchange.restore([history for call, history in self.journal.items() if call not in ended])
+        self.exchange.restore_outward(self.cdrs, self.now - KEPT)
         self.exchange.restore_lost_places([history for call, history in self.journal.items() if call in ended])
 
     # Looking.
@@ -780,6 +794,11 @@ class Driver:
     def called(self) -> list[str]:
         """The phones that were called, in order."""
         return [command.endpoint.removeprefix("PJSIP/") for command in self.given(cmd.Originate)]
+
+    def place(self, call: Call) -> int | None:
+        """The place in line of who waits, if it can be told."""
+        floor = self.exchange.floor
+        return PlacesInLine(floor.acd, floor.staff).position(call.id)
 
     def channel(self, call: Call) -> Channel:
         return self.asterisk.channels[call.channel]

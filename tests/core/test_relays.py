@@ -177,6 +177,21 @@ def test_a_counselor_here_needs_no_line() -> None:
     assert call.state is CallState.CONNECTED
 
 
+def test_a_caller_whose_channel_has_the_id_of_one_at_another_site_goes_to_the_fallback_and_ends_no_call_of_others(
+    centre: TwoSites,
+) -> None:
+    call = pick_up(centre, centre.dial())
+    namesake = ev.CallArrived(centre.new_call_id(), call.channel, replace(call.arrival, site=ANNEX))
+    centre.tell(namesake)
+    (sent,) = centre.given(cmd.ContinueInDialplan)
+    assert (sent.site, sent.channel, sent.call) == (ANNEX, call.channel, namesake.call)
+    centre.tell(ev.CallerLeft(call.channel, to_dialplan=True, site=ANNEX))
+    assert call.state is CallState.CONNECTED
+    centre.tell(ev.CallerLeft(call.channel, site=HALL))
+    assert centre.cdr(call).outcome is Outcome.HANDLED
+    assert [one.kind for one in centre.notices] == [NoticeKind.NAMESAKE]
+
+
 def test_callers_of_both_sites_are_served_in_the_order_in_which_they_came() -> None:
     centre = TwoSites(two_site_rules())
     first = centre.dial()
@@ -188,6 +203,17 @@ def test_callers_of_both_sites_are_served_in_the_order_in_which_they_came() -> N
     centre.hang_up(first)
     centre.hang_up(second)
     assert centre.exchange.floor.acd.idle(DESK) == 1, "he can be reached from both sites, and is one"
+
+
+def test_an_answer_that_the_line_does_not_hand_on_is_laid_to_the_line(centre: TwoSites) -> None:
+    call = centre.dial()
+    ring(centre, call)
+    centre.annex.incoming.clear()  # the line carries no more
+    centre.annex.pick_up(centre.far(call))
+    centre.settle()
+    centre.advance(20.0)
+    assert [fact.result for fact in call.history if isinstance(fact, facts.OfferClosed)] == [OfferResult.CONGESTION]
+    assert (centre.agent("kim").misses, centre.agent("kim").state) == (0, AgentState.AVAILABLE)
 
 
 def test_a_congested_line_blames_nobody_and_rests(centre: TwoSites) -> None:
@@ -215,6 +241,37 @@ def test_a_stranger_who_names_no_leg_is_hung_up_and_told_of(
     assert stranger not in centre.annex.channels
     (notice,) = [notice for notice in centre.notices if notice.kind is NoticeKind.RELAY_REFUSED]
     assert notice.text == f"channel {stranger} from {endpoint} at annex: {why}"
+
+
+def phone_has(centre: TwoSites, *channels: ChannelId) -> AgentState:
+    """What the annex tells of the counselor's phone, and what becomes of him."""
+    centre.tell(ev.PhonesSeen(ANNEX, {"PJSIP/kim": PhoneSeen(True, channels)}))
+    return centre.agent("kim").state
+
+
+def test_a_counselor_there_who_does_not_answer_is_left_alone_for_a_while_as_one_here_is(centre: TwoSites) -> None:
+    call = centre.dial()
+    ring(centre, call)
+    far = centre.far(call)
+    assert phone_has(centre, far) is AgentState.RINGING
+    centre.advance(20.0)
+    assert centre.agent("kim").state is AgentState.RESTING
+    assert phone_has(centre) is AgentState.RESTING
+
+
+def test_a_counselor_there_whose_caller_the_next_daemon_does_not_see_yet_is_not_rung_for_another(
+    centre: TwoSites,
+) -> None:
+    call = pick_up(centre, centre.dial())
+    far = centre.far(call)
+    centre.restart()
+    centre.sync_annex()
+    assert phone_has(centre, far) is AgentState.OWN_CALL
+    centre.sync()
+    assert centre.agent("kim").state is AgentState.ON_CALL
+    centre.hang_up(centre.exchange.calls[call.id])
+    centre.advance(60.0)
+    assert phone_has(centre, far) is AgentState.AVAILABLE, "it is just going"
 
 
 def test_a_stranger_who_guesses_a_leg_comes_too_late_or_by_the_wrong_way(centre: TwoSites) -> None:
@@ -399,7 +456,7 @@ def test_a_leg_that_comes_in_after_its_phone_was_lost_is_hung_up(centre: TwoSite
     centre.restart(lost=2)
     centre.advance(10.0)
     centre.sync()
-    far = naming.far_channel(call.id, 1)
+    far = naming.far_channel(naming.leg_channel(call.id, 1))
     centre.tell(ev.LegEnded(far, Cause.USER_BUSY))
     del centre.annex.channels[far]
     centre.sync_annex()
@@ -429,7 +486,7 @@ def test_what_was_made_just_before_the_snapshot_may_be_missing_from_it(centre: T
 
 
 def test_a_bridge_there_that_nobody_needs_is_destroyed(centre: TwoSites) -> None:
-    bridge = naming.far_bridge(pick_up(centre, centre.dial()).id, 7)
+    bridge = naming.far_bridge(naming.leg_channel(pick_up(centre, centre.dial()).id, 7))
     snapshot = centre.annex_snapshot()
     centre.tell(msgspec.structs.replace(snapshot, bridges=snapshot.bridges | {bridge}))
     assert [one.bridge for one in centre.given(cmd.DestroyBridge)] == [bridge]

@@ -1,7 +1,7 @@
 """The page: complete, escaped, and fit for those who do not see it."""
 
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import Outcome
 from callrouter.core.ids import AgentId
+from callrouter.core.outbound_spec import Bound, Unit, Window
 from callrouter.core.states import CallState
 from callrouter.web import words
 from callrouter.web.page import page
@@ -65,6 +66,17 @@ def test_a_call_that_rings_at_several_phones_says_at_how_many_more() -> None:
     assert "상담사 1 외 2명" in page(status_document(now, source.counters(), source.health()), UTC)
 
 
+def test_a_call_whose_site_is_away_says_for_how_long_and_so_do_the_remarks() -> None:
+    source = FakeStatus()
+    first, *others = source.now().calls
+    away = msgspec.structs.replace(first, away_since=source.now().at - timedelta(seconds=75))
+    now = msgspec.structs.replace(source.now(), calls=(away, *others))
+    document = status_document(now, source.counters(), source.health())
+    assert "(교환기 연결 끊김 1:15)" in page(document, UTC)
+    told = f"of the site {away.site} nothing is heard: 1 calls are told of as they were when it was lost"
+    assert told in document.remarks
+
+
 def test_what_comes_from_the_configuration_is_escaped(status: StatusDocument) -> None:
     text = page(status, UTC)
     assert "경상남도 120 &lt;민원&gt;" in text
@@ -77,7 +89,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(status: Status
     assert outline.open == []
     assert ("html", {"lang": "ko"}) in outline.tags
     tables = [tag for tag, _ in outline.tags].count("table")
-    assert tables == [tag for tag, _ in outline.tags].count("caption") == 6
+    assert tables == [tag for tag, _ in outline.tags].count("caption") == 7
     assert all(attributes.get("scope") in ("row", "col") for tag, attributes in outline.tags if tag == "th")
     places = [value for _, attrs in outline.tags for key, value in attrs.items() if key in ("src", "href")]
     assert all(value is not None and value.startswith(("/", "data:")) for value in places)
@@ -156,6 +168,14 @@ def test_every_state_and_outcome_has_a_korean_word() -> None:
     assert set(words.AGENT_STATES) == set(AgentState)
     assert set(words.CALL_STATES) == set(CallState)
     assert set(words.OUTCOMES) == set(Outcome)
+
+
+def test_limits_of_calls_that_go_out_are_shown_with_what_is_used_of_them(status: StatusDocument) -> None:
+    text = page(status, UTC)
+    assert '<th scope="row">mobile</th><td>changwon</td><td>1시간 통화 수</td><td>12</td><td>60</td><td>0</td>' in text
+    assert '<tr class="warn"><th scope="row">premium</th><td>전체</td><td>24시간 통화 시간(분)</td><td>30.5' in text
+    assert "발신 한도" not in page(msgspec.structs.replace(status, limits=()), UTC)
+    assert set(words.BOUNDS) == {Bound(unit, window, 1).name for unit in Unit for window in Window}
 
 
 def test_trunk_groups_are_shown_with_who_has_them_and_what_does_not_carry_calls(status: StatusDocument) -> None:

@@ -27,6 +27,7 @@ PATHS = (
     "/api/v1/callbacks",
     "/api/v1/openapi.json",
     "/static/status.css",
+    "/static/login.js",
 )
 
 
@@ -138,6 +139,15 @@ async def test_one_site_of_two_is_enough_and_the_other_is_told(
     assert (status, told["remarks"]) == (200, ["site jinju is not connected: no answer"])
 
 
+async def test_sites_whose_channels_cannot_be_told_apart_are_told(
+    client: aiohttp.ClientSession, source: FakeStatus
+) -> None:
+    sites = (replace(source.condition.sites[0], is_namesake=True),)
+    source.condition = replace(source.condition, sites=sites)
+    status, told = await readiness(client)
+    assert (status, "give each a systemname" in str(told["remarks"])) == (200, True)
+
+
 async def test_the_daemon_is_alive_while_its_dispatcher_is(client: aiohttp.ClientSession, source: FakeStatus) -> None:
     source.condition = replace(source.condition, sites=(), draining=True)
     async with client.get("/healthz") as answer:
@@ -246,7 +256,7 @@ async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientS
         document = await answer.json()
     assert document["openapi"] == "3.1.0"
     readable = {path: operations for path, operations in document["paths"].items() if "get" in operations}
-    orders = {"/api/v1/reload", "/api/v1/remembered/forget", "/api/v1/calls"}
+    orders = {"/api/v1/reload", "/api/v1/remembered/forget", "/api/v1/calls", "/api/v1/calls/{call_id}/number"}
     orders |= {f"/api/v1/recordings/{{number}}/{verb}" for verb in ("fetch", "delete")}
     assert set(document["paths"]) - set(readable) == orders, "see their own modules: test_calls.py and so on"
     for path, operations in readable.items():

@@ -58,7 +58,7 @@ class Supervisor(Section):
     name: Text
     """For people."""
     site: Name
-    """The site that their phone is registered at; calls of other sites cannot be heard."""
+    """The site that their phone is registered at; calls of other sites are heard over a trunk between the two."""
     endpoint: Annotated[str, BeforeValidator(parse_endpoint)]
     """What Asterisk dials to let them hear; a phone that may dial ``supervision.code``, too."""
     queues: Names = Field(default=[])
@@ -137,6 +137,8 @@ class CallKeys(Section):
     """Who pauses for longer between two keys begins anew."""
     refused: Name | None = None
     """The prompt that a counselor hears when a code could not be carried out."""
+    limited: Name | None = None
+    """The same, where a limit of ``outbound:`` forbids it; left out: as ``refused``."""
     goodbye: Name | None = None
     """The prompt that an abusive caller hears at the end."""
     recording_paused: Name | None = None

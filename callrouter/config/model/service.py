@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from callrouter.config.model.section import Name, Port, Section, parse_network, parse_url, parse_yes_no
+from callrouter.config.model.section import (
+    Name,
+    Port,
+    Section,
+    parse_lifetime,
+    parse_network,
+    parse_rate,
+    parse_url,
+    parse_yes_no,
+)
 from callrouter.config.scalars import (
     LongSeconds,
     Seconds,
@@ -31,6 +40,9 @@ class Site(Section):
     """Name for people."""
     ari_url: Annotated[str, BeforeValidator(parse_url)] = "http://127.0.0.1:8088"
     """Asterisk's HTTP server, without ``/ari``."""
+    ca_file: Text | None = None
+    """Who vouches for the certificate of an ``https://`` address (PEM); relative to the configuration. Left out: whom
+    the system trusts."""
     user: Text = "callrouter"
     """User of Asterisk's ``ari.conf``."""
     password_env: Text | None = None
@@ -41,6 +53,12 @@ class Site(Section):
     """The name in the dialplan's ``Stasis()``."""
     sounds_dir: Text | None = None
     """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
+
+    @model_validator(mode="after")
+    def _vouched_for(self) -> "Site":
+        if self.ca_file is not None and not self.ari_url.startswith("https://"):
+            raise ValueError("ca_file vouches for a certificate, and the address has none; write ari_url: https://…")
+        return self
 
     @model_validator(mode="after")
     def _one_password(self) -> "Site":
@@ -56,6 +74,22 @@ class Web(Section):
     """Address to listen on."""
     port: Port = 8080
     """Port to listen on."""
+    https: Annotated[bool, BeforeValidator(parse_yes_no)] = False
+    """Whether browsers come by HTTPS, to a proxy before us; then cookies go over nothing else."""
+    proxies: list[Annotated[str, BeforeValidator(parse_network)]] = Field(default=[])
+    """Networks of proxies whose ``X-Forwarded-For`` says where a client is."""
+    session_idle: Annotated[float, BeforeValidator(parse_lifetime)] = 1800.0
+    """Who asks for nothing so long has to log in again; an open page asks by itself."""
+    session_longest: Annotated[float, BeforeValidator(parse_lifetime)] = 43200.0
+    """Who logged in so long ago has to log in again."""
+    requests: Annotated[int, BeforeValidator(parse_rate)] = 50
+    """How many requests a second an account may make, or an address of which no account is known."""
+
+    @model_validator(mode="after")
+    def _idle_ends_first(self) -> "Web":
+        if self.session_idle > self.session_longest:
+            raise ValueError("session_idle is longer than session_longest; write a shorter one")
+        return self
 
 
 class Agi(Section):
@@ -150,5 +184,7 @@ class LimitsSection(Section):
     """So many wrong PINs in a row lock the phone where they were dialled, and the counselor's number."""
     pin_lock: Seconds | None = None
     """How long nobody may log in there, or as that counselor."""
+    site_away: Seconds | None = None
+    """What the calls of a site hold is given back when it has been away for so long; 0: not until it is back."""
     retry_after_congestion: Seconds | None = None
     """How long nobody is rung over a trunk group that had no free line."""
