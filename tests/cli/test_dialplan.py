@@ -104,9 +104,9 @@ def test_of_several_sites_one_must_be_named(config: Path) -> None:
 
 
 def test_what_cannot_stand_in_a_dialplan_is_refused_with_its_place(config: Path) -> None:
-    edit(config / "agents.yaml", "endpoint: PJSIP/301", "endpoint: 'PJSIP/301)${SHELL(x)}'")
+    edit(config / "agents.yaml", "endpoint: PJSIP/301", "endpoint: 'PJSIP/301;x'")
 
     result = dialplan(config)
 
     assert result.exit_code == 1
-    assert 'agent 301: "PJSIP/301)${SHELL(x)}" cannot stand in a dialplan; write a technology' in result.stderr
+    assert 'agent 301: "PJSIP/301;x" cannot stand in a dialplan; write a technology' in result.stderr
