@@ -18,11 +18,12 @@ import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.access import JournalTrail, make_local_token, note_account_changes
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
 from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
-from callrouter.app.counting import remember_today
+from callrouter.app.counting import remember_outward, remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
@@ -55,6 +56,7 @@ from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.remembered import Remembered
 from callrouter.store.rules_delivery import RulesErrand
 from callrouter.store.sound_files import SoundFolder
+from callrouter.web.gate import Gate
 from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
 
@@ -141,6 +143,7 @@ async def _daemon(
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
         await remember_today(dispatcher, journal, clock.now)
+        await remember_outward(dispatcher, journal, clock.now)
         history = RulesHistory(journal, directory, clock.now)
         history.started_with(loaded)
         writer = _writer(journal, settings.database_url, clock)
@@ -152,7 +155,15 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history, inputs)
+        reloader = ConfigReloader(
+            directory,
+            os.environ,
+            loaded,
+            dispatcher,
+            history,
+            inputs,
+            changed=partial(note_account_changes, journal, clock.now),
+        )
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         surges = SurgeWatch(settings.database_url, exchange, clock.now)
@@ -164,7 +175,14 @@ async def _daemon(
         tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
         returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
         desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
+        gate = Gate(
+            reloader.known_accounts,
+            settings.web,
+            JournalTrail(journal, settings.database_url),
+            clock.now,
+            local_token=make_local_token(settings.state_dir),
+        )
+        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks, gate=gate)
         async with agi, web, _background() as start:
             start(dispatcher.run())
             start(fleet.run())

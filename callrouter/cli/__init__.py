@@ -19,6 +19,7 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 
 COMMANDS = {
+    "account": "callrouter.cli.account:account",
     "agent": "callrouter.cli.agent:agent",
     "asterisk": "callrouter.cli.asterisk:asterisk",
     "audit": "callrouter.cli.audit:audit",
@@ -33,6 +34,7 @@ COMMANDS = {
     "doctor": "callrouter.cli.doctor:doctor",
     "explain": "callrouter.cli.explain:explain",
     "history": "callrouter.cli.history:history",
+    "migrate": "callrouter.cli.migrate:migrate_command",
     "prompts": "callrouter.cli.prompts:prompts",
     "recording": "callrouter.cli.recording:recording",
     "reload": "callrouter.cli.reload:reload",

@@ -11,6 +11,7 @@ from callrouter.core.duty import Duty
 from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
 from callrouter.core.live import Live
 from callrouter.core.numbers import masked
+from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.surge import TopicNow
@@ -152,6 +153,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     callbacks: tuple[CallbackQueue, ...] = ()
     live: Live | None = None
     surges: tuple[TopicNow, ...] = ()
+    limits: tuple[LimitNow, ...] = ()
 
 
 def status_document(
@@ -187,6 +189,7 @@ def status_document(
         clock_drift_s=round(health.clock_drift_s, 3),
         boxes=tuple(map(box, boxes)),
         switches=now.switches,
+        limits=now.limits,
         callbacks=tuple(map(callback_queue, callbacks)),
         live=live,
         surges=tuple(topic for topic in surges.topics if topic.surges),
