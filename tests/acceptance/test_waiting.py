@@ -164,7 +164,7 @@ async def test_the_expected_wait_is_told_once_it_is_known(
         caller=SECOND,
         count=7,
         rate_per_s=50,
-        pause_ms=3000,
+        pause_ms=2000,
     )
     async with phone_that(lab_asterisk, "uas_answer", count=20):
         async with crowd:
