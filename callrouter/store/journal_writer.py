@@ -18,7 +18,8 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from callrouter.errors import JournalError
+from callrouter.errors import JournalError, JournalFencedError
+from callrouter.store import term_journal
 from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,8 @@ class JournalWriter:
         """What could not be kept, for people: damaged files set aside, records given up at the end."""
         self.opened = threading.Event()
         """Set once opening has been tried."""
+        self.term: int | None = None
+        """Ours, once the file has been opened; nobody writes under an older one."""
         self._linger_s = linger_s
         self._on_change = on_change
         self._hurry = threading.Event()
@@ -200,6 +203,9 @@ class JournalWriter:
                         connection.execute(*row.statement)
         except _BAD_VALUE:
             return self._try_commit_singly(connection, facts, finished)
+        except JournalFencedError as exc:
+            self._fenced(exc)
+            return False
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
@@ -223,6 +229,9 @@ class JournalWriter:
                         connection.execute(statement, values)
                     except _BAD_VALUE as exc:
                         refused.append(f"a record of {what}: {exc}")
+        except JournalFencedError as exc:
+            self._fenced(exc)
+            return False
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
@@ -236,6 +245,8 @@ class JournalWriter:
     def _transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("BEGIN IMMEDIATE")
         try:
+            if self.term is not None:
+                term_journal.check(connection, self.term)
             yield
             connection.execute("COMMIT")
         except BaseException:
@@ -251,6 +262,9 @@ class JournalWriter:
         try:
             with self._transaction(connection):
                 reply = job.run(connection)
+        except JournalFencedError as exc:
+            self._fenced(exc)
+            job.fail(exc)
         except sqlite3.Error as exc:
             self._broken(exc)
             job.fail(JournalError(f"{self.path}: {exc}"))
@@ -271,12 +285,28 @@ class JournalWriter:
         try:
             self._connection = self._open_or_replace()
             self._inode = self.path.stat().st_ino
+            self._begin_term(self._connection)
         except JournalTooNewError as exc:
             self.fatal = exc
+        except JournalFencedError as exc:
+            self._fenced(exc)
         except (sqlite3.Error, OSError, JournalError) as exc:
             self._drop_connection()
             self._broken(exc)
         return self._connection
+
+    def _begin_term(self, connection: sqlite3.Connection) -> None:
+        """A term of our own at the first opening; ours still when the file had to be opened anew."""
+        own, self.term = self.term, None  # there is nothing to check before it is said
+        try:
+            with self._transaction(connection):
+                if own is None:
+                    new = term_journal.begin(connection)
+                else:
+                    term_journal.resume(connection, new := own)
+            own = new
+        finally:
+            self.term = own
 
     def _open_or_replace(self) -> sqlite3.Connection:
         try:
@@ -301,6 +331,14 @@ class JournalWriter:
         self.error = str(exc)
         if changed:
             self._on_change()
+
+    def _fenced(self, exc: JournalFencedError) -> None:
+        """Another daemon writes by now: nothing of ours may follow, and nothing that it has done is touched."""
+        log.error("journal.fenced", path=str(self.path), why=str(exc))
+        self._drop_connection()
+        self.fatal = exc
+        self.error = str(exc)
+        self._on_change()
 
     def _mend(self) -> None:
         if self.error is not None:

@@ -1,0 +1,229 @@
+"""The line between the daemon that leads and those that wait: a Unix socket in the state folder, a word a line.
+
+The leader says ``beat <term>`` again and again, and ``yours`` to whom it hands over; who waits says ``waiting`` as often.
+That the other end closes is how a death is noticed at once, that it says nothing how a hanging is.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from callrouter.core.leading import BEAT_S, Sign, Silence
+
+log = structlog.get_logger(__name__)
+
+FILE_NAME: Final = "leader.sock"
+_MODE: Final = 0o600
+_PEER: Final = struct.Struct("3i")
+_LONGEST_LINE: Final = 256
+_CLOSE_S: Final = 0.5
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name of the socket that is short enough: the kernel takes 107 bytes, and folders may be deep."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+class _Waiting:
+    """One who waits, as the leader sees him. ``heard_s``: when he last said so (the loop's time)."""
+
+    def __init__(self, writer: asyncio.StreamWriter, now_s: float) -> None:
+        self.writer = writer
+        self.heard_s = now_s
+
+
+class LeaderLine:
+    """The leader's end, open while entered."""
+
+    def __init__(self, path: Path, term: int | None, *, beat_s: float = BEAT_S) -> None:
+        self._path = path
+        self._term = term
+        self._beat_s = beat_s
+        self._waiting: list[_Waiting] = []
+        self._server: asyncio.Server | None = None
+        self._beats: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait, and have said so lately."""
+        return len(self._alive())
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises OSError where the folder cannot be written."""
+        self._path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with _short(self._path) as name:
+                listening.bind(name)
+            self._path.chmod(_MODE)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_LONGEST_LINE)
+        except BaseException:
+            listening.close()
+            raise
+        self._beats = asyncio.create_task(self._beat(), name="leader-line")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._beats is not None:
+            self._beats.cancel()
+        if self._server is not None:
+            self._server.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        for one in self._waiting:
+            one.writer.close()
+
+    def hand_over(self) -> bool:
+        """Tell one who waits to take over; False if nobody does."""
+        alive = self._alive()
+        if alive:
+            self._say(alive[0].writer, "yours")
+        return bool(alive)
+
+    def _alive(self) -> list[_Waiting]:
+        since = asyncio.get_running_loop().time() - 2 * self._beat_s
+        return [one for one in self._waiting if one.heard_s >= since]
+
+    async def _beat(self) -> None:
+        while True:
+            for one in self._waiting:
+                self._say(one.writer, f"beat {self._term or 0}")
+            await asyncio.sleep(self._beat_s)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        one = _Waiting(writer, loop.time() - 2 * self._beat_s)
+        self._waiting.append(one)
+        self._say(writer, f"beat {self._term or 0}")
+        try:
+            while await reader.readline():
+                one.heard_s = loop.time()
+        except (OSError, ValueError, asyncio.CancelledError):
+            pass  # it has ended, or is no daemon of ours
+        finally:
+            self._waiting.remove(one)
+            writer.close()
+
+    def _say(self, writer: asyncio.StreamWriter, word: str) -> None:
+        if writer.is_closing():
+            return
+        if writer.transport.get_write_buffer_size() > _LONGEST_LINE:
+            writer.transport.abort()  # it does not listen: it will come again when it does
+            return
+        writer.write(f"{word}\n".encode())
+
+
+class Leader:
+    """The daemon at the other end, as one who waits knows it."""
+
+    def __init__(self, pid: int, handle: int | None) -> None:
+        self.pid = pid
+        self._handle = handle
+
+    @classmethod
+    def of(cls, connection: socket.socket) -> "Leader":
+        """The one that listens at ``connection``; of another container it is nobody that we could reach."""
+        pid, _, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+        try:
+            return cls(pid, os.pidfd_open(pid) if pid > 0 else None)
+        except OSError:
+            return cls(pid, None)
+
+    def end(self) -> bool:
+        """End it (SIGKILL), for it hangs and holds what we need; whether that could be done.
+
+        It is this very process and no other that has its number by now: the handle is of when it listened.
+        """
+        if self._handle is None:
+            return False
+        try:
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+class WaitingLine:
+    """The end of one who waits: :meth:`watch` connects, and says what is seen of the leader."""
+
+    def __init__(self, path: Path, *, silence_s: float, beat_s: float = BEAT_S) -> None:
+        self._path = path
+        self._silence_s = silence_s
+        self._beat_s = beat_s
+        self.leader: Leader | None = None
+        """Whom the line leads to, or last led to."""
+
+    async def watch(self) -> AsyncIterator[Sign]:
+        """The signs of one connection: beats, and at last that the leader is gone, hangs or yields."""
+        try:
+            with _short(self._path) as name:
+                reader, writer = await asyncio.open_unix_connection(name, limit=_LONGEST_LINE)
+        except OSError:
+            yield Sign.GONE
+            return
+        if self.leader is not None:
+            self.leader.close()
+        self.leader = Leader.of(writer.get_extra_info("socket"))
+        try:
+            async for sign in self._read(reader, writer):
+                yield sign
+                if sign is not Sign.BEATS:
+                    return
+        finally:
+            writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[Sign]:
+        loop = asyncio.get_running_loop()
+        silence = Silence(loop.time(), limit_s=self._silence_s, step_s=self._beat_s)
+        reading: asyncio.Task[bytes] | None = None
+        try:
+            while True:
+                if writer.transport.get_write_buffer_size() < _LONGEST_LINE:
+                    writer.write(b"waiting\n")
+                reading = reading or asyncio.create_task(reader.readline())
+                await asyncio.wait((reading,), timeout=self._beat_s / 2)
+                if not reading.done():
+                    if silence.is_too_long(loop.time()):
+                        yield Sign.SILENT
+                        return
+                    continue
+                sign = _understood(reading)
+                reading = None
+                if sign is Sign.BEATS:
+                    silence.heard(loop.time())
+                yield sign
+        finally:
+            if reading is not None:
+                reading.cancel()
+
+
+def _understood(reading: "asyncio.Task[bytes]") -> Sign:
+    try:
+        line = reading.result()
+    except (OSError, ValueError):
+        return Sign.GONE
+    if line == b"yours\n":
+        return Sign.YIELDS
+    return Sign.BEATS if line.startswith(b"beat ") and line.endswith(b"\n") else Sign.GONE
