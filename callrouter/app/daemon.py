@@ -7,10 +7,11 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -26,22 +27,25 @@ from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.recordings import RecordingKeeper, TapeDesk
-from callrouter.app.reload import ConfigReloader
+from callrouter.app.reload import ConfigReloader, differs
 from callrouter.app.remembering import RememberedCallers
+from callrouter.app.standby import Standby
 from callrouter.app.status import DaemonStatus
 from callrouter.app.supervising import HearingDesk
 from callrouter.app.surge import SurgeWatch
 from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
+from callrouter.app.waiting_status import WaitingStatus
 from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
-from callrouter.config import Loaded
+from callrouter.config import Loaded, load
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import SiteName
-from callrouter.errors import JournalError
+from callrouter.core.leading import Role
+from callrouter.errors import ConfigError, JournalError, UnreachableError
 from callrouter.runtime.call_ids import new_call_id
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
@@ -67,6 +71,8 @@ GC_THRESHOLDS: Final = (20_000, 20, 50)
 """Calls leave hardly any cycles behind: to look for some after every 700 objects, as Python does, finds nothing and
 costs a busy daemon a twentieth of its time."""
 CLOCK_CHECK_S: Final = 1.0
+AGI_AGAIN_S: Final = 0.2
+_Answer = TypeVar("_Answer")
 
 
 class Stop:
@@ -75,6 +81,8 @@ class Stop:
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.at_once = asyncio.Event()
+        self.hands_over = True
+        """Whether a leader hands over to one who waits; False once that was in vain."""
 
     def signal(self) -> None:
         """A signal came."""
@@ -97,9 +105,17 @@ async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signal)
     manager = ServiceManager.of_environment()
-    async with _daemon(directory, loaded, clock) as (dispatcher, status, writer):
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+    _make_state_dir(loaded)
+    if loaded.settings.standby.enabled:
+        await _one_of_several(directory, loaded, clock, stop, manager)
+    else:
+        await _alone(directory, loaded, clock, stop, manager)
+    log.info("daemon.ended")
+
+
+async def _alone(directory: Path, loaded: Loaded, clock: SteadyClock, stop: Stop, manager: ServiceManager) -> None:
+    async with _daemon(directory, loaded, clock) as (dispatcher, status, writer, _):
+        _settle()
         manager.ready(status.line())
         log.info("daemon.ready", version=callrouter.__version__, config=loaded.rulebook.hash)
         watchdog = asyncio.create_task(manager.keep_alive(lambda: dispatcher.is_alive))
@@ -111,24 +127,123 @@ async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> Non
         telling.cancel()
         if writer is not None:
             await writer.drain(LAST_DELIVERY_S)
-    log.info("daemon.ended")
+
+
+def _settle() -> None:
+    """What is there by now stays: it is not looked at again when Python looks for garbage."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+async def _one_of_several(
+    directory: Path, loaded: Loaded, clock: SteadyClock, stop: Stop, manager: ServiceManager
+) -> None:
+    """Wait, lead, and wait again, until asked to stop; a leader that is asked hands over to one who waits."""
+    settings = loaded.settings
+    standby = Standby(settings, clock.now)
+    waiting = WaitingStatus(loaded, clock, standby.now)
+    loop = asyncio.get_running_loop()
+    async with WebServer(settings.web.host, settings.web.port, waiting) as web, _background() as start:
+        web.attend_lead(standby)
+        _settle()
+        telling: WaitingStatus | DaemonStatus = waiting
+
+        def line() -> str:
+            return telling.line()  # of whom it is by then
+
+        manager.ready(waiting.line())
+        start(manager.keep_alive(lambda: telling.health().dispatcher_alive))
+        start(manager.keep_status(line))
+        start(_keep_idle_time(clock, standby))
+        while True:
+            loop.add_signal_handler(signal.SIGHUP, lambda: log.info("standby.reload_not_needed"))
+            telling = waiting
+            web.attend(waiting)
+            hangs = await _unless_stopped(standby.wait_to_lead(), stop)
+            if hangs is None:
+                return
+            loaded = await asyncio.to_thread(_as_written_now, directory, loaded)
+            try:
+                async with _daemon(directory, loaded, clock, Shared(standby, web, hangs)) as parts:
+                    dispatcher, telling, writer, over = parts
+                    log.info("daemon.leads", version=callrouter.__version__, config=loaded.rulebook.hash)
+                    await _unless_stopped(over(), stop)
+                    if stop.asked.is_set() and standby.role is Role.LEADING:
+                        if stop.hands_over and standby.ask_to_hand_over():
+                            await over()
+                        else:
+                            manager.stopping("draining")
+                            await _drain(dispatcher, settings.drain_s, stop)
+                            if writer is not None:
+                                await writer.drain(LAST_DELIVERY_S)
+                            return
+            except JournalError as error:
+                standby.failed(error)
+            if stop.asked.is_set():
+                if standby.role is not Role.CLAIMING:
+                    return
+                stop.hands_over = False  # nobody took over: lead again, and drain
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, _Answer], stop: Stop) -> _Answer | None:
+    """What ``work`` answers; None if the daemon is asked to stop before."""
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.asked.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        for one in (task, stopped):
+            one.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
+
+
+def _as_written_now(directory: Path, loaded: Loaded) -> Loaded:
+    """The rules as they are written now: who waited has not followed what the leader took. Else as they were."""
+    try:
+        if not differs(directory, loaded):
+            return loaded
+        now = load(directory, os.environ)
+        now.require_secrets()
+    except ConfigError as error:
+        log.warning("standby.rules_of_start", why=str(error), remedy="callrouter check; then callrouter reload")
+        return loaded
+    return now
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a term of leading has from around it. ``hangs``: the journal is to be taken from a leader that hangs."""
+
+    standby: Standby
+    web: WebServer
+    hangs: bool
 
 
 @contextlib.asynccontextmanager
 async def _daemon(
-    directory: Path, loaded: Loaded, clock: SteadyClock
-) -> AsyncIterator[tuple[Dispatcher, DaemonStatus, CdrWriter | None]]:
+    directory: Path, loaded: Loaded, clock: SteadyClock, shared: Shared | None = None
+) -> AsyncIterator[tuple[Dispatcher, DaemonStatus, CdrWriter | None, Callable[[], Coroutine[Any, Any, None]]]]:
     settings = loaded.settings
-    _make_state_dir(loaded)
+    standby = shared.standby if shared is not None else None
+    may_act = standby.may_act if standby is not None else lambda: True
     fleet = Fleet(
-        [_peer(site) for site in settings.sites.values()], partial(new_call_id, clock.now), clock.now, time.monotonic
+        [_peer(site) for site in settings.sites.values()],
+        partial(new_call_id, clock.now),
+        clock.now,
+        time.monotonic,
+        may_act,
     )
     async with (
-        Journal(settings.state_dir / FILE_NAME) as journal,
+        _background() as start_outside,
+        standby.around(fleet) if standby is not None else contextlib.nullcontext(),
+        _journal(settings.state_dir / FILE_NAME, shared) as journal,
         Remembered(settings.state_dir, clock.now) as remembered,
     ):
+        if standby is not None:
+            await standby.opened(journal)
         exchange = Exchange(loaded.rulebook, clock.now())
-        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered)
+        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, may_act=may_act)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
         await remember_lost_places(dispatcher, journal)
@@ -153,15 +268,26 @@ async def _daemon(
         status = DaemonStatus(
             reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
         )
+        if standby is not None:
+            status.leading = standby.now
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
         tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
         returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
         desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
-        async with agi, web, _background() as start:
+        async with contextlib.AsyncExitStack() as listening:
+            if shared is None:
+                await listening.enter_async_context(agi)
+                web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
+                await listening.enter_async_context(web)
+            else:
+                shared.web.attend(status, reloader, callers, *desks)
+            start = await listening.enter_async_context(_background())
             start(dispatcher.run())
-            start(fleet.run())
+            start_outside(fleet.run())
+            if standby is not None:
+                start(standby.keep(journal, dispatcher))
+                start(_listen_when_free(agi))
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
             start(remembered.run())
@@ -174,21 +300,52 @@ async def _daemon(
             for looking in (keeper, tapes[0], callbacks, surges):
                 if looking is not None:
                     start(looking.run())
-            yield dispatcher, status, writer
+            over = partial(standby.until_over, journal, fleet, dispatcher) if standby is not None else _never
+            yield dispatcher, status, writer, over
+
+
+def _journal(path: Path, shared: Shared | None) -> Journal:
+    """The journal; taken from a leader that hangs where one does, unless it has woken meanwhile."""
+    if shared is None or not shared.hangs:
+        return Journal(path)
+    return Journal(path, steal=True, heard=shared.standby.heard)
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
+async def _listen_when_free(agi: AgiServer) -> None:
+    """Answer FastAGI as soon as the port is ours: the leader before, who may hang, may have it still."""
+    was_told = False
+    while True:
+        try:
+            await agi.run()
+        except UnreachableError as error:
+            if not was_told:
+                log.warning("agi.not_listening", why=str(error))
+            was_told = True
+        await asyncio.sleep(AGI_AGAIN_S)
 
 
 @contextlib.asynccontextmanager
 async def _background() -> AsyncIterator[Callable[[Coroutine[Any, Any, object]], None]]:
     """Yields what starts a task. All are cancelled when the block ends, and one that fails ends the block."""
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         tasks: list[asyncio.Task[object]] = []
 
         def start(work: Coroutine[Any, Any, object]) -> None:
             tasks.append(group.create_task(work))
 
-        yield start
+        try:
+            yield start
+        except Exception as error:
+            failure = error  # of the block itself: it leaves as it is, and not in a group
         for task in tasks:
             task.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
@@ -209,6 +366,13 @@ async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:
     while True:
         await asyncio.sleep(CLOCK_CHECK_S)
         clock.check(idle=not dispatcher.exchange.has_callers)
+
+
+async def _keep_idle_time(clock: SteadyClock, standby: Standby) -> None:
+    while True:
+        await asyncio.sleep(CLOCK_CHECK_S)
+        if standby.role in (Role.STANDBY, Role.RESTING):
+            clock.check(idle=True)
 
 
 async def _prune(journal: Journal, clock: SteadyClock) -> None:
@@ -241,7 +405,7 @@ def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: Steady
     """Who looks after messages, where there is a database that tells of them."""
 
     def recordings(site: SiteName) -> Recordings | None:
-        return None if dispatcher.stood_down else fleet.recordings(site)
+        return fleet.recordings(site) if dispatcher.acts else None
 
     return MessageKeeper(url, lambda: dispatcher.exchange.rulebook.boxes, recordings, clock.now) if url else None
 
@@ -256,9 +420,7 @@ def _tapes(
             remedy = f"set {loaded.settings.database_url_env}; until then recordings stay with Asterisk, for ever"
             log.warning("recording.no_database", remedy=remedy)
         return None, None
-    keeper = RecordingKeeper(
-        url, folder, lambda site: None if dispatcher.stood_down else fleet.recordings(site), clock.now
-    )
+    keeper = RecordingKeeper(url, folder, lambda site: fleet.recordings(site) if dispatcher.acts else None, clock.now)
     return keeper, TapeDesk(url, folder, journal, clock.now)
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": "callrouter.cli.diff:diff",
     "doctor": "callrouter.cli.doctor:doctor",
     "explain": "callrouter.cli.explain:explain",
+    "hand-over": "callrouter.cli.hand_over:hand_over",
     "history": "callrouter.cli.history:history",
     "prompts": "callrouter.cli.prompts:prompts",
     "recording": "callrouter.cli.recording:recording",

@@ -15,6 +15,7 @@ from callrouter.config.settings import (
     LogFormat,
     LoggingSettings,
     SiteSettings,
+    StandbySettings,
     WebSettings,
 )
 from callrouter.config.source import Document
@@ -27,6 +28,7 @@ _SECTIONS: dict[str, type[model.Section]] = {
     "state": model.State,
     "logging": model.Logging,
     "reload": model.Reload,
+    "standby": model.Standby,
     "limits": model.LimitsSection,
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
@@ -95,6 +97,7 @@ def compile_settings(
         database_url=environ.get(whole.database.url_env) or None,
         database_url_env=whole.database.url_env,
         reload_on_save=whole.reload.on_save,
+        standby=StandbySettings(whole.standby.enabled, whole.standby.silence),
     )
     return settings, tuple(missing)
 

@@ -57,6 +57,14 @@ class LoggingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StandbySettings:
+    """Whether others may wait to take over, and how long a leader may say nothing."""
+
+    enabled: bool = False
+    silence_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSettings:
     """All of it. Durations are seconds."""
 
@@ -73,3 +81,4 @@ class DaemonSettings:
     """The variable that ``database_url`` is from."""
     reload_on_save: bool = False
     """Whether saving a file of the configuration is an order to take it anew."""
+    standby: StandbySettings = StandbySettings()

@@ -1,7 +1,8 @@
 """Who of several daemons leads, and when one stands down: a table, and two ways of judging silence.
 
-Nothing in here asks anybody anything. :mod:`callrouter.app.standby` looks (at the leader's line, at PostgreSQL's lock,
-at the journal, at Asterisk), says what it saw as a :class:`Sign`, and does what the :class:`Role` that follows asks for.
+Nothing in here asks anybody anything. :mod:`callrouter.app.standby` looks (at the leader's line, at PostgreSQL's
+lock, at the journal, at Asterisk), says what it saw as a :class:`Sign`, and does what the :class:`Role` that follows
+asks for.
 
 Three things keep two daemons from being in charge, each enough alone while it can be asked:
 
@@ -39,7 +40,8 @@ class Role(StrEnum):
     HANDING_OVER = "handing-over"
     """Commands and writes nothing any more, and waits for another to take the application."""
     RESTING = "resting"
-    """The application was taken by somebody who is not on this journal: only the lock brings this one back."""
+    """The application was taken by somebody who is not on this journal. Two who do not know of one another would take
+    it from each other for ever: this one waits for a leader on its own journal, or for people."""
 
 
 class Sign(StrEnum):
@@ -91,7 +93,6 @@ _NEXT: Final[Mapping[tuple[Role, Sign], Role]] = MappingProxyType(
         (Role.HANDING_OVER, Sign.FENCED): Role.STANDBY,
         (Role.HANDING_OVER, Sign.NOBODY_TOOK): Role.CLAIMING,
         (Role.RESTING, Sign.BEATS): Role.STANDBY,
-        (Role.RESTING, Sign.LOCK_OURS): Role.TAKING_OVER,
     }
 )
 """What is not in here changes nothing: a sign may come late, or twice."""

@@ -1,7 +1,8 @@
 """The line between the daemon that leads and those that wait: a Unix socket in the state folder, a word a line.
 
-The leader says ``beat <term>`` again and again, and ``yours`` to whom it hands over; who waits says ``waiting`` as often.
-That the other end closes is how a death is noticed at once, that it says nothing how a hanging is.
+The leader says ``beat <term> <proofs>`` again and again, and ``yours`` to whom it hands over; who waits says
+``waiting`` as often. That the other end closes is how a death is noticed at once, that it says nothing how a hanging
+is.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -47,15 +48,16 @@ class _Waiting:
 
 
 class LeaderLine:
-    """The leader's end, open while entered."""
+    """The leader's end, open while entered. ``mark`` tells the term's number, and how often it was proven."""
 
-    def __init__(self, path: Path, term: int | None, *, beat_s: float = BEAT_S) -> None:
+    def __init__(self, path: Path, mark: Callable[[], tuple[int, int]], *, beat_s: float = BEAT_S) -> None:
         self._path = path
-        self._term = term
+        self._mark = mark
         self._beat_s = beat_s
         self._waiting: list[_Waiting] = []
         self._server: asyncio.Server | None = None
         self._beats: asyncio.Task[None] | None = None
+        self._inode = 0
 
     @property
     def waiting(self) -> int:
@@ -70,6 +72,7 @@ class LeaderLine:
             with _short(self._path) as name:
                 listening.bind(name)
             self._path.chmod(_MODE)
+            self._inode = self._path.stat().st_ino
             self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_LONGEST_LINE)
         except BaseException:
             listening.close()
@@ -85,7 +88,8 @@ class LeaderLine:
         if self._server is not None:
             self._server.close()
         with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+            if self._path.stat().st_ino == self._inode:  # by now it may be the next leader's
+                self._path.unlink(missing_ok=True)
         for one in self._waiting:
             one.writer.close()
 
@@ -103,14 +107,14 @@ class LeaderLine:
     async def _beat(self) -> None:
         while True:
             for one in self._waiting:
-                self._say(one.writer, f"beat {self._term or 0}")
+                self._say(one.writer, self._word())
             await asyncio.sleep(self._beat_s)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
         one = _Waiting(writer, loop.time() - 2 * self._beat_s)
         self._waiting.append(one)
-        self._say(writer, f"beat {self._term or 0}")
+        self._say(writer, self._word())
         try:
             while await reader.readline():
                 one.heard_s = loop.time()
@@ -119,6 +123,10 @@ class LeaderLine:
         finally:
             self._waiting.remove(one)
             writer.close()
+
+    def _word(self) -> str:
+        number, proofs = self._mark()
+        return f"beat {number} {proofs}"
 
     def _say(self, writer: asyncio.StreamWriter, word: str) -> None:
         if writer.is_closing():
@@ -174,27 +182,34 @@ class WaitingLine:
         self._beat_s = beat_s
         self.leader: Leader | None = None
         """Whom the line leads to, or last led to."""
+        self.heard: tuple[int, int] | None = None
+        """What it said last: its term, and how often that was proven."""
 
-    async def watch(self) -> AsyncIterator[Sign]:
+    async def watch(self) -> AsyncGenerator[Sign, None]:
         """The signs of one connection: beats, and at last that the leader is gone, hangs or yields."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             with _short(self._path) as name:
-                reader, writer = await asyncio.open_unix_connection(name, limit=_LONGEST_LINE)
+                connection.connect(name)  # at once, or not at all: it is on this machine
+            leader = Leader.of(connection)
+            reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_LONGEST_LINE)
         except OSError:
+            connection.close()
             yield Sign.GONE
             return
         if self.leader is not None:
             self.leader.close()
-        self.leader = Leader.of(writer.get_extra_info("socket"))
+        self.leader, self.heard = leader, None
         try:
-            async for sign in self._read(reader, writer):
-                yield sign
-                if sign is not Sign.BEATS:
-                    return
+            async with contextlib.aclosing(self._read(reader, writer)) as signs:
+                async for sign in signs:
+                    yield sign
+                    if sign is not Sign.BEATS:
+                        return
         finally:
             writer.close()
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[Sign]:
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncGenerator[Sign, None]:
         loop = asyncio.get_running_loop()
         silence = Silence(loop.time(), limit_s=self._silence_s, step_s=self._beat_s)
         reading: asyncio.Task[bytes] | None = None
@@ -209,8 +224,8 @@ class WaitingLine:
                         yield Sign.SILENT
                         return
                     continue
-                sign = _understood(reading)
-                reading = None
+                sign, heard = _understood(reading)
+                reading, self.heard = None, heard or self.heard
                 if sign is Sign.BEATS:
                     silence.heard(loop.time())
                 yield sign
@@ -219,11 +234,13 @@ class WaitingLine:
                 reading.cancel()
 
 
-def _understood(reading: "asyncio.Task[bytes]") -> Sign:
+def _understood(reading: "asyncio.Task[bytes]") -> tuple[Sign, tuple[int, int] | None]:
     try:
-        line = reading.result()
+        words = reading.result().split()
+        if words == [b"yours"]:
+            return Sign.YIELDS, None
+        if len(words) == 3 and words[0] == b"beat":
+            return Sign.BEATS, (int(words[1]), int(words[2]))
     except (OSError, ValueError):
-        return Sign.GONE
-    if line == b"yours\n":
-        return Sign.YIELDS
-    return Sign.BEATS if line.startswith(b"beat ") and line.endswith(b"\n") else Sign.GONE
+        pass  # its end, or no daemon of ours
+    return Sign.GONE, None

@@ -94,8 +94,11 @@ _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 class JournalWriter:
     """Owns the SQLite connection. Every method but :meth:`run` may be called from any thread."""
 
-    def __init__(self, path: Path, linger_s: float, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, linger_s: float, on_change: Callable[[], None], heard: term_journal.Mark | None = None
+    ) -> None:
         self.path = path
+        self._heard = heard
         self.pending: deque[Item] = deque()
         self.wake = threading.Event()
         """Set whenever ``pending`` has something in it."""
@@ -301,7 +304,7 @@ class JournalWriter:
         try:
             with self._transaction(connection):
                 if own is None:
-                    new = term_journal.begin(connection)
+                    new = term_journal.begin(connection, self._heard)
                 else:
                     term_journal.resume(connection, new := own)
             own = new

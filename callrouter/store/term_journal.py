@@ -12,20 +12,41 @@ from callrouter.errors import JournalFencedError
 MIGRATION: Final = """
     CREATE TABLE term (
         only INTEGER PRIMARY KEY CHECK (only = 1),
-        number INTEGER NOT NULL
+        number INTEGER NOT NULL,
+        proofs INTEGER NOT NULL
     );
-    INSERT INTO term (only, number) VALUES (1, 0);
+    INSERT INTO term (only, number, proofs) VALUES (1, 0, 0);
     """
-CHECK: Final = "SELECT only, number FROM term LIMIT 0"
+CHECK: Final = "SELECT only, number, proofs FROM term LIMIT 0"
+
+Mark = tuple[int, int]
+"""A term's number, and how often its holder has proven that it is awake."""
 
 _READ: Final = "SELECT number FROM term"
 
 
-def begin(connection: sqlite3.Connection) -> int:
-    """Begin a term of one's own; its number. Raises sqlite3.Error."""
-    query = "UPDATE term SET number = number + 1 RETURNING number"
+def begin(connection: sqlite3.Connection, heard: Mark | None = None) -> int:
+    """Begin a term of one's own; its number.
+
+    ``heard`` is what the leader said last before it fell silent. If that is not what the journal says, it has woken and
+    proven itself meanwhile, or another was quicker: of a proof and a beginning, only the first is valid.
+
+    Raises:
+        JournalFencedError: so it is.
+        sqlite3.Error: the file cannot be written now.
+    """
+    mark = connection.execute("SELECT number, proofs FROM term").fetchone()
+    if heard is not None and mark != heard:
+        raise JournalFencedError(f"the leader was last heard at {heard}, and is at {mark} by now: it is not relieved")
+    query = "UPDATE term SET number = number + 1, proofs = 0 RETURNING number"
     (number,) = connection.execute(query).fetchall()[0]
     return int(number)
+
+
+def prove(connection: sqlite3.Connection) -> int:
+    """Say that whoever holds the term is awake; how often that was said. Raises sqlite3.Error."""
+    (proofs,) = connection.execute("UPDATE term SET proofs = proofs + 1 RETURNING proofs").fetchall()[0]
+    return int(proofs)
 
 
 def resume(connection: sqlite3.Connection, number: int) -> None:

@@ -11,6 +11,7 @@ from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
+from callrouter.web.leading import HandOverReport, HandOverRequest
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport, RecordingsDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
@@ -70,6 +71,8 @@ _KINDS: Final = (
     DeleteRequest,
     CallbackReport,
     CallbackOrderRequest,
+    HandOverReport,
+    HandOverRequest,
 )
 
 
@@ -117,6 +120,16 @@ def openapi() -> bytes:
                     "200": ("Taken, or as it was", of[ReloadReport]),
                     "409": ("Refused, and why: nothing has changed", of[ReloadReport]),
                     "415": ("Not sent as JSON", of[Fault]),
+                },
+            ),
+            "/api/v1/hand-over": _post(
+                "Have a daemon that waits lead instead of this one",
+                of[HandOverRequest],
+                {
+                    "200": ("Another leads", of[HandOverReport]),
+                    "409": ("Refused, and why: nothing has changed", of[HandOverReport]),
+                    "415": ("Not sent as JSON", of[Fault]),
+                    "503": ("No other may wait here", of[Fault]),
                 },
             ),
             "/api/v1/remembered": _get(

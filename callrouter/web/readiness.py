@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from callrouter.core.leading import LeadingNow, Role, Sign
 from callrouter.web.sources import Health, InboxHealth, JournalHealth
 
 DRIFT_TOLD_S: Final = 1.0
@@ -13,6 +14,8 @@ def hindrances(health: Health) -> tuple[str, ...]:
     found = []
     if not health.dispatcher_alive:
         found.append("the dispatcher does not run; restart callrouter and look into its log")
+    if health.leading is not None and health.leading.role is not Role.LEADING:
+        return (f"{health.leading.role}: {health.leading.words}",)
     if health.replaced:
         found.append("another daemon took our application in Asterisk; stop one of the two")
     if health.draining:
@@ -45,6 +48,8 @@ def remarks(health: Health) -> tuple[str, ...]:
             f"PostgreSQL would not take {health.database.audit_refused} entries of the audit log, which are"
             " missing there; the daemon's log says why"
         )
+    if health.leading is not None and health.leading.role is Role.LEADING:
+        found.extend(_of_leading(health.leading))
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
     if health.memory.error is not None:
@@ -55,6 +60,15 @@ def remarks(health: Health) -> tuple[str, ...]:
             f"this machine's clock is {abs(health.clock_drift_s):.1f} s {word} the daemon's; it is coming round"
         )
     return tuple(found)
+
+
+def _of_leading(leading: LeadingNow) -> list[str]:
+    found = []
+    if not leading.waiting:
+        found.append("no other daemon waits to take over; start one, or see why it does not run")
+    if leading.lock is Sign.LOCK_ELSEWHERE:
+        found.append("PostgreSQL's lock of the leader is another's: a daemon with another state folder; stop one")
+    return found
 
 
 def _of_inbox(inbox: InboxHealth) -> list[str]:

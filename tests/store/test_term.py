@@ -135,7 +135,7 @@ time.sleep(60)
 async def test_what_a_daemon_had_half_written_when_it_was_stopped_is_undone_once_it_is_ended(path: Path) -> None:
     async with Journal(path):
         pass
-    writer = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE)
+    writer = await asyncio.to_thread(subprocess.Popen, [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE)
     try:
         assert writer.stdout is not None
         assert await asyncio.to_thread(writer.stdout.readline) == b"held\n"
@@ -151,3 +151,21 @@ async def test_what_a_daemon_had_half_written_when_it_was_stopped_is_undone_once
         writer.wait()
         if writer.stdout is not None:
             writer.stdout.close()
+
+
+async def test_a_leader_that_has_proven_itself_since_it_was_last_heard_is_not_relieved(path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        leader = await stack.enter_async_context(Journal(path))
+        assert leader.term is not None
+        heard = (leader.term, leader.proofs)
+        assert await leader.prove(5.0)
+        with pytest.raises(JournalFencedError, match=r"last heard at \(1, 0\), and is at \(1, 1\)"):
+            await stack.enter_async_context(Journal(path, steal=True, heard=heard))
+        leader.append_facts(CALL, "opened", b"1")
+        assert await leader.flush()
+        with pytest.raises(JournalError, match="another callrouter is using this journal"):
+            await stack.enter_async_context(Journal(path))
+        relief = await stack.enter_async_context(Journal(path, steal=True, heard=(leader.term, leader.proofs)))
+        assert relief.term == 2
+        with pytest.raises(JournalFencedError):
+            await leader.prove(5.0)

@@ -94,7 +94,18 @@ from callrouter.config.model.section import (
     parse_url,
     parse_yes_no,
 )
-from callrouter.config.model.service import Agi, Database, LimitsSection, Logging, Reload, Service, Site, State, Web
+from callrouter.config.model.service import (
+    Agi,
+    Database,
+    LimitsSection,
+    Logging,
+    Reload,
+    Service,
+    Site,
+    Standby,
+    State,
+    Web,
+)
 from callrouter.config.model.skills import (
     Level,
     LowerLevel,
@@ -161,6 +172,7 @@ __all__ = [
     "ServiceLevel",
     "Site",
     "Source",
+    "Standby",
     "State",
     "Step",
     "Steps",
@@ -229,6 +241,8 @@ class Model(Section):
     """What is logged, and how."""
     reload: Reload = Reload()
     """What makes the daemon take new rules."""
+    standby: Standby = Standby()
+    """Several daemons, of which one leads."""
     limits: LimitsSection = LimitsSection()
     """Limits and rests of every call."""
     tenants: dict[Name, Tenant]
