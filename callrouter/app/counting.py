@@ -27,5 +27,5 @@ async def remember_today(dispatcher: Dispatcher, journal: Journal, now: Callable
         log.warning("today.not_remembered", why=str(error), counts_since=today.since.isoformat())
         return
     first = min((cdr.started_at for cdr in cdrs), default=today.since)
-    dispatcher.exchange.restore_today(cdrs, duties, today.begin if has_whole_day else first, now())
+    dispatcher.restore_today(cdrs, duties, today.begin if has_whole_day else first, now())
     log.info("today.remembered", calls=len(cdrs), counts_since=today.since.isoformat())

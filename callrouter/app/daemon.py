@@ -25,6 +25,7 @@ from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withd
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_today
 from callrouter.app.history import RulesHistory
+from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.recordings import RecordingKeeper, TapeDesk
 from callrouter.app.reload import ConfigReloader, differs
@@ -242,8 +243,10 @@ async def _daemon(
     ):
         if standby is not None:
             await standby.opened(journal)
-        exchange = Exchange(loaded.rulebook, clock.now())
-        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, may_act=may_act)
+        began = clock.now()
+        exchange = Exchange(loaded.rulebook, began)
+        inputs = recorder_of(loaded, exchange, began)
+        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, may_act=may_act, inputs=inputs)
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
         await remember_lost_places(dispatcher, journal)
@@ -261,7 +264,7 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history)
+        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history, inputs)
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         surges = SurgeWatch(settings.database_url, exchange, clock.now)
@@ -297,7 +300,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, tapes[0], callbacks, surges):
+            for looking in (keeper, tapes[0], callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
             over = partial(standby.until_over, journal, fleet, dispatcher) if standby is not None else _never

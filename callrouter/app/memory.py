@@ -104,7 +104,7 @@ async def remember_lost_places(dispatcher: Dispatcher, journal: Journal) -> None
     except JournalError as error:
         log.warning("journal.lost_places_unknown", why=str(error))
         return
-    dispatcher.exchange.restore_lost_places(_decode(records) for records in closed.values())
+    dispatcher.restore_lost_places(_decode(records) for records in closed.values())
 
 
 async def _set_aside(journal: Journal, call_id: CallId, why: str) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -33,6 +33,8 @@ _SECTION_OF: Final = {
     "web": "web",
     "agi": "agi",
     "state_dir": "state",
+    "inputs_keep_s": "state",
+    "inputs_at_most_bytes": "state",
     "logging": "logging",
     "drain_s": "service",
     "database_url": "database",
@@ -58,6 +60,13 @@ def differs(directory: Path, loaded: Loaded) -> bool:
     )
 
 
+class RulesKeeper(Protocol):
+    """Keeps the text of rules beside what was decided by them."""
+
+    def rules(self, config_hash: str, files: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        """These are about to go live."""
+
+
 class ConfigReloader:
     """Implements :class:`callrouter.web.reload.Reloader` for the daemon that runs."""
 
@@ -68,6 +77,7 @@ class ConfigReloader:
         loaded: Loaded,
         dispatcher: Dispatcher,
         history: RulesHistory | None = None,
+        inputs: RulesKeeper | None = None,
     ) -> None:
         self.loaded = loaded
         """In force, or about to be; its settings are those that the daemon started with."""
@@ -78,6 +88,7 @@ class ConfigReloader:
         self._environ = environ
         self._dispatcher = dispatcher
         self._history = history
+        self._inputs = inputs
         self._one_at_a_time = asyncio.Lock()
 
     async def is_behind(self) -> bool:
@@ -145,6 +156,8 @@ class ConfigReloader:
 
     async def _swap(self, loaded: Loaded) -> bool:
         """Hand the rules over, and wait until they are in force."""
+        if self._inputs is not None:
+            self._inputs.rules(loaded.rulebook.hash, loaded.files, loaded.environment)
         self._dispatcher.post(ev.RulebookReplaced(loaded.rulebook))
         try:
             async with asyncio.timeout(TAKEN_WITHIN_S):

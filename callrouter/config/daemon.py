@@ -48,8 +48,9 @@ SOUNDS = FilePath("/var/lib/asterisk/sounds")
 ARI_PASSWORD = "CALLROUTER_ARI_PASSWORD"  # noqa: S105  # the variable's name
 
 
-def apply_environment(document: Document, environ: Mapping[str, str]) -> None:
-    """Write the values of the environment into the tree; their place is the variable."""
+def apply_environment(document: Document, environ: Mapping[str, str]) -> dict[str, str]:
+    """Write the values of the environment, none of them secret, into the tree; their place is the variable."""
+    applied = {}
     for section, kind in _SECTIONS.items():
         for key in kind.model_fields:
             variable = f"CALLROUTER_{section}_{key}".upper()
@@ -60,6 +61,7 @@ def apply_environment(document: Document, environ: Mapping[str, str]) -> None:
                 networks: list[Tree] = [*environ[variable].split(",")]
                 tree[key] = networks if (section, key) == ("agi", "allow") else environ[variable]
                 document.places[(section, key)] = Place(f"${variable}")
+                applied[variable] = environ[variable]
     sites = document.sections.get("sites")
     only = next(iter(sites)) if isinstance(sites, dict) and len(sites) == 1 else None
     for variable, key in _SITE_KEYS.items():
@@ -67,6 +69,8 @@ def apply_environment(document: Document, environ: Mapping[str, str]) -> None:
         if environ.get(variable) and isinstance(site, dict) and only is not None:
             site[key] = environ[variable]
             document.places[("sites", only, key)] = Place(f"${variable}")
+            applied[variable] = environ[variable]
+    return applied
 
 
 def compile_settings(
@@ -92,6 +96,8 @@ def compile_settings(
         agi=AgiSettings(whole.agi.host, whole.agi.port, tuple(ip_network(net) for net in whole.agi.allow)),
         state_dir=FilePath(whole.state.dir),
         recordings_dir=FilePath(whole.state.recordings or FilePath(whole.state.dir) / "recordings"),
+        inputs_keep_s=whole.state.inputs,
+        inputs_at_most_bytes=whole.state.inputs_mb * 1024 * 1024,
         logging=LoggingSettings(whole.logging.level, LogFormat(whole.logging.format)),
         drain_s=whole.service.drain,
         database_url=environ.get(whole.database.url_env) or None,

@@ -41,6 +41,8 @@ class Loaded:
     """The same as text, every value as it stands in the files (or the environment), by section."""
     files: Mapping[str, str] = field(repr=False)
     """The text of every file that it was read from, by name: what the rulebook's hash is of."""
+    environment: Mapping[str, str] = field(repr=False)
+    """The variables that were put in the place of what is written; no secrets."""
 
     @property
     def translations(self) -> dict[str, dict[str, str]]:
@@ -78,7 +80,7 @@ def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[L
 def _examine(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded | None, Problems]:
     problems = Problems()
     document = read(directory, problems)
-    apply_environment(document, environ)
+    applied = apply_environment(document, environ)
     loaded = None
     if document.sections or not document.incomplete:
         checked = validate(document, problems)
@@ -90,7 +92,7 @@ def _examine(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded | None
                 texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}
                 zone = ZoneInfo(checked.model.timezone)
                 lines = _lines(problems.warnings)
-                written = checked.model, document.sections, document.texts
+                written = checked.model, document.sections, document.texts, applied
                 loaded = Loaded(rulebook, settings, texts, lines, missing, zone, *written)
     problems.errors.sort()
     problems.warnings.sort()

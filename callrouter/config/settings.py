@@ -79,6 +79,9 @@ class DaemonSettings:
     database_url: str | None = field(repr=False)
     database_url_env: str = "CALLROUTER_DATABASE_URL"
     """The variable that ``database_url`` is from."""
+    inputs_keep_s: float = 7 * 86400.0
+    """How long it is kept what came in; 0: not at all."""
+    inputs_at_most_bytes: int = 1024 * 1024 * 1024
     reload_on_save: bool = False
     """Whether saving a file of the configuration is an order to take it anew."""
     standby: StandbySettings = StandbySettings()

@@ -59,7 +59,7 @@ class Attendance:
 
     def order(self, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         """Carry an order out, or say why not."""
-        agent = self._floor.agents.get(order.agent)
+        agent = self._floor.staff.agents.get(order.agent)
         if agent is None or agent.retired:
             return DutyAnswer(False, False, f'there is no agent "{one_line(order.agent)}"')
         match order.verb:
@@ -88,7 +88,7 @@ class Attendance:
         is_topic = wrap_up.is_code(event.code, self._floor.rulebook.queues.values())
         if event.code not in codes.values() and not is_topic:
             return False
-        agent = self._floor.agent_at(event.site, event.endpoint)
+        agent = self._floor.staff.agent_at(event.site, event.endpoint)
         if agent is None:
             text = f"{event.endpoint} dialled {event.code}: it is the phone of no agent"
             out.notices.append(Notice(NoticeKind.AGENT_REFUSED, None, text))
@@ -106,8 +106,8 @@ class Attendance:
 
     def pause_the_absent(self, at: datetime, out: Output) -> None:
         """Too many calls in a row were not answered: nobody seems to be there."""
-        while self._floor.absent:
-            agent = self._floor.absent.pop()
+        while self._floor.staff.absent:
+            agent = self._floor.staff.absent.pop()
             reason = f"{agent.misses} calls in a row were not answered"
             self.order(DutyOrder(agent.spec.id, DutyVerb.PAUSE, ITSELF, DutyVia.MISSES, reason), at, out)
             agent.untold = agent.duty is Duty.PAUSED
@@ -117,68 +117,68 @@ class Attendance:
         for entry in entries:
             agent_id = AgentId(entry.name)
             duty = next((duty for duty in Duty if duty == entry.becomes), Duty.ON)  # of a word we do not know, nothing
-            agent = self._floor.agents.get(agent_id)
+            agent = self._floor.staff.agents.get(agent_id)
             if agent is None:
-                self._floor.remember_duty(agent_id, duty, entry.note)
+                self._floor.staff.remember_duty(agent_id, duty, entry.note)
             elif duty is not Duty.ON:
-                self._floor.set_duty(agent, duty, entry.note, entry.at, out)
+                self._floor.staff.set_duty(agent, duty, entry.note, entry.at, out)
                 agent.untold = duty is Duty.PAUSED and entry.via == DutyVia.MISSES
 
     def restore_desks(self, entries: Iterable[AuditEntry], at: datetime) -> None:
         """Know again who works at whose phone, from the newest entry of each; before what was said of them."""
         for entry in entries:
             site, _, endpoint = entry.becomes.partition(":")
-            agent = self._floor.agents.get(AgentId(entry.name))
+            agent = self._floor.staff.agents.get(AgentId(entry.name))
             if endpoint and agent is not None:
-                self._floor.seat(agent, (SiteName(site), endpoint), at)
+                self._floor.staff.seat(agent, (SiteName(site), endpoint), at)
             elif endpoint:
-                self._floor.desks[AgentId(entry.name)] = (SiteName(site), endpoint)
+                self._floor.staff.desks[AgentId(entry.name)] = (SiteName(site), endpoint)
 
     def restore_queues(self, entries: Iterable[AuditEntry], at: datetime) -> None:
         """Know again who takes calls of some of his queues alone, from the newest entry of each."""
         for entry in entries:
             chosen = tuple(map(QueueName, filter(None, entry.becomes.split(","))))
-            agent = self._floor.agents.get(AgentId(entry.name))
+            agent = self._floor.staff.agents.get(AgentId(entry.name))
             if agent is not None:
-                self._floor.serve(agent, chosen, at)
+                self._floor.staff.serve(agent, chosen, at)
             elif chosen:
-                self._floor.chosen[AgentId(entry.name)] = chosen
+                self._floor.staff.chosen[AgentId(entry.name)] = chosen
 
     def sit(self, agent: Agent, desk: tuple[SiteName, str] | None, who: str, at: datetime, out: Output) -> None:
         """Let a counselor work at another phone, or again at his own, and have that kept."""
         own = self._floor.rulebook.agents.get(agent.spec.id)
         if own is not None and desk == (own.site, own.endpoint):
             desk = None
-        was = self._floor.desks.get(agent.spec.id)
+        was = self._floor.staff.desks.get(agent.spec.id)
         if was == desk:
             return
-        self._floor.seat(agent, desk, at)
+        self._floor.staff.seat(agent, desk, at)
         words = [":".join(place) if place is not None else "" for place in (was, desk)]
         out.audit.append(AuditEntry(at, who, AuditKind.DESK, agent.spec.id, words[0], words[1], DutyVia.PHONE, at))
         text = f"{agent.spec.id} works at {words[1] or 'his own phone'} from now on"
         out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
-        for site in sorted({place[0] for place in (was, desk) if place is not None} & self._floor.sites):
+        for site in sorted({place[0] for place in (was, desk) if place is not None} & self._floor.ways.sites):
             self.watch(site, out)
         self._light(agent, out)
 
     def light_up(self, site: SiteName, out: Output) -> None:
         """Have every lamp of a site show what its counselor does, whatever the site has heard of it."""
-        for agent in self._floor.agents.values():
+        for agent in self._floor.staff.agents.values():
             if agent.spec.site == site:
                 self._shown.pop(agent.spec.id, None)
                 self._light(agent, out)
 
     def watch(self, site: SiteName, out: Output) -> None:
         """Have the site tell of its counselors' phones, and of its trunks."""
-        staff = [agent.spec for agent in self._floor.agents.values() if agent.spec.site == site]
+        staff = [agent.spec for agent in self._floor.staff.agents.values() if agent.spec.site == site]
         phones = {spec.endpoint for spec in staff if is_watched(spec)} | set(self._floor.trunks.endpoints(site))
         out.commands.append(cmd.WatchPhones(site, CallId("phones"), tuple(sorted(phones))))
 
     def show_changes(self, out: Output) -> None:
         """Have the lamps of those whose state has changed show so, once for all that one event has changed."""
-        if self._floor.changed:
-            changed = {agent.spec.id: agent for agent in self._floor.changed}
-            self._floor.changed.clear()
+        if self._floor.staff.changed:
+            changed = {agent.spec.id: agent for agent in self._floor.staff.changed}
+            self._floor.staff.changed.clear()
             for agent in changed.values():
                 self._light(agent, out)
 
@@ -190,7 +190,7 @@ class Attendance:
                 f"agent {agent.spec.id} has no phone of his own; he logs in at the one where he sits, with his PIN"
             )
             return DutyAnswer(False, False, message)
-        there = self._floor.agent_at(agent.spec.site, agent.spec.endpoint)
+        there = self._floor.staff.agent_at(agent.spec.site, agent.spec.endpoint)
         if there is not None and there is not agent and there.duty is not Duty.OFF:
             message = f"agent {there.spec.id} works at the phone of {agent.spec.id}; log that one out first"
             return DutyAnswer(False, False, message)
@@ -200,7 +200,7 @@ class Attendance:
         if agent.duty is Duty.OFF:
             return DutyAnswer(False, False, f"agent {agent.spec.id} is logged out; log in first")
         if (was := agent.state) in _UNFINISHED:
-            self._floor.end_rest(agent, at, out)
+            self._floor.staff.end_rest(agent, at, out)
             if agent.duty is Duty.ON:
                 self._note(agent, was, order, at, out)
                 return DutyAnswer(True, True, f"agent {agent.spec.id} is available")
@@ -215,11 +215,11 @@ class Attendance:
             return DutyAnswer(False, False, message)
         chosen = tuple(queue for queue in own if queue in order.queues)
         chosen = chosen if chosen != own else ()
-        was = self._floor.chosen.get(agent.spec.id, ())
+        was = self._floor.staff.chosen.get(agent.spec.id, ())
         serves = f"agent {agent.spec.id} serves {', '.join(chosen or own)}"
         if was == chosen:
             return DutyAnswer(True, False, f"{serves} already")
-        self._floor.serve(agent, chosen, at)
+        self._floor.staff.serve(agent, chosen, at)
         who, words, note = one_line(order.who), [",".join(queues) for queues in (was, chosen)], one_line(order.reason)
         entry = AuditEntry(at, who, AuditKind.QUEUES, agent.spec.id, words[0], words[1], order.via, at, None, note)
         out.audit.append(entry)
@@ -229,7 +229,7 @@ class Attendance:
     def _wrap_up(self, agent: Agent, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         answer = wrap_up.say(agent, self._floor.rulebook, order, at, out)
         if answer.ok and wrap_up.ends_wrap_up(agent, self._floor.rulebook):
-            self._floor.end_rest(agent, at, out)
+            self._floor.staff.end_rest(agent, at, out)
         return answer
 
     def _dialed_topic(self, agent: Agent, event: CodeDialed, at: datetime, out: Output) -> str:
@@ -247,7 +247,7 @@ class Attendance:
             return DutyAnswer(True, False, f"agent {agent.spec.id} is {_word(agent)} already")
         if order.via is DutyVia.PHONE or order.who == agent.spec.id:
             agent.untold = False
-        self._floor.set_duty(agent, duty, reason, at, out)
+        self._floor.staff.set_duty(agent, duty, reason, at, out)
         self._note(agent, was, order, at, out)
         later = ", when this call is over" if agent.leg is not None and duty is not Duty.ON else ""
         return DutyAnswer(True, True, f"agent {agent.spec.id} is {_word(agent)}{later}")
@@ -276,7 +276,7 @@ class Attendance:
     def _light(self, agent: Agent, out: Output) -> None:
         """At the counselor's own site, if it does not show that already."""
         site, lamp = agent.spec.site, LAMPS[agent.state]
-        if site in self._floor.sites and self._shown.get(agent.spec.id) != (site, lamp):
+        if site in self._floor.ways.sites and self._shown.get(agent.spec.id) != (site, lamp):
             self._shown[agent.spec.id] = (site, lamp)
             device, lane = f"Stasis:callrouter-agent-{agent.spec.id}", CallId(f"agent-{agent.spec.id}")
             out.commands.append(cmd.SetLamp(site, lane, device, lamp))

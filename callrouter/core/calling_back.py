@@ -26,9 +26,9 @@ from callrouter.core.cue import Cue
 from callrouter.core.dictating import digits_of
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import PostponeReason, ReleaseReason
-from callrouter.core.floor import Leg
 from callrouter.core.geography import Region
 from callrouter.core.ids import CallId, ChannelId, QueueName
+from callrouter.core.legs import Leg
 from callrouter.core.numbers import parse
 from callrouter.core.offering import unanswered
 from callrouter.core.output import Notice, NoticeKind, Output

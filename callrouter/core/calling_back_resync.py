@@ -16,8 +16,8 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.floor import Leg
 from callrouter.core.ids import QueueName
+from callrouter.core.legs import Leg
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState, Signal

@@ -60,7 +60,7 @@ class Comforting:
         if queue is None or comfort is None:
             return
         self._conduct.set_timer(call, TimerKind.COMFORT, comfort.every_s, out)
-        if call.comforting or call.site not in self._conduct.floor.sites:
+        if call.comforting or call.site not in self._conduct.floor.ways.sites:
             return
         comforted = self._words(call, queue, comfort, at)
         if not comforted.prompts:
@@ -75,7 +75,7 @@ class Comforting:
 
         What is left is not told to who is about to speak to somebody, nor after a prompt that did not end by itself.
         """
-        if not call.comforting or call.site not in self._conduct.floor.sites:
+        if not call.comforting or call.site not in self._conduct.floor.ways.sites:
             return
         goes_on = call.untold and call.state is CallState.QUEUED and TimerKind.ANNOUNCEMENT in call.timers
         self._conduct.following.playback_over(call, out)
@@ -132,7 +132,7 @@ class Comforting:
 
     def _standing(self, call: Call, queue: QueueSpec) -> Standing:
         floor = self._conduct.floor
-        return Standing(floor.acd.position(call.id), floor.taking_calls(queue.name))
+        return Standing(floor.acd.position(call.id), floor.staff.taking_calls(queue.name))
 
     def _surges(self, surge: Surge, queue: QueueSpec, at: datetime) -> bool:
         if surge.switch is not None and surge.switch in self._conduct.switchboard.on(at):

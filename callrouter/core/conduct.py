@@ -182,7 +182,7 @@ class Conduct:
             self.hold_arrival(call, at)
         self.switchboard.replace(at, out)
         self.calling_back.replace(at, out)
-        for site in self.floor.sites:
+        for site in sorted(self.floor.ways.sites):
             self.attendance.light_up(site, out)
             self.attendance.watch(site, out)
 
@@ -367,7 +367,7 @@ class Conduct:
 
     def finish(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Nothing is left of the call but its record."""
-        for kind in tuple(call.timers):
+        for kind in sorted(call.timers):
             self.cancel_timer(call, kind, out)
         self.floor.bridges.leave(call.id, call.channel, out)
         del self.calls[call.id]

@@ -18,8 +18,8 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.floor import Leg
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName
+from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import MOVES
@@ -106,7 +106,7 @@ class Conversing:
         call = self._conduct.calls.get(CallId(subject))
         if call is not None:
             return call
-        agent = self._conduct.floor.agents.get(AgentId(subject))
+        agent = self._conduct.floor.staff.agents.get(AgentId(subject))
         leg = self._conduct.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
         return self._conduct.calls.get(leg.call) if leg is not None else None
 
@@ -133,7 +133,7 @@ class Conversing:
         """
         floor, rules = self._conduct.floor, self._conduct.floor.rulebook.transfers
         name = rules.short.get(written.strip(), written.strip())
-        agent = floor.agents.get(AgentId(name))
+        agent = floor.staff.agents.get(AgentId(name))
         if agent is not None and not agent.retired:
             if not floor.can_be_called_in(agent, call, at):
                 raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}", Cause.USER_BUSY)

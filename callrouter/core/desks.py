@@ -4,7 +4,7 @@ The digits are taken here, one by one: a PIN that the dialplan took would be in 
 wrong ones finds the number, and the phone, locked for a while.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +17,7 @@ from callrouter.core.events import CodeDialed, DigitPressed, TimerKind
 from callrouter.core.floor import Floor
 from callrouter.core.ids import AgentId, CallId, ChannelId, PlaybackId, PromptName, SiteName
 from callrouter.core.output import Notice, NoticeKind, Output
+from callrouter.core.pins import Pin
 from callrouter.core.switches import moment, one_line
 
 DIALOG_S = 90.0
@@ -58,6 +59,13 @@ class Desks:
         """Wrong tries in a row, by the counselor's number and by the phone."""
         self._locked: dict[str, datetime] = {}
         """Until when."""
+        self.check: Callable[[Pin, str], bool] = Pin.matches
+        """Whether these digits are that PIN."""
+
+    def is_secret(self, event: DigitPressed) -> bool:
+        """Whether the key is part of a PIN."""
+        dialog = self._dialogs.get(event.channel)
+        return dialog is not None and dialog.number is not None and event.digit not in "*#"
 
     def dialed(self, event: CodeDialed, at: datetime, out: Output) -> bool:
         """A phone dialled a code: ask for number and PIN. False: it is not this one."""
@@ -118,13 +126,13 @@ class Desks:
 
     def _log_in(self, dialog: _Dialog, number: str, digits: str, at: datetime, out: Output) -> str:
         """The word for what became of it."""
-        agent = self._floor.agents.get(AgentId(number))
+        agent = self._floor.staff.agents.get(AgentId(number))
         phone = f"{dialog.site}:{dialog.endpoint}"
         tried = [phone, *([str(agent.spec.id)] if agent is not None else [])]
         if any(self._is_locked(what, at) for what in tried):
             return self._refuse(dialog, number, LOCKED, out)
         pin = agent.spec.pin if agent is not None and not agent.retired else None
-        if agent is None or pin is None or not pin.matches(digits):
+        if agent is None or pin is None or not self.check(pin, digits):
             self._count_wrong(tried, dialog, at, out)
             return self._refuse(dialog, number, REFUSED, out)
         for what in tried:
@@ -166,7 +174,7 @@ class Desks:
 
     def _take_seat(self, agent: Agent, dialog: _Dialog, number: str, at: datetime, out: Output) -> str:
         """It is he: whoever had the phone leaves it, unless he is talking there."""
-        holder = self._floor.agent_at(dialog.site, dialog.endpoint)
+        holder = self._floor.staff.agent_at(dialog.site, dialog.endpoint)
         if holder is not None and holder is not agent:
             if holder.leg is not None:
                 return self._refuse(dialog, number, TAKEN, out)

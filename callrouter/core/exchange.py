@@ -24,8 +24,8 @@ from callrouter.core.conduct import Conduct
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.floor import Leg
 from callrouter.core.ids import AgentId, CallId, ChannelId, SwitchName, TrunkName
+from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.rulebook import Rulebook
@@ -225,6 +225,12 @@ class Exchange:
         except Exception as defect:
             out.notices.append(Notice(NoticeKind.COUNTING_FAILED, None, repr(defect)))
 
+    def without_secrets(self, event: ev.Event) -> ev.Event:
+        """The event as it may be kept: a PIN's digits are noughts. To be asked before the event is handled."""
+        if isinstance(event, ev.DigitPressed) and self.conduct.desks.is_secret(event):
+            return msgspec.structs.replace(event, digit="0")
+        return event
+
     def concerns(self, event: ev.Event) -> CallId | None:
         """The call in progress that an event is about, if it is about one."""
         match event:
@@ -276,7 +282,7 @@ class Exchange:
             self.conduct.act(reaction, call, cue, at, out)
 
     def _match(self, at: datetime, out: Output) -> None:
-        self.floor.begin_day(at)
+        self.floor.staff.begin_day(at)
         while (match := self.floor.match(at)) is not None:
             call, cue = self.calls[match.call], Cue(Signal.MATCHED, agent=match.agent)
             with self.contained(call.id, at, out):
@@ -441,7 +447,7 @@ class Exchange:
     def _timer_fired(self, event: ev.TimerFired, at: datetime, out: Output) -> None:
         kind, subject = event.key
         if kind is TimerKind.AGENT:
-            self.floor.agent_rested(AgentId(subject), at)
+            self.floor.staff.agent_rested(AgentId(subject), at)
         elif kind is TimerKind.TRUNK:
             self.floor.trunks.look_again(TrunkName(subject), at)
         elif kind is TimerKind.SWITCH:
@@ -464,8 +470,8 @@ class Exchange:
                 self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
 
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
-        was_away = event.site not in self.floor.sites
-        self.floor.sites.add(event.site)
+        was_away = event.site not in self.floor.ways.sites
+        self.floor.ways.sites.add(event.site)
         self.floor.phones_seen(event.site, event.phones, event.requested_at, at)
         resync.compare(self, event, at, out)
         if was_away:  # what we said of lamps meanwhile was not heard
@@ -481,7 +487,7 @@ class Exchange:
                 self.conduct.reset_dead_man(call, at, out)
 
     def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:
-        self.floor.sites.discard(event.site)
+        self.floor.ways.sites.discard(event.site)
         self.floor.trunks.site_lost(event.site)
 
     def _drain(self, event: ev.DrainRequested, at: datetime, out: Output) -> None:

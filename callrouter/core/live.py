@@ -71,7 +71,7 @@ def live(exchange: Exchange, at: datetime) -> Live:
     """The figures at ``at``, which is never before that of the event before."""
     today, floor = exchange.today, exchange.floor
     today.keep_up(at)
-    spent = [(agent, today.spent(agent, at)) for agent in floor.agents.values()]
+    spent = [(agent, today.spent(agent, at)) for agent in floor.staff.agents.values()]
     tenants = {agent.spec.tenant for agent, _ in spent if agent.spec.tenant} | set(today.tenants)
     calls = [call for call in exchange.calls.values() if call.queue is not None]
     topics = set(today.topics) | {call.known.topic or "" for call in calls}

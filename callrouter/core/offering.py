@@ -12,8 +12,8 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.floor import Leg
 from callrouter.core.ids import BridgeId
+from callrouter.core.legs import Leg
 from callrouter.core.output import Output
 from callrouter.core.states import CallState
 from callrouter.core.trunk_failures import is_failure

@@ -12,8 +12,8 @@ from callrouter.core.call_orders import CallVerb
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.events import TimerKind
-from callrouter.core.floor import Leg
 from callrouter.core.ids import BridgeId, ChannelId, QueueName
+from callrouter.core.legs import Leg
 from callrouter.core.output import Output
 from callrouter.core.plan import Destination, Plan
 from callrouter.core.rulebook import QueueSpec

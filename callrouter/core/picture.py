@@ -44,10 +44,10 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         at=at,
         draining=exchange.draining,
         config_hash=exchange.rulebook.hash,
-        sites_up=tuple(sorted(floor.sites)),
+        sites_up=tuple(sorted(floor.ways.sites)),
         calls=tuple(_call(call) for call in exchange.calls.values()),
         queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
-        agents=tuple(map(_agent, floor.agents.values())),
+        agents=tuple(map(_agent, floor.staff.agents.values())),
         trunks=tuple(_trunk(group, at) for group in floor.trunks.groups),
         switches=switches(exchange, at),
     )
@@ -143,6 +143,6 @@ def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:
         waiting=states[CallState.QUEUED],
         ringing=sum(states[state] for state in RINGING),
         oldest=min(waiting, default=None),
-        agents=exchange.floor.serving(queue.name),
+        agents=exchange.floor.staff.serving(queue.name),
         available=exchange.floor.acd.idle(queue.name),
     )

@@ -183,7 +183,7 @@ class Relays:
                 out.notices.append(Notice(NoticeKind.ORPHAN_LEG, name.call, text))
                 out.commands.append(cmd.Hangup(event.site, name.call, channel, Cause.NORMAL_CLEARING))
         bridges = {relay.bridge for relay in self._relays.values()}
-        for bridge in event.bridges - bridges:
+        for bridge in sorted(event.bridges - bridges):
             call = naming.parse_far_bridge(bridge)
             if call is not None:
                 out.commands.append(cmd.DestroyBridge(event.site, call, bridge))

@@ -17,8 +17,8 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.floor import Leg
 from callrouter.core.ids import ChannelId, QueueName
+from callrouter.core.legs import Leg
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import Dial, EnterQueue
 from callrouter.core.rulebook import QueueSpec, WaitingSound
@@ -62,7 +62,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     trunk_audit.put_right(exchange, event, in_vain, at, out)
     exchange.conduct.lines.compare(event, at, out)
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)
-    for bridge in event.bridges:
+    for bridge in sorted(event.bridges):
         call_id = naming.parse_bridge(bridge)
         if call_id is not None and not exchange.floor.bridges.knows(bridge):
             out.commands.append(cmd.DestroyBridge(event.site, call_id, bridge))
@@ -103,7 +103,7 @@ def hang_up_orphan(exchange: "Exchange", channel: ChannelId, out: Output) -> Non
     if name is None:
         return
     out.notices.append(Notice(NoticeKind.ORPHAN_LEG, name.call, f"leg {channel} belongs to no call"))
-    for site in exchange.floor.sites:
+    for site in sorted(exchange.floor.ways.sites):
         out.commands.append(cmd.Hangup(site, name.call, channel, Cause.NORMAL_CLEARING))
 
 

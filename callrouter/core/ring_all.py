@@ -18,8 +18,8 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.floor import Leg
 from callrouter.core.ids import ChannelId
+from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of, unanswered
 from callrouter.core.output import Output
 from callrouter.errors import ImpossibleEventError

@@ -202,7 +202,7 @@ class SecondLines:
 
     def _call_at(self, event: ev.LineDialed) -> Call | None:
         """The conversation that the phone's counselor leads."""
-        agent = self._conduct.floor.agent_at(event.site, event.endpoint)
+        agent = self._conduct.floor.staff.agent_at(event.site, event.endpoint)
         leg = self._conduct.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
         call = self._conduct.calls.get(leg.call) if leg is not None else None
         if call is None or leg is None or call.offer is None or call.site != event.site:
@@ -221,7 +221,7 @@ class SecondLines:
         if not isinstance(whom, QueueSpec):
             return whom
         floor = self._conduct.floor
-        serving = (one for one in floor.agents.values() if whom.name in one.spec.queues and one.duty is Duty.ON)
+        serving = (one for one in floor.staff.agents.values() if whom.name in one.spec.queues and one.duty is Duty.ON)
         free = [one for one in serving if one.state is AgentState.AVAILABLE and floor.can_be_called_in(one, call, at)]
         if not free:
             raise TargetError(f"no counselor of the queue {whom.name} is free", Cause.USER_BUSY)

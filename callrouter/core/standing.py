@@ -24,14 +24,14 @@ def recall(floor: Floor, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at:
     Nobody knows of whom the records say nothing: he has been idle for longer than they reach back.
     """
     beginning = min((cdr.started_at for cdr in ended), default=at)
-    for agent in floor.agents.values():
+    for agent in floor.staff.agents.values():
         floor.acd.spare(agent)
         agent.idle_since = min(agent.idle_since, beginning)
     since, _ = midnights(at, floor.rulebook.timezone)
     wrap_ups: dict[AgentId, datetime] = {}
     for when, what, queue in _in_order(ended, duties):
         agent_id = AgentId(what.name) if isinstance(what, AuditEntry) else what.agent
-        known = floor.agents.get(agent_id) if agent_id is not None else None
+        known = floor.staff.agents.get(agent_id) if agent_id is not None else None
         if known is None or when > at:
             continue
         if isinstance(what, AuditEntry):
@@ -39,11 +39,11 @@ def recall(floor: Floor, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at:
                 _came_back(floor, known, what)
                 wrap_ups.pop(known.spec.id, None)
         elif _was_called(known, what, since):
-            wrap_ups[known.spec.id] = when + timedelta(seconds=floor.wrap_up_s(known, queue))
+            wrap_ups[known.spec.id] = when + timedelta(seconds=floor.staff.wrap_up_s(known, queue))
             name = naming.parse_leg_channel(what.channel)
             known.last = LastCall(name.call, queue) if name is not None else None
-    for agent in floor.agents.values():
-        agent.calls = agent.calls or floor.fewest_calls(agent)
+    for agent in floor.staff.agents.values():
+        agent.calls = agent.calls or floor.staff.fewest_calls(agent)
         until = wrap_ups.get(agent.spec.id, at)
         if until > at:
             agent.change(AgentState.WRAP_UP, agent.idle_since)
@@ -66,7 +66,7 @@ def _came_back(floor: Floor, agent: Agent, entry: AuditEntry) -> None:
     """Who ended his wrap-up or a pause has been idle since then; who logged in, among those who were there before."""
     agent.idle_since = entry.at
     if entry.was == Duty.OFF:
-        agent.calls = max(agent.calls, floor.fewest_calls(agent))
+        agent.calls = max(agent.calls, floor.staff.fewest_calls(agent))
 
 
 def _was_called(agent: Agent, leg: CdrLeg, since: datetime) -> bool:

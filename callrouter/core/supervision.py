@@ -198,7 +198,7 @@ class Supervision:
         if (spec.queues and call.queue not in spec.queues) or (spec.tenants and call.tenant not in spec.tenants):
             where = f"queue {call.queue}, tenant {call.tenant}"
             return f"{spec.name} may not hear call {call.id} ({where}): see queues: and tenants: under supervisors:"
-        agent = self._conduct.floor.agents.get(offer.agent)
+        agent = self._conduct.floor.staff.agents.get(offer.agent)
         if agent is not None and agent.spec.endpoint == spec.endpoint:
             return f"{spec.name} talks in call {call.id} himself"
         if spec.site != call.site:
@@ -216,7 +216,7 @@ class Supervision:
     ) -> None:
         channel = naming.supervisor_channel(call.id, call.heard + 1)
         hearing = self._begin(call, spec, channel, mode, one_line(order.who), order.via, at, out)
-        agent = self._conduct.floor.agents.get(hearing.agent)
+        agent = self._conduct.floor.staff.agents.get(hearing.agent)
         out.commands.append(
             cmd.Originate(
                 call.site,
@@ -329,7 +329,7 @@ class Supervision:
         self._conduct.counters.unknown_channel += 1
         ear = naming.parse_ear(channel)
         call_id = ear.call if ear is not None else naming.parse_supervisor_channel(channel)
-        for site in self._conduct.floor.sites:
+        for site in self._conduct.floor.ways.sites:
             out.commands.append(cmd.Hangup(site, call_id or CallId(channel), channel, Cause.NORMAL_CLEARING))
 
     def everything(self) -> Iterator[tuple[Call, Hearing]]:

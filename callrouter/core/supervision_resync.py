@@ -28,7 +28,7 @@ def compare(supervision: "Supervision", event: ev.SiteUp, at: datetime, out: Out
         for call, one in supervision.everything()
         for turn in range(max(1, one.turn), one.turns + 1)
     }
-    for bridge in event.bridges:
+    for bridge in sorted(event.bridges):
         call_id = naming.parse_hearing(bridge)
         if call_id is not None and bridge not in known:
             out.commands.append(cmd.DestroyBridge(event.site, call_id, bridge))

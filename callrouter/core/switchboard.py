@@ -74,7 +74,7 @@ class Switchboard:
         """The rules are new. A switch that they do not have is off; the others stay as they are, for as long."""
         for name in [name for name in self._on if name not in self._floor.rulebook.switches]:
             self._end(name, SwitchVia.RELOAD, at, out)
-        for site in self._floor.sites:
+        for site in sorted(self._floor.ways.sites):
             self.light_up(site, at, out)
 
     def restore(self, entries: Iterable[AuditEntry], at: datetime, out: Output) -> None:
@@ -141,7 +141,7 @@ class Switchboard:
 
     def _who(self, site: SiteName, endpoint: str) -> str:
         """Whose phone it is, if it is a counselor's."""
-        agent = self._floor.agent_at(site, endpoint)
+        agent = self._floor.staff.agent_at(site, endpoint)
         return agent.spec.id if agent is not None else endpoint
 
     def _end(self, name: SwitchName, via: SwitchVia, at: datetime, out: Output) -> None:
@@ -175,7 +175,7 @@ class Switchboard:
 
     def _light_everywhere(self, name: SwitchName, lit: bool, out: Output) -> None:
         spec = self._floor.rulebook.switches.get(name) or SwitchSpec(name, name)
-        for site in sorted(self._floor.sites):
+        for site in sorted(self._floor.ways.sites):
             self._light(site, spec, lit, out)
 
     def _light(self, site: SiteName, spec: SwitchSpec, lit: bool, out: Output) -> None:

@@ -128,7 +128,7 @@ class Taping:
         tape = call.taped.tape
         if tape is None:
             return f"call {call.id} is not recorded"
-        if call.site not in self._conduct.floor.sites:
+        if call.site not in self._conduct.floor.ways.sites:
             return f"site {call.site} cannot be reached: the recording of call {call.id} goes on as it does"
         is_paused, who = MuteReason.PAUSED in tape.muted, f"{one_line(order.who)}, via {order.via}"
         if order.verb is CallVerb.RESUME_RECORDING:

@@ -113,7 +113,7 @@ class Today:
             if leg.agent is None or leg.answered_at is None or leg.result is not OfferResult.ANSWERED:
                 continue
             wrap_up_s = self._floor.rulebook.wrap_up_s(leg.agent, queue_at.get(leg.answered_at, cdr.queue))
-            agent = self._floor.agents.get(leg.agent)
+            agent = self._floor.staff.agents.get(leg.agent)
             duty, reason = (agent.duty, agent.reason) if agent is not None else (Duty.OFF, "")
             work = self._work_of(leg.agent, duty, reason)
             work.talk(Talk(leg.offered_at, leg.answered_at, leg.ended_at, wrap_up_s))

@@ -79,7 +79,7 @@ class Waiting:
         if queue is None:
             return None
         care, waiting = queue.care, self._conduct.floor.acd.on_the_line(name)
-        if care.when_unstaffed is not None and not self._conduct.floor.serving(name):
+        if care.when_unstaffed is not None and not self._conduct.floor.staff.serving(name):
             return facts.TurnedAway(at, name, LeaveReason.UNSTAFFED, care.when_unstaffed, waiting)
         if care.when_full is not None and care.max_waiting is not None and waiting >= care.max_waiting:
             return facts.TurnedAway(at, name, LeaveReason.FULL, care.when_full, waiting)
@@ -132,7 +132,7 @@ class Waiting:
         if queue is None or call.queue is None:  # the rules lost the queue between two daemons
             self._conduct.hand_over(call, ReleaseReason.DEFECT, at, out)
             return
-        if queue.care.when_unstaffed is not None and not self._conduct.floor.serving(queue.name):
+        if queue.care.when_unstaffed is not None and not self._conduct.floor.staff.serving(queue.name):
             self._leave(call, facts.LeftQueue(at, LeaveReason.UNSTAFFED, queue.care.when_unstaffed), at, out)
             return
         demand = self.stand(call, queue, at, out)
@@ -198,7 +198,7 @@ class Waiting:
 
     def unattended(self) -> list[CallId]:
         """Who waits in a queue that nobody who is logged in serves, and that has its callers go elsewhere then."""
-        acd, serving = self._conduct.floor.acd, self._conduct.floor.serving
+        acd, serving = self._conduct.floor.acd, self._conduct.floor.staff.serving
         queues = [name for name, queue in self._queues.items() if queue.care.when_unstaffed is not None]
         waiting = [call for name in queues if acd.waiting(name) and not serving(name) for call in acd.waiting_in(name)]
         return [call for call in waiting if not self._conduct.calls[call].is_absent]
@@ -289,7 +289,7 @@ class Waiting:
         first = self._conduct.floor.acd.first(name)
         queued_at = self._conduct.calls[first].queued_at if first is not None else None
         return QueueState(
-            agents=self._conduct.floor.serving(name),
+            agents=self._conduct.floor.staff.serving(name),
             available=self._conduct.floor.acd.idle(name),
             waiting=self._conduct.floor.acd.waiting(name),
             longest_wait_s=(at - queued_at).total_seconds() if queued_at is not None else 0.0,

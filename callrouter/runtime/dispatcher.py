@@ -56,6 +56,8 @@ _WARNINGS = frozenset(
     }
 )
 
+_FAILED: Final = "its handling failed"
+
 ANSWERED_WITHIN_S: Final = 5.0
 """How long an order may wait for the dispatcher to come to it."""
 
@@ -81,6 +83,38 @@ class Ledger(Protocol):
 
     def audit(self, entry: AuditEntry) -> None:
         """Keep what somebody changed."""
+
+
+class InputKeeper(Protocol):
+    """Keeps what comes into the exchange, to be run again. Never waits and never raises."""
+
+    def recalled(self, what: str, arguments: Sequence[object], out: Output | None, at: datetime) -> None:
+        """The exchange's method ``what`` was told something of an earlier daemon."""
+
+    def before(self, event: ev.Event, at: datetime) -> None:
+        """An event is about to be handled."""
+
+    def after(self, out: Output | None) -> None:
+        """It has been; None: that raised."""
+
+    def gave_up(self, call: CallId, why: str, out: Output, at: datetime) -> None:
+        """A call was given up."""
+
+
+class KeepsNothing:
+    """An :class:`InputKeeper` where nothing is to be run again."""
+
+    def recalled(self, what: str, arguments: Sequence[object], out: Output | None, at: datetime) -> None:
+        """See the Protocol."""
+
+    def before(self, event: ev.Event, at: datetime) -> None:
+        """See the Protocol."""
+
+    def after(self, out: Output | None) -> None:
+        """See the Protocol."""
+
+    def gave_up(self, call: CallId, why: str, out: Output, at: datetime) -> None:
+        """See the Protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +145,14 @@ class Dispatcher:
         capacity: int = INBOX_CAPACITY,
         memory: Memory | None = None,
         may_act: Callable[[], bool] = lambda: True,
+        inputs: InputKeeper | None = None,
     ) -> None:
         self.exchange = exchange
         self._commander = commander
         self._ledger = ledger
         self._now = now
         self._memory = memory or NoMemory()
+        self._inputs = inputs or KeepsNothing()
         self._capacity = capacity
         self._may_act = may_act
         self._inbox: deque[tuple[ev.Event, datetime]] = deque()
@@ -220,25 +256,51 @@ class Dispatcher:
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
         """Let the exchange remember the calls of an earlier daemon; before :meth:`run`."""
-        return self.exchange.restore(histories)
+        told = [list(history) for history in histories]
+        known = self.exchange.restore(told)
+        self._inputs.recalled("restore", [told], None, self._now())
+        return known
+
+    def restore_lost_places(self, histories: Iterable[Sequence[facts.Fact]]) -> None:
+        """Let the exchange remember who lost a place in line shortly before; before :meth:`run`."""
+        told = [list(history) for history in histories]
+        self.exchange.restore_lost_places(told)
+        self._inputs.recalled("restore_lost_places", [told], None, self._now())
+
+    def restore_today(self, cdrs: Iterable[Cdr], duties: Iterable[AuditEntry], since: datetime, at: datetime) -> None:
+        """Let the exchange count again what was counted of the day since ``since``; before :meth:`run`."""
+        told = (list(cdrs), list(duties), since)
+        self.exchange.restore_today(*told, at)
+        self._inputs.recalled("restore_today", told, None, at)
 
     def restore_switches(self, entries: Iterable[AuditEntry]) -> None:
         """Let the exchange remember how the switches stood, from the newest entry of each; before :meth:`run`."""
-        self._carry_out(self.exchange.restore_switches(entries, self._now()))
+        at, told = self._now(), list(entries)
+        out = self.exchange.restore_switches(told, at)
+        self._inputs.recalled("restore_switches", [told], out, at)
+        self._carry_out(out)
 
     def restore_duties(self, entries: Iterable[AuditEntry]) -> None:
         """Let the exchange remember who is logged out or paused, from the newest entry of each; before :meth:`run`."""
-        self._carry_out(self.exchange.restore_duties(entries))
+        told = list(entries)
+        out = self.exchange.restore_duties(told)
+        self._inputs.recalled("restore_duties", [told], out, self._now())
+        self._carry_out(out)
 
     def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
         """Let the exchange remember how counselors stood when their newest calls had ended; before :meth:`run`."""
-        self._carry_out(self.exchange.restore_standing(ended, duties, self._now()))
+        at, told = self._now(), (list(ended), list(duties))
+        out = self.exchange.restore_standing(*told, at)
+        self._inputs.recalled("restore_standing", told, out, at)
+        self._carry_out(out)
 
     def restore_desks(
         self, desks: Iterable[AuditEntry], locks: Iterable[AuditEntry], queues: Iterable[AuditEntry]
     ) -> None:
         """Let the exchange remember who works where and for what, and where nobody may log in; before :meth:`run`."""
-        self.exchange.restore_desks(desks, locks, queues, self._now())
+        at, told = self._now(), (list(desks), list(locks), list(queues))
+        self.exchange.restore_desks(*told, at)
+        self._inputs.recalled("restore_desks", told, None, at)
 
     async def order(self, order: SwitchOrder, timeout_s: float = ANSWERED_WITHIN_S) -> SwitchAnswer:
         """Have a switch set between two events, and wait for the answer."""
@@ -287,7 +349,7 @@ class Dispatcher:
         self._handled += 1
         try:
             told = event_with_memory(event, self._memory, at, self._is_known)
-            self._carry_out(self.exchange.handle(told, at))
+            self._carry_out(self._decide(told, at))
         except Exception:
             # A defect of ours must cost one call at the most, and that caller still gets a person.
             self._failures += 1
@@ -296,12 +358,23 @@ class Dispatcher:
             if call is not None:
                 self._give_up(call, at)
 
+    def _decide(self, event: ev.Event, at: datetime) -> Output:
+        self._inputs.before(event, at)
+        out = None
+        try:
+            out = self.exchange.handle(event, at)
+        finally:
+            self._inputs.after(out)
+        return out
+
     def _is_known(self, channel: ChannelId) -> bool:
         return self.exchange.conduct.call_of(channel) is not None
 
     def _give_up(self, call: CallId, at: datetime) -> None:
         try:
-            self._carry_out(self.exchange.give_up(call, at, "its handling failed"))
+            out = self.exchange.give_up(call, at, _FAILED)
+            self._inputs.gave_up(call, _FAILED, out, at)
+            self._carry_out(out)
         except Exception:
             # Not even that: the dead man's switch brings the caller to a person, and the others go on.
             self._failures += 1

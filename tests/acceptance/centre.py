@@ -10,7 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from callrouter.cli.replay import kept_runs, rules_of
 from callrouter.core.cdr import Cdr
+from callrouter.replay.again import Again
+from callrouter.replay.records import read
 from callrouter.store.postgres import CdrSearch, open_archive
 from lab import ports
 from lab.asterisk import LabAsterisk
@@ -115,6 +118,12 @@ class Centre:
     async def kill_in_the_act(self) -> None:
         """The daemon dies at once; the journal may lose the last hundredths of a second."""
         await asyncio.to_thread(self.daemon.kill)
+
+    def assert_same_again(self) -> None:
+        """All that came in, run again through the same core in this process, is decided as the daemons decided it."""
+        for path in kept_runs(self.daemon.state_dir):
+            for step in Again(read(path), rules_of).steps():
+                assert step.is_same, f"{path.name}, input #{step.number}: {step.kind} {step.event}\n{step.output}"
 
     async def freeze(self) -> None:
         """The daemon hangs: its sockets stay open, and nothing is read or done."""

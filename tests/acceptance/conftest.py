@@ -137,3 +137,5 @@ async def centre(lab_asterisk: LabAsterisk, agi_port: int, database: str, tmp_pa
     yield make
     for one in made:
         one.daemon.kill()
+    for one in made:
+        one.assert_same_again()

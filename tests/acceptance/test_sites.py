@@ -62,6 +62,8 @@ async def office(
     yield make
     for one in made:
         one.daemon.kill()
+    for one in made:
+        one.assert_same_again()
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ async def test_what_is_said_is_on_the_disk_and_the_next_daemon_knows_it(
 
     following = a_dispatcher(rules, journal)
     await remember_duties(following, journal)
-    agent = following.exchange.floor.agents[name]
+    agent = following.exchange.floor.staff.agents[name]
     assert (agent.duty, agent.reason) == (Duty.PAUSED, "점심")
     assert len(await journal.undelivered_audit(9)) == 1
 
@@ -39,7 +39,7 @@ async def test_what_the_disk_does_not_take_holds_all_the_same_and_is_said(
 ) -> None:
     report = await DutyDesk(dispatcher, Journal(tmp_path / "closed.sqlite")).order(AgentRequest(name, "logout"))
     assert (report.ok, report.message.endswith("a daemon that starts anew would not know of it")) == (True, True)
-    assert dispatcher.exchange.floor.agents[name].duty is Duty.OFF
+    assert dispatcher.exchange.floor.staff.agents[name].duty is Duty.OFF
 
 
 async def test_a_daemon_that_stood_down_takes_no_order(dispatcher: Dispatcher, journal: Journal, name: AgentId) -> None:

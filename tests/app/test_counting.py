@@ -44,7 +44,7 @@ async def test_the_next_daemon_counts_what_is_in_the_journal_delivered_or_not(
     figures = live(following.exchange, now)
     assert figures.since == begin
     assert [(one.queue, one.today.abandoned) for one in figures.queues if one.today.offered] == [(queue, 2)]
-    agent = following.exchange.floor.agents[name]
+    agent = following.exchange.floor.staff.agents[name]
     assert following.exchange.today.spent(agent, now).logged_in_s == 0
 
 

@@ -766,7 +766,7 @@ class Driver:
     # Looking.
 
     def agent(self, name: str) -> Agent:
-        return self.exchange.floor.agents[AgentId(name)]
+        return self.exchange.floor.staff.agents[AgentId(name)]
 
     def given(self, kind: type[_Command]) -> list[_Command]:
         """All commands of one kind, in order."""

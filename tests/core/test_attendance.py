@@ -107,9 +107,9 @@ def test_it_is_kept_which_queues_he_served_when_his_duty_changed(desk: Desk) -> 
 
 def test_who_is_paused_counts_as_staff_and_who_is_logged_out_does_not(desk: Desk) -> None:
     desk.order(DutyVerb.PAUSE)
-    assert desk.exchange.floor.serving(DESK) == 1
+    assert desk.exchange.floor.staff.serving(DESK) == 1
     desk.order(DutyVerb.LOGOUT)
-    assert desk.exchange.floor.serving(DESK) == 0
+    assert desk.exchange.floor.staff.serving(DESK) == 0
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_a_site_that_comes_up_lights_the_lamps_of_its_own_agents_alone() -> None
 def test_what_was_said_of_an_agent_holds_when_he_is_put_back_into_the_rules(desk: Desk) -> None:
     desk.order(DutyVerb.PAUSE, "점심")
     desk.tell(ev.RulebookReplaced(replace(RULES, agents={})))
-    assert KIM not in desk.exchange.floor.agents
+    assert KIM not in desk.exchange.floor.staff.agents
     desk.tell(ev.RulebookReplaced(RULES))
     assert (desk.does(), desk.agent("kim").reason) == (AgentState.PAUSED, "점심")
     desk.order(DutyVerb.READY)
@@ -306,7 +306,7 @@ def test_who_takes_calls_of_one_queue_alone_is_no_staff_of_the_other_until_he_ta
     assert hall.serve(NIGHT) == DutyAnswer(True, True, "agent kim serves night")
     (entry,) = hall.out.audit
     assert (entry.kind, entry.name, entry.was, entry.becomes, entry.note) == ("queues", "kim", "", "night", "교육")
-    assert [hall.exchange.floor.serving(queue) for queue in (DESK, NIGHT)] == [0, 1]
+    assert [hall.exchange.floor.staff.serving(queue) for queue in (DESK, NIGHT)] == [0, 1]
     call = hall.dial()
     assert (call.state, hall.called()) == (CallState.QUEUED, [])
     assert hall.serve(NIGHT) == DutyAnswer(True, False, "agent kim serves night already")
@@ -335,4 +335,4 @@ def test_his_queues_are_known_after_a_restart_and_new_rules_and_all_are_his_if_n
     assert picture(exchange, START).agents[0].queues == (NIGHT,)
     exchange.handle(ev.RulebookReplaced(RULES), START)
     assert picture(exchange, START).agents[0].queues == (DESK,)
-    assert set(exchange.floor.chosen) == {KIM, "gone"}
+    assert set(exchange.floor.staff.chosen) == {KIM, "gone"}

@@ -140,7 +140,7 @@ def test_at_his_own_phone_he_is_no_guest_and_a_pause_is_over(office: Office) -> 
     office.order(DutyVerb.PAUSE, "12")
     assert office.log_in("12", "12") == "loggedin"
     assert (office.phone("12"), office.agent("12").state) == ("PJSIP/12", AgentState.AVAILABLE)
-    assert office.exchange.floor.desks == {}
+    assert office.exchange.floor.staff.desks == {}
 
 
 def test_a_call_goes_on_where_it_is_and_nobody_sits_down_where_another_talks(office: Office) -> None:
@@ -222,7 +222,7 @@ def test_a_daemon_that_starts_anew_knows_who_works_where(office: Office) -> None
     exchange.restore_desks([*newest.values(), gone], [], [], START)
     phones = {one.agent: one.phone for one in picture(exchange, START).agents}
     assert phones == {"11": "PJSIP/window", "12": "PJSIP/12", "lee": "PJSIP/lee"}
-    assert AgentId("gone") in exchange.floor.desks, "he may be put back into the rules"
+    assert AgentId("gone") in exchange.floor.staff.desks, "he may be put back into the rules"
 
 
 def replace_name(entry: AuditEntry, name: str) -> AuditEntry:
@@ -244,7 +244,7 @@ def test_who_leaves_the_rules_while_he_talks_may_be_logged_out_by_nobody(office:
     office.log_in("window")
     office.reached(CallState.CONNECTED)
     office.tell(ev.RulebookReplaced(replace(RULES, agents={})))
-    office.exchange.floor.seat(office.agent("11"), None, office.now)
+    office.exchange.floor.staff.seat(office.agent("11"), None, office.now)
     assert office.agent("11").state is AgentState.ON_CALL
     assert office.log_in("window") == "refused"
 

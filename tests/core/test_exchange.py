@@ -492,7 +492,7 @@ def test_new_rules_hold_from_the_next_call_on() -> None:
     assert state(talking) is CallState.CONNECTED, "the talk goes on although kim has left the rules"
     assert state(waiting) is CallState.OFFERED, "lee serves the desk now"
     hall.hang_up(talking)
-    assert AgentId("kim") not in hall.exchange.floor.agents
+    assert AgentId("kim") not in hall.exchange.floor.staff.agents
     assert hall.exchange.rulebook.queues.keys() == {DESK, NIGHT}
 
 
@@ -514,9 +514,9 @@ def test_a_counselor_who_leaves_the_rules_while_wrapping_up_is_gone_at_once() ->
     hall.pick_up(call)
     hall.hang_up(call)
     hall.tell(ev.RulebookReplaced(rulebook()))
-    assert not hall.exchange.floor.agents
+    assert not hall.exchange.floor.staff.agents
     hall.advance(10.0)
-    assert not hall.exchange.floor.agents
+    assert not hall.exchange.floor.staff.agents
 
 
 def test_nobody_is_rung_at_a_site_that_is_down() -> None:

@@ -17,8 +17,8 @@ from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
-from callrouter.core.floor import Leg
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, PromptName, RecordingId
+from callrouter.core.legs import Leg
 from callrouter.core.output import Output
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, Limits, QueueSpec, Rulebook, Strategy, WaitingSound
@@ -376,14 +376,14 @@ class ExchangeMachine(RuleBasedStateMachine):
                 self.nobody_waits_whom(fact.agent)
             if not isinstance(fact, facts.Offered) or fact.agent is None or call is None:
                 continue
-            served = exchange.floor.agents[fact.agent].spec.queues
+            served = exchange.floor.staff.agents[fact.agent].spec.queues
             for other in exchange.calls.values():
                 if other.state is CallState.QUEUED and not other.to_be_adopted and other.queue in served:
                     assert other.place > call.place, f"{call_id} was served before {other.id}"
 
     def nobody_waits_whom(self, agent_id: AgentId) -> None:
         """A phone rings as one more for a caller only if no other waits for it."""
-        served = self.driver.exchange.floor.agents[agent_id].spec.queues
+        served = self.driver.exchange.floor.staff.agents[agent_id].spec.queues
         for other in self.driver.exchange.calls.values():
             assert other.state is not CallState.QUEUED or other.to_be_adopted or other.queue not in served
 
@@ -457,7 +457,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         legs = {leg.channel: leg for leg in exchange.floor.legs.values()}
         held = [id(leg.agent) for leg in legs.values() if leg.agent is not None]
         assert len(set(held)) == len(held)
-        for each in exchange.floor.agents.values():
+        for each in exchange.floor.staff.agents.values():
             assert (each.leg is None) == (
                 each.state not in (AgentState.RESERVED, AgentState.RINGING, AgentState.ON_CALL)
             )
@@ -485,7 +485,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def an_available_counselor_can_be_picked_and_no_other(self) -> None:
         floor = self.driver.exchange.floor
-        available = [each for each in floor.agents.values() if each.state is AgentState.AVAILABLE]
+        available = [each for each in floor.staff.agents.values() if each.state is AgentState.AVAILABLE]
         for queue in (DESK, NIGHT, BELL):
             assert floor.acd.idle(queue) == sum(queue in each.spec.queues for each in available)
 
@@ -540,8 +540,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert not driver.asterisk.bridges
         assert not driver.asterisk.channels
         assert not driver.asterisk.taped
-        assert set(exchange.floor.agents) == {AgentId(name) for name in driver.rules.agents}
-        for each in exchange.floor.agents.values():  # who missed too many calls was paused, and nobody ended that
+        assert set(exchange.floor.staff.agents) == {AgentId(name) for name in driver.rules.agents}
+        for each in exchange.floor.staff.agents.values():  # who missed too many calls was paused, and nobody ended that
             assert each.state is (AgentState.AVAILABLE if each.duty is Duty.ON else AgentState.PAUSED)
         counted = Counter(cdr.call_id for cdr in driver.cdrs)
         assert set(counted) == set(driver.journal)

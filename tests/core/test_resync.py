@@ -230,7 +230,7 @@ def test_talking_people_are_left_talking_although_the_counselor_has_left_the_rul
     assert again(hall, call).state is CallState.CONNECTED
     hall.hang_up(again(hall, call))
     assert hall.cdr(call).agent == "kim"
-    assert not hall.exchange.floor.agents
+    assert not hall.exchange.floor.staff.agents
     assert not hall.asterisk.channels
 
 

@@ -55,7 +55,7 @@ def ends(driver: Driver, name: str, cause: int) -> None:
 
 
 def states(driver: Driver) -> dict[str, AgentState]:
-    return {one.spec.id: one.state for one in driver.exchange.floor.agents.values()}
+    return {one.spec.id: one.state for one in driver.exchange.floor.staff.agents.values()}
 
 
 def results(driver: Driver, call: Call) -> dict[str, OfferResult]:
@@ -489,7 +489,7 @@ def test_a_key_that_leads_elsewhere_lets_those_ring_out_that_ring_and_no_more_jo
 def test_who_is_paused_while_his_phone_rings_may_still_answer_and_misses_nothing_if_not(duty: Duty) -> None:
     driver = centre(KIM, LEE)
     call = driver.dial()
-    driver.exchange.floor.set_duty(driver.agent("lee"), duty, "", driver.now, Output())
+    driver.exchange.floor.staff.set_duty(driver.agent("lee"), duty, "", driver.now, Output())
     driver.advance(20.0)
     assert driver.agent("lee").misses == 0
     driver.advance(driver.rules.limits.rest_after_no_answer_s)
@@ -504,7 +504,7 @@ def test_who_is_no_more_in_the_rules_may_still_answer() -> None:
     picks_up(driver, "lee")
     assert state(call) is CallState.CONNECTED
     driver.hang_up(call)
-    assert set(driver.exchange.floor.agents) == {"kim"}
+    assert set(driver.exchange.floor.staff.agents) == {"kim"}
 
 
 def test_new_rules_by_which_the_queue_does_not_ring_all_let_nobody_join() -> None:

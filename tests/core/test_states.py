@@ -66,7 +66,7 @@ def take(hall: Driver, call: Call, signal: Signal) -> Output:
         if signal is not Signal.MATCHED:
             hall.exchange.signal(call, Cue(signal, channel=own_leg(call, 2)), hall.now, out)
         return out
-    picked = hall.exchange.floor.agents.get(agent("kim").id)
+    picked = hall.exchange.floor.staff.agents.get(agent("kim").id)
     if signal is Signal.MATCHED and picked is None:
         hall.exchange.floor.replace(hall.rules, hall.now)
         picked = hall.agent("kim")

@@ -199,7 +199,7 @@ def test_who_was_logged_out_yesterday_was_not_there_today(centre: Centre) -> Non
 
 def test_a_counselor_who_is_gone_from_the_rules_keeps_what_he_did(centre: Centre) -> None:
     centre.talk(5, 60)
-    centre.exchange.floor.agents.clear()
+    centre.exchange.floor.staff.agents.clear()
     centre.begin_anew()
     assert centre.queue().today.answered == 1
 

@@ -230,7 +230,7 @@ class TestACounselorWhoIsFree:
         call = hall.dial()
         hall.advance(10.0)
         hall.leg_ends(talking)
-        hall.exchange.floor.agent_rested(AgentId("kim"), hall.now)
+        hall.exchange.floor.staff.agent_rested(AgentId("kim"), hall.now)
         hall.settle()
         hall.tell(ev.TimerFired((TimerKind.AGENT, AgentId("kim"))))
         assert (state(call), call.comforting) == (CallState.OFFERED, True)

@@ -75,6 +75,10 @@ class State(Section):
     """Folder of the journal of calls and CDRs."""
     recordings: Text | None = None
     """Folder of recorded conversations; left out: ``recordings`` in ``dir``."""
+    inputs: Seconds = 7 * 86400.0
+    """How long it is kept what came in, to be run again by ``callrouter replay``; 0: not at all."""
+    inputs_mb: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1024
+    """The most that may be, in megabytes: of one run of the daemon, and of all together."""
 
 
 class Database(Section):

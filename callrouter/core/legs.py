@@ -1,0 +1,59 @@
+"""A channel of ours to a counselor's phone, to a destination or to a resident."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from callrouter.core.agent import Agent
+from callrouter.core.cdr import OfferResult
+from callrouter.core.ids import CallId, ChannelId, QueueName, SiteName, TrunkName
+from callrouter.core.trunk_group import Seizure
+
+
+@dataclass(slots=True)
+class Leg:
+    """A channel of ours to a counselor's phone or to a destination, from the request to its last event."""
+
+    channel: ChannelId
+    call: CallId
+    site: SiteName
+    agent: Agent | None
+    """None: a destination is called, who is nobody of ours."""
+    seizure: Seizure | None
+    wrap_up_s: float
+    made_at: datetime
+    result: OfferResult | None = None
+    """Why the call let go of it; None while it is the call's."""
+    rang: bool = False
+    insisted: bool = False
+    queue: QueueName | None = None
+    """The queue that the call came by."""
+    judged: bool = False
+    """It was taken note of that the trunk carried it."""
+    failed: bool = False
+    """It was taken note of that the trunk failed it."""
+    called_before: datetime | None = None
+    """When the counselor's phone had been called last."""
+
+    @property
+    def trunk(self) -> TrunkName | None:
+        """The group that carries it."""
+        return self.seizure.trunk if self.seizure is not None else None
+
+    @property
+    def member(self) -> str:
+        """The endpoint of that group that does."""
+        return self.seizure.member if self.seizure is not None else ""
+
+    @property
+    def marked(self) -> bool:
+        """Whether it may have a channel that is kept in reserve."""
+        return self.seizure is not None and self.seizure.marked
+
+    def far_site(self, origin: SiteName) -> SiteName | None:
+        """Where the phone is, if that is another site than the caller's."""
+        return self.agent.spec.site if self.agent is not None and self.agent.spec.site != origin else None
+
+    @property
+    def party(self) -> str:
+        """Whom it calls, for people."""
+        return self.agent.spec.id if self.agent is not None else "a destination"
