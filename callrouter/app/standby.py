@@ -55,7 +55,7 @@ class Standby:
         self._changes = 0
         self._lock_sign = Sign.LOCK_UNKNOWN
         self._socket = settings.state_dir / FILE_NAME
-        self._changed = asyncio.Event()
+        self._awaiting: list[asyncio.Future[None]] = []
         self._hears = WaitingLine(self._socket, silence_s=silence_s, beat_s=beat_s)
         self._line: LeaderLine | None = None
         names = [f"{site.name}:{site.application}" for site in settings.sites.values()]
@@ -164,10 +164,8 @@ class Standby:
         taken = asyncio.create_task(fleet.taken.wait())
         try:
             while self._is(Role.LEADING):
-                self._changed.clear()
-                changed = asyncio.create_task(self._changed.wait())
+                changed = self._change()
                 await asyncio.wait((taken, changed), return_when=asyncio.FIRST_COMPLETED)
-                changed.cancel()
                 if taken.done() and self._is(Role.LEADING):
                     await self._see_who_took(journal)
         finally:
@@ -182,6 +180,8 @@ class Standby:
             self.see(Sign.FENCED)
         else:
             self.see(Sign.REPLACED)
+            if self._line is not None:
+                self._line.say_robbed()
 
     async def _prove(self, journal: Journal, dispatcher: Dispatcher) -> None:
         """We slept: another may lead. The journal's answer comes when what Asterisk had to say has been read, too."""
@@ -214,8 +214,7 @@ class Standby:
         log.info("standby.asked_to_hand_over", who=request.who)
         self.ask_to_hand_over()
         while self.role in (Role.HANDING_OVER, Role.CLAIMING, Role.TAKING_OVER):
-            self._changed.clear()
-            await self._changed.wait()
+            await self._change()
         if self._is(Role.LEADING):
             return HandOverReport(False, "nobody took over in time; this daemon leads again")
         return HandOverReport(True, "another daemon leads now; this one waits")
@@ -240,7 +239,16 @@ class Standby:
             return
         log.info("standby.role", role=role, was=self.role, because=sign, term=self._term)
         self.role, self._since = role, self._now()
-        self._changed.set()
+        awaiting, self._awaiting = self._awaiting, []
+        for one in awaiting:
+            if not one.done():
+                one.set_result(None)
+
+    def _change(self) -> "asyncio.Future[None]":
+        """Done with the next change of the role."""
+        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaiting.append(change)
+        return change
 
     def _remember_lock(self, sign: Sign) -> None:
         if sign is not self._lock_sign:

@@ -40,8 +40,9 @@ class Role(StrEnum):
     HANDING_OVER = "handing-over"
     """Commands and writes nothing any more, and waits for another to take the application."""
     RESTING = "resting"
-    """The application was taken by somebody who is not on this journal. Two who do not know of one another would take
-    it from each other for ever: this one waits for a leader on its own journal, or for people."""
+    """The application was taken, from this one or from the leader, by somebody who is not on this journal. Two who do
+    not know of one another would take it from each other for ever: this one waits for a leader on its own journal, or
+    for people."""
 
 
 class Sign(StrEnum):
@@ -55,6 +56,8 @@ class Sign(StrEnum):
     """Nobody is at the other end of the line: the leader has ended, or there is none."""
     YIELDS = "yields"
     """The leader says: take over."""
+    ROBBED = "robbed"
+    """The leader says: a stranger took the application."""
     LOCK_OURS = "lock-ours"
     LOCK_ELSEWHERE = "lock-elsewhere"
     LOCK_UNKNOWN = "lock-unknown"
@@ -78,6 +81,8 @@ _NEXT: Final[Mapping[tuple[Role, Sign], Role]] = MappingProxyType(
         (Role.STANDBY, Sign.SILENT): Role.CLAIMING,
         (Role.STANDBY, Sign.GONE): Role.CLAIMING,
         (Role.STANDBY, Sign.YIELDS): Role.CLAIMING,
+        # Else those who wait would take it back one after another, and those of the stranger, too, for ever.
+        (Role.STANDBY, Sign.ROBBED): Role.RESTING,
         (Role.CLAIMING, Sign.BEATS): Role.STANDBY,
         (Role.CLAIMING, Sign.LOCK_OURS): Role.TAKING_OVER,
         # The leader of this very journal is known to be gone or to hang; PostgreSQL is not needed to see that.

@@ -100,6 +100,11 @@ class LeaderLine:
             self._say(alive[0].writer, "yours")
         return bool(alive)
 
+    def say_robbed(self) -> None:
+        """Tell all who wait that a stranger took the application: they do not take it back."""
+        for one in self._waiting:
+            self._say(one.writer, "robbed")
+
     def _alive(self) -> list[_Waiting]:
         since = asyncio.get_running_loop().time() - 2 * self._beat_s
         return [one for one in self._waiting if one.heard_s >= since]
@@ -237,8 +242,8 @@ class WaitingLine:
 def _understood(reading: "asyncio.Task[bytes]") -> tuple[Sign, tuple[int, int] | None]:
     try:
         words = reading.result().split()
-        if words == [b"yours"]:
-            return Sign.YIELDS, None
+        if words in ([b"yours"], [b"robbed"]):
+            return Sign.YIELDS if words == [b"yours"] else Sign.ROBBED, None
         if len(words) == 3 and words[0] == b"beat":
             return Sign.BEATS, (int(words[1]), int(words[2]))
     except (OSError, ValueError):

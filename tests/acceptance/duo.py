@@ -33,6 +33,7 @@ class Duo:
         **times: str,
     ) -> None:
         self._began_s = time.monotonic()
+        self.state_dir = folder / "state"
 
         def make(name: str, clock: str) -> Centre:
             return Centre(
@@ -44,7 +45,7 @@ class Duo:
                 clock=clock,
                 settings={
                     "STANDBY_ENABLED": "yes",
-                    "STATE_DIR": str(folder / "state"),
+                    "STATE_DIR": str(self.state_dir),
                     "SERVICE_DRAIN": "1s",
                     **(settings or {}),
                 },

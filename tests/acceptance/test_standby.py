@@ -12,7 +12,8 @@ from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
 from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING
-from tests.acceptance.centre import People
+from lab.errors import NotReadyError
+from tests.acceptance.centre import MakeCentre, People
 from tests.acceptance.duo import Duo
 
 pytestmark = pytest.mark.asterisk
@@ -119,10 +120,13 @@ async def test_a_leader_that_hangs_is_relieved_and_when_it_wakes_it_waits_and_co
     assert audio.tone_seconds(phone.heard(), RESIDENT_HZ) > took_s + 2
 
 
-async def test_a_leader_hands_over_with_calls_in_every_state_and_ends_when_it_is_stopped(
+BACK_AND_FORTH = 50
+
+
+async def test_going_back_and_forth_fifty_times_with_calls_in_every_state_loses_nothing_and_stopping_one_hands_over(
     duo: MakeDuo, caller: People, counselor: People
 ) -> None:
-    two = await duo(agents=("201", "202"), ring_timeout="30s", wrap_up="0s")
+    two = await duo(agents=("201", "202"), ring_timeout="120s", wrap_up="0s")
     talker, ringer, waiter = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await caller(OTHER), await caller(THIRD)
     phone, other_phone = await counselor("201", tone_hz=COUNSELOR_HZ), await counselor("202")
     await two.a.talk(talker, phone)
@@ -131,28 +135,35 @@ async def test_a_leader_hands_over_with_calls_in_every_state_and_ends_when_it_is
     await waiter.dial("120")
     await two.a.until_waiting(1)
 
+    began_s = time.monotonic()
+    leader, other = two.a, two.b
+    for _ in range(BACK_AND_FORTH):
+        await leader.until("another waits", lambda status: bool(status["leading"]["waiting"]))
+        await two.order_to_hand_over(leader)
+        await other.until("it takes calls", lambda status: bool(status["ready"]))
+        await other.until_call_states("connected", "offered", "queued")
+        leader, other = other, leader
+    lasted_s = time.monotonic() - began_s
+    await leader.until("another waits", lambda status: bool(status["leading"]["waiting"]))
     stopped_s = time.monotonic()
-    two.a.daemon.terminate()
-    took_s = await two.until_in_charge(two.b, stopped_s)
-    ended = await asyncio.to_thread(two.a.daemon.wait_ended)
-    await two.b.until_call_states("connected", "offered", "queued")
-    await two.again(two.a)
-    await two.hand_over(two.b)
-    await two.until_role(two.b, "standby")
-    await two.until_role(two.a, "leading")
-    await two.a.until_call_states("connected", "offered", "queued")
+    leader.daemon.terminate()
+    took_s = await two.until_in_charge(other, stopped_s)
+    ended = await asyncio.to_thread(leader.daemon.wait_ended)
+    await other.until_call_states("connected", "offered", "queued")
+    assert not phone.seen(CLOSED)
+    assert not other_phone.seen(CLOSED)
     await other_phone.accept()
     await other_phone.established()
-    await two.a.until_call_states("connected", "connected", "queued")
+    await other.until_call_states("connected", "connected", "queued")
     await phone.hang_up()
     await talker.closed()
-    await phone.incoming()
+    await phone.incoming()  # now it is the one's turn who waited
     await waiter.hang_up()
     await other_phone.hang_up()
     await ringer.closed()
-    records = await two.a.cdrs(3)
+    records = await other.cdrs(3)
 
-    print(f"in charge after {took_s:.2f} s")
+    print(f"{BACK_AND_FORTH} times in {lasted_s:.1f} s; in charge after {took_s:.2f} s")
     assert ended == 0
     assert took_s < 2.0, "it need not wait for silence"
     assert [(cdr.caller, cdr.outcome, cdr.released_by) for cdr in records] == [
@@ -160,47 +171,30 @@ async def test_a_leader_hands_over_with_calls_in_every_state_and_ends_when_it_is
         (OTHER, Outcome.HANDLED, ReleasedBy.AGENT),
         (THIRD, Outcome.ABANDONED, ReleasedBy.CALLER),
     ]
-
-
-BACK_AND_FORTH = 50
-
-
-async def test_going_back_and_forth_again_and_again_loses_nothing(
-    duo: MakeDuo, caller: People, counselor: People
-) -> None:
-    two = await duo(agents=("201",), wrap_up="0s")
-    talker, waiter = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await caller(OTHER)
-    phone = await counselor("201", tone_hz=COUNSELOR_HZ)
-    await two.a.talk(talker, phone)
-    await waiter.dial("120")
-    await two.a.until_waiting(1)
-
-    began_s = time.monotonic()
-    leader, other = two.a, two.b
-    for _ in range(BACK_AND_FORTH):
-        await leader.until("another waits", lambda status: bool(status["leading"]["waiting"]))
-        asked = asyncio.create_task(two.order_to_hand_over(leader))
-        await two.until_role(other, "leading")
-        await asked
-        await other.until("it takes calls", lambda status: bool(status["ready"]))
-        await other.until_call_states("connected", "queued")
-        leader, other = other, leader
-    lasted_s = time.monotonic() - began_s
-    assert not phone.seen(CLOSED)
-    await phone.hang_up()
-    await talker.closed()
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
-    await waiter.hang_up()
-    await phone.closed()
-    records = await leader.cdrs(2)
-
-    print(f"{BACK_AND_FORTH} times in {lasted_s:.1f} s")
-    assert [(cdr.caller, cdr.outcome, cdr.released_by) for cdr in records] == [
-        (RESIDENT, Outcome.HANDLED, ReleasedBy.AGENT),
-        (OTHER, Outcome.HANDLED, ReleasedBy.CALLER),
-    ]
-    assert records[1].wait_s > lasted_s - 1
+    assert [leg.result for leg in records[1].legs] == [OfferResult.ANSWERED], "it rang once, all the time"
+    assert records[2].wait_s > lasted_s - 1
     assert audio.tone_seconds(talker.heard(), COUNSELOR_HZ) > lasted_s - 1
     assert "journal.lost" not in two.a.daemon.log_text() + two.b.daemon.log_text()
+
+
+async def test_two_daemons_by_mistake_do_not_fight(
+    duo: MakeDuo, centre: MakeCentre, caller: People, counselor: People
+) -> None:
+    two = await duo(agents=("201",))
+    same_folder = {"STATE_DIR": str(two.state_dir), "STANDBY_ENABLED": "no"}
+    with pytest.raises(NotReadyError, match="another callrouter is using this journal"):
+        await centre(agents=("201",), agi_port=0, settings=same_folder)
+    assert (await two.a.status())["ready"]
+
+    stranger = await centre(agents=("201",), agi_port=0)  # with a state folder of its own
+    await two.until_role(two.a, "resting")
+    await two.until_role(two.b, "resting")
+    resident, phone = await caller(RESIDENT), await counselor("201")
+    await stranger.talk(resident, phone)
+    await resident.hang_up()
+    await phone.closed()
+
+    assert (await stranger.cdr()).outcome is Outcome.HANDLED
+    assert not phone.seen(INCOMING), "the phone was called twice"
+    assert "stop one of the two" in (await two.a.status())["hindrances"][0]
+    assert [(await one.status())["leading"]["role"] for one in (two.a, two.b)] == ["resting", "resting"]

@@ -14,6 +14,8 @@ from callrouter.core.leading import BEAT_S, LEASE_S, SILENCE_S, Pulse, Role, Sig
         ((Sign.GONE,), Role.CLAIMING),
         ((Sign.SILENT,), Role.CLAIMING),
         ((Sign.YIELDS,), Role.CLAIMING),
+        ((Sign.ROBBED,), Role.RESTING),
+        ((Sign.ROBBED, Sign.GONE, Sign.LOCK_OURS), Role.RESTING),
         ((Sign.GONE, Sign.LOCK_ELSEWHERE), Role.STANDBY),
         ((Sign.SILENT, Sign.BEATS), Role.STANDBY),
         ((Sign.GONE, Sign.LOCK_OURS), Role.TAKING_OVER),

@@ -84,6 +84,15 @@ async def test_a_leader_hands_over_to_one_who_waits(path: Path, leader: LeaderLi
     assert (await watching)[-1] is Sign.YIELDS
 
 
+async def test_a_leader_whose_application_a_stranger_took_says_so_to_all_who_wait(
+    path: Path, leader: LeaderLine
+) -> None:
+    watching = [asyncio.create_task(until_end(waits(path))) for _ in range(2)]
+    await until(lambda: leader.waiting == 2)
+    leader.say_robbed()
+    assert [(await one)[-1] for one in watching] == [Sign.ROBBED] * 2
+
+
 async def test_a_leader_whose_place_another_has_taken_leaves_its_line_alone(path: Path, leader: LeaderLine) -> None:
     async with LeaderLine(path, lambda: (8, 0), beat_s=BEAT_S):
         await leader.__aexit__(None, None, None)
