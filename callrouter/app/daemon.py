@@ -6,12 +6,11 @@ import gc
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -28,25 +27,32 @@ from callrouter.app.history import RulesHistory
 from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.recordings import RecordingKeeper, TapeDesk
-from callrouter.app.reload import ConfigReloader, differs
+from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
-from callrouter.app.standby import Standby
+from callrouter.app.several import (
+    Running,
+    Shared,
+    Stop,
+    background,
+    journal_of,
+    listen_when_free,
+    never,
+    one_of_several,
+)
 from callrouter.app.status import DaemonStatus
 from callrouter.app.supervising import HearingDesk
 from callrouter.app.surge import SurgeWatch
 from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
-from callrouter.app.waiting_status import WaitingStatus
 from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.peer import Peer
-from callrouter.config import Loaded, load
+from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import SiteName
-from callrouter.core.leading import Role
-from callrouter.errors import ConfigError, JournalError, UnreachableError
+from callrouter.errors import JournalError
 from callrouter.runtime.call_ids import new_call_id
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
@@ -72,24 +78,6 @@ GC_THRESHOLDS: Final = (20_000, 20, 50)
 """Calls leave hardly any cycles behind: to look for some after every 700 objects, as Python does, finds nothing and
 costs a busy daemon a twentieth of its time."""
 CLOCK_CHECK_S: Final = 1.0
-AGI_AGAIN_S: Final = 0.2
-_Answer = TypeVar("_Answer")
-
-
-class Stop:
-    """Whether to stop: a first signal asks to drain, a second to stop at once."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.at_once = asyncio.Event()
-        self.hands_over = True
-        """Whether a leader hands over to one who waits; False once that was in vain."""
-
-    def signal(self) -> None:
-        """A signal came."""
-        if self.asked.is_set():
-            self.at_once.set()
-        self.asked.set()
 
 
 async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> None:
@@ -108,14 +96,16 @@ async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> Non
     manager = ServiceManager.of_environment()
     _make_state_dir(loaded)
     if loaded.settings.standby.enabled:
-        await _one_of_several(directory, loaded, clock, stop, manager)
+        _settle()
+        await one_of_several(directory, loaded, clock, stop, manager, _daemon, _end)
     else:
         await _alone(directory, loaded, clock, stop, manager)
     log.info("daemon.ended")
 
 
 async def _alone(directory: Path, loaded: Loaded, clock: SteadyClock, stop: Stop, manager: ServiceManager) -> None:
-    async with _daemon(directory, loaded, clock) as (dispatcher, status, writer, _):
+    async with _daemon(directory, loaded, clock) as running:
+        dispatcher, status, writer = running.dispatcher, running.status, running.writer
         _settle()
         manager.ready(status.line())
         log.info("daemon.ready", version=callrouter.__version__, config=loaded.rulebook.hash)
@@ -123,11 +113,9 @@ async def _alone(directory: Path, loaded: Loaded, clock: SteadyClock, stop: Stop
         telling = asyncio.create_task(manager.keep_status(status.line))
         await stop.asked.wait()
         manager.stopping("draining")
-        await _drain(dispatcher, loaded.settings.drain_s, stop)
+        await _end(dispatcher, writer, loaded.settings.drain_s, stop)
         watchdog.cancel()
         telling.cancel()
-        if writer is not None:
-            await writer.drain(LAST_DELIVERY_S)
 
 
 def _settle() -> None:
@@ -136,95 +124,10 @@ def _settle() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-async def _one_of_several(
-    directory: Path, loaded: Loaded, clock: SteadyClock, stop: Stop, manager: ServiceManager
-) -> None:
-    """Wait, lead, and wait again, until asked to stop; a leader that is asked hands over to one who waits."""
-    settings = loaded.settings
-    standby = Standby(settings, clock.now)
-    waiting = WaitingStatus(loaded, clock, standby.now)
-    loop = asyncio.get_running_loop()
-    async with WebServer(settings.web.host, settings.web.port, waiting) as web, _background() as start:
-        web.attend_lead(standby)
-        _settle()
-        telling: WaitingStatus | DaemonStatus = waiting
-
-        def line() -> str:
-            return telling.line()  # of whom it is by then
-
-        manager.ready(waiting.line())
-        start(manager.keep_alive(lambda: telling.health().dispatcher_alive))
-        start(manager.keep_status(line))
-        start(_keep_idle_time(clock, standby))
-        while True:
-            loop.add_signal_handler(signal.SIGHUP, lambda: log.info("standby.reload_not_needed"))
-            telling = waiting
-            web.attend(waiting)
-            hangs = await _unless_stopped(standby.wait_to_lead(), stop)
-            if hangs is None:
-                return
-            loaded = await asyncio.to_thread(_as_written_now, directory, loaded)
-            try:
-                async with _daemon(directory, loaded, clock, Shared(standby, web, hangs)) as parts:
-                    dispatcher, telling, writer, over = parts
-                    log.info("daemon.leads", version=callrouter.__version__, config=loaded.rulebook.hash)
-                    await _unless_stopped(over(), stop)
-                    if stop.asked.is_set() and standby.role is Role.LEADING:
-                        if stop.hands_over and standby.ask_to_hand_over():
-                            await over()
-                        else:
-                            manager.stopping("draining")
-                            await _drain(dispatcher, settings.drain_s, stop)
-                            if writer is not None:
-                                await writer.drain(LAST_DELIVERY_S)
-                            return
-            except JournalError as error:
-                standby.failed(error)
-            if stop.asked.is_set():
-                if standby.role is not Role.CLAIMING:
-                    return
-                stop.hands_over = False  # nobody took over: lead again, and drain
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, _Answer], stop: Stop) -> _Answer | None:
-    """What ``work`` answers; None if the daemon is asked to stop before."""
-    task = asyncio.create_task(work)
-    stopped = asyncio.create_task(stop.asked.wait())
-    try:
-        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        for one in (task, stopped):
-            one.cancel()
-        await asyncio.gather(task, stopped, return_exceptions=True)
-
-
-def _as_written_now(directory: Path, loaded: Loaded) -> Loaded:
-    """The rules as they are written now: who waited has not followed what the leader took. Else as they were."""
-    try:
-        if not differs(directory, loaded):
-            return loaded
-        now = load(directory, os.environ)
-        now.require_secrets()
-    except ConfigError as error:
-        log.warning("standby.rules_of_start", why=str(error), remedy="callrouter check; then callrouter reload")
-        return loaded
-    return now
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What a term of leading has from around it. ``hangs``: the journal is to be taken from a leader that hangs."""
-
-    standby: Standby
-    web: WebServer
-    hangs: bool
-
-
 @contextlib.asynccontextmanager
 async def _daemon(
     directory: Path, loaded: Loaded, clock: SteadyClock, shared: Shared | None = None
-) -> AsyncIterator[tuple[Dispatcher, DaemonStatus, CdrWriter | None, Callable[[], Coroutine[Any, Any, None]]]]:
+) -> AsyncIterator[Running]:
     settings = loaded.settings
     standby = shared.standby if shared is not None else None
     may_act = standby.may_act if standby is not None else lambda: True
@@ -236,9 +139,9 @@ async def _daemon(
         may_act,
     )
     async with (
-        _background() as start_outside,
+        background() as start_outside,
         standby.around(fleet) if standby is not None else contextlib.nullcontext(),
-        _journal(settings.state_dir / FILE_NAME, shared) as journal,
+        journal_of(settings.state_dir / FILE_NAME, shared) as journal,
         Remembered(settings.state_dir, clock.now) as remembered,
     ):
         if standby is not None:
@@ -285,12 +188,12 @@ async def _daemon(
                 await listening.enter_async_context(web)
             else:
                 shared.web.attend(status, reloader, callers, *desks)
-            start = await listening.enter_async_context(_background())
+            start = await listening.enter_async_context(background())
             start(dispatcher.run())
             start_outside(fleet.run())
             if standby is not None:
                 start(standby.keep(journal, dispatcher))
-                start(_listen_when_free(agi))
+                start(listen_when_free(agi))
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
             start(remembered.run())
@@ -303,52 +206,15 @@ async def _daemon(
             for looking in (keeper, tapes[0], callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
-            over = partial(standby.until_over, journal, fleet, dispatcher) if standby is not None else _never
-            yield dispatcher, status, writer, over
+            over = partial(standby.until_over, journal, fleet, dispatcher) if standby is not None else never
+            yield Running(dispatcher, status, writer, over)
 
 
-def _journal(path: Path, shared: Shared | None) -> Journal:
-    """The journal; taken from a leader that hangs where one does, unless it has woken meanwhile."""
-    if shared is None or not shared.hangs:
-        return Journal(path)
-    return Journal(path, steal=True, heard=shared.standby.heard)
-
-
-async def _never() -> None:
-    await asyncio.Event().wait()
-
-
-async def _listen_when_free(agi: AgiServer) -> None:
-    """Answer FastAGI as soon as the port is ours: the leader before, who may hang, may have it still."""
-    was_told = False
-    while True:
-        try:
-            await agi.run()
-        except UnreachableError as error:
-            if not was_told:
-                log.warning("agi.not_listening", why=str(error))
-            was_told = True
-        await asyncio.sleep(AGI_AGAIN_S)
-
-
-@contextlib.asynccontextmanager
-async def _background() -> AsyncIterator[Callable[[Coroutine[Any, Any, object]], None]]:
-    """Yields what starts a task. All are cancelled when the block ends, and one that fails ends the block."""
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        tasks: list[asyncio.Task[object]] = []
-
-        def start(work: Coroutine[Any, Any, object]) -> None:
-            tasks.append(group.create_task(work))
-
-        try:
-            yield start
-        except Exception as error:
-            failure = error  # of the block itself: it leaves as it is, and not in a group
-        for task in tasks:
-            task.cancel()
-    if failure is not None:
-        raise failure
+async def _end(dispatcher: Dispatcher, writer: CdrWriter | None, drain_s: float, stop: Stop) -> None:
+    """Drain, then deliver what there is to deliver."""
+    await _drain(dispatcher, drain_s, stop)
+    if writer is not None:
+        await writer.drain(LAST_DELIVERY_S)
 
 
 async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
@@ -369,13 +235,6 @@ async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:
     while True:
         await asyncio.sleep(CLOCK_CHECK_S)
         clock.check(idle=not dispatcher.exchange.has_callers)
-
-
-async def _keep_idle_time(clock: SteadyClock, standby: Standby) -> None:
-    while True:
-        await asyncio.sleep(CLOCK_CHECK_S)
-        if standby.role in (Role.STANDBY, Role.RESTING):
-            clock.check(idle=True)
 
 
 async def _prune(journal: Journal, clock: SteadyClock) -> None:

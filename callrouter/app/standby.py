@@ -28,8 +28,11 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S: Final = 0.1
 """How often one who waits looks for a leader while there is none, and whether to try again."""
+READ_WITHIN_S: Final = 10.0
+"""How long the disk may take to answer one who takes over."""
 TAKEN_WITHIN_S: Final = 4.0
 """How long one who hands over waits for another to take the application."""
+_NEWS: Final = frozenset({Role.LEADING, Role.HANDING_OVER, Role.RESTING})
 _WORDS: Final = {
     Role.STANDBY: "another daemon leads, or soon will",
     Role.CLAIMING: "the leader is gone: asking for its lock",
@@ -64,14 +67,14 @@ class Standby:
         )
         self._pulse = Pulse(time.monotonic(), lease_s=self._lease_s)
         self._term: int | None = None
+        self._failure = ""
         self._open = contextlib.AsyncExitStack()
 
     def now(self) -> LeadingNow:
         """For people and programs."""
         waiting = self._line.waiting if self._line is not None else 0
-        return LeadingNow(
-            self.role, self._since, self._term, waiting, self._changes, self._lock_sign, _WORDS[self.role]
-        )
+        words = f"could not take over: {self._failure}" if self._failure else _WORDS[self.role]
+        return LeadingNow(self.role, self._since, self._term, waiting, self._changes, self._lock_sign, words)
 
     def may_act(self) -> bool:
         """Whether what is decided now may be done: it leads, and see :class:`callrouter.core.leading.Pulse`."""
@@ -109,7 +112,9 @@ class Standby:
 
     def failed(self, why: JournalError) -> None:
         """The term did not begin."""
-        log.warning("standby.not_taken_over", why=str(why))
+        if str(why) != self._failure:  # it is tried again and again
+            log.warning("standby.not_taken_over", why=str(why))
+        self._failure = str(why)
         self.see(Sign.FAILED)
 
     # Leading.
@@ -141,12 +146,14 @@ class Standby:
         """
         if journal.term is None and self._hears.leader is not None and self._hears.leader.end():
             log.error("standby.leader_ended", pid=self._hears.leader.pid, why="it hangs, and holds the journal's file")
-        await journal.open_calls()
+        if not await journal.prove(READ_WITHIN_S):
+            raise JournalError(f"{journal.path}: the disk does not take it ({journal.health.error})")
         line = LeaderLine(self._socket, lambda: (journal.term or 0, journal.proofs), beat_s=self._beat_s)
         self._line = await self._open.enter_async_context(line)
         self._pulse = Pulse(time.monotonic(), lease_s=self._lease_s)
         self._term = journal.term
         self._changes += 1
+        self._failure = ""
         self.see(Sign.TAKEN)
 
     async def keep(self, journal: Journal, dispatcher: Dispatcher) -> None:
@@ -237,7 +244,9 @@ class Standby:
         role = after(self.role, sign)
         if role is self.role:
             return
-        log.info("standby.role", role=role, was=self.role, because=sign, term=self._term)
+        # One who waits in vain for a journal tries again and again, which is no news.
+        tell = log.info if _NEWS & {role, self.role} or sign is Sign.SILENT else log.debug
+        tell("standby.role", role=role, was=self.role, because=sign, term=self._term)
         self.role, self._since = role, self._now()
         awaiting, self._awaiting = self._awaiting, []
         for one in awaiting:
