@@ -283,23 +283,29 @@ class JournalWriter:
         if self._connection is not None and not self._file_is_there():
             self._say_lost("the file was removed or replaced under the running daemon; a new one is used")
             self._drop_connection()
-        if self._connection is not None:
+        if self._connection is not None and self.term is not None:
             return self._connection
         try:
-            self._connection = self._open_or_replace()
-            self._inode = self.path.stat().st_ino
+            if self._connection is None:
+                self._connection = self._open_or_replace()
+                self._inode = self.path.stat().st_ino
             self._begin_term(self._connection)
         except JournalTooNewError as exc:
             self.fatal = exc
         except JournalFencedError as exc:
             self._fenced(exc)
         except (sqlite3.Error, OSError, JournalError) as exc:
-            self._drop_connection()
+            if not (self.term is None and _is_without_room(exc)):
+                self._drop_connection()
             self._broken(exc)
         return self._connection
 
     def _begin_term(self, connection: sqlite3.Connection) -> None:
-        """A term of our own at the first opening; ours still when the file had to be opened anew."""
+        """A term of our own at the first opening; ours still when the file had to be opened anew.
+
+        Where the disk has no room for a new one, what is there can be read all the same: calls of before are taken up,
+        and the term begins with the first record that finds room.
+        """
         own, self.term = self.term, None  # there is nothing to check before it is said
         try:
             with self._transaction(connection):
@@ -344,7 +350,7 @@ class JournalWriter:
         self._on_change()
 
     def _mend(self) -> None:
-        if self.error is not None:
+        if self.error is not None and self.term is not None:  # being read does not yet mean being written
             log.warning("journal.mended", path=str(self.path), was=self.error)
             self.error = None
             self._on_change()
@@ -381,6 +387,12 @@ class JournalWriter:
                 left += 1
         if left:
             self._say_lost(f"{left} records that were never written: {self.fatal or self.error}")
+
+
+def _is_without_room(exc: Exception) -> bool:
+    """Whether nothing can be written, while what is there can be read, and nobody else is in the way."""
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(exc, sqlite3.Error) and code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def _counted(facts: list[FactRow], finished: list[OutboxRow]) -> str:

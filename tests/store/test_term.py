@@ -14,6 +14,7 @@ import pytest
 from callrouter.errors import JournalError, JournalFencedError
 from callrouter.store.journal import Journal
 from tests.fakes import cdrs
+from tests.fakes.disk import small_disk
 
 CALL, LATER = cdrs.call_id(), cdrs.call_id()
 
@@ -169,3 +170,24 @@ async def test_a_leader_that_has_proven_itself_since_it_was_last_heard_is_not_re
         assert relief.term == 2
         with pytest.raises(JournalFencedError):
             await leader.prove(5.0)
+
+
+async def test_on_a_full_disk_the_calls_of_before_are_known_and_the_term_begins_when_there_is_room(path: Path) -> None:
+    async with Journal(path) as journal:
+        journal.append_facts(CALL, "opened", b"1")
+        assert await journal.flush()
+        crashed = sqlite3.connect(path)  # which keeps the files as a kill leaves them
+        crashed.execute("SELECT 1 FROM fact").fetchall()
+    try:
+        async with small_disk(1024) as make_room, Journal(path) as journal:
+            known = list(await journal.open_calls())
+            assert (known, journal.term, journal.health.well) == ([CALL], None, False)
+            journal.append_facts(LATER, "opened", b"2")
+            assert not await journal.flush(timeout_s=0.3)
+            make_room()
+            assert await journal.flush(timeout_s=10)
+            assert journal.term == 2
+            assert journal.health.well
+            assert set(await journal.open_calls()) == {CALL, LATER}
+    finally:
+        crashed.close()
