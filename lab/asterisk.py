@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import time
 from dataclasses import dataclass
@@ -106,6 +107,10 @@ class LabAsterisk:
         )
         self.survival = survival
         """What `callrouter dialplan` rendered for it; empty: nothing, and the fallback rings a group of phones."""
+        self.instead: dict[str, str] = {}
+        """Files of etc that take the place of ours, by their names."""
+        self.ca_file: Path | None = None
+        """Who vouches for its REST interface, where that is over TLS; None: it is without."""
         self.state_dir = INSTANCES / name
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
@@ -160,7 +165,8 @@ class LabAsterisk:
     @property
     def ari(self) -> AriAccess:
         """How to reach its REST interface."""
-        return AriAccess(f"http://127.0.0.1:{self.http_port}", ARI_USER, self.credentials.ari_password)
+        scheme = "https" if self.ca_file is not None else "http"
+        return AriAccess(f"{scheme}://127.0.0.1:{self.http_port}", ARI_USER, self.credentials.ari_password)
 
     @property
     def sip_address(self) -> str:
@@ -354,9 +360,11 @@ class LabAsterisk:
         if len(f"{seen}/run/asterisk.ctl") > LONGEST_SOCKET_PATH:
             raise LabError(f"{seen} is too long a path for Asterisk's control socket; move the checkout higher up")
         files = asterisk_config.render(self.settings, self.credentials, seen, modules, self.home.inside(modules))
-        for name, content in files.items():
+        for name, content in {**files, **self.instead}.items():
             write_atomically(self.directory / "etc" / name, content, mode=0o600)
         for source in sorted(DIALPLAN.glob("*.conf")):
+            if source.name in self.instead:
+                continue
             more = f"\n{self.settings.more_dialplan}" if source.name == "extensions.conf" else ""
             write_atomically(self.directory / "etc" / source.name, source.read_text(encoding="utf-8") + more)
         if self.survival:
@@ -411,9 +419,15 @@ class LabAsterisk:
         console = (self.state_dir / "console").read_text(encoding="utf-8", errors="replace")[-1000:]
         return f"{console}\n{self.log_tail()}"
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.ca_file is None:
+            return http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=ASK_TIMEOUT_S)
+        trusted = ssl.create_default_context(cafile=str(self.ca_file))
+        return http.client.HTTPSConnection("127.0.0.1", self.http_port, timeout=ASK_TIMEOUT_S, context=trusted)
+
     def _request(self, method: str, path: str) -> tuple[int, bytes]:
         access = self.ari
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=ASK_TIMEOUT_S)
+        connection = self._connection()
         try:
             connection.request(method, f"/ari/{path}", headers=access.headers)
             response = connection.getresponse()

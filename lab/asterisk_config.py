@@ -4,110 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from callrouter.pbx.files import EMPTY, INDICATIONS
+from callrouter.pbx.modules import MODULES
 from lab.errors import LabError
 from lab.phones import ARI_USER, CARRIER_ADDRESS, Credentials, Phone
-
-# Order matters: with autoload off, res_websocket_client must be there before res_http_websocket and res_ari (22.x).
-# Modules that an older Asterisk does not have are left out; what is not listed is not loaded.
-MODULES: tuple[str, ...] = (
-    "res_timing_timerfd",
-    "res_sorcery_config",
-    "res_sorcery_memory",
-    "res_sorcery_astdb",
-    "res_crypto",
-    "res_websocket_client",
-    "res_http_websocket",
-    "res_pjproject",
-    "res_pjsip",
-    "res_pjsip_session",
-    "res_pjsip_pubsub",
-    "res_pjsip_outbound_publish",
-    "res_pjsip_exten_state",
-    "res_pjsip_pidf_body_generator",
-    "res_pjsip_dialog_info_body_generator",
-    "res_pjsip_registrar",
-    "res_pjsip_endpoint_identifier_ip",
-    "res_pjsip_endpoint_identifier_user",
-    "res_pjsip_authenticator_digest",
-    "res_pjsip_caller_id",
-    "res_pjsip_diversion",
-    "res_pjsip_dtmf_info",
-    "res_pjsip_sdp_rtp",
-    "res_pjsip_refer",
-    "res_pjsip_rfc3326",
-    "res_pjsip_header_funcs",
-    "res_pjsip_nat",
-    "res_pjsip_logger",
-    "res_rtp_asterisk",
-    "bridge_simple",
-    "bridge_native_rtp",
-    "bridge_builtin_features",
-    "bridge_holding",
-    "bridge_softmix",
-    "codec_ulaw",
-    "codec_alaw",
-    "codec_a_mu",
-    "codec_gsm",
-    "codec_resample",
-    "format_wav",
-    "format_gsm",
-    "format_pcm",
-    "format_sln",
-    "res_musiconhold",
-    "chan_pjsip",
-    "pbx_config",
-    "func_timeout",
-    "func_callerid",
-    "func_channel",
-    "func_logic",
-    "func_strings",
-    "func_global",
-    "func_hangupcause",
-    "func_pjsip_endpoint",
-    "func_pjsip_aor",
-    "func_pjsip_contact",
-    "func_devstate",
-    "app_dial",
-    "app_exec",
-    "app_playback",
-    "app_playtones",
-    "app_queue",
-    "app_stack",
-    "app_verbose",
-    "app_echo",
-    "app_senddtmf",
-    "res_speech",
-    "res_agi",
-    "res_stasis",
-    "res_stasis_answer",
-    "res_stasis_playback",
-    "res_stasis_recording",
-    "chan_bridge_media",
-    "res_stasis_snoop",
-    "res_stasis_device_state",
-    "res_stasis_broadcast",
-    "app_stasis",
-    "app_stasis_broadcast",
-    "res_ari",
-    "res_ari_model",
-    "res_ari_applications",
-    "res_ari_asterisk",
-    "res_ari_bridges",
-    "res_ari_channels",
-    "res_ari_device_states",
-    "res_ari_endpoints",
-    "res_ari_events",
-    "res_ari_playbacks",
-    "res_ari_recordings",
-    "res_ari_sounds",
-)
 
 REQUIRED_MODULES = frozenset(
     {"res_pjsip", "chan_pjsip", "res_ari_channels", "res_agi", "app_stasis", "app_dial", "res_musiconhold"}
 )
 
-EMPTY_FILES = ("acl", "ccss", "cel", "features", "pjproject", "stasis", "udptl", "websocket_client", "queuerules")
-"""Files that may be empty, but whose absence Asterisk logs as an error."""
+EMPTY_FILES = ("acl", *EMPTY)
 
 # By default Asterisk throws away what it would log when a thousand lines wait, and tests read its log.
 LOGGER = """\
@@ -118,24 +24,6 @@ logger_queue_limit=100000
 full => notice,warning,error,verbose
 """
 
-# Korea's ring-back and busy tones (ITU-T E.180, supplement 2): without a zone Asterisk has no ring-back to give.
-INDICATIONS = """\
-[general]
-country=kr
-
-[kr]
-description=Korea
-ringcadence=1000,2000
-dial=350+440
-busy=480+620/500,0/500
-ring=440+480/1000,0/2000
-congestion=480+620/250,0/250
-callwaiting=!440/300,!0/2000
-dialrecall=!350+440/100,!0/100
-record=1400/500,0/15000
-info=!950/330,!1400/330,!1800/330,0
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -144,6 +32,8 @@ class Peer:
     name: str
     address: str
     port: int
+    rtp_timeout_s: int = 0
+    """A call over it from which no sound comes for so long is hung up; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +91,9 @@ def render(
 
 
 def _asterisk(settings: AsteriskSettings, directory: str, modules: str) -> str:
+    # Of several Asterisks each needs a name, or their channels may have the same ids.
+    is_one_of_several = settings.peers or settings.proxy
+    name = f"systemname=lab-{settings.sip_port}\n" if is_one_of_several else ""
     return f"""\
 [directories]
 astetcdir => {directory}/etc
@@ -217,7 +110,7 @@ astlogdir => {directory}/log
 [options]
 verbose={settings.verbose}
 live_dangerously=no
-"""
+{name}"""
 
 
 def _modules(available: Path) -> str:
@@ -284,6 +177,7 @@ def _peer(peer: Peer) -> str:
 [{peer.name}](media)
 context=callrouter-sites
 aors={peer.name}
+rtp_timeout={peer.rtp_timeout_s}
 
 [{peer.name}]
 type=aor

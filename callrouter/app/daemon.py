@@ -30,13 +30,13 @@ from callrouter.app.recordings import RecordingKeeper, TapeDesk
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
 from callrouter.app.several import (
+    Alone,
     Running,
     Shared,
     Stop,
     background,
     journal_of,
     listen_when_free,
-    never,
     one_of_several,
 )
 from callrouter.app.status import DaemonStatus
@@ -50,6 +50,7 @@ from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
 from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
+from callrouter.core.events import SiteDown
 from callrouter.core.exchange import Exchange
 from callrouter.core.ids import SiteName
 from callrouter.errors import JournalError
@@ -129,29 +130,31 @@ async def _daemon(
     directory: Path, loaded: Loaded, clock: SteadyClock, shared: Shared | None = None
 ) -> AsyncIterator[Running]:
     settings = loaded.settings
-    standby = shared.standby if shared is not None else None
-    may_act = standby.may_act if standby is not None else lambda: True
+    standby = shared.standby if shared is not None else Alone()
     fleet = Fleet(
         [_peer(site) for site in settings.sites.values()],
         partial(new_call_id, clock.now),
         clock.now,
         time.monotonic,
-        may_act,
+        standby.may_act,
     )
     async with (
         background() as start_outside,
-        standby.around(fleet) if standby is not None else contextlib.nullcontext(),
+        standby.around(fleet),
         journal_of(settings.state_dir / FILE_NAME, shared) as journal,
         Remembered(settings.state_dir, clock.now) as remembered,
     ):
-        if standby is not None:
-            await standby.opened(journal)
+        await standby.opened(journal)
         began = clock.now()
         exchange = Exchange(loaded.rulebook, began)
         inputs = recorder_of(loaded, exchange, began)
-        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, may_act=may_act, inputs=inputs)
+        dispatcher = Dispatcher(
+            exchange, fleet, journal, clock.now, memory=remembered, may_act=standby.may_act, inputs=inputs
+        )
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
+        for site in settings.sites:
+            dispatcher.post(SiteDown(site))  # until it is up, which may be long
         await remember_lost_places(dispatcher, journal)
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
@@ -174,25 +177,23 @@ async def _daemon(
         status = DaemonStatus(
             reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
         )
-        if standby is not None:
-            status.leading = standby.now
+        status.leading = standby.now
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
         tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
         returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
         desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
         async with contextlib.AsyncExitStack() as listening:
+            web = shared.web if shared is not None else WebServer(settings.web.host, settings.web.port, status)
+            web.attend(status, reloader, callers, *desks)
             if shared is None:
                 await listening.enter_async_context(agi)
-                web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks)
                 await listening.enter_async_context(web)
-            else:
-                shared.web.attend(status, reloader, callers, *desks)
             start = await listening.enter_async_context(background())
             start(dispatcher.run())
             start_outside(fleet.run())
-            if standby is not None:
-                start(standby.keep(journal, dispatcher))
+            start(standby.keep(journal, dispatcher))
+            if shared is not None:
                 start(listen_when_free(agi))
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
@@ -206,8 +207,7 @@ async def _daemon(
             for looking in (keeper, tapes[0], callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
-            over = partial(standby.until_over, journal, fleet, dispatcher) if standby is not None else never
-            yield Running(dispatcher, status, writer, over)
+            yield Running(dispatcher, status, writer, partial(standby.until_over, journal, fleet, dispatcher))
 
 
 async def _end(dispatcher: Dispatcher, writer: CdrWriter | None, drain_s: float, stop: Stop) -> None:
@@ -295,7 +295,7 @@ def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> C
 
 
 def _peer(site: SiteSettings) -> Peer:
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application)
+    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def _make_state_dir(loaded: Loaded) -> None:

@@ -22,8 +22,9 @@ from callrouter.app.reload import differs
 from callrouter.app.standby import TAKEN_WITHIN_S, Standby
 from callrouter.app.status import DaemonStatus
 from callrouter.app.waiting_status import WaitingStatus
+from callrouter.ari.fleet import Fleet
 from callrouter.config import Loaded, load
-from callrouter.core.leading import Role
+from callrouter.core.leading import LeadingNow, Role
 from callrouter.errors import ConfigError, JournalError, UnreachableError
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
@@ -63,6 +64,30 @@ class Running:
     status: DaemonStatus
     writer: CdrWriter | None
     over: Callable[[], Coroutine[Any, Any, None]]
+
+
+class Alone:
+    """In place of :class:`Standby`, where no other daemon may wait: nobody relieves this one."""
+
+    now: Callable[[], LeadingNow] | None = None
+
+    def may_act(self) -> bool:
+        """Always."""
+        return True
+
+    def around(self, _: Fleet) -> AbstractAsyncContextManager[None]:
+        """Nothing."""
+        return contextlib.nullcontext()
+
+    async def opened(self, journal: Journal) -> None:
+        """That is all."""
+
+    async def keep(self, journal: Journal, dispatcher: Dispatcher) -> None:
+        """Nothing to be kept."""
+
+    async def until_over(self, journal: Journal, fleet: Fleet, dispatcher: Dispatcher) -> None:
+        """It never is."""
+        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +221,6 @@ def journal_of(path: Path, shared: Shared | None) -> Journal:
     if shared is None or not shared.hangs:
         return Journal(path)
     return Journal(path, steal=True, heard=shared.standby.heard)
-
-
-async def never() -> None:
-    """Nobody relieves a daemon beside which no other may wait."""
-    await asyncio.Event().wait()
 
 
 async def listen_when_free(agi: AgiServer) -> None:

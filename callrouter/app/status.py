@@ -172,7 +172,7 @@ class DaemonStatus:
 
     def _sites(self) -> tuple[SiteHealth, ...]:
         return tuple(
-            SiteHealth(site, self._titles[site], s.up, s.words, s.since, s.version)
+            SiteHealth(site, self._titles[site], s.up, s.words, s.since, s.version, site in self._fleet.namesakes)
             for site, s in self._fleet.states.items()
         )
 

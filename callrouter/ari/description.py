@@ -44,6 +44,7 @@ _MODELS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "SystemInfo": snapshots.SystemInfo,
     "StatusInfo": snapshots.StatusInfo,
     "BuildInfo": snapshots.BuildInfo,
+    "ConfigInfo": snapshots.ConfigInfo,
     "AsteriskPing": snapshots.AsteriskPing,
     "Variable": snapshots.Variable,
     "RESTResponse": wire.RESTResponse,

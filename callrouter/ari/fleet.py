@@ -52,6 +52,8 @@ class SiteState:
     words: str
     since: datetime
     version: str | None = None
+    system_name: str = ""
+    """What tells its channels from those of other sites."""
 
 
 class Fleet:
@@ -94,6 +96,18 @@ class Fleet:
     def late(self) -> Mapping[SiteName, int]:
         """Answers that came after their request had been given up, by site."""
         return {site: session.commands.late for site, session in self._sessions.items()}
+
+    @property
+    def namesakes(self) -> frozenset[SiteName]:
+        """Sites that are up and whose channels may have the ids of another's: of several, each needs a systemname."""
+        if len(self.states) < 2:
+            return frozenset()
+        names = Counter(state.system_name for state in self.states.values() if state.up)
+        return frozenset(
+            site
+            for site, state in self.states.items()
+            if state.up and (not state.system_name or names[state.system_name] > 1)
+        )
 
     # Commands.
 
@@ -142,8 +156,10 @@ class Fleet:
 
     def up(self, site: SiteName, snapshot: SiteSnapshot) -> None:
         """Connected."""
-        self.states[site] = SiteState(True, "up", self._now(), snapshot.version)
+        self.states[site] = SiteState(True, "up", self._now(), snapshot.version, snapshot.system_name)
         self.none_up.clear()
+        if site in self.namesakes:
+            log.error("ari.namesakes", site=site, system_name=snapshot.system_name, sites=sorted(self.namesakes))
         self.snapshot(site, snapshot)
 
     def snapshot(self, site: SiteName, snapshot: SiteSnapshot) -> None:

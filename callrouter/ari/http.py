@@ -34,9 +34,12 @@ async def http_session(peer: Peer, *, websockets: int) -> AsyncIterator[aiohttp.
     """A session for one Asterisk's REST requests and so many websockets, with its pool bounded.
 
     Two connections are left for probes and snapshots, which must get through when all commands hang.
+
+    Raises:
+        OSError: the file of those who vouch for its certificate cannot be used.
     """
     limit = CONNECTIONS + websockets + 2
-    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEP_ALIVE_S)
+    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEP_ALIVE_S, ssl=peer.tls())
     async with aiohttp.ClientSession(connector=connector, headers=peer.headers) as session:
         yield session
 

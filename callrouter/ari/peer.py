@@ -1,7 +1,9 @@
 """Where an Asterisk is, and who we are to it."""
 
 import base64
+import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from callrouter.core.ids import SiteName
 
@@ -15,11 +17,21 @@ class Peer:
     user: str
     password: str = field(repr=False)
     application: str = "callrouter"
+    ca_file: Path | None = None
+    """Who vouches for its certificate (PEM); None: whom the system trusts."""
 
     @property
     def rest_url(self) -> str:
         """What request paths are put behind."""
         return f"{self.url.rstrip('/')}/ari/"
+
+    def tls(self) -> ssl.SSLContext | bool:
+        """How the certificate of an ``https://`` address is looked at.
+
+        Raises:
+            OSError: ``ca_file`` cannot be read, or holds no certificates (``ssl.SSLError``).
+        """
+        return ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file is not None else True
 
     @property
     def headers(self) -> dict[str, str]:

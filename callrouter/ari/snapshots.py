@@ -205,12 +205,19 @@ class BuildInfo(Snapshot, frozen=True, kw_only=True):
     date: str = ""
 
 
+class ConfigInfo(Snapshot, frozen=True, kw_only=True):
+    """How it is configured. ``name`` is ``systemname`` of asterisk.conf, with which the ids of its channels begin."""
+
+    name: str = ""
+
+
 class AsteriskInfo(Snapshot, frozen=True, kw_only=True):
     """``GET /asterisk/info`` as we ask for it: always with ``system`` and ``status``."""
 
     system: SystemInfo
     status: StatusInfo
     build: BuildInfo = BuildInfo()
+    config: ConfigInfo = ConfigInfo()
 
 
 class AsteriskPing(Snapshot, frozen=True, kw_only=True):

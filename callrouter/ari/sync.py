@@ -28,7 +28,7 @@ class SiteSnapshot:
     legs); ``bridges`` are those of our application; ``endpoints`` are all phones and trunks. Anything that changed
     between ``requested_at`` and ``received_at`` (monotonic seconds) may be in it or not: the listener decides whether
     an event is newer. ``asterisk_id`` and ``started_at`` together name one life of the server: another life has none
-    of the old calls.
+    of the old calls. ``system_name`` is what its channels' ids begin with; empty: with the time alone.
     """
 
     requested_at: float
@@ -40,6 +40,7 @@ class SiteSnapshot:
     legs: tuple[Channel, ...]
     bridges: tuple[Bridge, ...]
     endpoints: tuple[Endpoint, ...] = ()
+    system_name: str = ""
 
 
 async def ask(http: HttpChannel, peer: Peer, request: Request, kind: type[T]) -> T:
@@ -91,4 +92,5 @@ async def take_snapshot(http: HttpChannel, peer: Peer, clock: Callable[[], float
         legs=tuple(c for c in channels if c.id in listed and not c.is_in(peer.application)),
         bridges=tuple(bridge for bridge in bridges if bridge.id in our_bridges),
         endpoints=endpoints,
+        system_name=info.config.name,
     )

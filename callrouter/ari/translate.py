@@ -130,7 +130,7 @@ class EventReader:
         # A soft request is Asterisk's own (often ours), and its cause 32 is not one of Q.850.
         if event.soft or is_told:
             return None
-        return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING)
+        return ev.CallerLeft(channel, event.cause or Cause.NORMAL_CLEARING, site=self._site)
 
     def _left(self, channel: Channel) -> ev.Event | None:
         if naming.is_phone(channel.id):
@@ -146,7 +146,7 @@ class EventReader:
         is_told = self._leaving.pop(channel.id, None)
         if is_told:
             return None
-        return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None)
+        return ev.CallerLeft(ChannelId(channel.id), to_dialplan=is_told is None, site=self._site)
 
     def _line(self, channel: Channel, number: str) -> ev.LineDialed:
         return ev.LineDialed(self._site, ChannelId(channel.id), channel.name.rpartition("-")[0], number)

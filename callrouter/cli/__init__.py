@@ -20,6 +20,7 @@ EXIT_UNREACHABLE = 3
 
 COMMANDS = {
     "agent": "callrouter.cli.agent:agent",
+    "asterisk": "callrouter.cli.asterisk:asterisk",
     "audit": "callrouter.cli.audit:audit",
     "calendar": "callrouter.cli.calendar:calendar",
     "call": "callrouter.cli.call:call",

@@ -174,7 +174,7 @@ async def _recordings(loaded: Loaded, name: SiteName) -> AsyncIterator[Recording
     if site is None:
         raise CallrouterError(f"the site {name}, where the message is, is not in the configuration any more")
     loaded.require_secrets()
-    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application)
+    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
     async with open_recordings(peer) as store:
         yield store
 

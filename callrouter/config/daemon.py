@@ -1,9 +1,11 @@
 """The daemon's settings, with what the environment says: it wins over the files."""
 
 import os
+import ssl
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path as FilePath
+from urllib.parse import urlsplit
 
 from callrouter.config import model
 from callrouter.config.nodes import Tree
@@ -86,9 +88,13 @@ def compile_settings(
             source = f"${site.password_env}" if site.password_env else site.password_file
             missing.append(f'the ARI password of site "{name}" is not set; set it in {source}')
         sounds = FilePath(site.sounds_dir) if site.sounds_dir else usual_sounds_dir()
+        ca_file = directory / os.path.expanduser(site.ca_file) if site.ca_file is not None else None
+        if ca_file is not None and (why := _unusable(ca_file)):
+            missing.append(f'who vouches for the certificate of site "{name}" is not known: {ca_file}: {why}')
         sites[SiteName(name)] = SiteSettings(
-            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds
+            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds, ca_file
         )
+        _warn_of_plain_text(context, name, site)
     settings = DaemonSettings(
         title=whole.service.title,
         sites=sites,
@@ -106,6 +112,30 @@ def compile_settings(
         standby=StandbySettings(whole.standby.enabled, whole.standby.silence),
     )
     return settings, tuple(missing)
+
+
+def _unusable(ca_file: FilePath) -> str:
+    """Why nothing can be vouched for by the file; empty: it can. No fault, as with passwords, of the configuration."""
+    try:
+        ssl.create_default_context(cafile=str(ca_file))
+    except (OSError, ValueError) as exc:
+        return exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return ""
+
+
+def _warn_of_plain_text(context: Context, name: str, site: model.Site) -> None:
+    host = urlsplit(site.ari_url).hostname or ""
+    if site.ari_url.startswith("http://") and not _is_this_machine(host):
+        message = f'the ARI password of site "{name}", and all that callers press, goes to {host} in the clear'
+        remedy = "write ari_url: https://… with ca_file:, as callrouter asterisk sets it up"
+        context.warn(("sites", name, "ari_url"), message, remedy)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def usual_sounds_dir() -> FilePath:

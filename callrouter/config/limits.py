@@ -20,6 +20,7 @@ LEAST: Final[dict[str, tuple[float, str]]] = {
     "misses_before_pause": (0, ""),
     "pin_tries": (1, "nobody could log in"),
     "pin_lock": (10.0, "whoever tries PINs would not be held up"),
+    "site_away": (0.0, ""),
     "retry_after_congestion": (0.5, "a full trunk would be tried without a pause"),
 }
 """The least that may be written (seconds, or calls where the limit is a number of them), and what less would mean."""

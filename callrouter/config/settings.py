@@ -29,6 +29,8 @@ class SiteSettings:
     """Empty if its source held nothing; see ``Loaded.missing_secrets``."""
     application: str
     sounds_dir: Path
+    ca_file: Path | None = None
+    """Who vouches for its certificate; None: whom the system trusts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,10 @@ class Bridges:
         if kept:
             self._bridges[call] = kept
 
+    def forget(self, call: CallId) -> None:
+        """Nobody knows what became of the bridges of a call; the site's next snapshot tells."""
+        self._bridges.pop(call, None)
+
     def knows(self, bridge: BridgeId) -> bool:
         """Whether a bridge is in use, as far as we know."""
         call = naming.parse_bridge(bridge)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from callrouter.core import commands as cmd
+from callrouter.core import events as ev
 from callrouter.core import facts
 from callrouter.core.asking import Asking
 from callrouter.core.attendance import Attendance
@@ -29,7 +30,7 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
 from callrouter.core.fold import fold
 from callrouter.core.following import Following
-from callrouter.core.ids import CallId, ChannelId
+from callrouter.core.ids import CallId, ChannelId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.keypad import Keypad
 from callrouter.core.offering import Offering
@@ -60,6 +61,8 @@ _PLAYING = frozenset(
     {CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING, CallState.GREETING}
 )
 
+_HUNG_UP_ON = (ReleaseReason.AGENT_HUNG_UP, ReleaseReason.PLAN_ENDED)
+
 
 class _Action(Protocol):
     def __call__(self, call: Call, cue: Cue, at: datetime, out: Output) -> None: ...
@@ -74,6 +77,8 @@ class Conduct:
         self.calls: dict[CallId, Call] = {}
         self._by_channel: dict[ChannelId, CallId] = {}
         self._gone: dict[ChannelId, datetime] = {}
+        self.unheard: dict[ChannelId, tuple[CallId, SiteName]] = {}
+        """Callers whose site did not hear that they were hung up."""
         self.switchboard = Switchboard(self.floor)
         self.attendance = Attendance(self.floor)
         self.desks = Desks(self.floor, self.attendance)
@@ -170,6 +175,10 @@ class Conduct:
         """Whether a caller on ``channel`` has left not long ago."""
         return channel in self._gone
 
+    def let_return(self, channel: ChannelId) -> None:
+        """It was not Asterisk who said that the caller left: if he is there after all, he is taken anew."""
+        self._gone.pop(channel, None)
+
     def forget_left(self, before: datetime) -> None:
         """Forget the channels of callers who left before ``before``."""
         self._gone = {channel: at for channel, at in self._gone.items() if at >= before}
@@ -222,6 +231,14 @@ class Conduct:
         self.lines.take(call)
         return True
 
+    def put_aside(self, call: Call, remembered: Call) -> None:
+        """Go on with a call as a daemon would that comes after: its site is away for long."""
+        del self.calls[call.id]
+        del self._by_channel[call.channel]
+        self.take(remembered)
+        self.counters.taken_up -= 1
+        self.floor.trunks.left(call.channel)
+
     def hold_arrival(self, call: Call, at: datetime) -> None:
         """A caller holds a channel of the trunk group by which he came in; who is called back came in by none."""
         if call.request is None:
@@ -254,6 +271,14 @@ class Conduct:
         """Send the caller to the dialplan's fallback."""
         context = self.floor.rulebook.fallback_context
         self.continue_at(call, context, FALLBACK_EXTENSION, reason, at, out)
+
+    def send_on_namesake(self, event: ev.CallArrived, known: Call, out: Output) -> None:
+        """A caller cannot be told from one at another site: he goes to the fallback, and is no call of ours."""
+        site = event.facts.site
+        text = f"channel {event.channel} at {site} has the id of one at {known.site}: see systemname in asterisk.conf"
+        out.notices.append(Notice(NoticeKind.NAMESAKE, known.id, text))
+        context = self.floor.rulebook.fallback_context
+        out.commands.append(cmd.ContinueInDialplan(site, event.call, event.channel, context, FALLBACK_EXTENSION))
 
     def record(self, call: Call, fact: facts.Fact, out: Output) -> None:
         """Let a fact be true of the call, and have it kept."""
@@ -360,10 +385,20 @@ class Conduct:
         if call.insisted:
             out.notices.append(Notice(NoticeKind.WRITTEN_OFF, call.id, f"channel {call.channel} never ended"))
             self.finish(call, cue, at, out)
+            if call.site not in self.floor.ways.sites:
+                self._remember_unheard(call)
             return
         call.insisted = True
         out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)
+
+    def _remember_unheard(self, call: Call) -> None:
+        """The site is away, and did not hear what was to become of the caller: if he is there, it does then."""
+        released = next(fact for fact in reversed(call.history) if isinstance(fact, facts.Released))
+        if released.reason in _HUNG_UP_ON:
+            self.unheard[call.channel] = (call.id, call.site)
+        else:
+            self.let_return(call.channel)
 
     def finish(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Nothing is left of the call but its record."""

@@ -67,9 +67,11 @@ class TimerKind(StrEnum):
     """Who is called back has not answered."""
     CALLBACK = "callback"
     """It is time to call somebody back, or no longer."""
+    SITE = "site"
+    """A site is away for so long that what its calls hold is given back."""
 
 
-TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName]
+TimerKey = tuple[TimerKind, CallId | ChannelId | AgentId | TrunkName | SwitchName | SiteName]
 
 
 class CallArrived(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +89,8 @@ class CallerLeft(msgspec.Struct, frozen=True, gc=False):
     cause: int = 16
     to_dialplan: bool = False
     """Nobody hung up: the dialplan goes on with the channel."""
+    site: SiteName | None = None
+    """Where, if Asterisk told so of its own accord."""
 
 
 class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ import msgspec
 
 from callrouter.core import events as ev
 from callrouter.core import facts, naming, relaying, relays, resync, standing
+from callrouter.core.absence import Absence
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -24,7 +25,7 @@ from callrouter.core.conduct import Conduct
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import AgentId, CallId, ChannelId, SwitchName, TrunkName
+from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName, SwitchName, TrunkName
 from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of
 from callrouter.core.output import Notice, NoticeKind, Output
@@ -84,6 +85,7 @@ class Exchange:
         self.floor = self.conduct.floor
         self.counters = self.conduct.counters
         self.today = Today(self.floor, at)
+        self.absence = Absence(self)
         self.draining = False
         self._handlers: dict[type[ev.Event], _Handler] = {
             ev.CallArrived: self.call_arrived,
@@ -152,7 +154,7 @@ class Exchange:
 
     def _take(self, event: ev.Event, at: datetime, out: Output) -> None:
         if isinstance(event, relays.OfLeg) and relaying.is_far(event):
-            self.floor.relays.take(event, out)
+            relaying.take(self, event, out)
             return
         if isinstance(event, ev.LegHeld | ev.TransferAsked):
             event = relaying.near(event)
@@ -302,6 +304,9 @@ class Exchange:
     def call_arrived(self, event: ev.CallArrived, at: datetime, out: Output) -> None:
         """A caller came in, or is found waiting."""
         known = self.conduct.call_of(event.channel)
+        if known is not None and known.site != event.facts.site:
+            self.conduct.send_on_namesake(event, known, out)
+            return
         if known is not None:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
@@ -322,7 +327,7 @@ class Exchange:
         if self.conduct.lines.left(event.channel, at, out):
             return
         call = self._of_channel(event.channel)
-        if call is not None:
+        if call is not None and event.site in (None, call.site):
             self.signal(call, Cue(Signal.CALLER_LEFT, cause=event.cause, to_dialplan=event.to_dialplan), at, out)
 
     def _playback_ended(self, event: ev.PlaybackEnded, at: datetime, out: Output) -> None:
@@ -354,6 +359,7 @@ class Exchange:
 
     def _relay_left(self, event: ev.RelayLeft, at: datetime, out: Output) -> None:
         self.floor.relays.left(event.channel, out)
+        self.absence.end_what_left(at, out)
 
     def _leg_rang(self, event: ev.LegRang, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
@@ -452,6 +458,8 @@ class Exchange:
             self.floor.trunks.look_again(TrunkName(subject), at)
         elif kind is TimerKind.SWITCH:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
+        elif kind is TimerKind.SITE:
+            self.absence.overdue(SiteName(subject), at, out)
         elif kind is TimerKind.DESK:
             self.conduct.desks.key_overdue(ChannelId(subject), out)
         elif kind is TimerKind.HEARING:
@@ -462,18 +470,23 @@ class Exchange:
                 self.floor.leg_overdue(leg, out=out, at=at)
                 self._transfer_later(leg, at, out)
         else:
-            call = self.calls.get(CallId(subject))
-            if call is not None and kind not in call.timers:  # it was cancelled while it ran out
-                self.counters.stale[call.state, _TIMER_SIGNALS[kind]] += 1
-            elif call is not None:
-                call.timers.remove(kind)
-                self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
+            self._timer_of_call(kind, CallId(subject), at, out)
+
+    def _timer_of_call(self, kind: TimerKind, call_id: CallId, at: datetime, out: Output) -> None:
+        call = self.calls.get(call_id)
+        if call is not None and kind not in call.timers:  # it was cancelled while it ran out
+            self.counters.stale[call.state, _TIMER_SIGNALS[kind]] += 1
+        elif call is not None:
+            call.timers.remove(kind)
+            self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
 
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         was_away = event.site not in self.floor.ways.sites
         self.floor.ways.sites.add(event.site)
         self.floor.phones_seen(event.site, event.phones, event.requested_at, at)
         resync.compare(self, event, at, out)
+        self.absence.back(event.site, out)
+        self.absence.end_what_left(at, out)
         if was_away:  # what we said of lamps meanwhile was not heard
             self.conduct.switchboard.light_up(event.site, at, out)
             self.conduct.attendance.light_up(event.site, out)
@@ -489,6 +502,7 @@ class Exchange:
     def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:
         self.floor.ways.sites.discard(event.site)
         self.floor.trunks.site_lost(event.site)
+        self.absence.lost(event.site, at, out)
 
     def _drain(self, event: ev.DrainRequested, at: datetime, out: Output) -> None:
         self.draining = True

@@ -275,6 +275,15 @@ class Floor:
         if leg.agent is not None:
             self.staff.release(leg, leg.agent, result, at, out)
 
+    def forget_leg(self, leg: Leg, at: datetime, out: Output) -> None:
+        """Nobody knows what became of a leg: give back what it held, and judge nobody by it."""
+        del self.legs[leg.channel]
+        out.commands.append(cmd.CancelTimer((TimerKind.LEG, leg.channel)))
+        if leg.seizure is not None:
+            self.trunks.release(leg.seizure)
+        if leg.agent is not None:
+            self.staff.forget_leg(leg.agent, at)
+
     def ended_since(self, channel: ChannelId, since: datetime) -> bool:
         """Whether a leg ended, or was written off, at ``since`` or later: who looked then may still have seen it."""
         ended_at = self._ended.get(channel)

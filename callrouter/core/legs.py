@@ -31,6 +31,8 @@ class Leg:
     """It was taken note of that the trunk carried it."""
     failed: bool = False
     """It was taken note of that the trunk failed it."""
+    answered_there: bool = False
+    """The phone at its far end was answered, of which the trunk is to tell."""
     called_before: datetime | None = None
     """When the counselor's phone had been called last."""
 

@@ -59,8 +59,10 @@ def result_of(leg: Leg, cause: int) -> OfferResult:
 
 
 def unanswered(leg: Leg, result: OfferResult) -> OfferResult:
-    """How an offer counts that was ended with ``result``: without a sign of life, the trunk is to blame."""
-    if leg.seizure is not None and not leg.rang and result is OfferResult.NO_ANSWER:
+    """How an offer counts that was ended with ``result``: without a sign of life, or of the answer that was given, the
+    trunk is to blame."""
+    is_of_trunk = leg.seizure is not None and (leg.answered_there or not leg.rang)
+    if is_of_trunk and result is OfferResult.NO_ANSWER:
         return OfferResult.CONGESTION
     return result
 

@@ -129,7 +129,8 @@ def _of_tenant(group: Group, tenant: TenantName) -> TenantOfTrunk:
 def _member(group: Group, member: Member, at: datetime) -> MemberOfTrunk:
     spec = member.spec
     carried, state = group.carried_by(member), member.breaker.state(at)
-    return MemberOfTrunk(spec.endpoint, spec.site, spec.channels, carried, not member.offline, state, spec.per_second)
+    reached = group.is_reached(member)
+    return MemberOfTrunk(spec.endpoint, spec.site, spec.channels, carried, reached, state, spec.per_second)
 
 
 def _queue(exchange: Exchange, queue: QueueSpec) -> QueueNow:

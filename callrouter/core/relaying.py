@@ -28,6 +28,14 @@ def near(event: OfPhone) -> OfPhone:
     return msgspec.structs.replace(event, channel=naming.leg_channel(name.call, name.attempt)) if name else event
 
 
+def take(exchange: "Exchange", event: OfLeg, out: Output) -> None:
+    """What a phone at a far end does."""
+    exchange.floor.relays.take(event, out)
+    leg = exchange.floor.legs.get(near(event).channel)
+    if leg is not None and isinstance(event, ev.LegAnswered):
+        leg.answered_there = True
+
+
 def come_in(exchange: "Exchange", event: ev.RelayArrived, at: datetime, out: Output) -> None:
     """A channel came in as from another site."""
     note(exchange, exchange.floor.relays.come_in(event, at, out), at, out)

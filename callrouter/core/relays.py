@@ -6,7 +6,7 @@ any other. Who comes in from another site names the leg in a header of ours, and
 there, from there, and has not come yet: what a stranger writes there names none.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +52,10 @@ class Relay:
     """The phone is not called any more."""
     cause: int | None = None
     """Why the phone's part ended, which not every trunk hands on."""
+    left: bool = False
+    """What came in is gone."""
+    by_caller: bool = False
+    """It went before the phone's part was over: the caller let go, or his Asterisk died, or the trunk."""
 
     @property
     def far(self) -> ChannelId:
@@ -81,6 +85,10 @@ class Relays:
     def from_site(self, site: SiteName) -> list[ChannelId]:
         """The legs with a far end that are made at a site."""
         return [relay.leg for relay in self._relays.values() if relay.origin == site]
+
+    def left_behind(self) -> Iterator[Relay]:
+        """Those whose leg is gone at this end, and at the other as far as that is heard of."""
+        return (relay for relay in self._relays.values() if relay.left)
 
     def come_in(
         self, event: ev.RelayArrived, at: datetime, out: Output, phones: Collection[ChannelId] = ()
@@ -121,6 +129,7 @@ class Relays:
         """Who came in from another site is gone: the caller, or the trunk, let go."""
         for relay in self._relays.values():
             if relay.incoming == channel:
+                relay.left, relay.by_caller = True, not relay.over
                 self._hang_up_phone(relay, out)
 
     def take(self, event: OfLeg, out: Output) -> None:
@@ -203,6 +212,7 @@ class Relays:
 
     def _lose(self, relay: Relay, out: Output) -> None:
         """The leg is not there any more. Whether its other end knows is not sure: not so if Asterisk died here."""
+        relay.left, relay.by_caller = True, not relay.over
         self._hang_up_phone(relay, out)
         out.commands.append(cmd.Hangup(relay.origin, relay.call, relay.leg, Cause.NORMAL_CLEARING))
 

@@ -59,6 +59,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     relaying.compare(exchange, event, at, out)
     _compare_legs(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
+    _forget_unheard(exchange, event)
     trunk_audit.put_right(exchange, event, in_vain, at, out)
     exchange.conduct.lines.compare(event, at, out)
     supervision_resync.compare(exchange.conduct.supervision, event, at, out)
@@ -109,6 +110,7 @@ def hang_up_orphan(exchange: "Exchange", channel: ChannelId, out: Output) -> Non
 
 def _vanished(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
     call.to_be_adopted = False
+    at = exchange.absence.ended_at(call, at)
     if call.state is CallState.ROUTING:  # remembered from between two facts
         exchange.conduct.record(call, facts.Released(at, ReleaseReason.VANISHED, Cause.NOT_DEFINED, True), out)
     cue = Cue(Signal.CALLER_LEFT, cause=Cause.NOT_DEFINED, estimated=True)
@@ -135,6 +137,9 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
             if seen.channel not in floor.legs and not floor.ended_since(seen.channel, event.requested_at):
                 hang_up_orphan(exchange, seen.channel, out)
                 _leave_out_attempt(exchange, leg)
+        elif seen.channel in exchange.conduct.unheard:
+            call_id, site = exchange.conduct.unheard[seen.channel]
+            out.commands.append(cmd.Hangup(site, call_id, seen.channel, Cause.NORMAL_CLEARING))
         elif (
             seen.inbound is not None
             and seen.fresh_call is not None
@@ -143,6 +148,12 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
         ):
             with exchange.contained(seen.fresh_call, at, out):
                 exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
+
+
+def _forget_unheard(exchange: "Exchange", event: ev.SiteUp) -> None:
+    unheard = exchange.conduct.unheard
+    for channel in [one for one, (_, site) in unheard.items() if site == event.site and one not in event.channels]:
+        del unheard[channel]
 
 
 def _leave_out_attempt(exchange: "Exchange", leg: naming.LegName) -> None:
@@ -157,6 +168,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     """Go on with a call of an earlier daemon, from wherever it was."""
     conduct = exchange.conduct
     call.to_be_adopted = False
+    conduct.hold_arrival(call, at)  # which was given back if the site was away for long
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
     # First of all: over HTTP alone, what waits behind a sound holds up the command that ends it.
     was_told = conduct.comforting.recall(call, out)

@@ -182,6 +182,8 @@ class Limits:
     pin_tries: int = 3
     """So many wrong tries to log in lock the phone and the counselor's number."""
     pin_lock_s: float = 300.0
+    site_away_s: float = 120.0
+    """What the calls of a site hold is given back when it has been away for so long; 0: when it is back."""
 
 
 @dataclass(frozen=True, slots=True)

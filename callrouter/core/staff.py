@@ -207,6 +207,14 @@ class Staff:
         else:
             self._settle(agent, at, agent.idle_since)
 
+    def forget_leg(self, agent: Agent, at: datetime) -> None:
+        """Nobody knows what became of the leg to his phone: he is judged by nothing."""
+        agent.leg = None
+        if agent.retired:
+            self._dismiss(agent)
+        else:
+            self._settle(agent, at, agent.idle_since)
+
     def retired(self, agent_id: AgentId, site: SiteName, at: datetime) -> Agent:
         """Somebody whom the rules do not have, and who is to finish a call."""
         spec = AgentSpec(agent_id, agent_id, site, endpoint="", queues=(), tenant=TenantName(""))

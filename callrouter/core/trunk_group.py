@@ -47,11 +47,10 @@ class Seizure:
 
 @dataclass(slots=True)
 class Member:
-    """A member's state. ``online`` by its site: as far as that is known."""
+    """A member's state."""
 
     spec: MemberSpec
     breaker: Breaker = field(default_factory=Breaker)
-    offline: set[SiteName] = field(default_factory=set)
     begun: deque[datetime] = field(default_factory=deque)
     """When calls were begun over it, lately."""
 
@@ -90,6 +89,8 @@ class Group:
         self.shares = Shares()
         self.tally = TrunkTally()
         self._seen: dict[tuple[SiteName, str], frozenset[ChannelId]] = {}
+        self._offline: set[tuple[SiteName, str]] = set()
+        """The endpoints among them that are not reached from their site."""
         self._others: Counter[MemberKey] = Counter()
         self._carried: Counter[MemberKey] = Counter()
         self._other_count = 0
@@ -110,6 +111,7 @@ class Group:
             self.members[member.key] = member
         self._carried = Counter(self._key(one.site, one.member) for one in self.held.values())
         self._seen = {where: channels for where, channels in self._seen.items() if self.member(*where) is not None}
+        self._offline &= self._seen.keys()
         self._count_others()
 
     def retire(self) -> None:
@@ -179,7 +181,7 @@ class Group:
             if one.is_at(site)
             and one.spec.endpoint not in without
             and self._room(one)
-            and site not in one.offline
+            and (site, one.spec.endpoint) not in self._offline
             and one.breaker.admits(at)
             and one.again_at(at) is None
             and (one is not taken or self._carries_two(one))
@@ -255,19 +257,22 @@ class Group:
 
     def seen(self, site: SiteName, endpoint: str, channels: frozenset[ChannelId], *, online: bool) -> None:
         """How a member's endpoint is at its site."""
-        member = self.member(site, endpoint)
-        if member is None:
+        if self.member(site, endpoint) is None:
             return
-        (member.offline.discard if online else member.offline.add)(site)
+        (self._offline.discard if online else self._offline.add)((site, endpoint))
         self._seen[site, endpoint] = channels
         self._count_others()
 
     def forget(self, site: SiteName) -> None:
         """The site is lost: what it said of its endpoints may not be so any more."""
         self._seen = {where: channels for where, channels in self._seen.items() if where[0] != site}
-        for member in self.members.values():
-            member.offline.discard(site)
+        self._offline &= self._seen.keys()
         self._count_others()
+
+    def is_reached(self, member: Member) -> bool:
+        """Whether a member's endpoint is online, as far as is known; of one that several sites have, at one of them."""
+        told = {where for where in self._seen if where[1] == member.spec.endpoint and member.is_at(where[0])}
+        return not told or not told <= self._offline
 
     def next_look(self, at: datetime) -> datetime | None:
         """When a member that lets no call through may let one."""
@@ -282,9 +287,7 @@ class Group:
 
     def _works(self, member: Member, at: datetime) -> bool:
         """Whether calls can go out by the member at all."""
-        site = member.spec.site
-        away = site in member.offline if site is not None else bool(member.offline)
-        return not away and member.breaker.admits(at)
+        return self.is_reached(member) and member.breaker.admits(at)
 
     def _room(self, member: Member) -> int:
         return max(0, member.spec.channels - self.carried_by(member))

@@ -14,7 +14,7 @@ from callrouter.config.settings import SiteSettings
 @asynccontextmanager
 async def asking(site: SiteSettings) -> AsyncIterator[tuple[Peer, HttpChannel, aiohttp.ClientSession]]:
     """The site as one whom requests go to, what takes them, and its session, which allows one websocket besides."""
-    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application)
+    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
     http = HttpChannel(peer)
     async with http_session(peer, websockets=1) as session, asyncio.TaskGroup() as group:
         serving = group.create_task(http.run(session))

@@ -49,13 +49,27 @@ async def check_asterisk(
     prompts: Sequence[str] = (),
     *,
     clock: Callable[[], float] = time.time,
+    is_one_of_several: bool = False,
 ) -> list[Finding]:
     """All findings on one site; ``agents`` are those whose phones it has, ``prompts`` the announcements in its folder.
 
     Raises nothing for what Asterisk does.
     """
     async with asking(site) as (peer, http, session):
-        return await _Examination(site, peer, agents, prompts, http, session, clock).run()
+        findings = await _Examination(site, peer, agents, prompts, http, session, clock).run()
+        return findings + (await _check_name(f"asterisk {site.name}", http) if is_one_of_several else [])
+
+
+async def _check_name(check: str, http: HttpChannel) -> list[Finding]:
+    """Of several sites each needs a name, for Asterisk counts its channels within a second alone."""
+    reply = await http.call(operations.get_info(), WAIT_S)
+    if reply.outcome is not Outcome.DONE:
+        return []  # which has been said
+    name = reply.read(AsteriskInfo).config.name
+    if name:
+        return [ok(check, f"its channels are told from those of other sites by the name {name}")]
+    remedy = "write systemname = … (another at each site) into [options] of asterisk.conf, and restart Asterisk"
+    return [error(check, "its channels may have the ids of another site's, and calls be mixed up", remedy)]
 
 
 class _Examination:

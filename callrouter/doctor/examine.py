@@ -59,7 +59,7 @@ async def _site(site: SiteSettings, loaded: Loaded) -> list[Finding]:
     music = {queue.music_class for queue in book.queues.values()}
     spoken = [str(name) for name in loaded.prompts if name not in book.prompts]
     spoken += [f"{language}/{name}" for language, texts in loaded.translations.items() for name in texts]
-    found = await check_asterisk(site, agents, spoken)
+    found = await check_asterisk(site, agents, spoken, is_one_of_several=len(loaded.settings.sites) > 1)
     found += await check_rendered(site, book.hash)
     return found + await check_console(site, (INBOUND, book.fallback_context), music)
 

@@ -46,6 +46,7 @@ _WARNINGS = frozenset(
         NoticeKind.IMPOSSIBLE_EVENT,
         NoticeKind.WRITTEN_OFF,
         NoticeKind.ORPHAN_LEG,
+        NoticeKind.NAMESAKE,
         NoticeKind.COUNTING_FAILED,
         NoticeKind.SWITCH_REFUSED,
         NoticeKind.AGENT_REFUSED,

@@ -28,7 +28,7 @@ def hindrances(health: Health) -> tuple[str, ...]:
 
 def remarks(health: Health) -> tuple[str, ...]:
     """What an operator should know although calls are taken."""
-    found = [*_of_journal(health.journal), *_of_inbox(health.inbox)]
+    found = [*_of_journal(health.journal), *_of_inbox(health.inbox), *_of_leading(health.leading)]
     if health.database is not None and not health.database.connected:
         why = health.database.last_error or "not yet connected"
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
@@ -48,10 +48,14 @@ def remarks(health: Health) -> tuple[str, ...]:
             f"PostgreSQL would not take {health.database.audit_refused} entries of the audit log, which are"
             " missing there; the daemon's log says why"
         )
-    if health.leading is not None and health.leading.role is Role.LEADING:
-        found.extend(_of_leading(health.leading))
     if any(site.up for site in health.sites):
         found.extend(f"site {site.site} is not connected: {site.state}" for site in health.sites if not site.up)
+    namesakes = ", ".join(site.site for site in health.sites if site.is_namesake)
+    if namesakes:
+        found.append(
+            f"channels of several sites may have the same id, and their calls be mixed up: {namesakes}; give each a"
+            " systemname of its own in [options] of asterisk.conf, and restart Asterisk"
+        )
     if health.memory.error is not None:
         found.append(f"what callers let us remember cannot be written: {health.memory.error}; it is tried again")
     if abs(health.clock_drift_s) >= DRIFT_TOLD_S:
@@ -62,7 +66,9 @@ def remarks(health: Health) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _of_leading(leading: LeadingNow) -> list[str]:
+def _of_leading(leading: LeadingNow | None) -> list[str]:
+    if leading is None or leading.role is not Role.LEADING:
+        return []
     found = []
     if not leading.waiting:
         found.append("no other daemon waits to take over; start one, or see why it does not run")

@@ -26,6 +26,8 @@ class SiteHealth:
     """When ``up`` last changed."""
     version: str | None = None
     """Asterisk's, once it has told."""
+    is_namesake: bool = False
+    """Whether ids of its channels may be those of another site's, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """Several Asterisk servers of one call centre, joined by trunks, as the province and its cities are."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Self
 
 from lab import ports, testing, tools
 from lab.asterisk import LabAsterisk
 from lab.asterisk_config import Peer
 from tests.acceptance.centre import edit
 
+BY_WAY_ADDRESS = "127.0.0.31"
 ADDRESSES = {"gyeongnam": "127.0.0.1", "changwon": "127.0.0.11", "jinju": "127.0.0.12"}
 
 
@@ -17,15 +20,30 @@ def line_to(site: str) -> str:
     return f"line-to-{site}"
 
 
+def by_way_to(site: str) -> str:
+    """The PJSIP endpoint that leads to ``site`` by a :class:`ByWay`."""
+    return f"by-way-to-{site}"
+
+
 @contextmanager
-def asterisks(agi_port: int, *names: str) -> Iterator[Mapping[str, LabAsterisk]]:
-    """One running Asterisk a site, by the names of the sites; each has a trunk to each other."""
+def asterisks(
+    agi_port: int, *names: str, rtp_timeout_s: int = 0, by_way: "ByWay | None" = None
+) -> Iterator[Mapping[str, LabAsterisk]]:
+    """One running Asterisk a site, by the names of the sites; each has a trunk to each other.
+
+    A call over such a trunk from which no sound comes for ``rtp_timeout_s`` seconds is hung up; 0: never. Two sites may
+    have a second trunk, by a ``by_way``.
+    """
     tools.ensure(["sipp", "baresip"])
     sip_ports = {name: ports.free_udp(ADDRESSES[name]) for name in names}
     with ExitStack() as stack:
         sites = {}
         for name in names:
-            others = tuple(Peer(line_to(to), ADDRESSES[to], sip_ports[to]) for to in names if to != name)
+            others = tuple(Peer(line_to(to), ADDRESSES[to], sip_ports[to], rtp_timeout_s) for to in names if to != name)
+            if by_way is not None and name in by_way.joins:
+                (to,) = {*by_way.joins} - {name}
+                by_way.knows(name, sip_ports[name])
+                others = (*others, Peer(by_way_to(to), BY_WAY_ADDRESS, by_way.port, rtp_timeout_s))
             site = testing.asterisk_for_tests(agi_port, address=ADDRESSES[name], sip_port=sip_ports[name], peers=others)
             stack.callback(site.remove)
             site.start()
@@ -38,10 +56,18 @@ def password_variable(site: str) -> str:
     return f"TEST_{site.upper()}_PASSWORD"
 
 
-def write_sites(config: Path, sites: Mapping[str, LabAsterisk], lines: Iterable[tuple[str, str, int]]) -> None:
-    """Have the configuration name these sites, and the trunks between pairs of them, with so many channels each."""
+def write_sites(
+    config: Path,
+    sites: Mapping[str, LabAsterisk],
+    lines: Iterable[tuple[str, str, int]],
+    urls: Mapping[str, str] | None = None,
+) -> None:
+    """Have the configuration name these sites, and the trunks between pairs of them, with so many channels each.
+
+    ``urls``: where a site is reached, if not directly.
+    """
     text = "".join(
-        f"  {name}:\n    title: {name}\n    ari_url: {site.ari.server_url}\n"
+        f"  {name}:\n    title: {name}\n    ari_url: {(urls or {}).get(name, site.ari.server_url)}\n"
         f"    password_env: CALLROUTER_{password_variable(name)}\n"
         for name, site in sites.items()
     )
@@ -59,3 +85,97 @@ def move_to(config: Path, site: str, *agents: str) -> None:
     for agent in agents:
         pattern = rf'^(  "{agent}": .*)site: \w+(.*)queues: \[changwon\]'
         edit(config / "agents.yaml", pattern, rf"\1site: {site}\2queues: [gyeongnam, changwon]")
+
+
+class Wire:
+    """A way to a TCP port of this machine that can be cut and mended: ``async with Wire(8088) as wire: wire.url``."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._port = 0
+        self._server: asyncio.Server | None = None
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._carrying: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """What is behind it, by way of it."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        await self.mend()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Break every connection, and let none in."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for end in self._ends:
+            end.transport.abort()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    async def mend(self) -> None:
+        """Let connections in again, at the port where they were before."""
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.add(writer)
+        try:
+            there, to = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._ends.add(to)
+        for source, sink in ((reader, to), (there, writer)):
+            task = asyncio.create_task(self._carry(source, sink))
+            self._carrying.add(task)
+            task.add_done_callback(self._carrying.discard)
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        except OSError:
+            pass
+        sink.close()
+        self._ends.discard(sink)
+
+
+class ByWay(asyncio.DatagramProtocol):
+    """A way for the SIP of two sites that carries nothing until it is opened, and nothing any more once it is shut.
+
+    Each knows the other by its address.
+    """
+
+    def __init__(self, one: str, other: str) -> None:
+        self.joins = (one, other)
+        self.port = ports.free_udp(BY_WAY_ADDRESS)
+        self._ends: dict[str, tuple[str, int]] = {}
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def knows(self, site: str, port: int) -> None:
+        """Where a site takes SIP."""
+        self._ends[site] = (ADDRESSES[site], port)
+
+    async def open(self) -> None:
+        """Carry what comes from now on."""
+        where = (BY_WAY_ADDRESS, self.port)
+        self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=where)
+
+    def shut(self) -> None:
+        """Carry nothing any more."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """From one to the other."""
+        one, other = (self._ends[site] for site in self.joins)
+        if self._transport is not None:
+            self._transport.sendto(data, other if addr == one else one)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.outcome import Outcome
 from callrouter.ari.peer import Peer
+from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -135,3 +136,22 @@ async def test_it_is_known_when_no_site_is_connected_any_more_and_when_another_t
         await fleet.taken.wait()
         await fleet.none_up.wait()
     assert inbox.stood_down
+
+
+async def test_of_several_sites_each_needs_a_name_by_which_its_channels_are_known(peer: Peer) -> None:
+    def up(fleet: Fleet, site: Peer, name: str) -> list[str]:
+        snapshot = SiteSnapshot(0.0, 0.1, "id", datetime.now(UTC), "22.10.1", (), (), (), system_name=name)
+        with capture_logs() as logs:
+            fleet.up(site.site, snapshot)
+        return [str(log["event"]) for log in logs if log["log_level"] == "error"]
+
+    other = replace(peer, site=SiteName("other"))
+    alone = Fleet([peer], lambda: CALL, lambda: datetime.now(UTC), time.monotonic)
+    assert up(alone, peer, "") == []
+    both = Fleet([peer, other], lambda: CALL, lambda: datetime.now(UTC), time.monotonic)
+    assert up(both, peer, "") == ["ari.namesakes"]
+    assert up(both, peer, "one") == []
+    assert up(both, other, "one") == ["ari.namesakes"]
+    assert both.namesakes == {peer.site, other.site}
+    assert up(both, other, "two") == []
+    assert both.namesakes == frozenset()

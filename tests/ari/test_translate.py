@@ -117,19 +117,21 @@ def test_a_caller_leaves_when_he_hangs_up_with_the_cause_of_that_and_not_once_mo
 
     hung_up = reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=31))
 
-    assert hung_up == ev.CallerLeft(CALLER, 31)
+    assert hung_up == ev.CallerLeft(CALLER, 31, site=SITE)
     assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) is None
 
 
 def test_a_caller_who_hangs_up_without_a_cause_has_cleared_normally() -> None:
-    assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
+    assert a_reader().read(a_message("ChannelHangupRequest", channel=a_channel(CALLER))) == ev.CallerLeft(
+        CALLER, 16, site=SITE
+    )
 
 
 def test_a_caller_whom_asterisk_is_asked_to_hang_up_leaves_when_the_channel_does() -> None:
     reader = a_reader()
 
     assert reader.read(a_message("ChannelHangupRequest", channel=a_channel(CALLER), cause=32, soft=True)) is None
-    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16)
+    assert reader.read(a_message("StasisEnd", channel=a_channel(CALLER))) == ev.CallerLeft(CALLER, 16, site=SITE)
 
 
 def test_a_caller_who_hangs_up_while_asterisk_is_asked_to_leaves_once() -> None:
@@ -144,7 +146,7 @@ def test_a_caller_who_hangs_up_while_asterisk_is_asked_to_leaves_once() -> None:
 def test_a_caller_who_leaves_without_hanging_up_lives_on_in_the_dialplan() -> None:
     left = a_reader().read(a_message("StasisEnd", channel=a_channel(CALLER)))
 
-    assert left == ev.CallerLeft(CALLER, 16, to_dialplan=True)
+    assert left == ev.CallerLeft(CALLER, 16, to_dialplan=True, site=SITE)
 
 
 def test_a_counselor_who_hangs_up_has_ended_when_the_leg_is_destroyed() -> None:
@@ -158,7 +160,7 @@ def test_callers_who_never_leave_are_not_remembered_for_ever() -> None:
 
     forgotten, last = ChannelId("caller-0"), f"caller-{MOST_LEAVING}"
     assert reader.read(a_message("StasisEnd", channel=a_channel(forgotten))) == ev.CallerLeft(
-        forgotten, 16, to_dialplan=True
+        forgotten, 16, to_dialplan=True, site=SITE
     )
     assert reader.read(a_message("StasisEnd", channel=a_channel(last))) is None
 
@@ -268,7 +270,9 @@ def test_a_phone_that_dials_of_its_own_accord_is_no_caller_and_is_known_in_a_sna
     dialed = ev.LineDialed(SITE, CALLER, "PJSIP/201", "202")
     channel = a_channel(CALLER, name="PJSIP/201-0000002a")
     assert a_reader().read(a_message("StasisStart", channel=channel, args=["line", "202"])) == dialed
-    assert a_reader().read(a_message("StasisEnd", channel=channel)) == ev.CallerLeft(CALLER, to_dialplan=True)
+    assert a_reader().read(a_message("StasisEnd", channel=channel)) == ev.CallerLeft(
+        CALLER, to_dialplan=True, site=SITE
+    )
 
     inside = Dialplan(app_name="Stasis", app_data="callrouter,line,202")
     seen = Channel(id=CALLER, name="PJSIP/201-0000002a", state=ChannelState.RING, dialplan=inside)

@@ -177,6 +177,21 @@ def test_a_counselor_here_needs_no_line() -> None:
     assert call.state is CallState.CONNECTED
 
 
+def test_a_caller_whose_channel_has_the_id_of_one_at_another_site_goes_to_the_fallback_and_ends_no_call_of_others(
+    centre: TwoSites,
+) -> None:
+    call = pick_up(centre, centre.dial())
+    namesake = ev.CallArrived(centre.new_call_id(), call.channel, replace(call.arrival, site=ANNEX))
+    centre.tell(namesake)
+    (sent,) = centre.given(cmd.ContinueInDialplan)
+    assert (sent.site, sent.channel, sent.call) == (ANNEX, call.channel, namesake.call)
+    centre.tell(ev.CallerLeft(call.channel, to_dialplan=True, site=ANNEX))
+    assert call.state is CallState.CONNECTED
+    centre.tell(ev.CallerLeft(call.channel, site=HALL))
+    assert centre.cdr(call).outcome is Outcome.HANDLED
+    assert [one.kind for one in centre.notices] == [NoticeKind.NAMESAKE]
+
+
 def test_callers_of_both_sites_are_served_in_the_order_in_which_they_came() -> None:
     centre = TwoSites(two_site_rules())
     first = centre.dial()
@@ -188,6 +203,17 @@ def test_callers_of_both_sites_are_served_in_the_order_in_which_they_came() -> N
     centre.hang_up(first)
     centre.hang_up(second)
     assert centre.exchange.floor.acd.idle(DESK) == 1, "he can be reached from both sites, and is one"
+
+
+def test_an_answer_that_the_line_does_not_hand_on_is_laid_to_the_line(centre: TwoSites) -> None:
+    call = centre.dial()
+    ring(centre, call)
+    centre.annex.incoming.clear()  # the line carries no more
+    centre.annex.pick_up(centre.far(call))
+    centre.settle()
+    centre.advance(20.0)
+    assert [fact.result for fact in call.history if isinstance(fact, facts.OfferClosed)] == [OfferResult.CONGESTION]
+    assert (centre.agent("kim").misses, centre.agent("kim").state) == (0, AgentState.AVAILABLE)
 
 
 def test_a_congested_line_blames_nobody_and_rests(centre: TwoSites) -> None:

@@ -374,3 +374,18 @@ def test_peaks_and_blocked_calls_are_counted_by_hour_and_tenant() -> None:
     assert (tally.peak, tally.blocked, tally.peaks[JINJU], tally.refused[JINJU]) == (2, 1, 1, 1)
     hours = [(hour.begin - START, hour.peak, hour.blocked) for hour in tally.hours]
     assert hours == [(timedelta(0), 2, 1), (timedelta(hours=1), 2, 0)]
+
+
+def test_a_member_that_one_site_does_not_reach_carries_the_calls_of_the_others_in_a_divided_group_too() -> None:
+    annex, gyeongnam = SiteName("annex"), OTHERS.tenant
+    trunks = trunks_of(TrunkSpec(CITY, 2, (MemberSpec("kt", 2),), shares={JINJU: Share(1, None)}))
+    (group,) = trunks.groups
+    (member,) = group.members.values()
+    for site, online in ((HALL, True), (annex, False)):
+        trunks.phones_seen(site, {"PJSIP/kt": PhoneSeen(online=online)})
+    assert group.is_reached(member)
+    assert trunks.has_room(CITY, OTHERS, START)
+    assert not trunks.has_room(CITY, Asker(annex, gyeongnam), START)
+    trunks.phones_seen(HALL, {"PJSIP/kt": PhoneSeen(online=False)})
+    assert not group.is_reached(member)
+    assert not trunks.has_room(CITY, OTHERS, START)

@@ -1,13 +1,14 @@
-"""Trunk groups under random arrivals, releases, failures and reloads that shrink them, beside a naive model."""
+"""Trunk groups of three sites under random calls, failures and reloads that shrink them, beside a naive model."""
 
 from collections import Counter
 from datetime import timedelta
+from itertools import product
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from callrouter.core.ids import ChannelId, TenantName
+from callrouter.core.ids import ChannelId, SiteName, TenantName
 from callrouter.core.phones import PhoneSeen
 from callrouter.core.trunk_group import Asker, Seizure
 from callrouter.core.trunk_shares import CLAIM
@@ -17,6 +18,8 @@ from tests.core.driver import CITY, HALL, START
 
 A, B, C = (TenantName(name) for name in "abc")
 TENANTS = st.sampled_from([A, B, C])
+WHERE = (HALL, SiteName("annex"), SiteName("outpost"))
+SITES = st.sampled_from(WHERE)
 PAUSE_S = 2.0
 
 
@@ -25,7 +28,8 @@ def groups(draw: st.DrawFn) -> TrunkSpec:
     """Up to three members; what is promised fits."""
     sizes = draw(st.lists(st.integers(1, 3), min_size=1, max_size=2))
     limits = st.sampled_from([None, None, None, 2])
-    members = [MemberSpec(f"m{n}", size, None, draw(limits), n + 1) for n, size in enumerate(sizes)]
+    places = st.sampled_from([None, None, *WHERE])
+    members = [MemberSpec(f"m{n}", size, draw(places), draw(limits), n + 1) for n, size in enumerate(sizes)]
     left = sum(sizes)
     shares = {}
     for tenant in (A, B):
@@ -55,7 +59,8 @@ class TrunkMachine(RuleBasedStateMachine):
         self.waits: Counter[TenantName] = Counter()
         self.held: dict[ChannelId, Seizure] = {}
         self.callers: set[ChannelId] = set()
-        self.others: dict[str, frozenset[ChannelId]] = {}
+        self.told: dict[tuple[SiteName, str], tuple[bool, frozenset[ChannelId]]] = {}
+        """Of an endpoint of a site: whether it is reached, and what others have there."""
         self.claims: dict[TenantName, float] = {}
         self.now = START
         self.number = 0
@@ -70,32 +75,48 @@ class TrunkMachine(RuleBasedStateMachine):
     def reload(self, spec: TrunkSpec) -> None:
         self.spec = spec
         self.trunks.replace({CITY: spec})
-        there = {member.endpoint for member in spec.members}
-        self.others = {name: seen for name, seen in self.others.items() if name in there}
+        self.told = {(site, name): told for (site, name), told in self.told.items() if name in self.names(site)}
         self.claims.clear()  # what the model knows of them is of the shares before
         for group in self.trunks.groups:
             group.shares.claims.clear()
 
     # --- what the naive model says
 
+    def names(self, site: SiteName) -> list[str]:
+        """The endpoints that a site has."""
+        return [one.endpoint for one in self.spec.members if one.site in (None, site)]
+
+    def others(self, endpoint: str | None = None) -> int:
+        return sum(len(others) for (_, name), (_, others) in self.told.items() if endpoint in (None, name))
+
+    def is_reached(self, endpoint: str) -> bool:
+        told = [online for (_, name), (online, _) in self.told.items() if name == endpoint]
+        return not told or any(told)
+
     def used(self, tenant: TenantName) -> int:
         return sum(one.tenant == tenant and not one.marked for one in self.held.values())
 
     def in_use(self) -> int:
-        return len(self.held) + sum(map(len, self.others.values()))
+        return len(self.held) + self.others()
 
     def carried(self, endpoint: str) -> int:
-        return sum(one.member == endpoint for one in self.held.values()) + len(self.others.get(endpoint, ()))
+        """By the member that has the endpoint now: a call of a site that has it no more is nobody's but the group's."""
+        held = (one for one in self.held.values() if one.member == endpoint)
+        return sum(endpoint in self.names(one.site) for one in held) + self.others(endpoint)
 
     def free(self) -> int:
         (group,) = self.trunks.groups
-        members = [one for one in group.members.values() if not one.offline and one.breaker.admits(self.now)]
+        works = (one for one in group.members.values() if one.breaker.admits(self.now))
+        members = [one for one in works if self.is_reached(one.spec.endpoint)]
         rooms = (max(0, one.spec.channels - self.carried(one.spec.endpoint)) for one in members)
         return min(self.spec.channels - self.in_use(), sum(rooms))
 
-    def has_member(self) -> bool:
+    def has_member(self, site: SiteName) -> bool:
         (group,) = self.trunks.groups
-        return group.pick(HALL, self.now) is not None
+        found = group.pick(site, self.now)
+        assert found is None or self.told.get((site, found.spec.endpoint), (True, None))[0], "it is not reached"
+        assert found is None or found.spec.endpoint in self.names(site)
+        return found is not None
 
     def lacks(self, tenant: TenantName) -> int:
         return max(0, self.spec.shares.get(tenant, Share()).guarantee - self.used(tenant))
@@ -109,11 +130,13 @@ class TrunkMachine(RuleBasedStateMachine):
             if one != tenant
         )
 
-    def may(self, tenant: TenantName, *, marked: bool) -> bool:
+    def may(self, site: SiteName, tenant: TenantName, *, marked: bool) -> bool:
+        if not self.has_member(site) or not (self.spec.shares or self.spec.reserve):
+            return self.has_member(site)
         left = self.free()
         if not marked:
             left -= max(0, self.spec.reserve - sum(one.marked for one in self.held.values()))
-        if not self.has_member() or left < 1:
+        if left < 1:
             return False
         if marked or not self.spec.shares:
             return True
@@ -124,10 +147,10 @@ class TrunkMachine(RuleBasedStateMachine):
 
     # --- what happens
 
-    @rule(tenant=TENANTS, marked=st.sampled_from([False, False, False, True]))
-    def a_call_goes_out(self, tenant: TenantName, marked: bool) -> None:
-        asker = Asker(HALL, tenant, marked)
-        expected = self.may(tenant, marked=marked)
+    @rule(site=SITES, tenant=TENANTS, marked=st.sampled_from([False, False, False, True]))
+    def a_call_goes_out(self, site: SiteName, tenant: TenantName, marked: bool) -> None:
+        asker = Asker(site, tenant, marked)
+        expected = self.may(site, tenant, marked=marked)
         assert self.trunks.has_room(CITY, asker, self.now) == expected
         self.number += 1
         leg = ChannelId(f"leg-{self.number}")
@@ -145,18 +168,20 @@ class TrunkMachine(RuleBasedStateMachine):
         if not marked:
             self.claims.pop(tenant, None)
 
-    @rule(tenant=TENANTS)
-    def a_tenant_takes_all_it_gets(self, tenant: TenantName) -> None:
+    @rule(site=SITES, tenant=TENANTS)
+    def a_tenant_takes_all_it_gets(self, site: SiteName, tenant: TenantName) -> None:
         for _ in range(self.spec.channels):
-            self.a_call_goes_out(tenant, marked=False)
+            self.a_call_goes_out(site, tenant, marked=False)
 
-    @rule(tenant=TENANTS, pick=st.integers(0, 2))
-    def a_call_comes_in(self, tenant: TenantName, pick: int) -> None:
+    @rule(site=SITES, tenant=TENANTS, pick=st.integers(0, 2))
+    def a_call_comes_in(self, site: SiteName, tenant: TenantName, pick: int) -> None:
         """It is there, whatever the size says; whose it is is known later."""
+        if not self.names(site):
+            return
         self.number += 1
         channel = ChannelId(f"caller-{self.number}")
-        endpoint = self.spec.members[pick % len(self.spec.members)].endpoint
-        self.trunks.arrived(HALL, endpoint, channel, TenantName(""), self.now)
+        endpoint = self.names(site)[pick % len(self.names(site))]
+        self.trunks.arrived(site, endpoint, channel, TenantName(""), self.now)
         self.trunks.assign(channel, tenant, self.now)
         self.claims.pop(tenant, None)
         found = self.trunks.of(channel)
@@ -185,13 +210,20 @@ class TrunkMachine(RuleBasedStateMachine):
     def callers_wait(self, tenant: TenantName, count: int) -> None:
         self.waits[tenant] = count
 
-    @rule(pick=st.integers(0, 2), online=st.sampled_from([True, True, False]), foreign=st.integers(0, 1))
-    def asterisk_tells(self, pick: int, online: bool, foreign: int) -> None:
+    @rule(site=SITES, pick=st.integers(0, 2), online=st.sampled_from([True, True, False]), foreign=st.integers(0, 1))
+    def asterisk_tells(self, site: SiteName, pick: int, online: bool, foreign: int) -> None:
         endpoint = self.spec.members[pick % len(self.spec.members)].endpoint
-        ours = {channel for channel, one in self.held.items() if one.member == endpoint}
-        others = frozenset(ChannelId(f"fallback-{endpoint}-{number}") for number in range(foreign))
-        self.others[endpoint] = others
-        self.trunks.phones_seen(HALL, {f"PJSIP/{endpoint}": PhoneSeen(online, tuple(ours | others))})
+        ours = {channel for channel, one in self.held.items() if (one.site, one.member) == (site, endpoint)}
+        others = frozenset(ChannelId(f"fallback-{site}-{endpoint}-{number}") for number in range(foreign))
+        if endpoint in self.names(site):
+            self.told[site, endpoint] = (online, others)
+        self.trunks.phones_seen(site, {f"PJSIP/{endpoint}": PhoneSeen(online, tuple(ours | others))})
+
+    @rule(site=SITES)
+    def a_site_is_lost(self, site: SiteName) -> None:
+        """What it said is not known any more; what was held there is, until somebody says otherwise."""
+        self.told = {where: told for where, told in self.told.items() if where[0] != site}
+        self.trunks.site_lost(site)
 
     @rule(seconds=st.sampled_from([0.3, 1.0, 5.0, 40.0]))
     def time_passes(self, seconds: float) -> None:
@@ -215,9 +247,9 @@ class TrunkMachine(RuleBasedStateMachine):
     @invariant()
     def who_is_below_his_guarantee_is_never_refused_while_there_is_a_channel(self) -> None:
         reserved = max(0, self.spec.reserve - sum(one.marked for one in self.held.values()))
-        for tenant in self.spec.shares:
-            if self.lacks(tenant) and self.has_member() and self.free() - reserved > 0:
-                assert self.trunks.has_room(CITY, Asker(HALL, tenant), self.now)
+        for tenant, site in product(self.spec.shares, WHERE):
+            if self.lacks(tenant) and self.has_member(site) and self.free() - reserved > 0:
+                assert self.trunks.has_room(CITY, Asker(site, tenant), self.now)
 
     def teardown(self) -> None:
         for channel in list(self.held):
@@ -225,7 +257,8 @@ class TrunkMachine(RuleBasedStateMachine):
                 self.trunks.left(channel)
             else:
                 self.trunks.release(self.held[channel])
-        self.trunks.site_lost(HALL)
+        for site in WHERE:
+            self.trunks.site_lost(site)
         assert (self.trunks.seizures, self.trunks.in_use(CITY)) == (0, 0)
 
 

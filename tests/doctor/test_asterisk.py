@@ -57,6 +57,18 @@ async def test_nothing_is_changed_and_nobody_is_called(fake: FakeAri, site: Site
     assert all(name.startswith("callrouter-doctor-") for name in fake.connected)
 
 
+async def test_one_of_several_needs_a_name_of_its_own(fake: FakeAri, site: SiteSettings) -> None:
+    async def told(level: Level) -> list[str]:
+        findings = await check_asterisk(site, AGENTS, clock=clock(), is_one_of_several=True)
+        return [text for text in texts(findings, level) if "its channels" in text]
+
+    assert await told(Level.ERROR) == ["its channels may have the ids of another site's, and calls be mixed up"]
+    fake.system_name = "jinju"
+    assert await told(Level.OK) == ["its channels are told from those of other sites by the name jinju"]
+    fake.on("GET asterisk/info", Answer(404))
+    assert await told(Level.ERROR) == []
+
+
 async def test_nobody_there_is_one_error(site: SiteSettings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"

@@ -70,6 +70,7 @@ class FakeAri:
     def __init__(self) -> None:
         self.url = ""
         self.version = "22.10.1"
+        self.system_name = ""
         self.started = "2026-11-24T03:55:18.565+0000"
         self.user_is_known = True
         self.rest_over_websocket = True
@@ -142,6 +143,7 @@ class FakeAri:
             "asterisk/info": {
                 "system": {"version": self.version, "entity_id": "aa:bb"},
                 "status": {"startup_time": self.started, "last_reload_time": self.started},
+                "config": {"name": self.system_name},
             },
             "asterisk/ping": {"ping": "pong", "asterisk_id": "aa:bb", "timestamp": TIMESTAMP},
             "applications/callrouter": self._application(),

@@ -138,6 +138,15 @@ async def test_one_site_of_two_is_enough_and_the_other_is_told(
     assert (status, told["remarks"]) == (200, ["site jinju is not connected: no answer"])
 
 
+async def test_sites_whose_channels_cannot_be_told_apart_are_told(
+    client: aiohttp.ClientSession, source: FakeStatus
+) -> None:
+    sites = (replace(source.condition.sites[0], is_namesake=True),)
+    source.condition = replace(source.condition, sites=sites)
+    status, told = await readiness(client)
+    assert (status, "give each a systemname" in str(told["remarks"])) == (200, True)
+
+
 async def test_the_daemon_is_alive_while_its_dispatcher_is(client: aiohttp.ClientSession, source: FakeStatus) -> None:
     source.condition = replace(source.condition, sites=(), draining=True)
     async with client.get("/healthz") as answer:

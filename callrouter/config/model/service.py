@@ -30,6 +30,9 @@ class Site(Section):
     """Name for people."""
     ari_url: Annotated[str, BeforeValidator(parse_url)] = "http://127.0.0.1:8088"
     """Asterisk's HTTP server, without ``/ari``."""
+    ca_file: Text | None = None
+    """Who vouches for the certificate of an ``https://`` address (PEM); relative to the configuration. Left out: whom
+    the system trusts."""
     user: Text = "callrouter"
     """User of Asterisk's ``ari.conf``."""
     password_env: Text | None = None
@@ -40,6 +43,12 @@ class Site(Section):
     """The name in the dialplan's ``Stasis()``."""
     sounds_dir: Text | None = None
     """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
+
+    @model_validator(mode="after")
+    def _vouched_for(self) -> "Site":
+        if self.ca_file is not None and not self.ari_url.startswith("https://"):
+            raise ValueError("ca_file vouches for a certificate, and the address has none; write ari_url: https://…")
+        return self
 
     @model_validator(mode="after")
     def _one_password(self) -> "Site":
@@ -151,5 +160,7 @@ class LimitsSection(Section):
     """So many wrong PINs in a row lock the phone where they were dialled, and the counselor's number."""
     pin_lock: Seconds | None = None
     """How long nobody may log in there, or as that counselor."""
+    site_away: Seconds | None = None
+    """What the calls of a site hold is given back when it has been away for so long; 0: not until it is back."""
     retry_after_congestion: Seconds | None = None
     """How long nobody is rung over a trunk group that had no free line."""
