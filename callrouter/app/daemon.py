@@ -38,6 +38,7 @@ from callrouter.app.several import (
     journal_of,
     listen_when_free,
     one_of_several,
+    peer_of,
 )
 from callrouter.app.status import DaemonStatus
 from callrouter.app.supervising import HearingDesk
@@ -46,9 +47,7 @@ from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
-from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
-from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
 from callrouter.core.events import SiteDown
 from callrouter.core.exchange import Exchange
@@ -132,7 +131,7 @@ async def _daemon(
     settings = loaded.settings
     standby = shared.standby if shared is not None else Alone()
     fleet = Fleet(
-        [_peer(site) for site in settings.sites.values()],
+        [peer_of(site) for site in settings.sites.values()],
         partial(new_call_id, clock.now),
         clock.now,
         time.monotonic,
@@ -292,10 +291,6 @@ def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> C
         return None
     waiting, closed = partial(waiting_requests, dispatcher), partial(withdraw, dispatcher)
     return CallbackKeeper(url, lambda: dispatcher.exchange.rulebook, clock.now, waiting=waiting, withdraw=closed)
-
-
-def _peer(site: SiteSettings) -> Peer:
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def _make_state_dir(loaded: Loaded) -> None:

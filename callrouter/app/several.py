@@ -23,7 +23,10 @@ from callrouter.app.standby import TAKEN_WITHIN_S, Standby
 from callrouter.app.status import DaemonStatus
 from callrouter.app.waiting_status import WaitingStatus
 from callrouter.ari.fleet import Fleet
+from callrouter.ari.peer import Peer
+from callrouter.ari.reach import Reach
 from callrouter.config import Loaded, load
+from callrouter.config.settings import SiteSettings
 from callrouter.core.leading import LeadingNow, Role
 from callrouter.errors import ConfigError, JournalError, UnreachableError
 from callrouter.runtime.clock import SteadyClock
@@ -131,7 +134,8 @@ async def one_of_several(
         UnreachableError: the web server's port is taken.
     """
     settings = loaded.settings
-    standby = Standby(settings, clock.now)
+    reach = Reach(map(peer_of, settings.sites.values()))
+    standby = Standby(settings, clock.now, lambda: reach.any)
     waiting = WaitingStatus(loaded, clock, standby.now)
     telling: WaitingStatus | DaemonStatus = waiting
     was_missed = False
@@ -145,6 +149,7 @@ async def one_of_several(
         start(manager.keep_alive(lambda: telling.health().dispatcher_alive))
         start(manager.keep_status(line))
         start(_keep_idle_time(clock, standby))
+        start(reach.run())
         while (hangs := await _turn(standby, stop)) is not None:
             loaded = await asyncio.to_thread(as_written_now, directory, loaded)
             try:
@@ -214,6 +219,11 @@ async def _keep_idle_time(clock: SteadyClock, standby: Standby) -> None:
         await asyncio.sleep(CLOCK_CHECK_S)
         if standby.role in (Role.STANDBY, Role.RESTING):
             clock.check(idle=True)
+
+
+def peer_of(site: SiteSettings) -> Peer:
+    """Whom its Asterisk is reached by."""
+    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def journal_of(path: Path, shared: Shared | None) -> Journal:

@@ -15,7 +15,7 @@ import structlog
 
 from callrouter.ari.fleet import Fleet
 from callrouter.config.settings import DaemonSettings
-from callrouter.core.leading import LeadingNow, Pulse, Role, Sign, after
+from callrouter.core.leading import LeadingNow, Pulse, Role, Sign, Silence, after
 from callrouter.errors import JournalError, JournalFencedError
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.runtime.leader_line import FILE_NAME, LeaderLine, WaitingLine
@@ -43,11 +43,18 @@ _WORDS: Final = {
 
 
 class Standby:
-    """See the module. ``now`` is the daemon's clock; :class:`callrouter.web.leading.LeadDesk` is implemented, too."""
+    """See the module. ``now`` is the daemon's clock, ``reaches`` whether it reaches an Asterisk.
 
-    def __init__(self, settings: DaemonSettings, now: Callable[[], datetime]) -> None:
+    Implements :class:`callrouter.web.leading.LeadDesk`, too.
+    """
+
+    def __init__(
+        self, settings: DaemonSettings, now: Callable[[], datetime], reaches: Callable[[], bool] = lambda: True
+    ) -> None:
         silence_s = settings.standby.silence_s
         beat_s = silence_s / 4
+        self._reaches = reaches
+        self._silence_s = silence_s
         self.role = Role.STANDBY
         self._lease_s = silence_s * 0.6
         self._beat_s = beat_s
@@ -57,7 +64,7 @@ class Standby:
         self._lock_sign = Sign.LOCK_UNKNOWN
         self._socket = settings.state_dir / FILE_NAME
         self._awaiting: list[asyncio.Future[None]] = []
-        self._hears = WaitingLine(self._socket, silence_s=silence_s, beat_s=beat_s)
+        self._hears = WaitingLine(self._socket, silence_s=silence_s, beat_s=beat_s, reaches=reaches)
         self._line: LeaderLine | None = None
         names = [f"{site.name}:{site.application}" for site in settings.sites.values()]
         self._lock = LeaderLock(
@@ -155,8 +162,14 @@ class Standby:
 
     async def keep(self, journal: Journal, dispatcher: Dispatcher) -> None:
         """What a leader does beside leading: make sure, again and again, that it does; until cancelled."""
+        blind = Silence(time.monotonic(), limit_s=self._silence_s, step_s=self._beat_s)
         while True:
             await asyncio.sleep(self._beat_s)
+            if self._reaches():
+                blind.heard(time.monotonic())
+            elif blind.is_too_long(time.monotonic()) and self._line is not None and self._line.other_reaches:
+                log.error("standby.cut_off", remedy="see to this daemon's way to Asterisk; another takes over")
+                self.ask_to_hand_over()
             if journal.is_fenced:
                 dispatcher.stand_down()
                 self.see(Sign.FENCED)

@@ -1,8 +1,8 @@
 """The line between the daemon that leads and those that wait: a Unix socket in the state folder, a word a line.
 
 The leader says ``beat <term> <proofs>`` again and again, and ``yours`` to whom it hands over; who waits says
-``waiting`` as often. That the other end closes is how a death is noticed at once, that it says nothing how a hanging
-is.
+``waiting 1`` as often, or ``waiting 0`` while it reaches no Asterisk. That the other end closes is how a death is
+noticed at once, that it says nothing how a hanging is.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ FILE_NAME: Final = "leader.sock"
 _MODE: Final = 0o600
 _PEER: Final = struct.Struct("3i")
 _LONGEST_LINE: Final = 256
-_CLOSE_S: Final = 0.5
+_WAITING: Final = {True: b"waiting 1\n", False: b"waiting 0\n"}
 
 
 @contextlib.contextmanager
@@ -45,6 +45,7 @@ class _Waiting:
     def __init__(self, writer: asyncio.StreamWriter, now_s: float) -> None:
         self.writer = writer
         self.heard_s = now_s
+        self.reaches = False
 
 
 class LeaderLine:
@@ -95,10 +96,15 @@ class LeaderLine:
 
     def hand_over(self) -> bool:
         """Tell one who waits to take over; False if nobody does."""
-        alive = self._alive()
+        alive = sorted(self._alive(), key=lambda one: not one.reaches)
         if alive:
             self._say(alive[0].writer, "yours")
         return bool(alive)
+
+    @property
+    def other_reaches(self) -> bool:
+        """Whether one who waits reaches an Asterisk."""
+        return any(one.reaches for one in self._alive())
 
     def say_robbed(self) -> None:
         """Tell all who wait that a stranger took the application: they do not take it back."""
@@ -121,8 +127,8 @@ class LeaderLine:
         self._waiting.append(one)
         self._say(writer, self._word())
         try:
-            while await reader.readline():
-                one.heard_s = loop.time()
+            while line := await reader.readline():
+                one.heard_s, one.reaches = loop.time(), line == _WAITING[True]
         except (OSError, ValueError, asyncio.CancelledError):
             pass  # it has ended, or is no daemon of ours
         finally:
@@ -179,9 +185,15 @@ class Leader:
 
 
 class WaitingLine:
-    """The end of one who waits: :meth:`watch` connects, and says what is seen of the leader."""
+    """The end of one who waits: :meth:`watch` connects, and says what is seen of the leader.
 
-    def __init__(self, path: Path, *, silence_s: float, beat_s: float = BEAT_S) -> None:
+    ``reaches`` tells whether this daemon reaches an Asterisk.
+    """
+
+    def __init__(
+        self, path: Path, *, silence_s: float, beat_s: float = BEAT_S, reaches: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._reaches = reaches
         self._path = path
         self._silence_s = silence_s
         self._beat_s = beat_s
@@ -221,7 +233,7 @@ class WaitingLine:
         try:
             while True:
                 if writer.transport.get_write_buffer_size() < _LONGEST_LINE:
-                    writer.write(b"waiting\n")
+                    writer.write(_WAITING[self._reaches()])
                 reading = reading or asyncio.create_task(reader.readline())
                 await asyncio.wait((reading,), timeout=self._beat_s / 2)
                 if not reading.done():

@@ -29,11 +29,14 @@ class Duo:
         database_url: str | None,
         agents: Iterable[str] = ("201",),
         settings: Mapping[str, str] | None = None,
+        a_settings: Mapping[str, str] | None = None,
         edit: Callable[[Path], None] | None = None,
         **times: str,
     ) -> None:
         self._began_s = time.monotonic()
         self.state_dir = folder / "state"
+
+        of_a = a_settings or {}
 
         def make(name: str, clock: str) -> Centre:
             return Centre(
@@ -48,6 +51,7 @@ class Duo:
                     "STATE_DIR": str(self.state_dir),
                     "SERVICE_DRAIN": "1s",
                     **(settings or {}),
+                    **(of_a if name == "a" else {}),
                 },
                 edit=edit,
                 **times,

@@ -15,6 +15,7 @@ from lab.baresip import CLOSED, INCOMING
 from lab.errors import NotReadyError
 from tests.acceptance.centre import MakeCentre, People
 from tests.acceptance.duo import Duo
+from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
 
@@ -198,3 +199,24 @@ async def test_two_daemons_by_mistake_do_not_fight(
     assert not phone.seen(INCOMING), "the phone was called twice"
     assert "stop one of the two" in (await two.a.status())["hindrances"][0]
     assert [(await one.status())["leading"]["role"] for one in (two.a, two.b)] == ["resting", "resting"]
+
+
+async def test_a_leader_that_is_cut_off_from_asterisk_hands_over_to_one_that_is_not(
+    duo: MakeDuo, caller: People, counselor: People, lab_asterisk: LabAsterisk
+) -> None:
+    async with Wire(int(lab_asterisk.ari.server_url.rpartition(":")[2])) as wire:
+        two = await duo(agents=("201",), a_settings={"ARI_URL": f"http://127.0.0.1:{wire.port}"})
+        resident, phone = await caller(RESIDENT), await counselor("201")
+        await two.a.talk(resident, phone)
+
+        cut_s = time.monotonic()
+        wire.swallow()  # nothing is closed: both ends believe that they are connected
+        took_s = await two.until_in_charge(two.b, cut_s)
+        await two.b.until_call_states("connected")
+        await two.until_role(two.a, "standby")
+        await resident.hang_up()
+        await phone.closed()
+        cdr = await two.b.cdr()
+
+    print(f"in charge after {took_s:.2f} s")
+    assert (cdr.outcome, cdr.released_by) == (Outcome.HANDLED, ReleasedBy.CALLER)

@@ -78,8 +78,8 @@ def settings(tmp_path: Path) -> DaemonSettings:
     return replace(loaded.settings, state_dir=tmp_path, standby=StandbySettings(True, SILENCE_S), database_url=None)
 
 
-def one_of(settings: DaemonSettings) -> Standby:
-    return Standby(settings, lambda: datetime.now(UTC))
+def one_of(settings: DaemonSettings, reaches: Callable[[], bool] = lambda: True) -> Standby:
+    return Standby(settings, lambda: datetime.now(UTC), reaches)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -168,6 +168,25 @@ async def test_a_leader_that_was_not_connected_is_relieved_all_the_same(
     assert first.role is Role.STANDBY
     async with asyncio.timeout(PATIENCE_S):
         await waiting
+
+
+async def test_a_leader_that_is_cut_off_from_asterisk_hands_over_to_one_that_is_not(
+    settings: DaemonSettings, tmp_path: Path
+) -> None:
+    sees = {"first": True, "second": False}
+    first, second = one_of(settings, lambda: sees["first"]), one_of(settings, lambda: sees["second"])
+    async with leading(first, tmp_path) as term:
+        waiting = asyncio.create_task(second._watch())
+        await until(lambda: first.now().waiting == 1)
+        sees["first"] = False
+        await asyncio.sleep(SILENCE_S * 1.5)
+        assert first._is(Role.LEADING), "the other reaches no Asterisk either: it is Asterisk that is away"
+        sees["second"] = True
+        await term.over()
+        assert first._is(Role.HANDING_OVER)
+        first.see(Sign.REPLACED)
+    waiting.cancel()
+    await asyncio.wait({waiting})
 
 
 async def test_a_leader_that_slept_acts_again_once_the_journal_says_that_the_term_is_its_own(

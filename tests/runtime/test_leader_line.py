@@ -84,6 +84,23 @@ async def test_a_leader_hands_over_to_one_who_waits(path: Path, leader: LeaderLi
     assert (await watching)[-1] is Sign.YIELDS
 
 
+async def test_a_leader_hands_over_to_one_that_reaches_asterisk_before_one_that_does_not(
+    path: Path, leader: LeaderLine
+) -> None:
+    blind = WaitingLine(path, silence_s=SILENCE_S, beat_s=BEAT_S, reaches=lambda: False)
+    waiting_blind = asyncio.create_task(until_end(blind))
+    await until(lambda: leader.waiting == 1)
+    could_before = leader.other_reaches
+    waiting = asyncio.create_task(until_end(waits(path)))
+    await until(lambda: leader.waiting == 2)
+    assert (could_before, leader.other_reaches) == (False, True)
+    assert leader.hand_over()
+    assert (await waiting)[-1] is Sign.YIELDS
+    assert not waiting_blind.done()
+    waiting_blind.cancel()
+    await asyncio.wait({waiting_blind})
+
+
 async def test_a_leader_whose_application_a_stranger_took_says_so_to_all_who_wait(
     path: Path, leader: LeaderLine
 ) -> None:
