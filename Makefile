@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab run call test check bench clean
+.PHONY: help venv lab run call test check soak bench clean
 
 help:
 	@sed -n '3,9s/^#   //p' Makefile
@@ -67,6 +67,12 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n auto -m 'not asterisk and not postgres and not slow'
+
+# Calls at a steady rate while faults strike at random: SOAK_S=600, SOAK_RATE=1.5 calls a second, a fault every
+# SOAK_FAULT_EVERY=3 s after the one before, SOAK_SEED to have the same again.
+soak: $(READY)
+	@$(BIN)/python -m lab build
+	@SOAK_S=$${SOAK_S:-600} $(BIN)/python -m pytest -q -n 0 -s tests/acceptance/test_soak.py
 
 bench: $(READY)
 	@$(BIN)/python -m lab build

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -146,6 +147,11 @@ class Sipp:
     def sent(self, start: str = "") -> list[str]:
         """The messages that went out, as in :meth:`received`."""
         return [text for text in self._messages("sent") if text.startswith(start)]
+
+    def moments(self) -> list[datetime]:
+        """When messages came in or went out, oldest first; aware, by this machine's clock."""
+        found = re.findall(r"^-{20,} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)", self._text("messages"), re.MULTILINE)
+        return [datetime.fromisoformat(moment[:26]).astimezone() for moment in found]
 
     async def saw(self, start: str, *, timeout_s: float = 10.0, times: int = 1) -> str:
         """Wait for the ``times``-th incoming message whose first line begins with ``start``, and return it.

@@ -66,7 +66,8 @@ def edit(path: Path, pattern: str, new: str) -> None:
 class Centre:
     """A daemon on the tests' Asterisk, with its own configuration, state and database.
 
-    ``settings`` are more ``CALLROUTER_…`` variables, without that prefix; ``edit`` may change the configuration.
+    ``clock`` is when its day begins, None: now. ``settings`` are more ``CALLROUTER_…`` variables, without that prefix;
+    ``edit`` may change the configuration.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Centre:
         agi_port: int,
         database_url: str | None,
         agents: Iterable[str] = ("201",),
-        clock: str = TUESDAY_MORNING,
+        clock: str | None = TUESDAY_MORNING,
         settings: Mapping[str, str] | None = None,
         edit: Callable[[Path], None] | None = None,
         **times: str,
@@ -86,7 +87,7 @@ class Centre:
         config = sample_config(folder / "config", agents, **times)
         if edit is not None:
             edit(config)
-        self._began_at = datetime.fromisoformat(clock)
+        self._began_at = datetime.fromisoformat(clock) if clock is not None else None
         self._began_s = time.monotonic()
         self._make_daemon = partial(
             Daemon,
@@ -106,8 +107,9 @@ class Centre:
 
     async def restart(self, at: datetime | None = None, *, wait: bool = True) -> None:
         """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``."""
-        now = at or self._began_at + timedelta(seconds=time.monotonic() - self._began_s)
-        self.daemon = self._make_daemon(clock=now.isoformat())
+        gone = timedelta(seconds=time.monotonic() - self._began_s)
+        now = at or (self._began_at + gone if self._began_at is not None else None)
+        self.daemon = self._make_daemon(clock=now.isoformat() if now is not None else None)
         await asyncio.to_thread(self.daemon.start, wait=wait)
 
     async def kill(self) -> None:
