@@ -72,6 +72,8 @@ class Standby:
         )
         self._pulse = Pulse(time.monotonic(), lease_s=self._lease_s)
         self._term: int | None = None
+        self._is_hung = False
+        """Whether the leader before hangs."""
         self._failure = ""
         self._open = contextlib.AsyncExitStack()
 
@@ -89,15 +91,15 @@ class Standby:
 
     async def wait_to_lead(self) -> bool:
         """Wait until it is this daemon's turn; whether the journal must be taken from one that hangs."""
-        hangs = False
+        self._is_hung = False
         while True:
             if self.role in (Role.STANDBY, Role.RESTING):
-                hangs = await self._watch() is Sign.SILENT
+                self._is_hung = await self._watch() is Sign.SILENT
             if self._is(Role.CLAIMING):
                 self._remember_lock(await self._lock.claim())
                 self.see(self._lock_sign)
             if self._is(Role.TAKING_OVER):
-                return hangs
+                return self._is_hung
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _is(self, role: Role) -> bool:
@@ -149,8 +151,9 @@ class Standby:
         Raises:
             JournalError: it is not ours.
         """
-        if journal.term is None and self._hears.leader is not None and self._hears.leader.end():
-            log.error("standby.leader_ended", pid=self._hears.leader.pid, why="it hangs, and holds the journal's file")
+        hung = self._hears.leader if self._is_hung and journal.term is None else None
+        if hung is not None and hung.end():
+            log.error("standby.leader_ended", pid=hung.pid, why="it hangs, and holds the journal's file")
         await journal.open_calls()  # it can be read; on a full disk, no more than that
         line = LeaderLine(self._socket, lambda: (journal.term or 0, journal.proofs), beat_s=self._beat_s)
         self._line = await self._open.enter_async_context(line)

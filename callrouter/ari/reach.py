@@ -15,7 +15,7 @@ from callrouter.ari.peer import Peer
 from callrouter.core.ids import SiteName
 
 EVERY_S: Final = 0.5
-ANSWER_S: Final = 1.0
+ANSWER_S: Final = 0.5
 
 
 class Reach:
