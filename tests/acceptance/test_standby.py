@@ -14,8 +14,8 @@ from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING
 from lab.errors import NotReadyError
 from tests.acceptance.centre import MakeCentre, People
+from tests.acceptance.cut_wire import Wire
 from tests.acceptance.duo import Duo
-from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
 
