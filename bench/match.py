@@ -4,81 +4,23 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from random import Random
 from statistics import median
 
 import click
 
+from bench import shared_trunks
 from bench.figures import percentile
+from bench.shared_trunks import A_FEW, CHANNELS, NEARLY_ALL
 from bench.waiting_calls import bytes_per_call
-from callrouter.core.acd import Acd, Line, Match, Place
-from callrouter.core.agent import Agent, AgentState
-from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, SkillName, TenantName, TrunkName
+from bench.waiting_floor import QUEUES, QUEUES_OF_AN_AGENT, TENANTS, WaitingFloor, acd_of
+from callrouter.core.acd import Acd, Match
 from callrouter.core.pool import Way, way_to
-from callrouter.core.rulebook import AgentSpec, QueueSpec, Strategy
-from callrouter.core.skills import NO_DEMAND, Demand
+from callrouter.core.rulebook import Strategy
 
 AIM_US = 100.0
-QUEUES = 20
-QUEUES_OF_AN_AGENT = 3
-TENANTS = 10
-TRUNKS = 19
-START = datetime(2026, 11, 24, tzinfo=UTC)
-SITE = SiteName("hall")
-SKILLS = tuple(map(SkillName, ("english", "chinese", "passport", "welfare")))
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """One who waits."""
-
-    line: Line
-    place: Place
-    call: CallId
-    tenant: TenantName
-    demand: Demand
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """Callers who wait, and counselors who are free."""
-
-    waiting: list[Caller]
-    agents: list[Agent]
-
-    @classmethod
-    def of(cls, waiting: int, agents: int, seed: int = 1, *, skilled: bool = False) -> "Floor":
-        """A floor of that size, the same for the same ``seed``; ``skilled``: two callers of five ask for a skill."""
-        random = Random(seed)
-        names = [QueueName(f"queue-{number}") for number in range(QUEUES)]
-        callers = []
-        for number in range(waiting):
-            line = (random.choice(names), SITE)
-            tenant = TenantName(f"tenant-{random.randrange(TENANTS)}")
-            demand = _demand(random) if skilled else NO_DEMAND
-            callers.append(Caller(line, (number * 0.1, number), CallId(f"call-{number}"), tenant, demand))
-        return cls(callers, [_agent(number, names, random, skilled) for number in range(agents)])
-
-
-def _demand(random: Random) -> Demand:
-    if random.random() < 0.6:
-        return NO_DEMAND
-    wanted = ((random.choice(SKILLS), random.randint(1, 2)),)
-    return Demand(wanted) if random.random() < 0.7 else Demand((), wanted)
-
-
-def _agent(number: int, names: list[QueueName], random: Random, skilled: bool) -> Agent:
-    queues = tuple(random.sample(names, QUEUES_OF_AN_AGENT))
-    idle_since = START + timedelta(seconds=random.random() * 3600)
-    trunk = TrunkName(f"trunk-{random.randrange(TRUNKS)}") if random.random() < 0.5 else None
-    skills = {skill: random.randint(1, 3) for skill in SKILLS if random.random() < 0.3} if skilled else {}
-    spec = AgentSpec(AgentId(f"agent-{number}"), "", SITE, "", queues, TenantName("t"), trunk, skills=skills)
-    return Agent(spec, AgentState.AVAILABLE, START, idle_since)
-
-
-def scan(floor: Floor, reachable: Callable[[Way], bool]) -> Match | None:
+def scan(floor: WaitingFloor, reachable: Callable[[Way], bool]) -> Match | None:
     """The pair that a program without order of its own looks for among all; without weights."""
     for caller in sorted(floor.waiting, key=lambda one: one.place):
         queue, site = caller.line
@@ -96,18 +38,7 @@ def scan(floor: Floor, reachable: Callable[[Way], bool]) -> Match | None:
     return None
 
 
-def acd_of(floor: Floor, strategy: Strategy = Strategy.LONGEST_IDLE, *, weighted: bool = False) -> Acd:
-    """A distributor with all of them."""
-    weights = {TenantName(f"tenant-{number}"): 1 + number % 3 for number in range(TENANTS)} if weighted else {}
-    acd = Acd({one.line[0]: QueueSpec(one.line[0], "", strategy=strategy) for one in floor.waiting}, weights)
-    for one in floor.waiting:
-        acd.join(one.line, one.place, one.call, one.tenant, one.demand)
-    for agent in floor.agents:
-        acd.offer_to(agent)
-    return acd
-
-
-def decide(acd: Acd, floor: Floor, decisions: int) -> list[float]:
+def decide(acd: Acd, floor: WaitingFloor, decisions: int) -> list[float]:
     """What so many decisions took, each with taking the pair away, in microseconds; then it is put back."""
     stands = {one.call: one for one in floor.waiting}
     taken = []
@@ -126,7 +57,7 @@ def decide(acd: Acd, floor: Floor, decisions: int) -> list[float]:
     return taken
 
 
-def free_one_by_one(acd: Acd, floor: Floor, decisions: int) -> list[float]:
+def free_one_by_one(acd: Acd, floor: WaitingFloor, decisions: int) -> list[float]:
     """The same with all counselors busy but one, who becomes free: in microseconds, from his becoming free on."""
     for agent in floor.agents:
         acd.spare(agent)
@@ -161,7 +92,7 @@ def in_vain(reachable: Callable[[Way], bool], acd: Acd, decisions: int) -> list[
 
 def bytes_per_place(waiting: int) -> float:
     """What a caller's place in line takes of memory."""
-    floor = Floor.of(waiting, 0)
+    floor = WaitingFloor.of(waiting, 0)
     tracemalloc.start()
     acd = acd_of(floor)
     size = tracemalloc.get_traced_memory()[0]
@@ -180,7 +111,7 @@ def _line(name: str, taken: list[float]) -> None:
 @click.option("--decisions", default=2_000, show_default=True, help="How many decisions are measured.")
 def main(waiting: int, agents: int, decisions: int) -> None:
     """One match decision of the distributor, beside a scan of all pairs; aim: median under 100 µs."""
-    plain, skilled = Floor.of(waiting, agents), Floor.of(waiting, agents, skilled=True)
+    plain, skilled = WaitingFloor.of(waiting, agents), WaitingFloor.of(waiting, agents, skilled=True)
     click.echo(
         f"{waiting} waiting in {QUEUES} queues of {TENANTS} tenants,"
         f" {agents} free counselors of {QUEUES_OF_AN_AGENT} queues each"
@@ -192,6 +123,11 @@ def main(waiting: int, agents: int, decisions: int) -> None:
         acd = acd_of(skilled, strategy, weighted=True)
         _line(f"{strategy}, skills, tenants", decide(acd, skilled, decisions))
     _line("one is free, skills, tenants", free_one_by_one(acd_of(skilled, weighted=True), skilled, decisions))
+    for in_use in (A_FEW, NEARLY_ALL):
+        floor = shared_trunks.shared_floor(skilled, in_use)
+        _line(f"shared trunks, {in_use} of {CHANNELS} in use", shared_trunks.decide(floor, skilled, decisions))
+        one_by_one = shared_trunks.free_one_by_one(floor, skilled, decisions)
+        _line(f"one is free, {in_use} of {CHANNELS} in use", one_by_one)
     acd = acd_of(skilled, weighted=True)
     _line("nobody can be reached", in_vain(lambda _: False, acd, decisions))
     scans, found = [], None

@@ -105,6 +105,9 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "digit-7": 3180.0,
         "digit-8": 3220.0,
         "digit-9": 3260.0,
+        "callback-noted": 3420.0,
+        "callback-agent": 3460.0,
+        "callback-resident": 3500.0,
     }
 )
 """The tone that stands for each prompt in the Asterisk of the tests. Use others for people: 1100 to 1500 Hz."""

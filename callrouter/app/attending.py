@@ -46,5 +46,6 @@ async def remember_duties(dispatcher: Dispatcher, journal: Journal) -> None:
     kinds = (AuditKind.DESK, AuditKind.PIN, AuditKind.QUEUES)
     dispatcher.restore_desks(*[await journal.newest_audit(kind) for kind in kinds])
     duties = await journal.newest_audit(AuditKind.AGENT)
-    dispatcher.restore_standing(await journal.newest_cdrs(NEWEST_CDRS), duties)
+    said = await journal.audit_of(AuditKind.AGENT)
+    dispatcher.restore_standing(await journal.newest_cdrs(NEWEST_CDRS), duties, said)
     dispatcher.restore_duties(duties)

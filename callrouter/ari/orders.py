@@ -218,12 +218,14 @@ def caller_id(name: str, number: str) -> str:
 
 
 def _originated(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
-    supervisors = naming.parse_supervisor_channel(channel) is not None
+    is_line = naming.is_line_leg(channel)
+    is_no_offer = is_line or naming.parse_supervisor_channel(channel) is not None
 
     def read(reply: Reply) -> ev.Event | None:
-        if supervisors:  # where it is not known whether the phone rings, time shows
+        if is_no_offer:  # where it is not known whether the phone rings, time shows
             in_doubt = reply.outcome is Outcome.UNKNOWN and reply.was_sent
-            return None if reply.outcome is Outcome.DONE or in_doubt else ev.SupervisorLeft(channel)
+            is_there = reply.outcome is Outcome.DONE or in_doubt
+            return None if is_there else ev.LineParted(channel) if is_line else ev.SupervisorLeft(channel)
         match reply.outcome:
             case Outcome.DONE:
                 return None
@@ -333,6 +335,8 @@ def _hung_up(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:
             return None
         if supervisors:
             return ev.SupervisorLeft(channel)
+        if naming.is_line_leg(channel):
+            return ev.LineParted(channel)
         return ev.LegEnded(channel, Cause.NORMAL_CLEARING) if ours else ev.CallerLeft(channel)
 
     return read

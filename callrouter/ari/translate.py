@@ -59,7 +59,8 @@ class EventReader:
                 return _ended(ChannelId(channel.id), cause)
             case wire.Dial(peer=peer, dialstatus=wire.DialStatus.RINGING | wire.DialStatus.PROGRESS):
                 # Public networks often say nothing of ringing, and let it be heard (183): somebody has the call.
-                return None if naming.is_of_supervisor(peer.id) else ev.LegRang(ChannelId(peer.id))
+                is_no_offer = naming.is_of_supervisor(peer.id) or naming.is_line_leg(peer.id)
+                return None if is_no_offer else ev.LegRang(ChannelId(peer.id))
             case wire.PlaybackFinished(playback=playback):
                 return ev.PlaybackEnded(PlaybackId(playback.id), failed=playback.state is PlaybackState.FAILED)
             case wire.RecordingFinished(recording=recording):
@@ -97,6 +98,8 @@ class EventReader:
             return ev.LegAnswered(channel)
         if naming.is_of_supervisor(channel):
             return ev.SupervisorEntered(channel)
+        if naming.is_line_leg(channel):
+            return ev.LineLinked(channel)
         if event.args[:1] == (RELAY,):
             self._relays[channel] = None
             token = event.args[1] if len(event.args) > 1 else ""
@@ -121,7 +124,7 @@ class EventReader:
         channel = ChannelId(event.channel.id)
         if naming.is_phone(channel) or channel in self._codes or naming.is_of_supervisor(channel):
             return None
-        if channel in self._relays:
+        if channel in self._relays or naming.is_line_leg(channel):
             return None
         is_told = self._leaving.get(channel, False)
         self._leaving[channel] = is_told or not event.soft
@@ -138,7 +141,7 @@ class EventReader:
         if channel.id in self._relays:
             del self._relays[channel.id]
             return ev.RelayLeft(ChannelId(channel.id))
-        if naming.is_of_supervisor(channel.id):
+        if naming.is_of_supervisor(channel.id) or naming.is_line_leg(channel.id):
             return None
         if channel.id in self._codes:
             del self._codes[channel.id]
@@ -182,6 +185,8 @@ def _ended(channel: ChannelId, cause: int) -> ev.Event | None:
     """A channel is no more: of those of callers we have been told before."""
     if naming.parse_supervisor_channel(channel) is not None:
         return ev.SupervisorLeft(channel)
+    if naming.is_line_leg(channel):
+        return ev.LineParted(channel)
     return ev.LegEnded(channel, cause) if naming.is_phone(channel) else None
 
 

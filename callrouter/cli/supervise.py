@@ -10,8 +10,8 @@ from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.orders import tell, who
 from callrouter.cli.status import daemon_url
 from callrouter.cli.text import plain
-from callrouter.web.client import ask_supervision, fetch_status
-from callrouter.web.supervision import SupervisionReport, SupervisionRequest, SupervisionVerb
+from callrouter.web.client import ask_supervision
+from callrouter.web.supervision import SupervisionRequest, SupervisionVerb
 
 _EPILOG = """\b
 Examples:
@@ -54,22 +54,12 @@ def _add(verb: SupervisionVerb, text: str) -> None:
         if (call is None) == (agent is None):
             raise click.UsageError("name one of the two: CALL, or --agent with the counselor who talks in it")
         request = SupervisionRequest(verb, plain(phone), who(), "command")
-        order = _order(daemon_url(context, config, url), call, agent, request)
+        order = ask_supervision(daemon_url(context, config, url), plain(call or agent or ""), request)
         tell(context, asyncio.run(order), as_json=as_json)
 
     statuses = "Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon can be reached."
     example = f"Example: callrouter supervise {verb} --agent 203 --phone kim"
     supervise.command(verb, help=f"{text}\n\n{statuses}", epilog=example)(_addressed(give))
-
-
-async def _order(url: str, call: str | None, agent: str | None, request: SupervisionRequest) -> SupervisionReport:
-    if call is None:
-        calls = (await fetch_status(url)).calls
-        talking = [one.call for one in calls if one.agent == agent and one.state == "connected"]
-        if not talking:
-            return SupervisionReport(False, False, f"agent {plain(agent or '')} is in no conversation")
-        call = talking[0]
-    return await ask_supervision(url, plain(call), request)
 
 
 _add("listen", "Let the supervisor hear both sides of CALL; neither hears him.")

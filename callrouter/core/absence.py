@@ -35,6 +35,10 @@ class Absence:
         self._since: dict[SiteName, datetime] = {}
         self._aside: dict[CallId, datetime] = {}
 
+    def since(self, site: SiteName) -> datetime | None:
+        """When a site was lost, or first waited for, that is away; None: it is there."""
+        return self._since.get(site)
+
     def lost(self, site: SiteName, at: datetime, out: Output) -> None:
         """Nothing is heard from the site any more, or nothing yet; told again changes nothing."""
         if site in self._since:

@@ -18,7 +18,7 @@ is not the same from each; places are compared over all of them.
 import math
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -37,13 +37,11 @@ Place = tuple[float, int]
 
 NO_TENANT = TenantName("")
 
-Refused = Callable[[TenantName, bool], Collection[Way]]
-"""The ways that are open, but not to callers of this tenant; the second says whether their calls are marked."""
+Refused = Callable[[Way, TenantName, bool], bool]
+"""Whether a way that is open is not so to callers of a tenant; the last says whether their calls are marked.
 
-
-def nobody_refused(tenant: TenantName, marked: bool) -> Collection[Way]:
-    """Every way that is open is open to all."""
-    return ()
+One without a trunk group is open to all.
+"""
 
 
 class Outward(NamedTuple):
@@ -86,37 +84,56 @@ _Head = tuple[Place, CallId, _Group]
 """The first of a group."""
 
 
+class _Shut(dict[Way, bool]):
+    """Whether ways are shut to some at one moment; each is asked about once, and only if somebody wants it."""
+
+    def __init__(self, to_all: Mapping[Way, bool], asks: Callable[[Way], bool]) -> None:
+        self._to_all = to_all
+        self._asks = asks
+
+    def __missing__(self, way: Way) -> bool:
+        shut = self[way] = self._to_all[way] or self._asks(way)
+        return shut
+
+
 @dataclass(slots=True)
 class _Closed:
-    """To whom which ways are shut at one moment; each thing is found out once, and only if somebody wants it."""
+    """To whom which ways are shut at one moment."""
 
-    shut: frozenset[Way]
-    """To all."""
-    ways: Collection[Way]
+    shut: Mapping[Way, bool]
+    """Whether each way is shut, to all."""
+    shared: Mapping[Way, bool]
+    """The same, and whether it may be shut to some."""
     marked: frozenset[QueueName]
-    refused: Refused
+    refused: Refused | None
     with_outward: WithOutward
-    _inward: dict[tuple[TenantName, bool], frozenset[Way]] = field(default_factory=dict)
-    _outward: dict[Outward, frozenset[Way]] = field(default_factory=dict)
+    _inward: dict[tuple[TenantName, bool], _Shut] = field(default_factory=dict)
+    _outward: dict[Outward, _Shut] = field(default_factory=dict)
 
-    def to(self, group: _Group) -> frozenset[Way]:
-        """The ways that are shut to those of a group."""
-        key = (group.tenant, group.line[0] in self.marked)
+    def reaches(self, group: _Group) -> bool:
+        """Whether there is a way to somebody for those of a group."""
+        if group.outward is None and self.refused is not None and group.pool.has_way(self.shared):
+            return True  # without asking what some are refused
+        return group.pool.has_way(self.to(group))
+
+    def to(self, group: _Group) -> Mapping[Way, bool]:
+        """Whether ways are shut to those of a group."""
         if group.outward is not None:
-            return self._to_outward(Outward(group.outward, group.line[1], *key))
+            return self._to_outward(Outward(group.outward, group.line[1], group.tenant, group.line[0] in self.marked))
+        if self.refused is None:
+            return self.shut
+        key = (group.tenant, group.line[0] in self.marked)
         known = self._inward.get(key)
-        return known if known is not None else self._to_inward(key)
+        return known if known is not None else self._to_inward(self.refused, *key)
 
-    def _to_inward(self, key: tuple[TenantName, bool]) -> frozenset[Way]:
-        barred = self.refused(*key)
-        known = self._inward[key] = self.shut.union(barred) if barred else self.shut
-        return known
+    def _to_inward(self, refused: Refused, tenant: TenantName, marked: bool) -> _Shut:
+        shut = self._inward[tenant, marked] = _Shut(self.shut, lambda way: refused(way, tenant, marked))
+        return shut
 
-    def _to_outward(self, outward: Outward) -> frozenset[Way]:
+    def _to_outward(self, outward: Outward) -> _Shut:
         known = self._outward.get(outward)
         if known is None:
-            found = frozenset(way for way in self.ways if not self.with_outward(way, outward))
-            known = self._outward[outward] = found
+            known = self._outward[outward] = _Shut(self.shut, lambda way: not self.with_outward(way, outward))
         return known
 
 
@@ -151,6 +168,25 @@ class Match:
     """What it changes between the tenants."""
     is_rung: bool = False
     """Phones ring for that caller already: this is one more."""
+
+
+class Stand(NamedTuple):
+    """Where somebody waits, and what is asked for him."""
+
+    call: CallId
+    line: Line
+    place: Place
+    tenant: TenantName
+    demand: Demand
+
+
+class Others(NamedTuple):
+    """Some who wait and are alike; so many of them stand before somebody."""
+
+    line: Line
+    tenant: TenantName
+    demand: Demand
+    before: int
 
 
 class Acd:
@@ -207,12 +243,13 @@ class Acd:
         demand: Demand = NO_DEMAND,
         outward: TrunkName | None = None,
     ) -> None:
-        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before.
+        """Let a caller wait in ``line`` at ``place``, whatever came of an offer before, and wherever he stood.
 
         Who is to be called back waits until there is room in the trunk group ``outward``, too.
         """
         self.sharing.refund(call)
         self.ring_no_more(call)
+        self._take_out(call)
         group = self._group(line, tenant, demand, outward)
         self._stands[call] = (group, place)
         entry = (place, call)
@@ -234,7 +271,6 @@ class Acd:
         stands = self._stands.get(call)
         if stands is not None:
             line, outward = stands[0].line, stands[0].outward
-            self._take_out(call)
             self.join(line, place, call, tenant, demand, outward)
 
     def take(self, match: Match) -> None:
@@ -315,19 +351,20 @@ class Acd:
     def match(
         self,
         reachable: Callable[[Way], bool],
-        refused: Refused = nobody_refused,
+        refused: Refused | None = None,
         with_outward: WithOutward = never_outward,
     ) -> Match | None:
         """The next pair, or None when no caller can be served now.
 
         ``reachable`` says whether there is a way to a counselor at this moment (site up, trunk with room), ``refused``
-        which of those are not open to whom, and ``with_outward`` whether there is one, and room for one call to a
-        resident beside it.
+        whether such a one is not open to some (None: each is, to all), and ``with_outward`` whether there is one, and
+        room for one call to a resident beside it.
         """
-        shut = frozenset(way for way in self._ways if not reachable(way))
-        if len(shut) == len(self._ways):
+        shut = {way: not reachable(way) for way in self._ways}
+        if all(shut.values()):
             return None
-        closed = _Closed(shut, self._ways, self._marked, refused, with_outward)
+        shared = {way: is_shut or way.trunk is not None for way, is_shut in shut.items()}
+        closed = _Closed(shut, shared, self._marked, refused, with_outward)
         found = [_first_of(heads, closed) for heads in self._heads.values()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
@@ -336,24 +373,18 @@ class Acd:
         _, call, group = heads[index]
         return Match(call, self._agents[group.pool.pick(call, self._agents, closed.to(group))], charge)
 
-    def wanting(self, trunk: TrunkName, lacking: Mapping[TenantName, int]) -> Mapping[TenantName, int]:
-        """How many callers of each tenant wait for whom a counselor is free behind a trunk group.
+    def wanting(self, trunk: TrunkName, tenant: TenantName, most: int) -> int:
+        """How many callers of a tenant wait for whom a counselor is free behind a trunk group.
 
-        No more lines are looked at once as many are found as the tenant lacks.
+        No more lines are looked at once ``most`` are found.
         """
-        wanting: Counter[TenantName] = Counter()
-        for tenant, lacks in lacking.items():
-            for _, _, group in self._heads.get(tenant, ()):
-                if Way(group.line[1], trunk) in group.pool.ways:
-                    wanting[tenant] += len(group.waiting)
-                    if wanting[tenant] >= lacks:
-                        break
+        wanting = 0
+        for _, _, group in self._heads.get(tenant, ()):
+            if Way(group.line[1], trunk) in group.pool.ways:
+                wanting += len(group.waiting)
+                if wanting >= most:
+                    break
         return wanting
-
-    @property
-    def ways(self) -> Collection[Way]:
-        """Those by which anybody who is free is reached."""
-        return self._ways.keys()
 
     def can_serve(self, line: Line, reachable: Callable[[Way], bool], demand: Demand = NO_DEMAND) -> bool:
         """Whether somebody could take a call of ``line`` with this demand now."""
@@ -368,11 +399,25 @@ class Acd:
         """How many of those are at a phone: not those who are to be called back."""
         return sum(len(group.waiting) for group in self._groups(queue) if group.outward is None)
 
-    def position(self, call: CallId) -> int:
-        """The caller's place in his line, counted from 1; he stands in one."""
+    def stand(self, call: CallId) -> Stand:
+        """Where a caller stands, who stands in a line."""
         group, place = self._stands[call]
-        others = self._lines[group.line].groups.values()
-        return sum(bisect_left(other.waiting, (place, call)) for other in others) + 1
+        return Stand(call, group.line, place, group.tenant, group.pool.demand)
+
+    def rivals(self, stand: Stand, queue: QueueName | None = None) -> Iterator[Others]:
+        """Who waits, in all queues or in one, and may be served before somebody, by what they have in common.
+
+        They stand before him, or their tenant may have its turn before his.
+        """
+        entry = (stand.place, stand.call)
+        for (name, _), line in self._lines.items():
+            for group in line.groups.values() if queue is None or queue == name else ():
+                waiting = group.waiting
+                if waiting and waiting[0] < entry:
+                    before = bisect_left(waiting, entry)
+                    yield Others(group.line, group.tenant, group.pool.demand, before)
+                elif waiting and self.sharing.weights and group.tenant != stand.tenant:
+                    yield Others(group.line, group.tenant, group.pool.demand, 0)
 
     def waiting_in(self, queue: QueueName) -> list[CallId]:
         """The callers who wait in ``queue``."""
@@ -390,6 +435,10 @@ class Acd:
         if len(lines) == 1:
             return lines[0].pools[NO_DEMAND].size
         return len({agent for line in lines for agent in line.pools[NO_DEMAND].members})
+
+    def is_reached(self, agent: Agent, origin: SiteName) -> bool:
+        """Whether there is a way to the counselor for callers at a site, be it open or shut."""
+        return origin == agent.spec.site or (agent.spec.trunk is None and (origin, agent.spec.site) in self.links)
 
     def _origins(self, agent: Agent) -> list[SiteName]:
         """From which sites the counselor can be reached: one whose phone is behind a trunk, from his own alone."""
@@ -493,7 +542,11 @@ class Acd:
 
 def _first_of(heads: Iterable[_Head], closed: _Closed) -> _Head | None:
     """The first of these who could be served."""
-    return next((head for head in heads if head[2].pool.has_way(closed.to(head[2]))), None)
+    for head in heads:
+        group = head[2]
+        if group.pool.ways and closed.reaches(group):
+            return head
+    return None
 
 
 def _marked(queues: Mapping[QueueName, QueueSpec]) -> frozenset[QueueName]:

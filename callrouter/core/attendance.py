@@ -55,7 +55,8 @@ class Attendance:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
-        self._shown: dict[AgentId, tuple[SiteName, cmd.Lamp]] = {}
+        self._shown: dict[AgentId, dict[SiteName, cmd.Lamp]] = {}
+        """What each site was told last of each counselor."""
 
     def order(self, order: DutyOrder, at: datetime, out: Output) -> DutyAnswer:
         """Carry an order out, or say why not."""
@@ -122,7 +123,6 @@ class Attendance:
                 self._floor.staff.remember_duty(agent_id, duty, entry.note)
             elif duty is not Duty.ON:
                 self._floor.staff.set_duty(agent, duty, entry.note, entry.at, out)
-                agent.untold = duty is Duty.PAUSED and entry.via == DutyVia.MISSES
 
     def restore_desks(self, entries: Iterable[AuditEntry], at: datetime) -> None:
         """Know again who works at whose phone, from the newest entry of each; before what was said of them."""
@@ -157,16 +157,19 @@ class Attendance:
         out.audit.append(AuditEntry(at, who, AuditKind.DESK, agent.spec.id, words[0], words[1], DutyVia.PHONE, at))
         text = f"{agent.spec.id} works at {words[1] or 'his own phone'} from now on"
         out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
-        for site in sorted({place[0] for place in (was, desk) if place is not None} & self._floor.ways.sites):
+        sites = {place[0] for place in (was, desk) if place is not None} | self._lit_at(agent)
+        for site in sorted(sites & self._floor.ways.sites):
             self.watch(site, out)
         self._light(agent, out)
 
     def light_up(self, site: SiteName, out: Output) -> None:
         """Have every lamp of a site show what its counselor does, whatever the site has heard of it."""
         for agent in self._floor.staff.agents.values():
-            if agent.spec.site == site:
-                self._shown.pop(agent.spec.id, None)
+            was_shown = self._shown.get(agent.spec.id, {}).pop(site, None)
+            if site in self._lit_at(agent):
                 self._light(agent, out)
+            elif was_shown is not None:  # he left while the site was away
+                self._show(agent.spec.id, site, cmd.Lamp.GONE, out)
 
     def watch(self, site: SiteName, out: Output) -> None:
         """Have the site tell of its counselors' phones, and of its trunks."""
@@ -274,11 +277,21 @@ class Attendance:
         out.notices.append(Notice(NoticeKind.AGENT_DUTY, None, text))
 
     def _light(self, agent: Agent, out: Output) -> None:
-        """At the counselor's own site, if it does not show that already."""
-        site, lamp = agent.spec.site, LAMPS[agent.state]
-        if site in self._floor.ways.sites and self._shown.get(agent.spec.id) != (site, lamp):
-            self._shown[agent.spec.id] = (site, lamp)
-            device, lane = f"Stasis:callrouter-agent-{agent.spec.id}", CallId(f"agent-{agent.spec.id}")
+        """Where it is looked at, if it does not show that already; where he worked until now, it goes out."""
+        lit_at = self._lit_at(agent)
+        for site in sorted(lit_at | self._shown.get(agent.spec.id, {}).keys()):
+            self._show(agent.spec.id, site, LAMPS[agent.state] if site in lit_at else cmd.Lamp.GONE, out)
+
+    def _lit_at(self, agent: Agent) -> set[SiteName]:
+        """The counselor's own site, where his colleagues are, and the one where he works."""
+        own = self._floor.rulebook.agents.get(agent.spec.id)
+        return {agent.spec.site, own.site if own is not None else agent.spec.site}
+
+    def _show(self, agent: AgentId, site: SiteName, lamp: cmd.Lamp, out: Output) -> None:
+        shown = self._shown.setdefault(agent, {})
+        if site in self._floor.ways.sites and shown.get(site) is not lamp:
+            shown[site] = lamp
+            device, lane = f"Stasis:callrouter-agent-{agent}", CallId(f"agent-{agent}")
             out.commands.append(cmd.SetLamp(site, lane, device, lamp))
 
 

@@ -27,23 +27,18 @@ class Briefing:
     def __init__(self, conduct: "Conduct") -> None:
         self._conduct = conduct
 
-    def words(self, call: Call, agent: Agent) -> tuple[PromptName, ...]:
-        """What a counselor who answered is to hear first; empty: nothing."""
+    def take_words(self, call: Call, agent: Agent) -> tuple[PromptName, ...]:
+        """What a counselor who answered is to hear first, which is said now; empty: nothing."""
         queue = self._conduct.waiting.queue_of(call)
         words = (MISSED if agent.untold else None, queue.agent_prompt if queue is not None else None)
+        agent.untold = False
         return tuple(word for word in words if word is not None)
-
-    def tell(self, call: Call, agent: Agent) -> tuple[PromptName, ...]:
-        """The same, and it is said now."""
-        words, agent.untold = self.words(call, agent), False
-        return words
 
     def begin(
         self, call: Call, channel: ChannelId, agent: Agent, words: tuple[PromptName, ...], at: datetime, out: Output
     ) -> None:
         """The counselor answered on ``channel``: let him hear ``words``."""
         self._conduct.cancel_timer(call, TimerKind.RING, out)
-        agent.untold = False
         agent.change(AgentState.ON_CALL, at)
         self._conduct.comforting.cut_short(call, at, out)
         self._conduct.record(call, facts.Briefed(at, words), out)
@@ -53,4 +48,4 @@ class Briefing:
     def over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """He has heard it, or it took too long to be waited for."""
         self._conduct.following.playback_over(call, out)
-        self._conduct.offering.take_up(call, at, out)
+        self._conduct.offering.join(call, at, out)

@@ -9,6 +9,7 @@ from callrouter.core import facts, naming
 from callrouter.core.cdr import OfferResult
 from callrouter.core.estimating import Standing
 from callrouter.core.events import TimerKind
+from callrouter.core.far_end import FarEnd
 from callrouter.core.geography import Region
 from callrouter.core.ids import (
     AgentId,
@@ -75,8 +76,8 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.HearingEnded: frozenset({_S.CONNECTED}),
     facts.TurnedAway: frozenset({_S.ROUTING}),
     facts.Comforted: frozenset({_S.QUEUED}),
-    facts.NoticeBegun: frozenset({_S.ROUTING, _S.ANNOUNCING}),
-    facts.NoticeOver: frozenset({_S.ANNOUNCING}),
+    facts.NoticeBegun: frozenset({_S.ROUTING, _S.ANNOUNCING, _S.OFFERED, _S.BRIEFING, _S.GREETING}),
+    facts.NoticeOver: frozenset({_S.ANNOUNCING, _S.GREETING}),
     facts.NotTaped: frozenset({_S.CONNECTED}),
     facts.TapeBegun: frozenset({_S.CONNECTED}),
     facts.TapeMuted: frozenset({_S.CONNECTED}),
@@ -172,6 +173,8 @@ class Call:
     """The call is theirs alone as soon as they answer."""
     line: ChannelId | None = None
     """The second line of the counselor's phone by which he speaks to who was called in."""
+    far: FarEnd | None = None
+    """Where that line is, if at another site: ``line`` is the leg that leads there."""
     held: bool = False
     """The caller is out of the bridge, and hears music."""
     phone_holds: bool = False
@@ -213,6 +216,8 @@ class Call:
     """For such a call: how the resident is called, or has been reached."""
     is_reached: bool = False
     """The resident has answered, and has not hung up before the counselor was there."""
+    tone: PlaybackId | None = None
+    """What the counselor hears, who is at the phone, until the two are connected."""
     vain: int = 0
     """How often the resident was called in vain, as far as it counts."""
     postponed_until: datetime | None = None
@@ -329,12 +334,26 @@ class Call:
                 self._take_of_offer(fact)
 
     def _take_notice(self, fact: facts.NoticeBegun | facts.NoticeOver) -> None:
+        if self.offer is not None:
+            self._take_notice_of_resident(fact)
+            return
         self.taped.take(fact)
         if isinstance(fact, facts.NoticeBegun):
             self.state = CallState.ANNOUNCING
             self._next_playback()
         else:
             self.state = CallState.ROUTING
+
+    def _take_notice_of_resident(self, fact: facts.NoticeBegun | facts.NoticeOver) -> None:
+        """Who is called back hears it when a counselor is at the phone, who hears it too."""
+        if not self.is_reached:
+            raise ValueError(f"call {self.id} has nobody at the phone who was called back, yet {fact!r}")
+        self.taped.take(fact)
+        if isinstance(fact, facts.NoticeBegun):
+            self.state = CallState.GREETING
+            self._next_playback()
+            self.tone = self.playback
+            self._next_playback()
 
     def _take_of_resident(self, fact: _OfResident) -> None:
         match fact:
@@ -355,6 +374,7 @@ class Call:
             )
             self.state = CallState.CALLING
             self._next_playback()
+            self.tone = self.playback
             return
         if self.resident is None:
             raise ValueError(f"call {self.id} calls nobody back, yet {fact!r}")
@@ -525,7 +545,7 @@ class Call:
                 self.state = CallState.BRIEFING
                 self._next_playback()
             case facts.PickedUp(bridge=bridge):
-                offer.bridge = bridge
+                offer.bridge, self.tone = bridge, None
                 self.state = CallState.CONNECTING
             case facts.Connected(at=at):
                 self.state = CallState.CONNECTED
@@ -561,7 +581,7 @@ class Call:
                 assert_never(fact)
 
     def _end_offer(self) -> None:
-        self.offer = self.invited = self.line = None
+        self.offer = self.invited = self.line = self.tone = None
         self.held = self.phone_holds = False
 
     def _take_of_conversation(self, fact: facts.Fact, offer: Offer) -> None:
@@ -594,7 +614,7 @@ class Call:
     def _invite(self, fact: facts.Invited) -> None:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
-        self.attempts, self.passes_on, self.line = fact.attempt, fact.passes_on, fact.line
+        self.attempts, self.passes_on, self.line, self.far = fact.attempt, fact.passes_on, fact.line, fact.far
         self.invited = _offer_of(fact)
         self._next_playback()
 
@@ -619,7 +639,15 @@ class Call:
         if isinstance(fact, facts.HearingBegun):
             self.heard = fact.number
             self.hearings[fact.number] = Hearing(
-                fact.number, fact.supervisor, fact.agent, fact.channel, fact.at, fact.mode, fact.who, fact.via
+                fact.number,
+                fact.supervisor,
+                fact.agent,
+                fact.channel,
+                fact.at,
+                fact.mode,
+                fact.who,
+                fact.via,
+                far=fact.far,
             )
             return
         hearing = self.hearings.get(fact.number)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from callrouter.core import commands as cmd
 from callrouter.core import facts, naming
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.call import Call
@@ -64,13 +63,18 @@ class CallingBack:
     def take_down(self, call: Call, cdr: Cdr, at: datetime, out: Output) -> None:
         """A call is over: if its caller is to be called back by a queue that does so, keep him a place in line."""
         wanted = cdr.callback
-        queue = self._conduct.floor.rulebook.queues.get(wanted.queue) if wanted is not None else None
-        if wanted is None or queue is None or queue.call_back is None or call.routed is None or call.region is None:
+        if wanted is None:
             return
+        queue = self._conduct.floor.rulebook.queues.get(wanted.queue)
         back = self._conduct.calls.get(naming.call_back(call.id))
+        if queue is None or queue.call_back is None or call.routed is None or call.region is None:
+            if back is not None and back.state is CallState.ROUTING:  # begun by an earlier daemon, and its rules
+                self.drop(back, at, out)
+            return
         if back is None:
-            if self._waiting(wanted.queue, wanted.number) is not None:
-                return
+            known = self._conduct.calls.get(self._requests.get((wanted.queue, wanted.number), CallId("")))
+            if known is not None and (known.is_absent or known.state is CallState.GREETING):
+                return  # he is called already; in a greeting he may still be lost again
             request = facts.Request(call.id, wanted.queue, wanted.number, wanted.asked_at)
             arrival = replace(call.known, caller=parse(wanted.number).national)
             new = naming.call_back(call.id)
@@ -125,6 +129,9 @@ class CallingBack:
             return CallbackAnswer(False, f"{text}; what people do, callrouter callback done closes")
         if not call.is_absent:
             return CallbackAnswer(False, f"call {call.id} is {call.state}: the resident is there already")
+        if call.to_be_adopted:
+            text = f"call {call.id} is an earlier daemon's, and Asterisk has not told of it yet"
+            return CallbackAnswer(False, f"{text}; order it anew when site {call.site} is up")
         if order.verb is CallbackVerb.CANCEL:
             self._note(call, order, at, out)
             self.close(call, ReleaseReason.WITHDRAWN, at, out)
@@ -157,7 +164,7 @@ class CallingBack:
         """Stand in line at the old place, unless it is not the time for it."""
         rule, queue = self.rule_of(call), self._conduct.waiting.queue_of(call)
         if rule is None or queue is None:
-            self._drop(call, at, out)
+            self.drop(call, at, out)
             return
         if self._paused:
             return
@@ -189,6 +196,9 @@ class CallingBack:
 
     def await_time(self, call: Call, at: datetime, out: Output) -> None:
         """Stand in line again when it is time; who has called by himself, when he has hung up."""
+        if self.rule_of(call) is None:
+            self.drop(call, at, out)
+            return
         if call.postponed_for is PostponeReason.OWN_CALL:
             if not self._is_on_the_line(call):
                 self._stand_again(call, at, out, hastened=False)
@@ -211,17 +221,21 @@ class CallingBack:
     # --- who calls by himself
 
     def request_of(self, call: Call, queue: QueueName) -> Call | None:
-        """The call by which who comes into ``queue`` was to be called back, if its place is his."""
+        """The call by which who comes into ``queue`` was to be called back, if its place is his.
+
+        The first who comes has it: a number may be that of a whole office.
+        """
         spec = self._conduct.floor.rulebook.queues.get(queue)
         rule = spec.call_back if spec is not None else None
         number = parse(call.arrival.caller).e164 if rule is not None and rule.redial else ""
-        return self._waiting(queue, number) if number else None
+        request = self._waiting(queue, number) if number else None
+        return request if request is not None and not self._is_on_the_line(request) else None
 
     def hold(self, request: CallId, at: datetime, out: Output) -> None:
         """He waits on the line himself: call him not."""
         call = self._conduct.calls.get(request)
-        if call is None or call.state not in _AT_REST:
-            return  # he is being called, and busy; then it stands back by itself
+        if call is None or call.state not in _AT_REST or call.to_be_adopted:
+            return  # he is being called, and busy, or nobody knows that yet; then it stands back by itself
         self._conduct.cancel_timer(call, TimerKind.CALLBACK, out)
         if call.state is CallState.POSTPONED:
             self._conduct.record(call, facts.BackInLine(at), out)
@@ -243,9 +257,12 @@ class CallingBack:
 
     def replace(self, at: datetime, out: Output) -> None:
         """Go on by new rules: who waits for a queue that does not call back any more waits for nothing."""
-        for call in [call for call in self._conduct.calls.values() if call.is_absent and call.state in _AT_REST]:
+        at_rest = [call for call in self._conduct.calls.values() if call.is_absent and call.state in _AT_REST]
+        for call in at_rest:
+            if call.to_be_adopted:  # by the rules of then
+                continue
             if self.rule_of(call) is None:
-                self._drop(call, at, out)
+                self.drop(call, at, out)
             elif call.state is CallState.QUEUED or call.postponed_for is PostponeReason.HOURS:
                 self._stand_again(call, at, out, hastened=call.hastened)
 
@@ -273,7 +290,8 @@ class CallingBack:
             take = trunks.reclaim if again else trunks.seize
             queue = self._conduct.waiting.queue_of(call)
             asker = Asker(call.site, call.tenant, queue is not None and queue.emergency)
-            self._reserved[call.id] = take(rule.trunk, naming.leg_channel(call.id, call.attempts + 1), asker, at)
+            # Under a name that no leg has: more counselors' phones may be called before the resident's.
+            self._reserved[call.id] = take(rule.trunk, naming.nobody(call.id), asker, at)
 
     def give_back(self, call: Call) -> None:
         """The counselor's offer is over: the resident is not called this time."""
@@ -290,13 +308,14 @@ class CallingBack:
             self.stand(call, at, out)
             return
         del self._reserved[call.id]
+        seizure = self._conduct.floor.trunks.rename(seizure, naming.leg_channel(call.id, call.attempts + 1))
         self._conduct.floor.picked_up(counselor, at)
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.record(call, _calling_back(call, seizure, at), out)
         self._conduct.floor.call_resident(call, seizure, rule.destination(call.arrival.caller), at, out)
         self._conduct.set_timer(call, TimerKind.RESIDENT, rule.ring_timeout_s, out)
         agent, media = counselor.agent, self._conduct.floor.rulebook.media
-        words = self._conduct.briefing.tell(call, agent) if agent is not None else ()
+        words = self._conduct.briefing.take_words(call, agent) if agent is not None else ()
         words = words if rule.to_agent is None else (*words, rule.to_agent)
         if rule.say_number:
             words = (*words, *digits_of(call.arrival.caller[-LAST_DIGITS:]))
@@ -320,26 +339,24 @@ class CallingBack:
 
     def resident_answered(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The resident is there: say who calls, then connect the two."""
-        self._conduct.cancel_timer(call, TimerKind.RESIDENT, out)
-        self._conduct.cancel_timer(call, TimerKind.ANNOUNCEMENT, out)
+        for kind in (TimerKind.RESIDENT, TimerKind.ANNOUNCEMENT, TimerKind.CALLBACK):
+            self._conduct.cancel_timer(call, kind, out)
         self._conduct.record_moved(call, facts.ResidentAnswered(at), out)
         rule = self.rule_of(call)
         if rule is None or rule.to_resident is None:
-            self.connect(call, at, out)
+            self._conduct.offering.join(call, at, out)
         else:
             self._conduct.guard(call, at, out, playing=False)
             self._conduct.following.play(call, (rule.to_resident,), at, out)
 
     def end_greeting(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The resident has heard who calls."""
-        self._conduct.following.playback_over(call, out)
-        self.connect(call, at, out)
-
-    def connect(self, call: Call, at: datetime, out: Output) -> None:
-        """Bridge the two; the counselor hears the ringing tone up to then."""
-        tone = naming.playback(call.id, call.playbacks - 1)  # that of the resident's greeting came after it
-        out.commands.append(cmd.StopPlayback(call.site, call.id, tone))
-        self._conduct.offering.take_up(call, at, out)
+        """The resident has heard who calls, or that he will be recorded; the counselor hears ringing up to that."""
+        if call.taped.notice is not None:
+            self._conduct.taping.note_end(call, cue, at, out)
+            self._conduct.offering.take_up(call, at, out)
+        else:
+            self._conduct.following.playback_over(call, out)
+            self._conduct.offering.join(call, at, out)
 
     def resident_ended(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The resident was not reached: busy, congestion, no such number, switched off."""
@@ -353,7 +370,10 @@ class CallingBack:
         self.not_reached(call, result, Cause.NO_ANSWER, at, out)
 
     def resident_left(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """The resident hung up while he heard who calls."""
+        """The resident hung up while he heard who calls; who had been greeted, and waited since, like any caller."""
+        if call.offer is not None and call.resident is not None and call.offer.attempt > call.resident.attempt:
+            self._conduct.caller_left(call, cue, at, out)
+            return
         self._conduct.cancel_timer(call, TimerKind.DEAD_MAN, out)
         self.not_reached(call, OfferResult.REJECTED, cue.cause, at, out)
 
@@ -372,7 +392,7 @@ class CallingBack:
         call.hastened = False
         rule = self.rule_of(call)
         if rule is None:
-            self._drop(call, at, out)
+            self.drop(call, at, out)
         elif call.vain >= rule.attempts:
             self.close(call, ReleaseReason.NOT_REACHED, at, out, cause)
         else:
@@ -386,7 +406,7 @@ class CallingBack:
 
     # --- the end
 
-    def _drop(self, call: Call, at: datetime, out: Output) -> None:
+    def drop(self, call: Call, at: datetime, out: Output) -> None:
         """The rules of now do not have this resident called back."""
         queue = call.request.queue if call.request is not None else "?"
         text = f"{queue} does not call back any more: the resident is not called; see callrouter callback list"
@@ -410,7 +430,8 @@ class CallingBack:
         if call.request is not None and self._requests.get((call.request.queue, call.request.number)) == call.id:
             del self._requests[call.request.queue, call.request.number]
         request = self._conduct.calls.get(call.instead_of) if call.instead_of is not None else None
-        if request is not None and request.postponed_for is PostponeReason.OWN_CALL:
+        is_aside = request is not None and request.postponed_for is PostponeReason.OWN_CALL
+        if request is not None and is_aside and not request.to_be_adopted:
             self._stand_again(request, at, out, hastened=False)
 
 

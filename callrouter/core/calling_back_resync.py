@@ -40,8 +40,9 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
             _adopt_calling(exchange, call, event, at, out)
         case CallState.GREETING:  # the journal ends between two facts: he had hung up
             _give_up_attempt(exchange, call, event, at, out)
-        case CallState.ROUTING:  # and here, in the middle of its beginning: the end of the call before completes it
-            pass
+        case CallState.ROUTING:  # and here, in the middle of its beginning
+            if call.request is None or call.request.original not in exchange.calls:  # else its end completes this one
+                conduct.calling_back.drop(call, at, out)
         case CallState.CLEARING:
             conduct.finish(call, Cue(Signal.CLEARING_OVER), at, out)
         case _:
@@ -55,22 +56,24 @@ def adopt_greeted(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dateti
     conduct = exchange.conduct
     out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
     conduct.guard(call, at, out, playing=False)
-    if _leg_of(exchange, call, call.offer, event, at) is not None:
-        conduct.calling_back.connect(call, at, out)
-    else:
+    if _leg_of(exchange, call, call.offer, event, at) is None:
         conduct.record(call, facts.OfferClosed(at, OfferResult.LOST, Cause.NOT_DEFINED), out)
         conduct.waiting.wait(call, at, out)
+    elif call.taped.notice is None:  # else it is told anew: see Taping.after_silence
+        conduct.offering.join(call, at, out)
 
 
 def _adopt_ringing(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
     conduct, queue = exchange.conduct, exchange.conduct.waiting.queue_of(call)
+    for offer in call.phones:
+        _leg_of(exchange, call, offer, event, at)
+    conduct.ring_all.sort_out(call, at, out)
     leg = _leg_of(exchange, call, call.offer, event, at)
-    if leg is None or call.offer is None or queue is None:
+    if leg is None or queue is None:
         _give_up_attempt(exchange, call, event, at, out)
         return
     conduct.calling_back.reserve(call, at, again=True)
-    left_s = queue.ring_timeout_s - (at - call.offer.at).total_seconds()
-    conduct.set_timer(call, TimerKind.RING, max(1.0, left_s), out)
+    conduct.ring_all.go_on(call, at, out)
 
 
 def _adopt_calling(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -113,6 +116,9 @@ def _give_up_attempt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dat
 
 def _leg_of(exchange: "Exchange", call: Call, offer: Offer | None, event: ev.SiteUp, at: datetime) -> Leg | None:
     """Take back the counselor's leg, if it is still there."""
+    known = exchange.floor.legs.get(offer.channel) if offer is not None else None
+    if known is not None:
+        return known
     if offer is None or offer.channel not in event.channels:
         return None
     name = call.queue or QueueName("")

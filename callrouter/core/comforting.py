@@ -11,10 +11,11 @@ from callrouter.core import commands as cmd
 from callrouter.core import facts, naming
 from callrouter.core.call import Call
 from callrouter.core.cue import Cue
-from callrouter.core.estimating import Estimates, Standing
+from callrouter.core.estimating import Estimates
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import PromptName
 from callrouter.core.output import Output
+from callrouter.core.place_in_line import PlacesInLine
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.waiting_spec import Comfort, Surge, position_prompt, wait_prompt
@@ -29,6 +30,7 @@ class Comforting:
     def __init__(self, conduct: "Conduct") -> None:
         self._conduct = conduct
         self._estimates = Estimates()
+        self._places = PlacesInLine(conduct.floor.acd, conduct.floor.staff)
 
     def arm(self, call: Call, queue: QueueSpec, at: datetime, out: Output) -> None:
         """See to it that the caller, who stands in line, is told something in time."""
@@ -44,13 +46,14 @@ class Comforting:
 
     def stood(self, call: Call, queue: QueueSpec, at: datetime) -> None:
         """Remember where a caller stands who has to wait, to learn how long that takes."""
-        if not self._conduct.floor.can_serve(call, queue, at):
-            call.stood = self._standing(call, queue)
+        demand = self._conduct.floor.acd.stand(call.id).demand
+        if not self._conduct.floor.can_serve(call, queue, at, demand):
+            call.stood = self._places.standing(call.id)
 
     def served(self, call: Call, at: datetime) -> None:
         """A counselor took the call."""
-        if call.queue is not None and call.stood is not None and call.entered_at is not None:
-            self._estimates.note(call.queue, call.stood, (at - call.entered_at).total_seconds(), at)
+        if call.stood is not None and call.entered_at is not None:
+            self._estimates.note(call.stood, (at - call.entered_at).total_seconds(), at)
             call.stood = None
 
     def due(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
@@ -130,26 +133,22 @@ class Comforting:
             out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
         return True
 
-    def _standing(self, call: Call, queue: QueueSpec) -> Standing:
-        floor = self._conduct.floor
-        return Standing(floor.acd.position(call.id), floor.staff.taking_calls(queue.name))
-
     def _surges(self, surge: Surge, queue: QueueSpec, at: datetime) -> bool:
         if surge.switch is not None and surge.switch in self._conduct.switchboard.on(at):
             return True
         return surge.longer_than is not None and self._conduct.floor.acd.waiting(queue.name) > surge.longer_than
 
     def _words(self, call: Call, queue: QueueSpec, comfort: Comfort, at: datetime) -> facts.Comforted:
-        stands = self._standing(call, queue)
+        place = self._places.position(call.id) if comfort.position else None
         prompts: list[PromptName | None] = []
         if comfort.surge is not None and self._surges(comfort.surge, queue, at):
             prompts.append(comfort.surge.prompt)
         prompts.append(comfort.prompt)
         # Who has a head start may come before him: then the place is not spoken of.
-        position = stands.position if comfort.position and stands.position <= (call.told or stands.position) else None
+        position = place if place is not None and place <= (call.told or place) else None
         if position is not None:
             prompts.append(position_prompt(position))
-        range_s = self._estimates.expect(queue.name, stands, at) if comfort.wait else None
+        range_s = self._estimates.expect(self._places.standing(call.id), at) if comfort.wait else None
         if range_s is not None:
             prompts.append(wait_prompt(*range_s))
         prompts.append(comfort.offer)

@@ -21,6 +21,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.comforting import Comforting
 from callrouter.core.conversing import Conversing
+from callrouter.core.crossing import Crossing
 from callrouter.core.cue import Cue
 from callrouter.core.desks import Desks
 from callrouter.core.dialing import Dialing
@@ -30,7 +31,7 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.floor import Floor
 from callrouter.core.fold import fold
 from callrouter.core.following import Following
-from callrouter.core.ids import CallId, ChannelId, SiteName
+from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.keypad import Keypad
 from callrouter.core.offering import Offering
@@ -53,6 +54,8 @@ FALLBACK_EXTENSION = "s"
 
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
+_ENDS_GREETING = facts.OfferClosed | facts.NotReached
+"""The counselor or the resident is gone before the two could speak."""
 _MOVES_TALK = facts.Connected | facts.PassedOn | facts.Held | facts.Resumed | facts.JoinedIn | facts.InviteClosed
 """Others take part in a conversation, or it is another one."""
 
@@ -92,6 +95,7 @@ class Conduct:
         self.briefing = Briefing(self)
         self.dialing = Dialing(self)
         self.ring_all = RingAll(self)
+        self.crossing = Crossing(self.floor)
         self.supervision = Supervision(self)
         self.parties = Parties(self)
         self.length = TalkLength(self)
@@ -171,6 +175,15 @@ class Conduct:
         call_id = self._by_channel.get(channel)
         return self.calls[call_id] if call_id is not None else None
 
+    def find(self, subject: str) -> Call | None:
+        """The call that people mean: by its id, or by the counselor whose phone is called for it or who talks in it."""
+        call = self.calls.get(CallId(subject))
+        if call is not None:
+            return call
+        agent = self.floor.staff.agents.get(AgentId(subject))
+        leg = self.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
+        return self.calls.get(leg.call) if leg is not None else None
+
     def has_left(self, channel: ChannelId) -> bool:
         """Whether a caller on ``channel`` has left not long ago."""
         return channel in self._gone
@@ -235,6 +248,7 @@ class Conduct:
         """Go on with a call as a daemon would that comes after: its site is away for long."""
         del self.calls[call.id]
         del self._by_channel[call.channel]
+        self.crossing.give_back(call)
         self.take(remembered)
         self.counters.taken_up -= 1
         self.floor.trunks.left(call.channel)
@@ -286,6 +300,8 @@ class Conduct:
             if call.hearings:
                 self.supervision.end_all(call, fact.at, out)
             self.taping.end_with(call, fact, out)
+        if call.taped.notice is not None and isinstance(fact, _ENDS_GREETING) and call.state is CallState.GREETING:
+            self.taping.break_off(call, fact.at, out)
         if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
             self.lines.let_go(call, call.line, fact, out)
         tenant = call.tenant

@@ -18,7 +18,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName
+from callrouter.core.ids import AgentId, DestinationName, QueueName
 from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of
 from callrouter.core.output import Notice, NoticeKind, Output
@@ -57,7 +57,7 @@ class Conversing:
 
     def order(self, order: CallOrder, at: datetime, out: Output) -> CallAnswer:
         """Carry an order out, or say why not."""
-        call = self._meant(order.subject)
+        call = self._conduct.find(order.subject)
         if call is None:
             return CallAnswer(False, f'there is no call, and no agent on a call, named "{one_line(order.subject)}"')
         if call.state is not CallState.CONNECTED:
@@ -101,14 +101,6 @@ class Conversing:
         if not answer.ok:
             self._parties.tell_phone(call, leg, at, out, done=False)
             out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{leg.party}: {answer.message}"))
-
-    def _meant(self, subject: str) -> Call | None:
-        call = self._conduct.calls.get(CallId(subject))
-        if call is not None:
-            return call
-        agent = self._conduct.floor.staff.agents.get(AgentId(subject))
-        leg = self._conduct.floor.legs.get(agent.leg) if agent is not None and agent.leg is not None else None
-        return self._conduct.calls.get(leg.call) if leg is not None else None
 
     def _carry_out(self, call: Call, verb: CallVerb, target: str, at: datetime, out: Output) -> str | None:
         """Do it; or why it cannot be done, and nothing has changed."""

@@ -174,15 +174,17 @@ class Desks:
 
     def _take_seat(self, agent: Agent, dialog: _Dialog, number: str, at: datetime, out: Output) -> str:
         """It is he: whoever had the phone leaves it, unless he is talking there."""
-        holder = self._floor.staff.agent_at(dialog.site, dialog.endpoint)
+        desk = (dialog.site, dialog.endpoint)
+        talking = [leg.agent for leg in self._floor.legs.values() if leg.phone == desk]
+        holder = self._floor.staff.agent_at(*desk)
+        if any(other is not agent for other in talking):  # he may have a desk elsewhere by now
+            return self._refuse(dialog, number, TAKEN, out)
         if holder is not None and holder is not agent:
-            if holder.leg is not None:
-                return self._refuse(dialog, number, TAKEN, out)
             reason = f"{agent.spec.id} works at {dialog.endpoint}"
             self._attendance.order(
                 DutyOrder(holder.spec.id, DutyVerb.LOGOUT, agent.spec.id, DutyVia.PHONE, reason), at, out
             )
-        self._attendance.sit(agent, (dialog.site, dialog.endpoint), agent.spec.id, at, out)
+        self._attendance.sit(agent, desk, agent.spec.id, at, out)
         verb = DutyVerb.LOGIN if agent.duty is Duty.OFF else DutyVerb.READY
         self._attendance.order(DutyOrder(agent.spec.id, verb, agent.spec.id, DutyVia.PHONE), at, out)
         return LOGGED_IN

@@ -215,6 +215,18 @@ class LineDialed(msgspec.Struct, frozen=True, gc=False):
     number: str
 
 
+class LineLinked(msgspec.Struct, frozen=True, gc=False):
+    """A leg to a second line at another site has got there."""
+
+    channel: ChannelId
+
+
+class LineParted(msgspec.Struct, frozen=True, gc=False):
+    """Such a leg is gone, or never was."""
+
+    channel: ChannelId
+
+
 class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """One channel in a site's snapshot."""
 
@@ -413,4 +425,6 @@ Event = (
     | LineDialed
     | RelayArrived
     | RelayLeft
+    | LineLinked
+    | LineParted
 )

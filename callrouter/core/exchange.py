@@ -122,6 +122,8 @@ class Exchange:
             ev.MuteFailed: self._mute_failed,
             ev.CallbackOrdered: self._callback_ordered,
             ev.LineDialed: self._line_dialed,
+            ev.LineLinked: self._line_linked,
+            ev.LineParted: self._line_parted,
             ev.RelayArrived: self._relay_arrived,
             ev.RelayLeft: self._relay_left,
         }
@@ -157,7 +159,7 @@ class Exchange:
             relaying.take(self, event, out)
             return
         if isinstance(event, ev.LegHeld | ev.TransferAsked):
-            event = relaying.near(event)
+            event = relaying.near(event, self.floor.relays)
         self._handlers[type(event)](event, at, out)
 
     def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
@@ -197,10 +199,16 @@ class Exchange:
         """
         self.today.remember(cdrs, duties, since, at)
 
-    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at: datetime) -> Output:
-        """Know again who has been idle since when, and how many calls each took; before what was said of them."""
+    def restore_standing(
+        self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], said: Iterable[AuditEntry], at: datetime
+    ) -> Output:
+        """Know again who has been idle since when, how many calls each took, and who is to be told that he was paused.
+
+        Before what was said of them, of which ``duties`` is the newest of each, and ``said`` all that is kept.
+        """
         out = Output()
         standing.recall(self.floor, ended, duties, at, out)
+        standing.recall_untold(self.floor, ended, said)
         return out
 
     def restore_desks(
@@ -344,6 +352,9 @@ class Exchange:
         conduct = self.conduct
         if conduct.desks.pressed(event, at, out) or conduct.supervision.pressed(event.channel, event.digit, out):
             return
+        relays = self.floor.relays
+        if relays.of_phone(event.channel) is not None or relays.of(event.channel) is not None:
+            return  # of a leg between sites, which is no caller's
         call = self._of_channel(event.channel)
         if call is not None:
             self.signal(call, Cue(Signal.DIGIT, digit=event.digit), at, out)
@@ -393,6 +404,13 @@ class Exchange:
 
     def _line_dialed(self, event: ev.LineDialed, at: datetime, out: Output) -> None:
         self.conduct.lines.dialed(event, at, out)
+
+    def _line_linked(self, event: ev.LineLinked, at: datetime, out: Output) -> None:
+        self.conduct.lines.linked(event.channel, out)
+
+    def _line_parted(self, event: ev.LineParted, at: datetime, out: Output) -> None:
+        self.conduct.lines.parted(event.channel, at, out)
+        self.conduct.crossing.gone(event.channel, out)
 
     def _transfer_asked(self, event: ev.TransferAsked, at: datetime, out: Output) -> None:
         if self.conduct.lines.asked(event, at, out):
@@ -551,6 +569,8 @@ class Exchange:
 
     def _supervisor_left(self, event: ev.SupervisorLeft, at: datetime, out: Output) -> None:
         self.conduct.supervision.left(event.channel, at, out)
+        self.conduct.crossing.gone(event.channel, out)
+        self.floor.relays.phone_left(event.channel, out)
 
     def _hearing_joined(self, event: ev.HearingJoined, at: datetime, out: Output) -> None:
         self.conduct.supervision.joined(event, at, out)

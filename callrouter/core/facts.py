@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from callrouter.core.cdr import CallMark, OfferResult, RecordingResult
+from callrouter.core.far_end import FarEnd
 from callrouter.core.ids import (
     AgentId,
     BoxName,
@@ -342,6 +343,8 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     marked: bool = False
     site: SiteName | None = None
     """Where the phone is, if that is another site."""
+    far: FarEnd | None = None
+    """Where that second line is, if at another site: ``line`` is the leg that leads there."""
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
@@ -412,7 +415,10 @@ class Released(msgspec.Struct, frozen=True, tag="released", gc=False):
 
 
 class HearingBegun(msgspec.Struct, frozen=True, tag="hearing-begun", gc=False):
-    """A supervisor is let into the conversation, the ``number``-th; ``channel`` is that of his phone."""
+    """A supervisor is let into the conversation, the ``number``-th; ``channel`` is that of his phone.
+
+    ``far``: the phone is at another site, and ``channel`` is the leg that leads there.
+    """
 
     at: datetime
     number: int
@@ -422,6 +428,7 @@ class HearingBegun(msgspec.Struct, frozen=True, tag="hearing-begun", gc=False):
     mode: HearingMode
     who: str
     via: HearingVia
+    far: FarEnd | None = None
 
 
 class Heard(msgspec.Struct, frozen=True, tag="heard", gc=False):

@@ -49,10 +49,10 @@ class Floor:
         self.acd = Acd(rulebook.queues, rulebook.weights, rulebook.links)
         self.trunks = Trunks(rulebook.trunks, self.acd.wanting)
         self.ways = Ways(rulebook, self.trunks)
-        self.staff = Staff(rulebook, self.acd, at)
+        self.relays = Relays()
+        self.staff = Staff(rulebook, self.acd, at, self.relays.knows)
         self.legs: dict[ChannelId, Leg] = {}
         self.bridges = Bridges()
-        self.relays = Relays()
         self._ended: dict[ChannelId, datetime] = {}
 
     def replace(self, rulebook: Rulebook, at: datetime) -> None:
@@ -67,8 +67,9 @@ class Floor:
 
     def match(self, at: datetime) -> Match | None:
         """The next caller and counselor, if there is a pair with a way between them; the caller leaves the line."""
-        refusals = self.trunks.refusals(self.acd.ways, at)
-        match = self.acd.match(partial(self.ways.is_open, at), refusals.of, partial(self.ways.has_room_outward, at))
+        refusals = self.trunks.refusals(at)
+        refused = refusals.refuses if refusals is not None else None
+        match = self.acd.match(partial(self.ways.is_open, at), refused, partial(self.ways.has_room_outward, at))
         if match is not None:
             self.acd.take(match)
         return match
@@ -219,6 +220,7 @@ class Floor:
         if agent.leg is not None:
             return None
         self.acd.spare(agent)
+        agent.untold = agent.untold and offer.bridge is None  # who picked up has been told
         agent.change(AgentState.RINGING if offer.bridge is None else AgentState.ON_CALL, at)
         wrap_up = wrap_up_s(agent, queue)
         seizure = self._reclaim(call, offer)
@@ -321,6 +323,7 @@ class Floor:
         if leg.agent is not None:
             self.acd.spare(leg.agent)
             leg.agent.leg = leg.channel
+            leg.phone = (leg.agent.spec.site, leg.agent.spec.endpoint)
         return leg
 
     def _judge_trunk(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:

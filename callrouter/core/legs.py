@@ -35,6 +35,8 @@ class Leg:
     """The phone at its far end was answered, of which the trunk is to tell."""
     called_before: datetime | None = None
     """When the counselor's phone had been called last."""
+    phone: tuple[SiteName, str] | None = None
+    """The counselor's phone, and its site: he may sit elsewhere by now."""
 
     @property
     def trunk(self) -> TrunkName | None:

@@ -22,8 +22,9 @@ _RECORDING = re.compile(
 )
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_FAR = re.compile(rf"callrouter-(?P<call>{_UUID})-far-(?P<attempt>[0-9]{{1,9}})")
-_FAR_BRIDGE = re.compile(rf"callrouter-(?P<call>{_UUID})-far-bridge-[0-9]{{1,9}}")
+_NEAR = re.compile(rf"callrouter-(?P<call>{_UUID})-(?P<kind>leg|supervisor|line)-(?P<number>[0-9]{{1,9}})")
+_FAR = re.compile(rf"callrouter-(?P<call>{_UUID})-far-(?:(?P<kind>supervisor|line)-)?(?P<number>[0-9]{{1,9}})")
+_FAR_BRIDGE = re.compile(rf"callrouter-(?P<call>{_UUID})-far-bridge-(?:(?:supervisor|line)-)?[0-9]{{1,9}}")
 _SUPERVISOR = re.compile(rf"callrouter-(?P<call>{_UUID})-supervisor-[0-9]{{1,9}}")
 _EAR = re.compile(rf"callrouter-(?P<call>{_UUID})-ear-(?P<number>[0-9]{{1,9}})-(?P<turn>[0-9]{{1,9}})")
 _HEARING = re.compile(rf"callrouter-(?P<call>{_UUID})-hearing-[0-9]{{1,9}}-[0-9]{{1,9}}")
@@ -35,6 +36,14 @@ class LegName:
 
     call: CallId
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FarName:
+    """Which call, and which of its legs between sites, the id of a channel at the far end stands for."""
+
+    call: CallId
+    leg: ChannelId
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +66,50 @@ def parse_leg_channel(channel: str) -> LegName | None:
     return LegName(CallId(match["call"]), int(match["attempt"])) if match else None
 
 
-def far_channel(call: CallId, attempt: int) -> ChannelId:
-    """The channel id of the phone at another site that the leg of that attempt leads to."""
-    return ChannelId(f"callrouter-{call}-far-{attempt}")
+def line_leg(call: CallId, number: int) -> ChannelId:
+    """The channel id of the leg to a counselor's second line at another site, the call's ``number``-th."""
+    return ChannelId(f"callrouter-{call}-line-{number}")
 
 
-def parse_far_channel(channel: str) -> LegName | None:
-    """The leg that such a phone's channel belongs to, or None if the id is not of that kind."""
+def is_line_leg(channel: str) -> bool:
+    """Whether it is such a leg."""
+    match = _NEAR.fullmatch(channel)
+    return match is not None and match["kind"] == "line"
+
+
+def far_channel(leg: ChannelId) -> ChannelId:
+    """The channel id of the phone at another site that a leg of ours leads to: a counselor's, or a supervisor's.
+
+    Raises:
+        ValueError: the leg is none of ours.
+    """
+    return ChannelId(_at_far_end(leg, "far"))
+
+
+def parse_far_channel(channel: str) -> FarName | None:
+    """What such a phone's channel id stands for, or None if the id is not of that kind."""
     match = _FAR.fullmatch(channel)
-    return LegName(CallId(match["call"]), int(match["attempt"])) if match else None
+    if match is None:
+        return None
+    leg = ChannelId(f"callrouter-{match['call']}-{match['kind'] or 'leg'}-{match['number']}")
+    return FarName(CallId(match["call"]), leg)
 
 
-def far_bridge(call: CallId, attempt: int) -> BridgeId:
-    """The id of the bridge at another site in which a leg meets its phone."""
-    return BridgeId(f"callrouter-{call}-far-bridge-{attempt}")
+def far_bridge(leg: ChannelId) -> BridgeId:
+    """The id of the bridge at another site in which a leg of ours meets its phone.
+
+    Raises:
+        ValueError: the leg is none of ours.
+    """
+    return BridgeId(_at_far_end(leg, "far-bridge"))
+
+
+def _at_far_end(leg: ChannelId, what: str) -> str:
+    match = _NEAR.fullmatch(leg)
+    if match is None:
+        raise ValueError(f"{leg} is no leg of ours")
+    kind = "" if match["kind"] == "leg" else f"{match['kind']}-"
+    return f"callrouter-{match['call']}-{what}-{kind}{match['number']}"
 
 
 def parse_far_bridge(bridge_id: str) -> CallId | None:

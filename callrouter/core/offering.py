@@ -109,15 +109,26 @@ class Offering:
             self._conduct.calling_back.call_resident(call, leg, at, out)
         elif self._conduct.dialing.asks_for_key(call):
             self._conduct.dialing.ask_for_key(call, at, out)
-        elif leg.agent is not None and (words := self._conduct.briefing.words(call, leg.agent)):
+        elif leg.agent is not None and (words := self._conduct.briefing.take_words(call, leg.agent)):
             self._conduct.briefing.begin(call, leg.channel, leg.agent, words, at, out)
         else:
-            self.take_up(call, at, out)
+            self.join(call, at, out)
         for each in beaten:
             self._conduct.floor.let_go(each, OfferResult.ANSWERED_ELSEWHERE, at, out)
 
+    def join(self, call: Call, at: datetime, out: Output) -> None:
+        """Bring the two together; first who was called back is told, if he is to be, that he will be recorded."""
+        owed = self._conduct.taping.owed_to_resident(call)
+        if owed is None:
+            self.take_up(call, at, out)
+            return
+        self._conduct.floor.picked_up(self._leg(call), at)
+        self._conduct.cancel_timer(call, TimerKind.RING, out)
+        self._conduct.taping.give_notice(call, owed, at, out)
+
     def take_up(self, call: Call, at: datetime, out: Output) -> None:
         """Somebody takes the call."""
+        self._conduct.taping.quiet_counselor(call, out)
         leg = self._leg(call)
         bridge = naming.bridge(call.id, call.attempts)
         self._conduct.record(call, facts.PickedUp(at, bridge), out)

@@ -12,6 +12,7 @@ from callrouter.core.call_orders import CallVerb
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.events import TimerKind
+from callrouter.core.far_end import FarEnd
 from callrouter.core.ids import BridgeId, ChannelId, QueueName
 from callrouter.core.legs import Leg
 from callrouter.core.output import Output
@@ -80,6 +81,7 @@ class Parties:
         at: datetime,
         out: Output,
         line: ChannelId | None = None,
+        far: FarEnd | None = None,
     ) -> None:
         """Take whoever is called, and the trunk channel, and call; ``line``: the counselor dialled them by it."""
         floor = self._conduct.floor
@@ -106,6 +108,7 @@ class Parties:
             leg.member,
             leg.marked,
             leg.far_site(call.site),
+            far,
         )
         self._conduct.record(call, invited, out)
         self._conduct.set_timer(call, TimerKind.INVITE, ring_s, out)

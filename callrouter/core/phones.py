@@ -28,7 +28,7 @@ class PhoneSeen(msgspec.Struct, frozen=True, gc=False):
     @property
     def has_own_call(self) -> bool:
         """Whether a call is at the phone that we did not send there."""
-        return any(naming.parse_leg_channel(channel) is None for channel in self.channels)
+        return not all(map(naming.is_phone, self.channels))
 
 
 NOT_TOLD_OF = PhoneSeen(online=True)

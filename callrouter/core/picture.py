@@ -45,7 +45,7 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         draining=exchange.draining,
         config_hash=exchange.rulebook.hash,
         sites_up=tuple(sorted(floor.ways.sites)),
-        calls=tuple(_call(call) for call in exchange.calls.values()),
+        calls=tuple(_call(call, exchange.absence.since(call.site)) for call in exchange.calls.values()),
         queues=tuple(_queue(exchange, queue) for queue in exchange.rulebook.queues.values()),
         agents=tuple(map(_agent, floor.staff.agents.values())),
         trunks=tuple(_trunk(group, at) for group in floor.trunks.groups),
@@ -66,7 +66,7 @@ def switch_now(spec: SwitchSpec, on: SwitchOn | None) -> SwitchNow:
     return SwitchNow(spec.name, spec.title, True, on.by, on.since, on.until, on.note, spec.code, spec.max_s)
 
 
-def _call(call: Call) -> CallNow:
+def _call(call: Call, away_since: datetime | None) -> CallNow:
     return CallNow(
         call.id,
         call.state,
@@ -83,6 +83,7 @@ def _call(call: Call) -> CallNow:
         held=call.held or call.phone_holds,
         recording=call.taped.tape.state if call.taped.tape is not None else None,
         also_rings=tuple(other.agent for other in call.others.values() if other.agent is not None),
+        away_since=away_since,
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -92,16 +92,16 @@ class Pool:
         """How many are in it."""
         return sum(map(len, self.ways.values()))
 
-    def has_way(self, shut: Collection[Way]) -> bool:
-        """Whether anybody can be reached while these ways are shut."""
-        return any(way not in shut for way in self.ways) if shut else bool(self.ways)
+    def has_way(self, shut: Mapping[Way, bool]) -> bool:
+        """Whether anybody can be reached, by what is said of each way."""
+        return not all(map(shut.__getitem__, self.ways))  # no generator: this is asked for each who is first somewhere
 
-    def pick(self, call: CallId, agents: Mapping[AgentId, Agent], shut: Collection[Way]) -> AgentId:
+    def pick(self, call: CallId, agents: Mapping[AgentId, Agent], shut: Mapping[Way, bool]) -> AgentId:
         """Who is rung for the call; there must be somebody who can be reached."""
-        reached = [members for way, members in self.ways.items() if way not in shut]
         if self.strategy is not Strategy.WEIGHTED_RANDOM:
-            return min(map(min, reached))[1]
-        free = sorted(chain.from_iterable(reached))
+            firsts = sorted((min(members), way) for way, members in self.ways.items())
+            return next(agent for (_, agent), way in firsts if not shut[way])
+        free = sorted(chain.from_iterable(members for way, members in self.ways.items() if not shut[way]))
         if self.demand is not NO_DEMAND:
             del free[bisect_left(free, ((free[0][0][0] + 1,), AgentId(""))) :]
         return self._draw(call, agents, free)

@@ -7,31 +7,39 @@ import msgspec
 
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
+from callrouter.core.crossing import is_crossing
+from callrouter.core.ids import ChannelId
 from callrouter.core.output import Output
-from callrouter.core.relays import OfLeg, Relay
+from callrouter.core.relays import OfLeg, Relay, Relays
 
 if TYPE_CHECKING:
     from callrouter.core.exchange import Exchange
 
-OfPhone = OfLeg | ev.LegHeld | ev.TransferAsked
-"""What may be told of a phone, near or far."""
-
 
 def is_far(event: ev.Event) -> bool:
     """Whether it is told of a phone at a far end."""
-    return isinstance(event, OfPhone) and naming.parse_far_channel(event.channel) is not None
+    return isinstance(event, OfLeg) and naming.parse_far_channel(event.channel) is not None
 
 
-def near(event: OfPhone) -> OfPhone:
-    """The same, told of the leg that leads there."""
-    name = naming.parse_far_channel(event.channel)
-    return msgspec.structs.replace(event, channel=naming.leg_channel(name.call, name.attempt)) if name else event
+def near(event: ev.LegHeld | ev.TransferAsked, relays: Relays) -> ev.LegHeld | ev.TransferAsked:
+    """The same, told of the legs that lead to the phones."""
+    event = msgspec.structs.replace(event, channel=_leg_to(event.channel, relays))
+    if isinstance(event, ev.TransferAsked) and event.replaced is not None:
+        return msgspec.structs.replace(event, replaced=_leg_to(event.replaced, relays))
+    return event
+
+
+def _leg_to(channel: ChannelId, relays: Relays) -> ChannelId:
+    """The leg that leads to a phone at another site; of any other channel itself."""
+    name, own = naming.parse_far_channel(channel), relays.of_phone(channel)
+    return name.leg if name is not None else own.leg if own is not None else channel
 
 
 def take(exchange: "Exchange", event: OfLeg, out: Output) -> None:
     """What a phone at a far end does."""
-    exchange.floor.relays.take(event, out)
-    leg = exchange.floor.legs.get(near(event).channel)
+    relays = exchange.floor.relays
+    relays.take(event, out)
+    leg = exchange.floor.legs.get(_leg_to(event.channel, relays))
     if leg is not None and isinstance(event, ev.LegAnswered):
         leg.answered_there = True
 
@@ -48,9 +56,11 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
         if seen.relay:
             arrived = ev.RelayArrived(event.site, seen.channel, seen.endpoint, seen.relay)
             note(exchange, relays.come_in(arrived, at, out, event.channels), at, out)
-    for leg in relays.from_site(event.site):
-        if leg not in exchange.floor.legs:  # an earlier daemon's, and not adopted: it is not there any more
-            relays.gone(leg, out)
+    for relay in relays.from_site(event.site):
+        if is_crossing(relay.leg):
+            exchange.conduct.crossing.compare(relay, exchange.calls.get(relay.call), event, out)
+        elif relay.leg not in exchange.floor.legs:  # an earlier daemon's, and not adopted: it is not there any more
+            relays.gone(relay.leg, out)
     relays.compare(event, out)
 
 

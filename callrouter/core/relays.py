@@ -14,7 +14,7 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
 from callrouter.core.causes import Cause
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName
+from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, SiteName, TrunkName
 from callrouter.core.output import Notice, NoticeKind, Output
 
 OfLeg = ev.LegRang | ev.LegAnswered | ev.LegDigit | ev.LegEnded | ev.LegRefused | ev.LegUncertain
@@ -52,6 +52,13 @@ class Relay:
     """The phone is not called any more."""
     cause: int | None = None
     """Why the phone's part ended, which not every trunk hands on."""
+    own: ChannelId | None = None
+    """The phone's channel, where it has dialled by itself, and is not called."""
+    waits: bool = False
+    """That phone is not to be connected yet."""
+    trunk: TrunkName | None = None
+    """For a leg to no counselor: what carries it, see :mod:`callrouter.core.crossing`."""
+    member: str = ""
     left: bool = False
     """What came in is gone."""
     by_caller: bool = False
@@ -60,12 +67,17 @@ class Relay:
     @property
     def far(self) -> ChannelId:
         """The phone's channel."""
-        return naming.far_channel(self.call, self.attempt)
+        return self.own or naming.far_channel(self.leg)
 
     @property
     def bridge(self) -> BridgeId:
         """Where the two meet."""
-        return naming.far_bridge(self.call, self.attempt)
+        return naming.far_bridge(self.leg)
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the phone may have a channel: not if it is still to be called."""
+        return self.incoming is not None or self.own is not None or not self.peer
 
 
 class Relays:
@@ -73,18 +85,22 @@ class Relays:
 
     def __init__(self) -> None:
         self._relays: dict[ChannelId, Relay] = {}
+        self._own: dict[ChannelId, ChannelId] = {}
+        """Phones that dialled by themselves, and the legs that lead to them."""
 
     def expect(self, relay: Relay) -> None:
         """A leg is on its way, or an earlier daemon had it."""
         self._relays[relay.leg] = relay
+        if relay.own is not None:
+            self._own[relay.own] = relay.leg
 
     def of(self, leg: ChannelId) -> Relay | None:
         """The far end of a leg, if it has one."""
         return self._relays.get(leg)
 
-    def from_site(self, site: SiteName) -> list[ChannelId]:
-        """The legs with a far end that are made at a site."""
-        return [relay.leg for relay in self._relays.values() if relay.origin == site]
+    def from_site(self, site: SiteName) -> list[Relay]:
+        """The far ends of legs that are made at a site."""
+        return [relay for relay in self._relays.values() if relay.origin == site]
 
     def left_behind(self) -> Iterator[Relay]:
         """Those whose leg is gone at this end, and at the other as far as that is heard of."""
@@ -110,6 +126,10 @@ class Relays:
         relay.incoming, relay.called_at = event.channel, at
         if relay.over or relay.dropped:
             self._hang_up_incoming(relay, relay.cause or Cause.NORMAL_CLEARING, out)
+        elif relay.waits:
+            out.commands.append(cmd.Answer(relay.site, relay.call, event.channel))
+        elif relay.own is not None:
+            self._answers(relay, out)
         elif relay.far not in phones:
             out.commands.append(
                 cmd.Originate(
@@ -135,7 +155,7 @@ class Relays:
     def take(self, event: OfLeg, out: Output) -> None:
         """What a phone at the far end does."""
         name = naming.parse_far_channel(event.channel)
-        relay = self._relays.get(naming.leg_channel(name.call, name.attempt)) if name is not None else None
+        relay = self._relays.get(name.leg) if name is not None else None
         if relay is None:
             return
         match event:
@@ -161,7 +181,7 @@ class Relays:
         relay = self._relays.get(leg)
         if relay is not None and not relay.dropped:
             relay.dropped = True
-            if relay.incoming is not None:
+            if relay.may_be_there:
                 self._hang_up_phone(relay, out)
 
     def gone(self, leg: ChannelId, out: Output) -> None:
@@ -169,22 +189,47 @@ class Relays:
         relay = self._relays.pop(leg, None)
         if relay is None:
             return
-        if relay.incoming is not None:
+        if relay.own is not None:
+            del self._own[relay.own]
+        if relay.may_be_there:
             self._hang_up_phone(relay, out)
-            self._hang_up_incoming(relay, Cause.NORMAL_CLEARING, out)
+        self._hang_up_incoming(relay, Cause.NORMAL_CLEARING, out)
         if relay.answered:
             out.commands.append(cmd.DestroyBridge(relay.site, relay.call, relay.bridge))
 
     def knows(self, channel: ChannelId) -> bool:
         """Whether a phone at a far end is one that we still want there."""
         name = naming.parse_far_channel(channel)
-        return name is not None and naming.leg_channel(name.call, name.attempt) in self._relays
+        return name is not None and name.leg in self._relays
+
+    def of_phone(self, channel: ChannelId) -> Relay | None:
+        """The far end at which a phone is that dialled by itself."""
+        leg = self._own.get(channel)
+        return self._relays[leg] if leg is not None else None
+
+    def meet(self, leg: ChannelId, out: Output) -> None:
+        """A phone that dialled by itself, and waits for it, is to be connected to its leg, as soon as that is there.
+
+        Raises:
+            KeyError: the leg has no far end.
+        """
+        relay = self._relays[leg]
+        relay.waits = False
+        self._answers(relay, out)
+
+    def phone_left(self, channel: ChannelId, out: Output) -> None:
+        """A channel has left: if it is that of such a phone, its part is over."""
+        relay = self.of_phone(channel)
+        if relay is not None:
+            self._ends(relay, Cause.NORMAL_CLEARING, out)
 
     def compare(self, event: ev.SiteUp, out: Output) -> None:
         """Make the far ends at a site agree with its snapshot."""
         for relay in [relay for relay in self._relays.values() if relay.site == event.site]:
             if relay.incoming is not None:
                 self._compare(relay, relay.incoming, event, out)
+            elif relay.answered:  # an earlier daemon's: it had come in
+                self._lose(relay, out)
         for channel in event.channels:
             name = naming.parse_far_channel(channel)
             if name is not None and not self.knows(channel):
@@ -205,10 +250,12 @@ class Relays:
         elif phone is None:
             if relay.called_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 self._ends(relay, Cause.NOT_DEFINED, out)
+        elif phone.state == "Up" or (relay.own is not None and not relay.waits):
+            # What we said may not have been heard.
+            relay.answered = relay.answered and {incoming, relay.far} <= event.members.get(relay.bridge, frozenset())
+            self._answers(relay, out)
         elif phone.state == "Ringing":
             self._rings(relay, out)
-        elif phone.state == "Up":
-            self._answers(relay, out)
 
     def _lose(self, relay: Relay, out: Output) -> None:
         """The leg is not there any more. Whether its other end knows is not sure: not so if Asterisk died here."""
@@ -224,6 +271,9 @@ class Relays:
     def _answers(self, relay: Relay, out: Output) -> None:
         if relay.incoming is not None and not (relay.answered or relay.dropped):
             relay.answered = True
+            if relay.own is not None:
+                out.commands.append(cmd.Answer(relay.site, relay.call, relay.own))
+                out.commands.append(cmd.SetDeadMan(relay.site, relay.call, relay.own, 0.0, playing=False))
             out.commands.append(cmd.Answer(relay.site, relay.call, relay.incoming))
             out.commands.append(cmd.Connect(relay.site, relay.call, relay.bridge, relay.incoming, relay.far))
 

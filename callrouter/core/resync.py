@@ -70,6 +70,8 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
 
 
 def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    if call.id not in exchange.calls:  # it ended with one before it: a request, with the call it was asked for in
+        return
     if call.request is not None:
         if call.to_be_adopted:
             _take_up_request(exchange, call, event, at, out)

@@ -15,6 +15,11 @@ Levels = tuple[tuple[SkillName, int], ...]
 """Skills by name, each with the least level."""
 
 
+def meets(skills: Mapping[SkillName, int], need: Levels) -> bool:
+    """Whether skills come up to what is needed."""
+    return all(skills.get(name, 0) >= level for name, level in need)
+
+
 class Demand(NamedTuple):
     """What is asked of a counselor: ``need`` decides who may be rung, ``prefer`` who of them is rung first."""
 
@@ -23,7 +28,7 @@ class Demand(NamedTuple):
 
     def is_met_by(self, skills: Mapping[SkillName, int]) -> bool:
         """Whether somebody with these skills may be rung."""
-        return all(skills.get(name, 0) >= level for name, level in self.need)
+        return meets(skills, self.need)
 
     def shortfall(self, skills: Mapping[SkillName, int]) -> int:
         """How many of the preferred skills are missing, or not of the level."""

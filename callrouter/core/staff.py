@@ -1,6 +1,6 @@
 """The counselors: who is at work, at which phone, since when, and who may be rung next."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed, is_mis
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, QueueName, SiteName, TenantName
+from callrouter.core.ids import AgentId, ChannelId, QueueName, SiteName, TenantName
 from callrouter.core.legs import Leg
 from callrouter.core.local_time import midnights
 from callrouter.core.output import Notice, NoticeKind, Output
@@ -24,7 +24,8 @@ _AT_THE_PHONE = frozenset({AgentState.AVAILABLE, AgentState.UNREACHABLE, AgentSt
 class Staff:
     """See the module. Who can be rung is offered to ``acd``, and spared there while he cannot."""
 
-    def __init__(self, rulebook: Rulebook, acd: Acd, at: datetime) -> None:
+    def __init__(self, rulebook: Rulebook, acd: Acd, at: datetime, is_far: Callable[[ChannelId], bool]) -> None:
+        """``is_far`` says of a channel at a phone whether a call of ours goes on by it whose leg is at another site."""
         self.rulebook = rulebook
         self.agents: dict[AgentId, Agent] = {}
         self.absent: list[Agent] = []
@@ -37,6 +38,7 @@ class Staff:
         self.chosen: dict[AgentId, tuple[QueueName, ...]] = {}
         """Who takes calls of some of his queues alone."""
         self._acd = acd
+        self._is_far = is_far
         self._said: dict[AgentId, tuple[Duty, str]] = {}
         _, self._day_ends = midnights(at, rulebook.timezone)
         self._hire(at)
@@ -90,10 +92,6 @@ class Staff:
     def serving(self, queue: QueueName) -> int:
         """How many counselors who are logged in serve ``queue``, whatever they are doing."""
         return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is not Duty.OFF)
-
-    def taking_calls(self, queue: QueueName) -> int:
-        """How many counselors serve ``queue`` and are not paused."""
-        return sum(queue in agent.spec.queues for agent in self.agents.values() if agent.duty is Duty.ON)
 
     def can_ring(self, agent: Agent) -> bool:
         """Whether he can be rung, as far as that is up to his phone."""
@@ -282,7 +280,9 @@ class Staff:
         phone = self.phones.of(agent.spec)
         if not phone.online or not agent.spec.endpoint or agent.refuses:
             return AgentState.UNREACHABLE
-        return AgentState.OWN_CALL if phone.has_own_call else AgentState.AVAILABLE
+        # A leg at another site, of which we may hear later, is as good as a call of his own.
+        talks = phone.has_own_call or any(map(self._is_far, phone.channels))
+        return AgentState.OWN_CALL if talks else AgentState.AVAILABLE
 
 
 def wrap_up_s(agent: Agent, queue: QueueSpec) -> float:

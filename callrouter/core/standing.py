@@ -1,5 +1,7 @@
-"""How counselors stood when the last daemon ended: who is idle since when, has taken how many calls today, and is still
-in his wrap-up. It comes from the CDRs of the calls that have ended, and from what was said of counselors.
+"""How counselors stood when the last daemon ended: who is idle since when, has taken how many calls today, is still in
+his wrap-up, and is to be told that he was paused.
+
+It comes from the CDRs of the calls that have ended, and from what was said of counselors.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +12,7 @@ from callrouter.core import naming
 from callrouter.core.agent import Agent, AgentState, LastCall, is_blamed
 from callrouter.core.audit import AuditEntry
 from callrouter.core.cdr import Cdr, CdrLeg, OfferResult
-from callrouter.core.duty import Duty
+from callrouter.core.duty import Duty, DutyVia
 from callrouter.core.events import TimerKind
 from callrouter.core.floor import Floor
 from callrouter.core.ids import AgentId, QueueName
@@ -50,6 +52,24 @@ def recall(floor: Floor, ended: Sequence[Cdr], duties: Iterable[AuditEntry], at:
             out.commands.append(cmd.SetTimer((TimerKind.AGENT, agent.spec.id), (until - at).total_seconds()))
         elif agent.state is AgentState.AVAILABLE:
             floor.acd.offer_to(agent)
+
+
+def recall_untold(floor: Floor, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
+    """Who was paused for calls that he missed, did not end that himself and has not picked up since, is to be told.
+
+    ``duties`` are all that was said of counselors, as far back as it is kept.
+    """
+    for _, what, _ in _in_order(ended, duties):
+        agent_id = AgentId(what.name) if isinstance(what, AuditEntry) else what.agent
+        known = floor.staff.agents.get(agent_id) if agent_id is not None else None
+        if known is None:
+            continue
+        if not isinstance(what, AuditEntry):
+            known.untold = known.untold and what.answered_at is None
+        elif what.via == DutyVia.MISSES:
+            known.untold = True
+        elif what.via == DutyVia.PHONE or what.who == known.spec.id:
+            known.untold = False
 
 
 def _in_order(

@@ -154,7 +154,9 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.QUEUED, _G.UNSTAFFED): _to("leave_unstaffed", *_NEXT_STEP),
     (_S.QUEUED, _G.RELAX_DUE): _to("relax", _S.QUEUED),
     (_S.OFFERED, _G.LEG_RANG): _to("leg_rang", _S.OFFERED),
-    (_S.OFFERED, _G.LEG_ANSWERED): _to("take_answer", _S.CONNECTING, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, *_LATER),
+    (_S.OFFERED, _G.LEG_ANSWERED): _to(
+        "take_answer", _S.CONNECTING, _S.CONFIRMING, _S.BRIEFING, _S.CALLING, _S.GREETING, *_LATER
+    ),
     (_S.OFFERED, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP, *_LATER),
     (_S.OFFERED, _G.RING_OVER): _to("ring_over", *_NEXT_STEP, *_LATER),
     (_S.OFFERED, _G.WAIT_OVER): _to("remember_wait_over", _S.OFFERED),
@@ -164,7 +166,9 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.OFFERED, _G.DIGIT): _to("remember_key", _S.OFFERED),
     (_S.OFFERED, _G.MATCHED): _to("offer_also", _S.OFFERED),
     (_S.OFFERED, _G.OTHER_RANG): _to("other_rang", _S.OFFERED),
-    (_S.OFFERED, _G.OTHER_ANSWERED): _to("other_answered", _S.CONNECTING, _S.BRIEFING),
+    (_S.OFFERED, _G.OTHER_ANSWERED): _to(
+        "other_answered", _S.CONNECTING, _S.BRIEFING, _S.CALLING, _S.GREETING, *_LATER
+    ),
     (_S.OFFERED, _G.OTHER_ENDED): _to("other_ended", _S.OFFERED),
     (_S.OFFERED, _G.OTHER_UNCERTAIN): _to("other_uncertain", _S.OFFERED),
     (_S.CONFIRMING, _G.LEG_DIGIT): _to("take_key", _S.CONFIRMING, _S.CONNECTING),
@@ -173,7 +177,7 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CONFIRMING, _G.RING_OVER): _to("ring_over", *_NEXT_STEP),
     (_S.CONFIRMING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.CONFIRMING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.CONFIRMING),
-    (_S.BRIEFING, _G.ANNOUNCEMENT_OVER): _to("end_briefing", _S.CONNECTING),
+    (_S.BRIEFING, _G.ANNOUNCEMENT_OVER): _to("end_briefing", _S.CONNECTING, _S.GREETING),
     (_S.BRIEFING, _G.LEG_ENDED): _to("offer_failed", *_NEXT_STEP),
     (_S.BRIEFING, _G.WAIT_OVER): _to("remember_wait_over", _S.BRIEFING),
     (_S.BRIEFING, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
@@ -203,8 +207,9 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.CALLING, _G.RESIDENT_ANSWERED): _to("resident_answered", _S.GREETING, _S.CONNECTING),
     (_S.CALLING, _G.RESIDENT_ENDED): _to("resident_ended", *_LATER),
     (_S.CALLING, _G.RESIDENT_OVER): _to("resident_over", *_LATER),
-    (_S.GREETING, _G.ANNOUNCEMENT_OVER): _to("end_greeting", _S.CONNECTING),
+    (_S.GREETING, _G.ANNOUNCEMENT_OVER): _to("end_greeting", _S.GREETING, _S.CONNECTING),
     (_S.GREETING, _G.LEG_ENDED): _to("counselor_gone", *_NEXT_STEP),
+    (_S.GREETING, _G.WAIT_OVER): _to("remember_wait_over", _S.GREETING),
     (_S.GREETING, _G.CALLER_LEFT): _to("resident_left", *_LATER),
     (_S.GREETING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.GREETING),
     (_S.CLEARING, _G.RECORDING_OVER): _to("close_recording", _S.CLEARING, _S.ENDED),

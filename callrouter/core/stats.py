@@ -65,6 +65,8 @@ class CallNow(msgspec.Struct, frozen=True):
     """None: the conversation is not recorded."""
     also_rings: tuple[AgentId, ...] = ()
     """Whose phones ring for the caller beside that of ``agent``."""
+    away_since: datetime | None = None
+    """When its site was lost, which is not back: what is told of it was so then."""
 
 
 class AgentNow(msgspec.Struct, frozen=True):

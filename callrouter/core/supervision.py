@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Final
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
+from callrouter.core.agent import Agent
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
+from callrouter.core.crossing import FarPhone
 from callrouter.core.events import TimerKind
+from callrouter.core.far_end import FarEnd
 from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName, SupervisorName
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.states import CallState
@@ -61,14 +64,19 @@ class Supervision:
             there = ", ".join(sorted(self._conduct.floor.rulebook.supervisors)) or "none"
             name = one_line(order.supervisor)
             return HearingAnswer(False, False, f'there is no supervisor "{name}"; there are: {there}')
-        call = self._conduct.calls.get(order.call)
+        call = self._conduct.find(order.call)
         if call is None:
-            message = f'there is no call "{one_line(order.call)}" in progress; callrouter status shows those that are'
+            name = one_line(order.call)
+            message = (
+                f'there is no call, and no agent on a call, named "{name}"; callrouter status shows those that are'
+            )
             return HearingAnswer(False, False, message)
         hearing = next((one for one in call.hearings.values() if one.supervisor == spec.name), None)
         if order.mode is None:
             return self._stop(call, hearing, spec, order, at, out)
         why = self._why_not(call, spec)
+        if not why and hearing is None:
+            why = self._why_out_of_reach(call, spec, at)
         if why:
             return HearingAnswer(False, False, why)
         if hearing is None:
@@ -87,9 +95,12 @@ class Supervision:
             return False
         agent = AgentId(event.code.removeprefix(self._conduct.floor.rulebook.supervision_code))
         spec = self._at_phone(event.site, event.endpoint)
-        call = self._call_of(agent)
-        if spec is None or (call is not None and self._why_not(call, spec)):
-            why = self._why_not(call, spec) if call and spec else "it is the phone of no supervisor"
+        call = self._conduct.find(agent)
+        call = call if call is not None and call.state is CallState.CONNECTED else None
+        why = "" if spec is not None else "it is the phone of no supervisor"
+        if spec is not None and call is not None:
+            why = self._why_not(call, spec) or self._why_out_of_reach(call, spec, at)
+        if spec is None or why:
             text = f"{event.endpoint} dialled {event.code}: {why}"
             out.notices.append(Notice(NoticeKind.SUPERVISION_REFUSED, call.id if call else None, text))
             self._tell(event, REFUSED, out)
@@ -163,7 +174,11 @@ class Supervision:
         if known is None:
             return False
         call, hearing = known
-        self.end(call, hearing, "the supervisor's phone hung up", at, out, is_there=False)
+        relay = self._conduct.floor.relays.of(channel)
+        why = "the supervisor's phone hung up"
+        if relay is not None and relay.incoming is None:
+            why = f"the call to his phone did not get to the site {relay.site}"
+        self.end(call, hearing, why, at, out, is_there=False)
         return True
 
     def overdue(self, channel: ChannelId, at: datetime, out: Output) -> None:
@@ -185,6 +200,14 @@ class Supervision:
         """Know again who hears a call of an earlier daemon."""
         for hearing in call.hearings.values():
             self._at[hearing.channel] = (call.id, hearing.number)
+            if hearing.far is not None:
+                self._remember_far(call, hearing, hearing.far)
+
+    def _remember_far(self, call: Call, hearing: Hearing, far: FarEnd) -> None:
+        spec = self._spec(hearing.supervisor)
+        phone = FarPhone(far.site, spec.endpoint if spec is not None else "", far.dialed, ring_s=RING_S)
+        relay = self._conduct.crossing.remember(call, hearing.channel, far, phone, hearing.at)
+        relay.rang = relay.answered = hearing.turn > 0
 
     # How it is done.
 
@@ -199,11 +222,15 @@ class Supervision:
             where = f"queue {call.queue}, tenant {call.tenant}"
             return f"{spec.name} may not hear call {call.id} ({where}): see queues: and tenants: under supervisors:"
         agent = self._conduct.floor.staff.agents.get(offer.agent)
-        if agent is not None and agent.spec.endpoint == spec.endpoint:
+        if agent is not None and (agent.spec.site, agent.spec.endpoint) == (spec.site, spec.endpoint):
             return f"{spec.name} talks in call {call.id} himself"
-        if spec.site != call.site:
-            return f"the phone of {spec.name} is at the site {spec.site}, and call {call.id} at {call.site}"
         return self._why_busy(call, spec)
+
+    def _why_out_of_reach(self, call: Call, spec: SupervisorSpec, at: datetime) -> str:
+        """Why the supervisor's phone cannot be reached from where the conversation is; empty if it can."""
+        why = self._conduct.crossing.why_not(call, spec.site, at) if spec.site != call.site else ""
+        where = f"the phone of {spec.name} is at the site {spec.site}, and call {call.id} at {call.site}"
+        return f"{where}: {why}" if why else ""
 
     def _why_busy(self, call: Call, spec: SupervisorSpec) -> str:
         for other, hearing in self.everything():
@@ -215,33 +242,57 @@ class Supervision:
         self, call: Call, spec: SupervisorSpec, order: HearingOrder, mode: HearingMode, at: datetime, out: Output
     ) -> None:
         channel = naming.supervisor_channel(call.id, call.heard + 1)
-        hearing = self._begin(call, spec, channel, mode, one_line(order.who), order.via, at, out)
-        agent = self._conduct.floor.staff.agents.get(hearing.agent)
-        out.commands.append(
-            cmd.Originate(
-                call.site,
-                call.id,
-                channel,
-                spec.endpoint,
-                caller_name=agent.spec.name if agent is not None else "",
-                caller_number=hearing.agent,
-                timeout_s=RING_S,
-                originator=call.channel,
+        agent = self._agent_in(call)
+        name = agent.spec.name if agent is not None else ""
+        number = agent.spec.id if agent is not None else ""
+        if spec.site != call.site:
+            phone = FarPhone(spec.site, spec.endpoint, shows_name=name, shows_number=number, ring_s=RING_S)
+            far = self._conduct.crossing.begin(call, channel, phone, at, out)
+            self._begin(call, spec, channel, mode, one_line(order.who), order.via, at, out, far)
+        else:
+            self._begin(call, spec, channel, mode, one_line(order.who), order.via, at, out)
+            out.commands.append(
+                cmd.Originate(
+                    call.site,
+                    call.id,
+                    channel,
+                    spec.endpoint,
+                    caller_name=name,
+                    caller_number=number,
+                    timeout_s=RING_S,
+                    originator=call.channel,
+                )
             )
-        )
         after_s = RING_S + self._conduct.floor.rulebook.limits.clearing_s
         out.commands.append(cmd.SetTimer((TimerKind.HEARING, channel), after_s))
+
+    def _agent_in(self, call: Call) -> Agent | None:
+        agent = call.offer.agent if call.offer is not None else None
+        return self._conduct.floor.staff.agents.get(agent) if agent is not None else None
 
     def _let_in(self, call: Call, spec: SupervisorSpec, event: ev.CodeDialed, at: datetime, out: Output) -> None:
         """The phone that dialled the code is itself what the supervisor hears by."""
         earlier = next((one for one in call.hearings.values() if one.supervisor == spec.name), None)
         if earlier is not None:
             self.end(call, earlier, "the supervisor dialled anew", at, out)
-        hearing = self._begin(call, spec, event.channel, HearingMode.LISTEN, spec.name, HearingVia.PHONE, at, out)
-        hearing.entered = True
         out.commands.append(cmd.Answer(event.site, call.id, event.channel))
         out.commands.append(cmd.SetDeadMan(event.site, call.id, event.channel, 0.0, playing=False))
+        if spec.site != call.site:
+            self._let_in_from_afar(call, spec, event, at, out)
+            return
+        hearing = self._begin(call, spec, event.channel, HearingMode.LISTEN, spec.name, HearingVia.PHONE, at, out)
+        hearing.entered = True
         self.change(call, hearing, HearingMode.LISTEN, out)
+
+    def _let_in_from_afar(
+        self, call: Call, spec: SupervisorSpec, event: ev.CodeDialed, at: datetime, out: Output
+    ) -> None:
+        """The phone is at another site than the conversation: a leg from here leads there."""
+        channel = naming.supervisor_channel(call.id, call.heard + 1)
+        phone = FarPhone(spec.site, spec.endpoint, event.channel, ring_s=self._conduct.floor.rulebook.limits.connect_s)
+        far = self._conduct.crossing.begin(call, channel, phone, at, out)
+        self._begin(call, spec, channel, HearingMode.LISTEN, spec.name, HearingVia.PHONE, at, out, far)
+        out.commands.append(cmd.SetTimer((TimerKind.HEARING, channel), 2 * phone.ring_s))
 
     def _begin(
         self,
@@ -253,10 +304,11 @@ class Supervision:
         via: HearingVia,
         at: datetime,
         out: Output,
+        far: FarEnd | None = None,
     ) -> Hearing:
         number = call.heard + 1
         agent = (call.offer.agent if call.offer is not None else None) or AgentId("")
-        begun = facts.HearingBegun(at, number, spec.name, agent, channel, mode, who, via)
+        begun = facts.HearingBegun(at, number, spec.name, agent, channel, mode, who, via, far)
         self._conduct.record(call, begun, out)
         self._at[channel] = (call.id, number)
         return call.hearings[number]
@@ -298,6 +350,7 @@ class Supervision:
         out.commands.append(cmd.CancelTimer((TimerKind.HEARING, hearing.channel)))
         if is_there:
             out.commands.append(cmd.Hangup(call.site, call.id, hearing.channel, Cause.NORMAL_CLEARING))
+        self._conduct.crossing.let_go(hearing.channel, out)
         self._end_turns(call, hearing, range(max(1, hearing.turn), hearing.turns + 1), out)
         self._note(call, hearing, hearing.mode or NOTHING, NOTHING, at, out, why)
 
@@ -346,6 +399,10 @@ class Supervision:
         call = self._conduct.calls[place[0]]
         return call, call.hearings[place[1]]
 
+    def knows(self, channel: ChannelId) -> bool:
+        """Whether a supervisor is at that channel, or at the far end of the leg that it stands for."""
+        return self.known(channel) is not None or self._conduct.floor.relays.of_phone(channel) is not None
+
     def of_ear(self, ear: naming.EarName) -> Hearing | None:
         """The hearing that an ear is of, if it still has a use for it."""
         call = self._conduct.calls.get(ear.call)
@@ -364,8 +421,3 @@ class Supervision:
     def _at_phone(self, site: SiteName, endpoint: str) -> SupervisorSpec | None:
         supervisors = self._conduct.floor.rulebook.supervisors.values()
         return next((one for one in supervisors if (one.site, one.endpoint) == (site, endpoint)), None)
-
-    def _call_of(self, agent: AgentId) -> Call | None:
-        """The call in which a counselor talks."""
-        talking = (call for call in self._conduct.calls.values() if call.state is CallState.CONNECTED)
-        return next((call for call in talking if call.offer is not None and call.offer.agent == agent), None)

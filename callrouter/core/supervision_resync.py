@@ -67,7 +67,7 @@ def _end_orphan(supervision: "Supervision", seen: ev.ChannelSeen, site: SiteName
     if ear is not None:
         call_id, is_known = ear.call, supervision.of_ear(ear) is not None
     elif phone is not None or (supervision.is_code(seen.dialed_code) and seen.state == "Up"):
-        call_id, is_known = phone or CallId(seen.channel), supervision.known(seen.channel) is not None
+        call_id, is_known = phone or CallId(seen.channel), supervision.knows(seen.channel)
     else:
         return
     if not is_known:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from callrouter.core.far_end import FarEnd
 from callrouter.core.ids import AgentId, CallId, ChannelId, QueueName, SiteName, SupervisorName, TenantName
 
 
@@ -86,6 +87,8 @@ class Hearing:
     since: datetime | None = None
     """When he heard the first."""
     turn: int = 0
+    far: FarEnd | None = None
+    """Where the phone is, if that is another site."""
     # What the exchange notes for itself and may forget over a restart:
     turns: int = 0
     """The turn that was begun last."""

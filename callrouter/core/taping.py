@@ -47,30 +47,61 @@ class Taping:
         rule = queue.recording if queue is not None else None
         return rule if rule is not None and rule.notice not in call.taped.heard else None
 
+    def owed_to_resident(self, call: Call) -> TapeRule | None:
+        """The same of who was called back, and came by no way that has callers told, before he speaks to anybody."""
+        return self.owed_notice(call, self._conduct.waiting.queue_of(call)) if call.request is not None else None
+
     def give_notice(self, call: Call, rule: TapeRule, at: datetime, out: Output) -> None:
-        """Tell him. He stands in no line meanwhile, so that no phone is rung for who does not know yet."""
+        """Tell him. He stands in no line meanwhile, so that no phone is rung for who does not know yet.
+
+        Who is called back is told when he answers. The counselor, who is at the phone, hears the same.
+        """
         prompt, rulebook = rule.notice, self._conduct.floor.rulebook
         spoken = call.language if call.language and prompt in rulebook.translated.get(call.language, ()) else ""
         self._conduct.waiting.quiet(call, out)
-        self._conduct.record(call, facts.NoticeBegun(at, prompt, spoken), out)
-        self._conduct.following.play(call, (prompt,), at, out)
+        self._tell(call, facts.NoticeBegun(at, prompt, spoken), out)
+
+    def _tell(self, call: Call, begun: facts.NoticeBegun, out: Output) -> None:
+        self.quiet_counselor(call, out)
+        self._conduct.record(call, begun, out)
+        self._conduct.following.play(call, (begun.prompt,), begun.at, out)
+        if call.tone is not None and call.offer is not None:
+            media = (self._conduct.floor.rulebook.media(begun.prompt),)
+            out.commands.append(cmd.Play(call.site, call.id, call.offer.channel, call.tone, media))
+
+    def quiet_counselor(self, call: Call, out: Output) -> None:
+        """End what the counselor hears who waits for a resident, if he does."""
+        if call.tone is not None:
+            out.commands.append(cmd.StopPlayback(call.site, call.id, call.tone))
 
     def notice_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """He has heard it, or it ended otherwise: then he is answered all the same, and not recorded."""
         if cue.estimated:  # nobody knows: see after_silence
             return
-        prompt, step = call.taped.notice, call.steps[call.step]
-        if prompt is None or not isinstance(step, EnterQueue):
+        step = call.steps[call.step]
+        if call.taped.notice is None or not isinstance(step, EnterQueue):
             raise ImpossibleEventError(f"call {call.id} was given a notice at step {call.step}, where nobody waits")
+        self.note_end(call, cue, at, out)
+        self._conduct.waiting.enter(call, step, at, out, told=True)
+
+    def note_end(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
+        """Note whether the notice was heard to its end."""
         why = "Asterisk could not play it" if cue.failed else ""
         if TimerKind.ANNOUNCEMENT not in call.timers:
             why = "its end was not seen"
         self._conduct.following.playback_over(call, out)
-        begun = next(fact for fact in reversed(call.history) if isinstance(fact, facts.NoticeBegun))
-        self._conduct.record(call, facts.NoticeOver(at, prompt, begun.language, not why, why), out)
+        prompt = call.taped.notice
+        self._close_notice(call, at, why, out)
         if why:
             self._alarm(call, f"the notice {prompt} was not heard to its end: {why}", out)
-        self._conduct.waiting.enter(call, step, at, out, told=True)
+
+    def break_off(self, call: Call, at: datetime, out: Output) -> None:
+        """One of the two has hung up while the resident was being told."""
+        self._close_notice(call, at, "somebody hung up meanwhile", out)
+
+    def _close_notice(self, call: Call, at: datetime, why: str, out: Output) -> None:
+        begun = next(fact for fact in reversed(call.history) if isinstance(fact, facts.NoticeBegun))
+        self._conduct.record(call, facts.NoticeOver(at, begun.prompt, begun.language, not why, why), out)
 
     # --- what is recorded
 
@@ -189,11 +220,12 @@ class Taping:
         self.follow(call, at, out)
 
     def _tell_anew(self, call: Call, at: datetime, out: Output) -> None:
+        if any(isinstance(one, cmd.Play) and one.playback == call.playback for one in out.commands):
+            return  # it begins only now
         begun = next(fact for fact in reversed(call.history) if isinstance(fact, facts.NoticeBegun))
         out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
-        self._conduct.record(call, facts.NoticeBegun(at, begun.prompt, begun.language), out)
         self._conduct.guard(call, at, out, playing=False)
-        self._conduct.following.play(call, (begun.prompt,), at, out)
+        self._tell(call, facts.NoticeBegun(at, begun.prompt, begun.language), out)
 
     # --- the moves
 

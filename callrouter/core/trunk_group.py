@@ -6,7 +6,7 @@ are at the members' endpoints. One that Asterisk alone knows (a caller in the di
 
 from collections import Counter, deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from callrouter.core.breaker import Breaker, BreakerState
@@ -223,6 +223,14 @@ class Group:
         self.shares.take(seizure.tenant, marked=seizure.marked)
         self._count_others()
         self.tally.used(seizure.tenant, self.in_use, self.shares.used[seizure.tenant], seizure.at)
+        return seizure
+
+    def rename(self, old: ChannelId, leg: ChannelId) -> Seizure:
+        """Let ``leg`` hold what was held under another name."""
+        seizure = self.held[leg] = replace(self.held.pop(old), leg=leg)
+        member = self.member(seizure.site, seizure.member)
+        if member is not None and member.breaker.probe == old:
+            member.breaker.probe = leg
         return seizure
 
     def release(self, leg: ChannelId, *, stays: bool = False) -> None:

@@ -10,7 +10,7 @@ ceiling nor guarantee keeps them from any channel that is free.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,27 +20,28 @@ from callrouter.core.trunk_spec import NO_SHARE, TrunkSpec
 CLAIM = timedelta(minutes=1)
 """For so long after a tenant below its guarantee was refused, the next channel that comes free is kept for it."""
 
-Wanting = Mapping[TenantName, int]
-"""How many callers of each tenant wait for the group now."""
-
-WhoWants = Callable[[Mapping[TenantName, int]], Wanting]
-"""Says that of these tenants, who lack so many channels: beyond that number it need not be exact."""
+WhoWants = Callable[[TenantName, int], int]
+"""Says how many callers of a tenant wait for the group now; beyond the number that is given it need not be exact."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
-    """Who may have a channel of a group, at one moment."""
+    """Who may have a channel of a group, at one moment.
+
+    Who waits is asked only if somebody wants to borrow where it matters, and no further than until it is decided.
+    """
 
     free: int
     left: int
     """Those that are free and not in reserve."""
+    who_wants: WhoWants
     capped: Set[TenantName] = frozenset()
     """Who has as many as his ceiling."""
     lacking: Mapping[TenantName, int] = field(default_factory=dict)
     """Who is below his guarantee, and by how many."""
-    kept: Mapping[TenantName, int] = field(default_factory=dict)
-    """How many are kept for each of them, for he wants them now."""
-    all_kept: int = 0
+    claiming: Collection[TenantName] = ()
+    """Those of them for whom one is kept, whether anybody waits or not."""
+    _lends: bool | None = None
 
     def admits(self, tenant: TenantName, *, marked: bool) -> bool:
         """Whether a call may have one."""
@@ -48,12 +49,24 @@ class Verdict:
             return self.free >= 1
         if self.left < 1 or tenant in self.capped:
             return False
-        return tenant in self.lacking or self.left > self.all_kept - self.kept.get(tenant, 0)
+        return tenant in self.lacking or self.lends
 
     @property
-    def admits_all(self) -> bool:
-        """Whether it does not matter whose the call is."""
-        return self.left > self.all_kept and not self.capped
+    def lends(self) -> bool:
+        """Whether one is left for who has his guarantee, beside all that are kept for those who want theirs now."""
+        if self._lends is None:
+            self._lends = self._left_beside_kept() > 0
+        return self._lends
+
+    def _left_beside_kept(self) -> int:
+        left = self.left
+        if left > sum(self.lacking.values()):
+            return left
+        for tenant, lacks in self.lacking.items():
+            left -= min(lacks, max(self.who_wants(tenant, lacks), int(tenant in self.claiming)))
+            if left < 1:
+                break
+        return left
 
 
 @dataclass(slots=True)
@@ -96,22 +109,13 @@ class Shares:
         return max(0, spec.shares.get(tenant, NO_SHARE).guarantee - self.used[tenant])
 
     def verdict(self, spec: TrunkSpec, free: int, at: datetime, who_wants: WhoWants) -> "Verdict":
-        """Who may have one of the ``free`` channels.
-
-        Who waits is asked only where it matters: else there is enough for all guarantees and one more.
-        """
+        """Who may have one of the ``free`` channels."""
         left = free - max(0, spec.reserve - self.marked)
         if not spec.shares:
-            return Verdict(free, left)
+            return Verdict(free, left, who_wants)
         lacking, capped = self._standing or self._stand(spec)
-        if not 0 < left <= sum(lacking.values()):
-            return Verdict(free, left, capped, lacking)
-        wanting = who_wants(lacking)
-        kept = {
-            tenant: min(lacks, max(wanting.get(tenant, 0), int(self._claims(tenant, at))))
-            for tenant, lacks in lacking.items()
-        }
-        return Verdict(free, left, capped, lacking, kept, sum(kept.values()))
+        claiming = [tenant for tenant, until in self.claims.items() if at < until] if self.claims else ()
+        return Verdict(free, left, who_wants, capped, lacking, claiming)
 
     def _stand(self, spec: TrunkSpec) -> tuple[Mapping[TenantName, int], Set[TenantName]]:
         """Who lacks how many, and who may have no more; it holds until a channel is taken or given back."""
@@ -128,7 +132,3 @@ class Shares:
         """A call was refused: below its guarantee, the tenant has the next channel."""
         if self.lacks(spec, tenant):
             self.claims[tenant] = at + CLAIM
-
-    def _claims(self, tenant: TenantName, at: datetime) -> bool:
-        until = self.claims.get(tenant)
-        return until is not None and at < until

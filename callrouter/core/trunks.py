@@ -4,7 +4,7 @@ A channel is seized before anything is dialled and released when the leg that us
 too, of the group by which they came in: they are there already, so they hold it even above its size.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,30 +13,18 @@ from callrouter.core.ids import ChannelId, SiteName, TenantName, TrunkName
 from callrouter.core.phones import PhoneSeen
 from callrouter.core.pool import Way
 from callrouter.core.trunk_group import Asker, Group, Member, Seizure
-from callrouter.core.trunk_shares import Verdict, Wanting
+from callrouter.core.trunk_shares import Verdict
 from callrouter.core.trunk_spec import TrunkSpec
 
 _TECHNOLOGY = "PJSIP/"
 
-WhoWantsIt = Callable[[TrunkName, Mapping[TenantName, int]], Wanting]
-"""How many callers of tenants who lack so many channels of a group wait for it."""
+WhoWantsIt = Callable[[TrunkName, TenantName, int], int]
+"""How many callers of a tenant wait for a group; beyond the number that is given it need not be exact."""
 
 
-def nobody_wants(trunk: TrunkName, lacking: Mapping[TenantName, int]) -> Wanting:
+def nobody_wants(trunk: TrunkName, tenant: TenantName, most: int) -> int:
     """Nobody waits."""
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """A way by a divided group, and what the groups that could carry a call by it say; the first that admits has it."""
-
-    way: Way
-    verdicts: tuple[Verdict, ...]
-
-    def refuses(self, tenant: TenantName, *, marked: bool) -> bool:
-        """Whether the way is shut to a call."""
-        return not any(verdict.admits(tenant, marked=marked) for verdict in self.verdicts)
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +37,21 @@ class Beside:
 
 
 class Refusals:
-    """To whom ways are shut that are open to others."""
+    """To whom ways are shut that are open to others, at one moment; what groups say is asked once, if it is wanted."""
 
-    def __init__(self, contests: Iterable[Contest]) -> None:
-        self._contests = [one for one in contests if not any(verdict.admits_all for verdict in one.verdicts)]
+    def __init__(self, divided: Collection[TrunkName], ask: Callable[[Way], Sequence[Verdict]]) -> None:
+        self._divided = divided
+        self._ask = ask
+        self._verdicts: dict[Way, Sequence[Verdict]] = {}
 
-    def of(self, tenant: TenantName, marked: bool) -> Collection[Way]:
-        """The ways that are shut to a call of a tenant."""
-        return [one.way for one in self._contests if one.refuses(tenant, marked=marked)]
+    def refuses(self, way: Way, tenant: TenantName, marked: bool) -> bool:
+        """Whether a way that is open to somebody is shut to a call of a tenant."""
+        if way.trunk not in self._divided:
+            return False
+        verdicts = self._verdicts.get(way)
+        if verdicts is None:
+            verdicts = self._verdicts[way] = self._ask(way)
+        return not any(verdict.admits(tenant, marked=marked) for verdict in verdicts)
 
 
 class Trunks:
@@ -116,6 +111,9 @@ class Trunks:
         """Whether there is a way for anybody at all, as far as ``way.trunk`` goes."""
         if way.trunk is None:
             return True
+        first = self._groups.get(way.trunk)
+        if first is not None and first.fits(way.site, at):  # mostly so, and asked of every way for every decision
+            return True
         for group in self._chain(way.trunk):
             if group.fits(way.site, at):
                 return True
@@ -168,6 +166,12 @@ class Trunks:
         group = self._holding(channel)
         if group is not None:
             group.assign(channel, tenant, at)
+
+    def rename(self, seizure: Seizure, leg: ChannelId) -> Seizure:
+        """Let ``leg`` hold the channel that was seized under another name."""
+        name = self._where.pop(seizure.leg)
+        self._where[leg] = name
+        return self._groups[name].rename(seizure.leg, leg)
 
     def release(self, seizure: Seizure) -> None:
         """Give a channel back.
@@ -265,14 +269,14 @@ class Trunks:
         """The group that a seizure is of."""
         return self._groups[seizure.trunk].spec
 
-    def refusals(self, ways: Collection[Way], at: datetime) -> "Refusals":
-        """To whom which of these ways are shut now, though they are open to somebody; found once for one decision."""
-        return Refusals([self._contest(way, at) for way in ways if way.trunk in self._divided])
+    def refusals(self, at: datetime) -> Refusals | None:
+        """To whom ways are shut now though they are open to somebody, for one decision; None: to nobody."""
+        return Refusals(self._divided, partial(self._verdicts, at)) if self._divided else None
 
-    def _contest(self, way: Way, at: datetime) -> "Contest":
+    def _verdicts(self, at: datetime, way: Way) -> Sequence[Verdict]:
+        """What the groups say that could carry a call by a way; the first that admits it has it."""
         chain = self._chain(way.trunk) if way.trunk is not None else ()
-        groups = [group for group in chain if group.fits(way.site, at)]
-        return Contest(way, tuple(self._verdict(group, at) for group in groups))
+        return [self._verdict(group, at) for group in chain if group.fits(way.site, at)]
 
     def _verdict(self, group: Group, at: datetime, beside: Asker | None = None) -> Verdict:
         return group.verdict(at, partial(self._who_wants, group.spec.name), beside)

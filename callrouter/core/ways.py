@@ -28,7 +28,8 @@ class Ways:
 
     def has_room_outward(self, at: datetime, way: Way, outward: Outward) -> bool:
         """Whether there is a way to a counselor and, beside it, one to a resident."""
-        if not self.has_room(outward.tenant, outward.marked, at, way):
+        is_there = (way.origin or way.site) == outward.site  # else it leads from elsewhere, and is no way for this one
+        if not is_there or not self.has_room(outward.tenant, outward.marked, at, way):
             return False
         asker, trunk = Asker(outward.site, outward.tenant, outward.marked), way.trunk
         if way.origin is not None:
@@ -38,6 +39,8 @@ class Ways:
 
     def is_open(self, at: datetime, way: Way) -> bool:
         """Whether the way is open to anybody."""
+        if way.origin is None:  # without more ado: for every decision this is asked of every way
+            return way.site in self.sites and self._trunks.is_open(way, at)
         return self._leads(way, lambda part: self._trunks.is_open(part, at))
 
     def _leads(self, way: Way, has_room: Callable[[Way], bool]) -> bool:

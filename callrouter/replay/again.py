@@ -30,7 +30,7 @@ _RECALLS: Final[Mapping[str, tuple[tuple[Any, ...], bool]]] = {
     "restore_switches": ((_Entries,), True),
     "restore_duties": ((_Entries,), False),
     "restore_today": ((list[Cdr], _Entries, datetime), True),
-    "restore_standing": ((list[Cdr], _Entries), True),
+    "restore_standing": ((list[Cdr], _Entries, _Entries), True),
     "restore_desks": ((_Entries, _Entries, _Entries), True),
 }
 """What the exchange can be told before its first event: with what, and whether with the time."""

@@ -288,9 +288,9 @@ class Dispatcher:
         self._inputs.recalled("restore_duties", [told], out, self._now())
         self._carry_out(out)
 
-    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry]) -> None:
+    def restore_standing(self, ended: Sequence[Cdr], duties: Iterable[AuditEntry], said: Iterable[AuditEntry]) -> None:
         """Let the exchange remember how counselors stood when their newest calls had ended; before :meth:`run`."""
-        at, told = self._now(), (list(ended), list(duties))
+        at, told = self._now(), (list(ended), list(duties), list(said))
         out = self.exchange.restore_standing(*told, at)
         self._inputs.recalled("restore_standing", told, out, at)
         self._carry_out(out)

@@ -93,6 +93,9 @@ def _one(value: float) -> Mapping[tuple[()], float]:
 def _of_calls(now: ExchangeNow, counters: Counters) -> Iterator[Metric]:
     states = Counter(call.state for call in now.calls)
     yield _gauge("calls", "Calls in progress.", ("state",), {(s.value,): states[s] for s in CallState})
+    away = Counter(call.site for call in now.calls if call.away_since is not None)
+    values = {(site,): away[site] for site in sorted({call.site for call in now.calls})}
+    yield _gauge("calls_away", "Calls in progress of whose site nothing is heard.", ("site",), values)
     yield _count("calls_arrived", "Calls that came in.", (), _one(counters.arrived))
     yield _count("calls_taken_up", "Calls of an earlier daemon that were taken up.", (), _one(counters.taken_up))
     ended = {(outcome.value,): counters.ended[outcome] for outcome in Outcome}

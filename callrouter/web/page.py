@@ -213,7 +213,8 @@ def _call(call: Call, at: datetime, titles: Mapping[str, str], names: Mapping[st
         titles.get(call.queue, call.queue) if call.queue else "–",
         words.and_others(party, len(call.also_rings)),
     )
-    return _row(words.CALL_STATES[call.state], cells)
+    away = "" if call.away_since is None else f" (교환기 연결 끊김 {words.duration(call.away_since, at)})"
+    return _row(f"{words.CALL_STATES[call.state]}{away}", cells, kind="warn" if away else "")
 
 
 def _box(box: Box, at: datetime) -> str:

@@ -1,5 +1,7 @@
 """The status document, ``/api/v1/status``: everything in progress, without a resident's whole number."""
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -62,6 +64,8 @@ class Call(msgspec.Struct, frozen=True):
     recording: TapeState | None = None
     also_rings: tuple[str, ...] = ()
     """Whose phones ring for the caller beside that of ``agent``."""
+    away_since: datetime | None = None
+    """When its site was lost, which is not back: what is told of it was so then."""
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -183,7 +187,7 @@ def status_document(
         service=Service(health.title, health.version, health.config_hash, health.started_at),
         ready=not against,
         hindrances=against,
-        remarks=(*remarks(health), *_of_surges(surges)),
+        remarks=(*remarks(health), *_of_sites_away(now), *_of_surges(surges)),
         draining=health.draining,
         sites=tuple(Site(s.site, s.title, s.up, s.state, s.since, s.version) for s in health.sites),
         queues=tuple(map(_queue, now.queues)),
@@ -211,6 +215,12 @@ def _leading(now: LeadingNow | None) -> Leading | None:
     return Leading(now.role, now.since, now.term, now.waiting, now.changes, now.words) if now is not None else None
 
 
+def _of_sites_away(now: ExchangeNow) -> Iterator[str]:
+    away = Counter(call.site for call in now.calls if call.away_since is not None)
+    for site, calls in sorted(away.items()):
+        yield f"of the site {site} nothing is heard: {calls} calls are told of as they were when it was lost"
+
+
 def _of_surges(surges: SurgesNow) -> tuple[str, ...]:
     return (f"whether topics surge is not known: {surges.unknown}",) if surges.unknown else ()
 
@@ -232,6 +242,7 @@ def _call(call: CallNow) -> Call:
         held=call.held,
         recording=call.recording,
         also_rings=call.also_rings,
+        away_since=call.away_since,
     )
 
 

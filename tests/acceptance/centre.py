@@ -19,6 +19,7 @@ from lab import ports
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 from lab.daemon import Daemon
+from lab.desk_phone import DeskPhone
 from lab.errors import LabError
 from lab.paths import PROJECT
 
@@ -209,5 +210,7 @@ class Centre:
 
 People = Callable[..., Awaitable[Baresip]]
 """The fixtures ``caller``, ``outside`` and ``counselor``."""
+Desk = Callable[..., Awaitable[DeskPhone]]
+"""The fixture ``desk``."""
 MakeCentre = Callable[..., Awaitable[Centre]]
 """The fixture ``centre``."""

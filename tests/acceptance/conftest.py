@@ -11,8 +11,9 @@ import pytest
 from lab import ports, testing, tools
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
+from lab.desk_phone import DeskPhone
 from lab.phones import CARRIER_ADDRESS
-from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.centre import Centre, Desk, MakeCentre, People
 
 PHONES_ADDRESS = "127.0.0.3"
 REST_TIMEOUT_S = 5.0
@@ -117,6 +118,20 @@ async def counselor(lab_asterisk: LabAsterisk) -> AsyncIterator[People]:
                 password=lab_asterisk.credentials.phone_passwords[extension],
                 tone_hz=tone_hz,
             )
+            return await stack.enter_async_context(phone)
+
+        yield make
+
+
+@pytest.fixture
+async def desk(lab_asterisk: LabAsterisk) -> AsyncIterator[Desk]:
+    """``await desk("201", tone_hz=1300)``: a counselor's phone with several lines, registered."""
+    async with AsyncExitStack() as stack:
+
+        async def make(extension: str, *, tone_hz: float | None = None) -> DeskPhone:
+            password = lab_asterisk.credentials.phone_passwords[extension]
+            server = lab_asterisk.sip_address
+            phone = DeskPhone(extension, PHONES_ADDRESS, server=server, password=password, tone_hz=tone_hz)
             return await stack.enter_async_context(phone)
 
         yield make

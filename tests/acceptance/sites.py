@@ -77,7 +77,7 @@ def write_sites(
         f"    between: {{{one}: {line_to(other)}, {other}: {line_to(one)}}}\n"
         for one, other, channels in lines
     )
-    (config / "trunks.yaml").write_text(f"trunks:\n{trunks}", encoding="utf-8")
+    edit(config / "trunks.yaml", r"^trunks:$", f"trunks:\n{trunks}")
 
 
 def move_to(config: Path, site: str, *agents: str) -> None:

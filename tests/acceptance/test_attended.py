@@ -1,8 +1,6 @@
 """Attended transfer with the phone's own keys: a second line, and REFER with Replaces (RFC 3891)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,18 +8,24 @@ import pytest
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
 from lab import audio
 from lab.asterisk import LabAsterisk
-from lab.baresip import Baresip
-from lab.desk_phone import DeskPhone, Line
+from lab.desk_phone import DeskPhone
 from lab.phones import CARRIER_ADDRESS
 from lab.testing import MUSIC_HZ
-from tests.acceptance.centre import Centre, MakeCentre, People
-from tests.acceptance.conftest import PHONES_ADDRESS
+from tests.acceptance.centre import Desk, MakeCentre, People
+from tests.acceptance.talks import (
+    FIRST_HZ,
+    RESIDENT,
+    RESIDENT_HZ,
+    SECOND_HZ,
+    TALK_S,
+    a_caller_on_hold,
+    a_colleague_asked,
+    people_talk,
+)
 
 pytestmark = pytest.mark.asterisk
 
-RESIDENT = "0552251234"
-RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
-TALK_S, ENOUGH_S = 2.0, 1.2
+ENOUGH_S = 1.2
 
 INTERPRETER, SHORT = "01098765432", "70"
 OUTSIDE = """\
@@ -32,50 +36,9 @@ transfers:
   short: {"70": changwon}
 """
 
-Desk = Callable[..., Awaitable[DeskPhone]]
-
-
-@pytest.fixture
-async def desk(lab_asterisk: LabAsterisk) -> AsyncIterator[Desk]:
-    """``await desk("201", tone_hz=1300)``: a counselor's phone with several lines, registered."""
-    async with AsyncExitStack() as stack:
-
-        async def make(extension: str, *, tone_hz: float | None = None) -> DeskPhone:
-            password = lab_asterisk.credentials.phone_passwords[extension]
-            server = lab_asterisk.sip_address
-            phone = DeskPhone(extension, PHONES_ADDRESS, server=server, password=password, tone_hz=tone_hz)
-            return await stack.enter_async_context(phone)
-
-        yield make
-
 
 def with_a_way_out(config: Path) -> None:
     (config / "trunks.yaml").write_text(OUTSIDE, encoding="utf-8")
-
-
-async def a_caller_on_hold(resident: Baresip, first: DeskPhone, office: Centre) -> Line:
-    """A resident talks to the counselor, who then puts him on hold."""
-    await office.until_agent(first.user, "available")
-    await resident.dial("120")
-    line = await first.incoming()
-    await line.answer()
-    await office.until_call("connected")
-    await line.hold()
-    await office.until("the caller is on hold", lambda now: [c["held"] for c in now["calls"]] == [True])
-    return line
-
-
-async def a_colleague_asked(first: DeskPhone, counselor: People, office: Centre) -> tuple[Line, Baresip]:
-    """The counselor has dialled the colleague 202, and talks to him."""
-    second = await counselor("202", tone_hz=SECOND_HZ)
-    await office.until_agent("202", "available")
-    asked = await first.dial("202")
-    await second.incoming()
-    await asked.rings()
-    await second.accept()
-    await asked.established()
-    await office.until_agent("202", "on-call")
-    return asked, second
 
 
 async def test_a_counselor_asks_a_colleague_on_a_second_line_and_passes_the_caller_on(
@@ -471,3 +434,29 @@ async def test_a_phone_without_a_caller_and_without_a_daemon_calls_as_ever(
         await own.hang_up()
     finally:
         lab_asterisk.cli("dialplan set global CALLROUTER_OWN_CALLS ")
+
+
+async def test_a_transfer_asked_for_while_no_daemon_is_there_does_nothing_and_can_be_asked_for_again(
+    caller: People, counselor: People, desk: Desk, centre: MakeCentre
+) -> None:
+    """Asterisk takes the REFER and tells the phone no more of it; all three stay where they are."""
+    office = await centre(agents=("201", "202"))
+    resident, first = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await desk("201", tone_hz=FIRST_HZ)
+    held = await a_caller_on_hold(resident, first, office)
+    asked, second = await a_colleague_asked(first, counselor, office)
+
+    await office.kill()
+    assert await held.transfer_to(asked) == 202
+    await people_talk()  # the counselor waits for his phone to say something
+    await office.restart()
+    await office.until("the colleague is known", lambda now: [c["invited"] for c in now["calls"]] == ["202"])
+    assert held.told == []
+    await held.transfer_to(asked)
+    assert await held.transferred() == "200 OK"
+    await asyncio.gather(held.closed(), asked.closed())
+    await people_talk()
+    await resident.hang_up()
+    await second.closed()
+
+    assert audio.tone_seconds(second.heard(), FIRST_HZ) >= ENOUGH_S
+    assert audio.tone_seconds(second.heard(), RESIDENT_HZ) >= ENOUGH_S

@@ -72,7 +72,7 @@ async def command(office: Centre, *arguments: str, status: int = 0) -> str:
 async def until_open(office: Centre, count: int) -> None:
     """Wait until so many callers wait to be called back."""
     await office.until(
-        f"{count} requests are open", lambda status: [queue["waiting"] for queue in status["callbacks"]] == [count]
+        f"{count} requests are open", lambda status: sum(queue["waiting"] for queue in status["callbacks"]) == count
     )
 
 

@@ -1,22 +1,28 @@
 """Residents who keep their place without a phone are called back, on a real Asterisk: first the agent, then they."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from callrouter.core.cdr import Cdr, Disposition, OfferResult, Outcome, ReleasedBy, ReturnResult
+from callrouter.store.embedded import EmbeddedPostgres
 from lab import audio
 from lab.baresip import Baresip
 from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S, RING_BACK_HZ
 from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.stored import file_of, tapes
+from tests.acceptance.talks import RESIDENT, RESIDENT_HZ, answers
 
 pytestmark = pytest.mark.asterisk
 
-TALKER, RESIDENT = "0552250001", "0552251234"
-RESIDENT_HZ, COUNSELOR_HZ = 1100.0, 1300.0
+TALKER = "0552250001"
+COUNSELOR_HZ = 1300.0
 SHOWN = "0552111120"
 TALK_S, ENOUGH_S, TOLERANCE_S = 1.5, 1.0, 0.4
 RETRY_S = 10
@@ -42,6 +48,7 @@ QUEUE = f"""\
       to_resident: closed
 """
 TO_AGENT_HZ, TO_RESIDENT_HZ = PROMPT_HZ["night-welcome"], PROMPT_HZ["closed"]
+NOTICE_HZ = PROMPT_HZ["recording-notice"]
 
 
 def calls_back(*, channels: int = 4, more: str = "") -> Callable[[Path], None]:
@@ -80,6 +87,11 @@ def legs(cdr: Cdr) -> list[tuple[str | None, str | None, OfferResult]]:
     return [(leg.agent or leg.destination, leg.trunk, leg.result) for leg in in_order]
 
 
+def asking(status: dict[str, Any]) -> int:
+    """How many wait to be called back by the queue of Changwon."""
+    return sum(queue["waiting"] for queue in status["callbacks"] if queue["queue"] == "changwon")
+
+
 async def until_state(office: Centre, state: str, *, timeout_s: float = 10.0) -> None:
     """Wait until some call is in ``state``."""
     await office.until(
@@ -88,22 +100,20 @@ async def until_state(office: Centre, state: str, *, timeout_s: float = 10.0) ->
 
 
 async def busy_with_a_request(
-    centre: MakeCentre, caller: People, counselor: People, outside: People, edit: Callable[[Path], None] | None = None
+    centre: MakeCentre,
+    caller: People,
+    counselor: People,
+    outside: People,
+    edit: Callable[[Path], None] | None = None,
+    **wanted: object,
 ) -> tuple[Centre, Baresip, Baresip, Baresip]:
     """The only counselor talks; a resident has asked to be called back. They, and who talks, are returned."""
-    office = await centre(agents=("201",), edit=edit or calls_back(), wrap_up="0s", ring_timeout="5s")
+    office = await centre(agents=("201",), edit=edit or calls_back(), wrap_up="0s", ring_timeout="5s", **wanted)
     phone, talker = await counselor("201", tone_hz=COUNSELOR_HZ), await caller(TALKER)
     await office.talk(talker, phone)
     resident = await outside(RESIDENT, tone_hz=RESIDENT_HZ)
     await asks_while_waiting(office, resident)
     return office, phone, talker, resident
-
-
-async def answers(phone: Baresip) -> None:
-    """Ring, and be answered."""
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
 
 
 async def test_who_asked_while_waiting_is_called_when_the_counselor_is_free_and_at_the_phone(
@@ -396,12 +406,12 @@ async def test_who_is_closed_in_the_list_or_cancelled_is_not_called_and_who_is_h
         await office.until_waiting(1)
         await resident.press("2")
         await resident.closed(timeout_s=PROMPT_S + 5)
-        await office.until("the request is listed", lambda now: [q["waiting"] for q in now["callbacks"]] == [1])
+        await office.until("the request is listed", lambda now: asking(now) == 1)
         assert "postponed" in await command(office, "show", str(request))
 
     await asks(1)
     assert "nobody calls back any more" in await command(office, "cancel", "1")
-    await office.until("the request is closed", lambda now: [q["waiting"] for q in now["callbacks"]] == [0])
+    await office.until("the request is closed", lambda now: asking(now) == 0)
     await asks(2)
     await command(office, "done", "2", "--result", "reached", "--by", "203")
     await office.until("only the talker is left", lambda now: [c["state"] for c in now["calls"]] == ["connected"])
@@ -512,3 +522,79 @@ async def test_who_calls_by_himself_has_his_place_and_is_not_called_back_any_mor
     assert (cdr.returns.result, cdr.legs) == (ReturnResult.REACHED, ())
     assert not resident.seen("CALL_INCOMING")
     assert "served" in await command(office, "list")
+
+
+async def test_a_resident_hears_that_he_will_be_recorded_and_so_does_the_counselor_and_then_he_is(
+    caller: People, counselor: People, outside: People, centre: MakeCentre
+) -> None:
+    """The first counselor to answer hangs up in the middle of the notice: then it is heard anew, with the next."""
+    edit = calls_back(more="    recording: {notice: recording-notice, retention: 60d}\n")
+    office, phone, talker, resident = await busy_with_a_request(centre, caller, counselor, outside, edit)
+    await talker.hang_up()
+    await phone.closed()
+    await answers(phone)
+    await answers(resident)
+    await until_state(office, "greeting")
+    await asyncio.sleep(1.5 * PROMPT_S)  # the greeting is over, and half of the notice
+    await phone.hang_up()
+    await answers(phone)
+    await office.until_call("connected")
+    await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
+    await resident.hang_up()
+    await phone.closed(timeout_s=2)
+    cdr = await record_of_return(office, 3)
+    _, kept = await tapes(office, 2)
+
+    heard_s = audio.tone_seconds(resident.heard(), NOTICE_HZ)
+    assert 1.2 * PROMPT_S <= heard_s <= 1.8 * PROMPT_S, "half of it, and all of it"
+    assert audio.tone_seconds(phone.heard(), NOTICE_HZ) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+    assert audio.tone_seconds(resident.heard(), TO_RESIDENT_HZ) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+    assert [notice.heard_at is not None for notice in cdr.notices] == [False, True]
+    assert [(tape.recording, tape.agent) for tape in cdr.tapes] == [(kept.recording, "201")]
+    file = file_of(office, kept)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == kept.sha256
+    assert audio.chord_seconds(file, RESIDENT_HZ, COUNSELOR_HZ) >= ENOUGH_S
+    assert audio.tone_seconds(file, NOTICE_HZ) == 0
+
+
+async def test_a_resident_is_called_back_while_the_database_is_away_and_all_is_written_once_when_it_is_there(
+    caller: People, counselor: People, outside: People, centre: MakeCentre, open_folder: Path
+) -> None:
+    """And the daemon dies in between, so that all of it is in its journal alone."""
+    server = EmbeddedPostgres(open_folder / "away-from-requests")
+    url = await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.stop)
+    try:
+        office, phone, talker, resident = await busy_with_a_request(
+            centre, caller, counselor, outside, database_url=url
+        )
+        await office.kill()
+        await office.restart()
+        await until_state(office, "connected")
+        await talker.hang_up()
+        await phone.closed()
+        await answers(phone)
+        await answers(resident)
+        await office.until_call("connected")
+        await resident.hang_up()
+        await phone.closed(timeout_s=2)
+        away = await office.until("three records wait", lambda now: now["database"]["backlog"] == 3)
+        await asyncio.to_thread(server.start)
+        await office.until("nothing waits", lambda now: now["database"]["backlog"] == 0)
+        cdr = await record_of_return(office, 3)
+        (request,) = json.loads(await command(office, "list", "--json"))
+        await office.kill()
+        await office.restart()
+        await office.until("the database is back", lambda now: now["database"]["connected"])
+        again = await office.cdrs(3)
+        requests = json.loads(await command(office, "list", "--json"))
+    finally:
+        await office.kill_in_the_act()
+        await asyncio.to_thread(server.stop)
+
+    assert not away["database"]["connected"]
+    assert cdr.returns is not None
+    assert (cdr.outcome, cdr.returns.result, cdr.returns.tries) == (Outcome.HANDLED, ReturnResult.REACHED, 0)
+    assert (request["call_id"], request["result"], request["tries"]) == (cdr.returns.request, "reached", 0)
+    assert cdr in again
+    assert requests == [request]

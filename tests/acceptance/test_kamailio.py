@@ -11,7 +11,7 @@ from callrouter.core.cdr import Outcome
 from lab import audio
 from lab.baresip import CLOSED, Baresip
 from lab.kamailio import KEEPALIVE_S, Rotation
-from lab.phones import CARRIER_ADDRESS
+from lab.phones import CARRIER, CARRIER_ADDRESS
 from lab.sipp import Sipp
 from tests.acceptance.centre import Centre
 from tests.acceptance.pair import COUNSELORS, TRUNK, Pair, pair_of_asterisks
@@ -88,7 +88,7 @@ async def at_rest(pair: Pair, office: Centre) -> None:
     """Nothing is left of any call, at Asterisk, Kamailio or the daemon."""
     await pair.until_loads(a=0, b=0)
     status = await office.until("no call is left", lambda status: not status["calls"])
-    assert {trunk["trunk"]: trunk["in_use"] for trunk in status["trunks"]} == {TRUNK: 0}
+    assert {trunk["trunk"]: trunk["in_use"] for trunk in status["trunks"]} == {TRUNK: 0, CARRIER: 0}
     assert [asterisk.channels() for asterisk in pair.asterisks.values()] == [[], []]
 
 

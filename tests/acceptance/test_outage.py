@@ -13,6 +13,7 @@ from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING, Baresip
 from lab.testing import DEADLINE_S, MUSIC_HZ, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.talks import answers
 
 pytestmark = pytest.mark.asterisk
 
@@ -246,6 +247,31 @@ async def test_a_phone_that_rings_when_the_daemon_dies_can_still_be_answered(
     assert audio.tone_seconds(phone.heard(), RESIDENT_HZ) >= 0.7
     cdr = await office.cdr()
     assert [leg.result for leg in cdr.legs] == [OfferResult.ANSWERED]
+
+
+async def test_a_phone_that_is_answered_while_no_daemon_is_there_is_hung_up_and_rung_again_by_the_next(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201",), ring_timeout="20s")
+    resident, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
+    await resident.dial("120")
+    await phone.incoming()
+    await office.until_call("offered")
+
+    await office.kill()
+    await phone.accept()
+    await phone.closed(timeout_s=2)
+    await office.restart()
+    await answers(phone)
+    await office.until_call("connected")
+    await asyncio.sleep(1)  # people talking
+    await resident.hang_up()
+    await phone.closed()
+
+    assert audio.tone_seconds(phone.heard(), RESIDENT_HZ) >= 0.7
+    assert audio.tone_seconds(resident.heard(), MUSIC_HZ) > 0.5, "he waits on meanwhile"
+    cdr = await office.cdr()
+    assert [leg.result for leg in cdr.legs] == [OfferResult.FAILED, OfferResult.ANSWERED]
 
 
 async def test_a_daemon_that_dies_in_the_act_of_calling_a_phone_leaves_a_resident_who_is_served_all_the_same(

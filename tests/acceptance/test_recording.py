@@ -5,8 +5,9 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,36 @@ import pytest
 
 from callrouter.core.cdr import Outcome
 from callrouter.core.tapes import MuteReason, TapeResult
-from callrouter.store.recordings import Recording, RecordingSearch, open_recording_archive
+from callrouter.store.recordings import Recording
 from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
-from lab.errors import LabError
 from lab.testing import PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import PATIENCE_S, POLL_S, TUESDAY_MORNING, Centre, MakeCentre, People
+from tests.acceptance import talks
+from tests.acceptance.centre import PATIENCE_S, POLL_S, TUESDAY_MORNING, Centre, Desk, MakeCentre, People
 from tests.acceptance.ordering import audit, command, read
+from tests.acceptance.stored import file_of, tapes
+from tests.acceptance.talks import (
+    FIRST_HZ,
+    RESIDENT,
+    RESIDENT_HZ,
+    SECOND_HZ,
+    TALK_S,
+    a_colleague_asked,
+    a_line_answered,
+    people_talk,
+)
 from tests.acceptance.test_supervision import Talk, supervisors
+from tests.acceptance.wire import wire_to
 
 pytestmark = pytest.mark.asterisk
 
-RESIDENT, MASKED = "0552251234", "055-225-****"
-RESIDENT_HZ, COUNSELOR_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
+MASKED = "055-225-****"
+COUNSELOR_HZ = FIRST_HZ
 NOTICE_HZ = PROMPT_HZ["recording-notice"]
 PAUSED_HZ, RESUMED_HZ = PROMPT_HZ["recording-paused"], PROMPT_HZ["recording-resumed"]
 TOLERANCE_S = 0.4
-TALK_S = 2.0
 PAUSE = "*90"
-
-Edit = Callable[[Path], None]
 
 
 def recorded(config: Path, retention: str = "60d") -> None:
@@ -45,19 +55,8 @@ def recorded(config: Path, retention: str = "60d") -> None:
     queues.write_text(written.replace("  changwon:\n", f"  changwon:\n    {rule}\n"), encoding="utf-8")
 
 
-async def a_talk(
-    caller: People,
-    counselor: People,
-    centre: MakeCentre,
-    edit: Edit | None = recorded,
-    agents: tuple[str, ...] = ("201",),
-) -> tuple[Centre, Baresip, Baresip]:
-    """A resident talks to the counselor 201."""
-    office = await centre(agents=agents, edit=edit)
-    resident = await caller(RESIDENT, tone_hz=RESIDENT_HZ)
-    phone = await counselor("201", tone_hz=COUNSELOR_HZ)
-    await office.talk(resident, phone)
-    return office, resident, phone
+a_talk = partial(talks.a_talk, edit=recorded)
+"""A resident talks to the counselor 201, and is recorded."""
 
 
 @pytest.fixture
@@ -68,30 +67,6 @@ def spool(lab_asterisk: LabAsterisk) -> Iterator[Path]:
     if not folder.is_dir():
         folder.unlink()
         folder.mkdir()
-
-
-async def tapes(
-    office: Centre, count: int = 1, *, until: Callable[[Recording], object] = lambda one: one.sha256
-) -> list[Recording]:
-    """What the database has of recordings, oldest first, once each is as wanted: by default, stored."""
-    assert office.database_url is not None
-    found: list[Recording] = []
-    search = RecordingSearch(deleted=True)
-    try:
-        async with asyncio.timeout(PATIENCE_S), open_recording_archive(office.database_url) as archive:
-            # Rows come, and files are fetched, when the daemon has done so, and nobody tells when.
-            while len(found := await archive.find(search)) < count or not all(map(until, found)):  # noqa: ASYNC110
-                await asyncio.sleep(POLL_S)
-    except TimeoutError:
-        raise LabError(f"{len(found)} of {count} recordings: {found}\n{office.daemon.log_tail()}") from None
-    assert len(found) == count
-    return sorted(found, key=lambda one: one.begun_at)
-
-
-def file_of(office: Centre, one: Recording) -> Path:
-    """The file in the daemon's own folder."""
-    assert one.file is not None
-    return office.daemon.state_dir / "recordings" / one.file
 
 
 def seconds(path: Path, *tones_hz: float) -> float:
@@ -108,7 +83,7 @@ async def test_after_the_notice_both_are_in_one_file_that_is_kept_listed_verifie
     caller: People, counselor: People, centre: MakeCentre, tmp_path: Path, spool: Path
 ) -> None:
     office, resident, phone = await a_talk(caller, counselor, centre)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await phone.closed()
     cdr = await office.cdr()
@@ -169,7 +144,7 @@ async def test_what_is_said_in_a_pause_leaves_silence_as_long_as_it_lasted(
     caller: People, counselor: People, centre: MakeCentre
 ) -> None:
     office, resident, phone = await a_talk(caller, counselor, centre)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await command(office, "call", "pause-recording", "201")
     await asyncio.sleep(TALK_S)  # a card number
     await command(office, "call", "resume-recording", "201")
@@ -217,7 +192,7 @@ async def test_nothing_is_recorded_where_no_rule_says_so(
     before = set(spool.iterdir())
     office, resident, phone = await a_talk(caller, counselor, centre, edit=None)
     await press(phone, PAUSE)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     cdr = await office.cdr()
 
@@ -231,7 +206,7 @@ async def test_a_pause_outlives_the_daemon_and_what_follows_is_in_the_same_file(
     caller: People, counselor: People, centre: MakeCentre
 ) -> None:
     office, resident, phone = await a_talk(caller, counselor, centre)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     asked_s = time.monotonic()
     await command(office, "call", "pause-recording", "201")
     paused_s = time.monotonic()
@@ -260,7 +235,7 @@ async def test_what_ended_while_the_daemon_was_dead_is_ended_and_kept(
     caller: People, counselor: People, centre: MakeCentre, spool: Path
 ) -> None:
     office, resident, phone = await a_talk(caller, counselor, centre)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await office.kill()
     await resident.hang_up()
     await asyncio.sleep(TALK_S)  # the counselor is alone in the bridge
@@ -290,7 +265,7 @@ async def test_a_daemon_that_dies_during_the_notice_has_it_played_anew(
     await phone.accept()
     await phone.established()
     await office.until_call("connected")
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     cdr = await office.cdr()
     await tapes(office)
@@ -312,7 +287,7 @@ async def test_an_asterisk_without_the_module_records_nothing_and_says_so(
     caller: People, counselor: People, centre: MakeCentre
 ) -> None:
     office, resident, phone = await a_talk(caller, counselor, centre)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await phone.closed()
     (tape,) = (await office.cdr()).tapes
@@ -327,7 +302,7 @@ async def test_where_asterisk_cannot_record_they_talk_all_the_same(
     shutil.rmtree(spool)
     spool.touch()
     office, resident, phone = await a_talk(caller, counselor, centre)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     cdr = await office.cdr()
     (tape,) = await tapes(office, until=lambda one: one.deleted_at)
@@ -348,7 +323,7 @@ async def test_who_could_not_hear_the_notice_is_not_recorded(
         office, resident, phone = await a_talk(caller, counselor, centre)
     finally:
         elsewhere.rename(sound)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await phone.closed()
     cdr = await office.cdr()
@@ -363,7 +338,7 @@ async def test_who_is_passed_on_has_a_recording_with_each_counselor_and_none_whi
 ) -> None:
     office, resident, first = await a_talk(caller, counselor, centre, agents=("201", "202"))
     second = await counselor("202", tone_hz=SECOND_HZ)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await command(office, "call", "consult", "201", "202")
     await second.incoming()
     await second.accept()
@@ -393,7 +368,7 @@ async def test_a_recording_is_deleted_when_its_time_has_come(
     caller: People, counselor: People, centre: MakeCentre
 ) -> None:
     office, resident, phone = await a_talk(caller, counselor, centre, edit=lambda config: recorded(config, "1d"))
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await phone.closed()
     (tape,) = await tapes(office)
@@ -422,10 +397,120 @@ async def test_a_supervisor_is_recorded_only_where_the_caller_hears_him(
     office, resident, phone = await a_talk(caller, counselor, centre, edit=supervised)
     supervisor = await counselor("202", tone_hz=SECOND_HZ)
     await Talk(office, resident, phone, supervisor).let_hear(mode)
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await supervisor.hang_up()
     await resident.hang_up()
     (tape,) = await tapes(office)
 
     assert (seconds(file_of(office, tape), SECOND_HZ) >= TALK_S / 2) is is_recorded
     assert seconds(file_of(office, tape), RESIDENT_HZ) >= TALK_S
+
+
+def assert_as_recorded(office: Centre, tape: Recording, *tones_hz: float) -> None:
+    """The file is what was stored, as long as it says, and these are heard together whenever it is not silent."""
+    kept = file_of(office, tape)
+    assert tape.result is TapeResult.KEPT
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() == tape.sha256
+    length_s = (tape.ended_at - tape.begun_at).total_seconds()
+    silent_s = sum((mute.until - mute.since).total_seconds() for mute in tape.muted)
+    assert tape.duration_s == pytest.approx(length_s, abs=TOLERANCE_S)
+    assert seconds(kept, *tones_hz) == pytest.approx(length_s - silent_s, abs=2 * TOLERANCE_S)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["the daemon lives", "the daemon dies in between"])
+async def test_who_is_passed_on_by_the_second_line_has_a_recording_with_each_and_no_word_of_what_the_two_said(
+    caller: People, counselor: People, desk: Desk, centre: MakeCentre, dies: bool
+) -> None:
+    office = await centre(agents=("201", "202"), edit=recorded)
+    resident, first = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await desk("201", tone_hz=FIRST_HZ)
+    line = await a_line_answered(resident, first, office)
+    await people_talk()
+    await line.hold()
+    asked, second = await a_colleague_asked(first, counselor, office)
+    await people_talk()  # about the caller
+    if dies:
+        await office.kill()
+        await office.restart()
+        await office.until("the colleague is known", lambda now: [c["invited"] for c in now["calls"]] == ["202"])
+    await line.transfer_to(asked)
+    assert await line.transferred() == "200 OK"
+    await asyncio.gather(line.closed(), asked.closed())
+    await people_talk()
+    await resident.hang_up()
+    await second.closed()
+    one, other = await tapes(office, 2)
+    cdr = await office.cdr()
+
+    assert [(tape.agent, tape.why) for tape in (one, other)] == [
+        ("201", "passed on"),
+        ("202", "the conversation ended"),
+    ]
+    assert [tape.recording for tape in cdr.tapes] == [one.recording, other.recording]
+    assert [mute.why for mute in one.muted] == [MuteReason.HELD]
+    assert_as_recorded(office, one, RESIDENT_HZ, FIRST_HZ)
+    assert_as_recorded(office, other, RESIDENT_HZ, SECOND_HZ)
+    assert seconds(file_of(office, one), SECOND_HZ) == 0, "a consultation was recorded"
+
+
+async def test_a_recording_goes_on_while_the_network_to_asterisk_is_away(
+    caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk
+) -> None:
+    """Twice: once both talk on, and nobody can pause; once the resident hangs up meanwhile."""
+    async with wire_to(lab_asterisk) as wire:
+        office = await centre(agents=("201",), edit=recorded, settings={"ARI_URL": wire.url}, wrap_up="0s")
+        resident, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
+        await office.talk(resident, phone)
+        wire.cut()
+        await office.until("Asterisk is away", lambda now: not now["ready"])
+        refused = await asyncio.to_thread(office.daemon.run, "call", "pause-recording", "201")
+        await people_talk()
+        wire.mend()
+        await office.until("Asterisk is back", lambda now: now["ready"])
+        await people_talk()
+        await resident.hang_up()
+        await phone.closed()
+        await tapes(office)
+        await office.until_agent("201", "available")
+
+        await office.talk(resident, phone)
+        await people_talk()
+        wire.cut()
+        await office.until("Asterisk is away", lambda now: not now["ready"])
+        await resident.hang_up()
+        wire.mend()
+        await phone.closed()
+        talked_on, hung_up = await tapes(office, 2)
+        before, after = await office.cdrs(2)
+
+    assert refused.returncode == 1
+    assert "cannot be reached" in refused.stdout + refused.stderr
+    assert [len(before.tapes), len(after.tapes)] == [1, 1]
+    assert_as_recorded(office, talked_on, RESIDENT_HZ, COUNSELOR_HZ)
+    assert talked_on.duration_s is not None
+    assert talked_on.duration_s >= 2 * TALK_S
+    assert seconds(file_of(office, hung_up), RESIDENT_HZ, COUNSELOR_HZ) >= TALK_S - TOLERANCE_S
+    assert hashlib.sha256(file_of(office, hung_up).read_bytes()).hexdigest() == hung_up.sha256
+    assert "ended_at is an estimate" in after.explanation
+
+
+async def test_a_daemon_that_dies_as_a_recording_begins_leaves_one_that_is_whole(
+    caller: People, counselor: People, centre: MakeCentre, spool: Path
+) -> None:
+    """The journal may have lost that it was begun: then the next daemon asks for it by the same name."""
+    office, resident, phone = await a_talk(caller, counselor, centre)
+    await office.kill_in_the_act()
+    await office.restart()
+    await office.until_call("connected")
+    await people_talk()
+    await resident.hang_up()
+    await phone.closed()
+    (tape,) = await tapes(office)
+    cdr = await office.cdr()
+
+    assert [one.recording for one in cdr.tapes] == [tape.recording]
+    assert hashlib.sha256(file_of(office, tape).read_bytes()).hexdigest() == tape.sha256
+    assert seconds(file_of(office, tape), RESIDENT_HZ, COUNSELOR_HZ) >= TALK_S - TOLERANCE_S
+    async with asyncio.timeout(PATIENCE_S):
+        # It is deleted there in a pass of its own.
+        while list(spool.glob(f"{cdr.call_id}*")):  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)

@@ -35,16 +35,6 @@ def with_a_way_out(config: Path) -> None:
     (config / "trunks.yaml").write_text(OUTSIDE, encoding="utf-8")
 
 
-def with_an_interpreter(config: Path) -> None:
-    more = f'destinations:\n  interpreters: {{title: 통역, number: "{INTERPRETER}", trunk: carrier}}\n'
-    (config / "trunks.yaml").write_text(OUTSIDE + more, encoding="utf-8")
-    agents = config / "agents.yaml"
-    written = agents.read_text(encoding="utf-8")
-    agents.write_text(
-        written.replace('  hold: "*3"', '  direct: {"*7": {conference: interpreters}}\n  hold: "*3"'), encoding="utf-8"
-    )
-
-
 def with_a_length(config: Path) -> None:
     rule = (
         f"length: {{remind_after: {REMINDED_S:g}s, reminder: length-reminder, end_after: {LASTS_S:g}s,"
@@ -423,26 +413,6 @@ async def test_an_abusive_caller_hears_the_end_of_it_though_the_daemon_dies(
     await resident.closed()
 
     assert (await office.cdr()).mark is CallMark.ABUSIVE
-
-
-async def test_an_interpreter_joins_with_one_key(
-    caller: People, counselor: People, outside: People, centre: MakeCentre
-) -> None:
-    office, resident, first = await a_talk(caller, counselor, centre, with_an_interpreter)
-    interpreter = await outside(INTERPRETER, tone_hz=SECOND_HZ)
-
-    for key in "*7":
-        await first.press(key)
-    await interpreter.incoming()
-    await interpreter.accept()
-    await interpreter.established()
-    await asyncio.sleep(TALK_S)  # people talking
-    await resident.hang_up()
-    await interpreter.closed()
-    await first.closed()
-
-    assert audio.chord_seconds(resident.heard(), FIRST_HZ, SECOND_HZ) >= ENOUGH_S
-    assert (await office.cdr()).legs[1].destination == "interpreters"
 
 
 async def test_a_long_conversation_is_reminded_put_off_and_ended_with_an_announcement(

@@ -58,9 +58,9 @@ def duty(members: str) -> Callable[[Path], None]:
 
 
 def group(status: dict[str, Any]) -> dict[str, Any]:
-    """What the status document says of the carrier's group."""
-    (found,) = status["trunks"]
-    return dict(found)
+    """What the status document says of the group to the city hall, if the test has one, else of the carrier's."""
+    found = {trunk["trunk"]: dict(trunk) for trunk in status["trunks"]}
+    return found.get("hall", found["carrier"])
 
 
 def member(status: dict[str, Any], endpoint: str) -> dict[str, Any]:
@@ -224,7 +224,7 @@ trunks:
 
 def behind_the_hall(config: Path) -> None:
     """The only counselor's phone is reached by one line, which is guaranteed to the province."""
-    (config / "trunks.yaml").write_text(HALL, encoding="utf-8")
+    edit(config / "trunks.yaml", r"^trunks:$", HALL.rstrip())
     edit(config / "agents.yaml", r'^(  "201": .*)endpoint: PJSIP/201,', r"\1endpoint: PJSIP/401@301, trunk: hall,")
 
 

@@ -14,12 +14,12 @@ from lab.baresip import Baresip
 from lab.phones import CARRIER_ADDRESS
 from lab.sipp import Sipp
 from lab.testing import ENGLISH_HZ, MUSIC_HZ, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.centre import Centre, MakeCentre, People, edit
 from tests.acceptance.phones import phone_that
 
 pytestmark = pytest.mark.asterisk
 
-TALKER, RESIDENT, SECOND = "0552250001", "0552251234", "0552252222"
+TALKER, RESIDENT, SECOND, JINJU = "0552250001", "0552251234", "0552252222", "0557421234"
 RESIDENT_HZ, COUNSELOR_HZ = 1100.0, 1300.0
 TOLERANCE_S = 0.4
 TALK_S, ENOUGH_S = 1.5, 1.0
@@ -124,6 +124,31 @@ async def test_who_waits_is_told_the_place_between_the_music(
     assert seconds(second, "waiting", "queue-position-2") == about(PROMPT_S, PROMPT_S)
     assert audio.tone_seconds(first.heard(), MUSIC_HZ) == pytest.approx(6 - 2 * PROMPT_S, abs=0.6)
     assert sum(seconds(first, *[name for name in PROMPT_HZ if name.startswith("queue-wait")])) == 0, "nobody knows yet"
+
+
+async def test_no_place_is_told_while_another_tenant_may_have_the_next_turn(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    def take_turns(config: Path) -> None:
+        queue_with(TOLD)(config)
+        edit(config / "regions.yaml", r"^    title: 경상남도$", r"\g<0>\n    weight: 1")
+
+    office = await centre(agents=("201",), edit=take_turns, max_wait="6s", wrap_up="0s")
+    phone = await counselor("201", tone_hz=COUNSELOR_HZ)
+    await office.talk(await caller(TALKER), phone)
+    first, second, other = await caller(RESIDENT), await caller(SECOND), await caller(JINJU)
+    await first.dial("120")
+    await office.until_waiting(1)
+    await asyncio.sleep(1 + PROMPT_S)  # he is told his place
+    await other.dial("120")
+    await office.until_waiting(2)
+    await second.dial("120")
+    await first.closed(timeout_s=15)
+    await second.closed(timeout_s=15)
+
+    assert seconds(first, "waiting", "queue-position-1") == about(PROMPT_S, PROMPT_S)
+    assert seconds(second, "waiting") == about(PROMPT_S)
+    assert sum(seconds(second, *[name for name in PROMPT_HZ if name.startswith("queue-position")])) == 0
 
 
 async def test_the_expected_wait_is_told_once_it_is_known(

@@ -263,3 +263,13 @@ def test_a_supervisors_phone_that_is_not_called_has_left() -> None:
     assert the_events_after(command, answered(500)) == [ev.SupervisorLeft(SUPERVISOR)]
     hang_up = cmd.Hangup(SITE, CALL, SUPERVISOR, Cause.NORMAL_CLEARING)
     assert the_events_after(hang_up, answered(404)) == [ev.SupervisorLeft(SUPERVISOR)]
+
+
+def test_a_leg_to_a_second_line_at_another_site_that_is_not_called_is_gone() -> None:
+    leg = naming.line_leg(CALL, 2)
+    command = msgspec.structs.replace(ORIGINATE, channel=leg, relay=leg)
+
+    assert the_events_after(command, answered(200)) == []
+    assert the_events_after(command, unanswered(Doubt.TIMED_OUT)) == []
+    assert the_events_after(command, answered(500)) == [ev.LineParted(leg)]
+    assert the_events_after(cmd.Hangup(SITE, CALL, leg, Cause.NORMAL_CLEARING), answered(404)) == [ev.LineParted(leg)]

@@ -280,7 +280,31 @@ def test_a_phone_that_dials_of_its_own_accord_is_no_caller_and_is_known_in_a_sna
     assert a_reader().site_up(snapshot, datetime(2026, 11, 24, tzinfo=UTC)).channels[CALLER].line == dialed
 
 
+LINE_LEG = naming.line_leg(CALL, 2)
+
+
+def test_a_leg_to_a_second_line_at_another_site_is_no_caller_and_no_offer() -> None:
+    reader = a_reader()
+    read = partial(a_message, channel=a_channel(LINE_LEG))
+
+    assert reader.read(a_message("Dial", peer=a_channel(LINE_LEG), dialstatus="RINGING")) is None
+    assert reader.read(read("StasisStart", args=["agent"])) == ev.LineLinked(LINE_LEG)
+    assert reader.read(read("ChannelHangupRequest", cause=16)) is None
+    assert reader.read(read("StasisEnd")) is None
+    ended = reader.read(read("ChannelDestroyed", cause=16, cause_txt="Normal Clearing"))
+    assert ended == ev.LineParted(LINE_LEG)
+
+
 SUPERVISOR, EAR = naming.supervisor_channel(CALL, 1), naming.ear(CALL, 1, 2)
+
+
+def test_a_supervisors_phone_at_another_site_is_told_of_as_any_phone_there() -> None:
+    far = naming.far_channel(SUPERVISOR)
+    reader = a_reader()
+    read = partial(a_message, channel=a_channel(far))
+
+    assert reader.read(read("StasisStart", args=["agent"])) == ev.LegAnswered(far)
+    assert reader.read(read("ChannelDestroyed", cause=17, cause_txt="User busy")) == ev.LegEnded(far, 17)
 
 
 @pytest.mark.parametrize("channel", [SUPERVISOR, EAR])

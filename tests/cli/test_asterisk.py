@@ -27,6 +27,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CALLROUTER_ARI_PASSWORD", "x")
     folder = shutil.copytree(PROJECT / "config", tmp_path / "config")
     (folder / "trunks.yaml").write_text(TRUNKS, encoding="utf-8")
+    for name in ("destinations.yaml", "queues.yaml"):  # what goes out by the sample's carrier goes by kt
+        path = folder / name
+        path.write_text(path.read_text(encoding="utf-8").replace("carrier", "kt"), encoding="utf-8")
     return folder
 
 
@@ -120,7 +123,9 @@ def test_of_several_sites_one_is_named_and_its_links_are_trunks(config: Path) ->
     second = "  annex:\n    title: 별관\n    ari_url: http://127.0.0.1:8090\n    password_env: ANNEX\n"
     (config / "callrouter.yaml").write_text(re.sub(r"^sites:\n", f"sites:\n{second}", text, flags=re.M), "utf-8")
     (config / "trunks.yaml").write_text(
-        "trunks:\n  line: {channels: 4, between: {gyeongnam: to-annex, annex: to-hall}}\n", encoding="utf-8"
+        "trunks:\n  line: {channels: 4, between: {gyeongnam: to-annex, annex: to-hall}}\n"
+        "  kt: {members: [{endpoint: kt, channels: 4, site: gyeongnam}]}\n",
+        encoding="utf-8",
     )
     assert "there are several sites; write --site with one of: annex, gyeongnam" in run(config).output
     result = run(config, "--site", "annex", "--trunk", "to-hall=10.0.0.5")

@@ -74,7 +74,7 @@ def test_written_schemas_come_with_the_line_for_each_file(folder: Path) -> None:
     ]
     assert f"{folder}/routes.yaml: {LINE}" in lines
     assert f"{folder}/routes-test.yaml: {CASES_LINE}" in lines
-    assert len(lines) == 3 + 11
+    assert len(lines) == 3 + 12
     assert json.loads((folder / "callrouter.schema.json").read_text(encoding="utf-8")) == config_schema()
     assert json.loads((folder / "routes-test.schema.json").read_text(encoding="utf-8")) == cases_schema()
     assert (folder / "routes.yaml").read_bytes() == before
@@ -83,12 +83,12 @@ def test_written_schemas_come_with_the_line_for_each_file(folder: Path) -> None:
 def test_the_line_is_put_on_top_of_each_file_once_and_means_nothing_to_the_daemon(folder: Path) -> None:
     texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
     first = run("--write", str(folder), "--modeline")
-    assert (first.exit_code, first.stdout.count(": line added\n")) == (0, 11)
+    assert (first.exit_code, first.stdout.count(": line added\n")) == (0, 12)
     for name, text in texts.items():
         line = CASES_LINE if name == "routes-test.yaml" else LINE
         assert (folder / name).read_text(encoding="utf-8") == f"{line}\n{text}"
     second = run("--write", str(folder), "--modeline")
-    assert (second.stdout.count(": line added\n"), second.stdout.count(": has its line\n")) == (0, 11)
+    assert (second.stdout.count(": line added\n"), second.stdout.count(": has its line\n")) == (0, 12)
     assert load(folder, {}).warnings == ()
     assert not [*folder.glob(".*")], "nothing is left over"
 

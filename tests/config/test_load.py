@@ -13,6 +13,7 @@ import pytest
 from callrouter.config import Loaded, daemon, load
 from callrouter.config.limits import LEAST
 from callrouter.config.settings import LogFormat
+from callrouter.core.call_orders import CallVerb
 from callrouter.core.decision import Action
 from callrouter.core.ids import PromptName, QueueName, SiteName
 from callrouter.core.inbound import CallFacts, RegionSource
@@ -157,6 +158,9 @@ class TestTheSample:
             "switch-unknown",
             "switch-away",
             "queue-keys",
+            "callback-noted",
+            "callback-agent",
+            "callback-resident",
             *POSITION_PROMPTS,
             *WAIT_PROMPTS,
         }
@@ -172,6 +176,29 @@ class TestTheSample:
             "passport-surge": ("*23", 43_200.0),
         }
         assert all(spec.phones == {(site, "PJSIP/201"), (site, "PJSIP/206")} for spec in switches.values())
+
+    def test_leads_counselors_by_keys_to_nobody_who_is_there(self, sample: Loaded) -> None:
+        rules = sample.rulebook
+        keys = {code: (key.verb, key.target) for code, key in rules.call_keys.codes.items() if key.target}
+        assert keys == {
+            "*7": (CallVerb.CONFERENCE, "interpreters"),
+            "*119": (CallVerb.TRANSFER, "fire"),
+            "*112": (CallVerb.TRANSFER, "police"),
+        }
+        reached = rules.transfers.destinations
+        assert {(one.endpoint, one.number, one.trunk) for one in reached.values()} == {
+            ("PJSIP/test-interpreters@carrier", "", "carrier"),
+            ("PJSIP/test-119@carrier", "", "carrier"),
+            ("PJSIP/test-112@carrier", "", "carrier"),
+        }, "nobody rings 119 while he tries a key"
+        assert {one.name for one in reached.values() if one.emergency} == {"fire", "police"}
+
+    def test_calls_back_by_day_who_waits_in_the_queue_of_the_province(self, sample: Loaded) -> None:
+        queue = sample.rulebook.queues[QueueName("gyeongnam")]
+        assert queue.call_back is not None
+        assert queue.call_back.hours is not None
+        assert (queue.call_back.trunk, queue.call_back.hours.name) == ("carrier", "weekday-day")
+        assert [way.key for way in queue.care.keys] == ["1"]
 
     def test_states_the_defaults_of_the_daemon(self, sample: Loaded) -> None:
         settings = sample.settings

@@ -62,6 +62,7 @@ from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.outbound import NumberClass
 from callrouter.core.output import Notice, Output
+from callrouter.core.place_in_line import PlacesInLine
 from callrouter.core.plan import (
     Announce,
     Callback,
@@ -478,11 +479,14 @@ class Asterisk:
 
     def ring(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Ringing"
-        if naming.parse_supervisor_channel(channel) is None:
+        if naming.parse_supervisor_channel(channel) is None and not naming.is_line_leg(channel):
             self.tell(ev.LegRang(channel))
 
     def pick_up(self, channel: ChannelId) -> None:
         self.channels[channel].state = "Up"
+        if naming.is_line_leg(channel):
+            self.tell(ev.LineLinked(channel))
+            return
         is_leg = naming.parse_supervisor_channel(channel) is None
         self.tell(ev.LegAnswered(channel) if is_leg else ev.SupervisorEntered(channel))
 
@@ -498,6 +502,8 @@ class Asterisk:
             self.ears.pop(channel, None)
         elif gone.dialed_code or naming.parse_supervisor_channel(channel) is not None:
             self.tell(ev.SupervisorLeft(channel))
+        elif naming.is_line_leg(channel):
+            self.tell(ev.LineParted(channel))
         elif gone.inbound is None and gone.line is None:
             self.tell(ev.LegEnded(channel, cause))
         elif gone.in_app:
@@ -780,6 +786,11 @@ class Driver:
     def called(self) -> list[str]:
         """The phones that were called, in order."""
         return [command.endpoint.removeprefix("PJSIP/") for command in self.given(cmd.Originate)]
+
+    def place(self, call: Call) -> int | None:
+        """The place in line of who waits, if it can be told."""
+        floor = self.exchange.floor
+        return PlacesInLine(floor.acd, floor.staff).position(call.id)
 
     def channel(self, call: Call) -> Channel:
         return self.asterisk.channels[call.channel]

@@ -14,6 +14,7 @@ from callrouter.core.cdr import Outcome, ReleasedBy
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId
 from callrouter.core.output import NoticeKind
+from callrouter.core.picture import picture
 from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState
 from tests.core.driver import CALLS_BACK, CITY, HALL, Driver, agent, rulebook
@@ -207,6 +208,8 @@ def test_what_a_call_holds_is_given_back_when_its_site_is_away_for_long_and_held
     assert hall.agent("kim").state is AgentState.AVAILABLE
     assert now(hall, call).state is CallState.CONNECTED
     assert [one.call for one in hall.notices if one.kind is NoticeKind.PUT_ASIDE] == [call.id]
+    (shown,) = picture(hall.exchange, hall.now).calls
+    assert shown.away_since == hall.now - timedelta(seconds=AWAY_S)
     hall.advance(AWAY_S)
     assert len([one for one in hall.notices if one.kind is NoticeKind.PUT_ASIDE]) == 1
     hall.sync()

@@ -85,6 +85,15 @@ def test_each_strategy_rings_whom_it_says(
     assert picked(acd) == min(left, key=key).spec.id
 
 
+def test_who_joins_again_stands_in_one_place_alone() -> None:
+    acd = Acd()
+    acd.join(LINE, (0.0, 1), CallId("a"))
+    acd.join((NIGHT, HALL), (0.0, 2), CallId("a"))
+    assert (acd.waiting_in(DESK), acd.waiting_in(NIGHT)) == ([], [CallId("a")])
+    acd.leave(CallId("a"))
+    assert acd.waiting_in(NIGHT) == []
+
+
 def test_lots_fall_as_often_as_the_weights_say_and_alike_for_the_same_call() -> None:
     acd = acd_by(Strategy.WEIGHTED_RANDOM)
     for name, weight in (("kim", 1), ("lee", 3), ("park", 6)):
@@ -211,10 +220,10 @@ def test_callers_of_a_route_with_a_head_start_go_before_who_came_less_than_that_
     second = hall.dial()
     hall.advance(20.0)
     urgent = hall.dial("150")
-    assert [hall.exchange.floor.acd.position(call.id) for call in (first, urgent, second)] == [1, 2, 3]
+    assert [hall.place(call) for call in (first, urgent, second)] == [1, 2, 3]
     hall.restart()
     hall.sync()
-    assert [hall.exchange.floor.acd.position(call.id) for call in (first, urgent, second)] == [1, 2, 3]
+    assert [hall.place(call) for call in (first, urgent, second)] == [1, 2, 3]
     hall.hang_up(hall.exchange.calls[talking.id])
     hall.advance(10.0)
     served = [call.id for call in hall.exchange.calls.values() if call.state is CallState.OFFERED]
@@ -286,5 +295,26 @@ def test_who_waits_for_a_trunk_is_counted_up_to_what_the_tenant_lacks() -> None:
     jinju, changwon, geoje = (TenantName(name) for name in ("jinju", "changwon", "geoje"))
     for number, (queue, tenant) in enumerate([(NIGHT, jinju), (DESK, jinju), (DESK, jinju), (DESK, changwon)]):
         acd.join((queue, HALL), (float(number), number), CallId(f"call-{number}"), tenant)
-    assert acd.wanting(CITY, {jinju: 1, geoje: 2}) == {jinju: 2}, "who is in another queue waits for nobody behind it"
-    assert acd.wanting(CITY, {jinju: 5, changwon: 1}) == {jinju: 2, changwon: 1}
+    assert acd.wanting(CITY, jinju, 5) == 2, "who is in another queue waits for nobody behind it"
+    assert acd.wanting(CITY, jinju, 1) >= 1
+    assert (acd.wanting(CITY, changwon, 1), acd.wanting(CITY, geoje, 2)) == (1, 0)
+
+
+def test_who_is_refused_a_line_has_whoever_needs_none_and_no_group_is_asked_where_somebody_is_beside_it() -> None:
+    acd, asked = acd_by(Strategy.LONGEST_IDLE), list[Way]()
+
+    def refused(way: Way, tenant: TenantName, marked: bool) -> bool:
+        asked.append(way)
+        return way.trunk is not None
+
+    kim, lee = free("kim"), free("lee")
+    kim.spec, kim.idle_since = replace(kim.spec, trunk=CITY), START - timedelta(hours=1)
+    acd.offer_to(kim)
+    acd.join((DESK, HALL), (0.0, 1), CallId("a"))
+    assert acd.match(lambda _: True, refused) is None
+    assert asked == [Way(HALL, CITY)]
+    acd.offer_to(lee)
+    match = acd.match(lambda _: True, refused)
+    assert match is not None
+    assert (match.call, match.agent) == ("a", lee)
+    assert asked == [Way(HALL, CITY), Way(HALL, CITY), Way(HALL)], "of kim's way, for he has been idle longer"

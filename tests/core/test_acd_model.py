@@ -4,8 +4,10 @@ The other has one list of callers and one of counselors, and no order of its own
 """
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +37,10 @@ demands = st.one_of(
 )
 
 
+Shut = Set[tuple[Way, TenantName | None]]
+"""Ways that are shut, to a tenant or (None) to all."""
+
+
 @dataclass
 class Caller:
     """One who waits, as the naive distributor has him."""
@@ -57,17 +63,17 @@ class Naive:
         """For whom so many phones ring, and more may."""
         self.credits: Counter[TenantName] = Counter()
 
-    def able(self, caller: Caller, shut: set[Way]) -> list[Agent]:
+    def able(self, caller: Caller, shut: Shut) -> list[Agent]:
         """Who could be rung for a caller."""
         return [
             one
             for one in self.agents
             if caller.queue in one.spec.queues
-            and way_to(one, HALL) not in shut
+            and shut.isdisjoint({(way_to(one, HALL), None), (way_to(one, HALL), caller.tenant)})
             and all(one.spec.skills.get(skill, 0) >= level for skill, level in caller.demand.need)
         ]
 
-    def choose(self, shut: set[Way]) -> tuple[Caller, Agent, dict[TenantName, int]] | None:
+    def choose(self, shut: Shut) -> tuple[Caller, Agent, dict[TenantName, int]] | None:
         """The pair, and what it costs the tenants."""
         servable = sorted((one for one in self.callers if self.able(one, shut)), key=lambda one: one.place)
         if not servable:
@@ -83,7 +89,7 @@ class Naive:
             cost[caller.tenant] -= sum(cost.values())
         return caller, self.first(caller, shut), cost
 
-    def one_more(self, shut: set[Way]) -> tuple[Caller, Agent, dict[TenantName, int]] | None:
+    def one_more(self, shut: Shut) -> tuple[Caller, Agent, dict[TenantName, int]] | None:
         """A phone for who is rung for already, and costs nobody a turn."""
         rung = [one for one, phones in self.rung if phones < AT_MOST and self.able(one, shut)]
         caller = min(rung, key=lambda one: one.place, default=None)
@@ -97,7 +103,7 @@ class Naive:
         """No more are to ring for the caller."""
         self.rung = [each for each in self.rung if each[0] is not caller]
 
-    def first(self, caller: Caller, shut: set[Way]) -> Agent:
+    def first(self, caller: Caller, shut: Shut) -> Agent:
         """Who is rung for a caller."""
 
         def rank(one: Agent) -> tuple[object, ...]:
@@ -119,7 +125,8 @@ class BesideNaive(RuleBasedStateMachine):
             BELL: QueueSpec(BELL, "", strategy=Strategy.RING_ALL, ring_at_most=AT_MOST),
         }
         self.acd, self.naive = Acd(self.specs), Naive({})
-        self.shut: set[Way] = set()
+        self.shut: set[tuple[Way, TenantName | None]] = set()
+        self.divided = False
         self.offers: dict[CallId, tuple[Caller, list[Agent], dict[TenantName, int]]] = {}
         self.number = 0
 
@@ -210,10 +217,15 @@ class BesideNaive(RuleBasedStateMachine):
         self.naive.agents.remove(one)
         self.acd.spare(one)
 
-    @rule(shut=st.sets(st.sampled_from(WAYS)))
-    def fill(self, shut: set[Way]) -> None:
-        """Trunk groups fill and empty."""
-        self.shut = shut
+    @rule(shut=st.sets(st.sampled_from(WAYS)), refused=st.none() | st.sets(st.sampled_from(TENANTS)))
+    def fill(self, shut: set[Way], refused: set[TenantName] | None) -> None:
+        """Trunk groups fill and empty, and may have no more channels for some."""
+        self.shut = {(way, None) for way in shut}
+        self.divided = refused is not None
+        self.shut |= {(Way(HALL, CITY), tenant) for tenant in refused or ()}
+
+    def _refused(self, way: Way, tenant: TenantName, marked: bool) -> bool:
+        return (way, tenant) in self.shut
 
     @rule()
     def offer(self) -> None:
@@ -228,7 +240,8 @@ class BesideNaive(RuleBasedStateMachine):
 
     def _offer(self) -> bool:
         """The next pair is the one that the naive distributor takes; whether there is one is returned."""
-        match, chosen = self.acd.match(lambda way: way not in self.shut), self.naive.choose(self.shut)
+        match = self.acd.match(lambda way: (way, None) not in self.shut, self._refused if self.divided else None)
+        chosen = self.naive.choose(self.shut)
         if match is None or chosen is None:
             assert match is None
             assert chosen is None
@@ -328,11 +341,17 @@ class BesideNaive(RuleBasedStateMachine):
             assert self.acd.idle(queue) == sum(queue in one.spec.queues for one in self.naive.agents)
         for caller in self.naive.callers:
             before = [one for one in self.naive.callers if one.queue == caller.queue and one.place <= caller.place]
-            assert self.acd.position(caller.call) == len(before)
-            could = self.acd.can_serve((caller.queue, HALL), lambda way: way not in self.shut, caller.demand)
+            rivals = self.acd.rivals(self.acd.stand(caller.call), caller.queue)
+            assert sum(one.before for one in rivals) == len(before) - 1
+            shut = {way for way, tenant in self.shut if tenant in (None, caller.tenant)}
+            could = self.acd.can_serve((caller.queue, HALL), partial(_is_outside, shut), caller.demand)
             assert could == bool(self.naive.able(caller, self.shut))
         for tenant in TENANTS:
             assert self.acd.sharing.credit(tenant) == self.naive.credits[tenant] / ONE
+
+
+def _is_outside(shut: set[Way], way: Way) -> bool:
+    return way not in shut
 
 
 TestBesideNaive = BesideNaive.TestCase

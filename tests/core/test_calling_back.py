@@ -20,13 +20,14 @@ from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import CdrReturn, Disposition, OfferResult, Outcome, ReturnResult
 from callrouter.core.facts import PostponeReason
-from callrouter.core.ids import CalendarName, CallId, PromptName, TenantName, TrunkName
+from callrouter.core.ids import CalendarName, CallId, ChannelId, PromptName, TenantName, TrunkName
 from callrouter.core.live import live
 from callrouter.core.output import NoticeKind
 from callrouter.core.picture import picture
 from callrouter.core.plan import EnterQueue, HangUp, Plan
-from callrouter.core.rulebook import Limits, QueueSpec, Rulebook
+from callrouter.core.rulebook import Limits, QueueSpec, Rulebook, Strategy
 from callrouter.core.states import CallState
+from callrouter.core.trunk_group import Asker
 from callrouter.core.trunk_spec import MemberSpec, NumberForm, Share, TrunkSpec
 from callrouter.core.waiting_spec import KeyWay, QueueCare
 from tests.core.driver import (
@@ -42,6 +43,7 @@ from tests.core.driver import (
     rulebook,
     without_queue,
 )
+from tests.core.two_sites import ANNEX, LINE, TO_HALL, TwoSites, two_site_rules
 
 RESIDENT = "0552251234"
 ALL_DAY = Window(frozenset(range(7)), Hours(9 * 60, 18 * 60))
@@ -231,8 +233,8 @@ def test_who_asked_while_he_waited_keeps_his_place_before_those_who_came_later()
     assert call.request is not None
     assert call.request.original == asking.id
     assert (state_of(call), call.is_absent) == (CallState.QUEUED, True)
-    assert hall.exchange.floor.acd.position(call.id) == 1
-    assert hall.exchange.floor.acd.position(later.id) == 2
+    assert hall.place(call) == 1
+    assert hall.place(later) == 2
     hall.rules = rules("kim")
     hall.tell(ev.RulebookReplaced(hall.rules))
     assert (state_of(call), later.state) == (CallState.OFFERED, CallState.QUEUED)
@@ -242,8 +244,8 @@ def test_who_has_not_waited_there_comes_after_those_who_have() -> None:
     hall = Driver(rules())
     first = hall.dial("120", "0552250002")
     call = hall.ask("144")
-    assert hall.exchange.floor.acd.position(first.id) == 1
-    assert hall.exchange.floor.acd.position(call.id) == 2
+    assert hall.place(first) == 1
+    assert hall.place(call) == 2
 
 
 def test_nothing_is_played_to_nobody(hall: Driver) -> None:
@@ -316,6 +318,87 @@ def test_who_does_not_say_that_there_is_a_way_to_residents_has_nobody_called_bac
     hall = Driver(rules("kim", channels=0))
     hall.ask()
     assert hall.exchange.floor.acd.match(lambda _: True) is None
+
+
+@pytest.mark.parametrize("trunk", [None, CITY])
+def test_where_all_phones_ring_the_resident_is_called_by_a_leg_of_his_own(trunk: TrunkName | None) -> None:
+    made = rules("kim", "lee", channels=4, trunk=trunk)
+    hall = Driver(replace(made, queues={DESK: replace(CALLS_BACK, strategy=Strategy.RING_ALL)}))
+    call = hall.ask()
+    assert len(call.others) == 1
+    hall.pick_up(call)
+    assert (state_of(call), call.resident and call.resident.channel) == (
+        CallState.CALLING,
+        naming.leg_channel(call.id, 3),
+    )
+    hall.resident_answers(call)
+    hall.announcement_ends(call)
+    assert hall.together(call) == {naming.leg_channel(call.id, 1), naming.leg_channel(call.id, 3)}
+    hall.hang_up(call)
+    assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_where_all_phones_ring_whoever_answers_first_has_the_resident_called_if_he_still_is(goes_on: bool) -> None:
+    queue = replace(CALLS_BACK, strategy=Strategy.RING_ALL)
+    hall = Driver(rulebook(agent("kim"), agent("lee"), queues=[queue]))
+    call = hall.ask()
+    (other,) = call.others
+    if not goes_on:
+        hall.tell(ev.RulebookReplaced(rulebook(agent("kim"), agent("lee"), queues=[replace(queue, call_back=None)])))
+    hall.asterisk.pick_up(other)
+    hall.settle()
+    assert hall.exchange.counters.defects == 0
+    if goes_on:
+        assert (state_of(call), call.offer and call.offer.channel) == (CallState.CALLING, other)
+        assert hall.agent("kim").state is AgentState.AVAILABLE
+    else:
+        assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
+
+
+@pytest.mark.parametrize("gone", [[], [1], [2], [1, 2]])
+@pytest.mark.parametrize("has_queue", [True, False])
+def test_the_next_daemon_has_the_phones_ring_on_that_are_still_there(gone: list[int], has_queue: bool) -> None:
+    queue = replace(CALLS_BACK, strategy=Strategy.RING_ALL)
+    hall = Driver(rulebook(agent("kim"), agent("lee"), queues=[queue]))
+    call = hall.ask()
+    hall.asterisk.connected = False
+    for attempt in gone:
+        hall.asterisk.hang_up(naming.leg_channel(call.id, attempt))
+    hall.inbox.clear()
+    hall.restart(hall.rules if has_queue else without_queue(hall.rules, DESK))
+    hall.sync()
+    assert hall.exchange.counters.defects == 0
+    if not has_queue:
+        assert (hall.exchange.calls, hall.asterisk.channels, in_use(hall)) == ({}, {}, 0)
+        return
+    call = hall.exchange.calls[call.id]
+    ringing = {naming.leg_channel(call.id, attempt) for attempt in (1, 2) if attempt not in gone}
+    assert ringing <= set(hall.asterisk.channels) == {one.channel for one in call.phones}
+    assert (state_of(call), len(call.phones), in_use(hall)) == (CallState.OFFERED, 2, 1), "who is free is rung anew"
+    hall.pick_up(call)
+    hall.resident_answers(call)
+    hall.announcement_ends(call)
+    assert state_of(call) is CallState.CONNECTED
+
+
+def test_a_resident_who_is_called_to_try_a_trunk_again_decides_whether_it_is_used() -> None:
+    hall = Driver(rules("kim", channels=3))
+    for _ in range(hall.rules.trunks[CITY].failures):
+        hall.exchange.floor.trunks.failed(
+            hall.exchange.floor.trunks.seize(CITY, ChannelId("x"), Asker(HALL, TenantName("changwon")), hall.now),
+            hall.now,
+            1.0,
+        )
+        hall.exchange.floor.trunks.left(ChannelId("x"))
+    hall.advance(2.0)
+    call = hall.ask()
+    hall.pick_up(call)
+    assert state_of(call) is CallState.CALLING
+    hall.resident_answers(call)
+    (group,) = hall.exchange.floor.trunks.groups
+    assert group.fits(HALL, hall.now)
+    assert hall.ask(caller="0552250002").state is CallState.QUEUED
 
 
 # --- in vain
@@ -461,6 +544,18 @@ def test_hours_that_never_begin_are_looked_at_every_day() -> None:
     assert call.postponed_until == hall.now + timedelta(days=1)
     hall.advance(86_400.0)
     assert state_of(call) is CallState.POSTPONED
+
+
+def test_who_has_been_reached_and_waits_on_the_line_does_not_hear_of_hours_that_end() -> None:
+    hall = Driver(rules("kim", rule=replace(RETURN, hours=DAY)))
+    hall.advance(9 * 3600.0 - 60.0)
+    call = hall.reached(CallState.GREETING)
+    hall.tell(ev.RulebookReplaced(rules(rule=replace(RETURN, hours=DAY))))
+    hall.leg_ends(call)
+    hall.advance(120.0)
+    assert (state_of(call), call.is_absent) == (CallState.QUEUED, False)
+    assert hall.exchange.floor.acd.waiting_in(DESK) == [call.id]
+    assert hall.asterisk.channels[call.channel].music
 
 
 # --- orders
@@ -898,8 +993,98 @@ def test_a_queue_with_another_head_start_keeps_its_callers_who_are_called_back()
     waits = hall.dial("120", "0552250002")
     later = QueueSpec(DESK, "창원시", head_start_s=5.0, call_back=RETURN)
     hall.tell(ev.RulebookReplaced(rulebook(queues=[later])))
-    assert hall.exchange.floor.acd.position(call.id) == 1
-    assert hall.exchange.floor.acd.position(waits.id) == 2
+    assert hall.place(call) == 1
+    assert hall.place(waits) == 2
+
+
+def test_a_way_from_another_site_is_none_for_who_is_called_back_from_here() -> None:
+    """The trunk between the two has an end over there alone: asked for a channel of it here, it has none."""
+    made = two_site_rules(agent("kim"))
+    line = TrunkSpec(LINE, 2, (MemberSpec(TO_HALL, 2, ANNEX),), between=True)
+    hall = TwoSites(replace(made, trunks={**made.trunks, LINE: line}, queues={**made.queues, DESK: CALLS_BACK}))
+    call = hall.ask()
+    assert (state_of(call), hall.exchange.counters.defects) == (CallState.OFFERED, 0)
+
+
+# --- before Asterisk has told the next daemon of anything
+
+
+def test_nobody_is_put_in_line_or_cancelled_before_the_site_is_up() -> None:
+    hall = Driver(rules())
+    call = hall.ask()
+    hall.restart()
+    call = hall.exchange.calls[call.id]
+    for verb in CallbackVerb:
+        answer = order(hall, call.id, verb)
+        assert (answer.ok, "order it anew when site hall is up" in answer.message) == (False, True)
+    hall.tell(ev.RulebookReplaced(hall.rules))
+    assert hall.exchange.floor.acd.waiting_in(DESK) == []
+    hall.sync()
+    assert hall.exchange.floor.acd.waiting_in(DESK) == [call.id]
+    assert order(hall, call.id, CallbackVerb.CANCEL).ok
+
+
+def test_who_calls_by_himself_before_the_site_is_up_has_his_place() -> None:
+    hall = Driver(rules())
+    call = hall.ask()
+    hall.restart()
+    own = hall.dial("120")
+    assert own.instead_of == call.id
+    hall.sync()
+    call = hall.exchange.calls[call.id]
+    assert (state_of(call), call.postponed_for) == (CallState.POSTPONED, PostponeReason.OWN_CALL)
+
+
+def test_who_was_on_the_line_and_hangs_up_before_the_site_is_up_is_called_back() -> None:
+    hall = Driver(rules())
+    call, own = hall.ask(), hall.dial("120")
+    hall.restart()
+    hall.hang_up(own)
+    assert state_of(hall.exchange.calls[call.id]) is CallState.POSTPONED
+    hall.sync()
+    assert state_of(hall.exchange.calls[call.id]) is CallState.QUEUED
+    assert hall.exchange.floor.acd.waiting_in(DESK) == [call.id]
+
+
+def test_who_is_to_be_tried_later_is_not_where_the_next_daemon_s_rules_do_not_call_back(hall: Driver) -> None:
+    call = hall.reached(CallState.POSTPONED)
+    hall.restart(rulebook(agent("kim")))
+    hall.sync()
+    assert hall.exchange.calls == {}
+    assert hall.cdr(call).returns == CdrReturn(hall.cdrs[0].call_id, ReturnResult.NOT_REACHED, 1)
+
+
+def half_begun(hall: Driver) -> tuple[Call, CallId]:
+    """A daemon died in the middle of taking a request down: the call in which it was asked for, and that request."""
+    asking = hall.dial("144")
+    begun = next(i for i, (_, one) in enumerate(reversed(hall.log)) if isinstance(one, facts.Routed))
+    hall.asterisk.channels[asking.channel] = Channel(asking.channel, "Up", asking.arrival)
+    hall.restart(lost=begun)
+    back = naming.call_back(asking.id)
+    assert hall.exchange.calls[back].state is CallState.ROUTING
+    return asking, back
+
+
+def test_a_request_that_had_only_begun_ends_with_its_call_where_the_queue_calls_back_no_more() -> None:
+    hall = Driver(rules())
+    asking, back = half_begun(hall)
+    hall.asterisk.hang_up(asking.channel)
+    hall.inbox.clear()
+    hall.tell(ev.RulebookReplaced(rulebook()))
+    hall.sync()
+    assert (hall.exchange.calls, hall.exchange.counters.defects) == ({}, 0)
+    assert {cdr.call_id for cdr in hall.cdrs} == {asking.id, back}
+
+
+def test_a_request_that_had_only_begun_of_which_nobody_knows_the_call_is_closed() -> None:
+    hall = Driver(rules())
+    asking, back = half_begun(hall)
+    hall.log = [(call, record) for call, record in hall.log if call != asking.id]
+    hall.asterisk.channels.clear()
+    hall.restart()
+    hall.sync()
+    assert hall.exchange.calls == {}
+    assert [cdr.call_id for cdr in hall.cdrs] == [back]
 
 
 # --- who calls by himself
@@ -911,8 +1096,8 @@ def test_who_calls_by_himself_has_the_place_and_is_not_called_back_when_he_has_b
     other = hall.dial("120", "0552250002")
     own = hall.dial("120")
     assert (state_of(request), request.postponed_for) == (CallState.POSTPONED, PostponeReason.OWN_CALL)
-    assert hall.exchange.floor.acd.position(own.id) == 1
-    assert hall.exchange.floor.acd.position(other.id) == 2
+    assert hall.place(own) == 1
+    assert hall.place(other) == 2
     hall.tell(ev.RulebookReplaced(rules("kim")))
     hall.pick_up(own)
     assert list(hall.exchange.calls) == [other.id, own.id]
@@ -968,6 +1153,23 @@ def test_who_stands_on_the_line_himself_need_not_be_called_now() -> None:
     )
     hall.tell(ev.RulebookReplaced(rules(rule=replace(RETURN, attempts=1))))
     assert request.postponed_for is PostponeReason.OWN_CALL
+
+
+def test_of_several_who_call_from_one_number_the_first_has_the_place() -> None:
+    hall = Driver(rules())
+    request = hall.ask("143")
+    other = hall.dial("120", "0552250002")
+    first, second = hall.dial("120"), hall.dial("120")
+    assert (first.instead_of, second.instead_of) == (request.id, None)
+    assert [hall.place(one) for one in (first, other, second)] == [1, 2, 3]
+
+
+def test_a_number_at_which_somebody_is_being_greeted_is_not_called_for_another_request(hall: Driver) -> None:
+    call = hall.reached(CallState.GREETING)
+    hall.dial("144")
+    assert list(hall.exchange.calls) == [call.id]
+    hall.resident_ends(call, Cause.NORMAL_CLEARING)
+    assert state_of(call) is CallState.POSTPONED
 
 
 def test_where_it_is_not_wanted_or_the_number_is_another_nobody_has_the_place() -> None:

@@ -262,7 +262,9 @@ def test_who_was_paused_for_missing_calls_hears_so_once_also_after_a_restart(off
         office.entries += office_leg_ends(office, call.id)
         office.advance(15.0)
     assert office.agent("lee").duty is Duty.PAUSED
-    office.exchange.restore_duties([entry for entry in office.entries if entry.via == DutyVia.MISSES])
+    missed = [entry for entry in office.entries if entry.via == DutyVia.MISSES]
+    office.exchange.restore_standing((), missed, missed, office.now)
+    office.exchange.restore_duties(missed)
     assert word(office.code(PAUSE_CODE, "lee")) == "missed-ready"
     assert word(office.code(PAUSE_CODE, "lee")) == "paused"
 

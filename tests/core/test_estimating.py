@@ -6,47 +6,62 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callrouter.core.estimating import LEAST, Estimates, Standing
+from callrouter.core.estimating import LEAST, Estimates, Like, Standing
+from callrouter.core.ids import SkillName, TenantName
 from callrouter.core.waiting_spec import PHRASES, wait_prompt
-from tests.core.driver import DESK, NIGHT, START
+from tests.core.driver import DESK, HALL, NIGHT, START
+
+PLAIN = Like((DESK, HALL), (), TenantName(""))
+ENGLISH = Like((DESK, HALL), ((SkillName("english"), 1),), TenantName(""))
+JINJU = Like((DESK, HALL), (), TenantName("jinju"))
+
+
+def stands(place: int, counselors: int, like: Like = PLAIN) -> Standing:
+    return Standing(like, place, counselors)
 
 
 def learnt(*waits_s: float, counselors: int = 1, position: int = 1) -> Estimates:
     estimates = Estimates()
     for waited_s in waits_s:
-        estimates.note(DESK, Standing(position, counselors), waited_s, START)
+        estimates.note(stands(position, counselors), waited_s, START)
     return estimates
 
 
 def test_too_few_calls_say_nothing() -> None:
-    assert learnt(*[60.0] * (LEAST - 1)).expect(DESK, Standing(1, 1), START) is None
-    assert learnt(*[60.0] * LEAST).expect(DESK, Standing(1, 1), START) == (60.0, 60.0)
+    assert learnt(*[60.0] * (LEAST - 1)).expect(stands(1, 1), START) is None
+    assert learnt(*[60.0] * LEAST).expect(stands(1, 1), START) == (60.0, 60.0)
 
 
 def test_nor_does_a_queue_whose_counselors_are_all_away_or_another_queue() -> None:
     estimates = learnt(*[60.0] * LEAST)
-    assert estimates.expect(DESK, Standing(1, 0), START) is None
-    assert estimates.expect(NIGHT, Standing(1, 1), START) is None
+    assert estimates.expect(stands(1, 0), START) is None
+    assert estimates.expect(stands(1, 1, Like((NIGHT, HALL), (), TenantName(""))), START) is None
+
+
+@pytest.mark.parametrize("like", [ENGLISH, JINJU])
+def test_nor_do_callers_who_asked_for_something_else_or_had_other_turns(like: Like) -> None:
+    estimates = learnt(*[60.0] * LEAST)
+    assert estimates.expect(stands(1, 1, like), START) is None
 
 
 def test_what_was_an_hour_ago_is_over() -> None:
     estimates = learnt(*[60.0] * LEAST)
-    assert estimates.expect(DESK, Standing(1, 1), START + timedelta(minutes=60)) is not None
-    assert estimates.expect(DESK, Standing(1, 1), START + timedelta(minutes=61)) is None
+    assert estimates.expect(stands(1, 1), START + timedelta(minutes=60)) is not None
+    assert estimates.expect(stands(1, 1), START + timedelta(minutes=61)) is None
 
 
 def test_it_takes_longer_further_back_and_less_with_more_counselors() -> None:
     estimates = learnt(*[60.0] * 10, counselors=2, position=4)
-    assert estimates.expect(DESK, Standing(2, 2), START) == (30.0, 30.0)
-    assert estimates.expect(DESK, Standing(4, 1), START) == (120.0, 120.0)
+    assert estimates.expect(stands(2, 2), START) == (30.0, 30.0)
+    assert estimates.expect(stands(4, 1), START) == (120.0, 120.0)
 
 
 def test_one_odd_call_does_not_count() -> None:
-    assert learnt(*[60.0] * 9, 3600.0).expect(DESK, Standing(1, 1), START) == (60.0, 60.0)
+    assert learnt(*[60.0] * 9, 3600.0).expect(stands(1, 1), START) == (60.0, 60.0)
 
 
 def test_calls_that_differ_give_a_range() -> None:
-    expected = learnt(*[60.0 * n for n in range(1, 12)]).expect(DESK, Standing(1, 1), START)
+    expected = learnt(*[60.0 * n for n in range(1, 12)]).expect(stands(1, 1), START)
     assert expected == (180.0, 540.0)
 
 

@@ -1,9 +1,12 @@
 """Whatever happens in whatever order: what must hold of the exchange at every moment, and when all have hung up."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -13,11 +16,25 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
 from callrouter.core.agent import AgentState
+from callrouter.core.calendars import Calendar, Hours, Weekly, Window
+from callrouter.core.call import Call
 from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
+from callrouter.core.callback_orders import CallbackOrder, CallbackVerb, CallbackVia
+from callrouter.core.calling_spec import CallBackRule
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKey, TimerKind
-from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId, PromptName, RecordingId
+from callrouter.core.ids import (
+    AgentId,
+    BridgeId,
+    CalendarName,
+    CallId,
+    ChannelId,
+    PlaybackId,
+    PromptName,
+    QueueName,
+    RecordingId,
+)
 from callrouter.core.legs import Leg
 from callrouter.core.output import Output
 from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
@@ -35,6 +52,7 @@ from tests.core.driver import (
     HALL,
     NIGHT,
     PLANS,
+    RETURN,
     SORRY,
     THANKS,
     WELCOME,
@@ -57,6 +75,9 @@ CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 34, 41, 127])
 SOON = st.sampled_from([0.0, 0.4, 1.0, 3.0, 6.0, 11.0, 25.0, 70.0, 130.0])
 CLEAN_UP = (cmd.Hangup, cmd.DestroyBridge, cmd.CancelTimer, cmd.SetTimer)
 
+
+PLANS_BACK = {**PLANS, "bell-back": Plan("bell-back", (msgspec.structs.replace(CALL_BACK, queue=BELL), HangUp()))}
+"""And one who asks to be called back by a queue in which all phones ring."""
 
 CARED_FOR = QueueSpec(
     DESK,
@@ -82,12 +103,36 @@ LEFT_ALONE = QueueSpec(
 
 
 TAPED = TapeRule(PromptName("notice"), 86_400.0)
+NUMBERS = ("0552251234", "0552250002")
+RESIDENTS = tuple(f"PJSIP/{number}@{CITY}" for number in NUMBERS)
+"""Where they are called back."""
+KEPT_S = 600.0
+EVERY_OTHER_MINUTE = Calendar(
+    CalendarName("every-other-minute"),
+    ZoneInfo("UTC"),
+    Weekly(
+        ZoneInfo("UTC"),
+        tuple(Window(frozenset(range(7)), Hours(minute, minute + 1)) for minute in range(9 * 60, 10 * 60, 2)),
+    ),
+)
+RETURNS: Mapping[str, CallBackRule | None] = {
+    "no": None,
+    "soon again": replace(RETURN, retry_after_s=30.0),
+    "every other minute": replace(RETURN, retry_after_s=10.0, hours=EVERY_OTHER_MINUTE),
+    "once": replace(RETURN, to_agent=None, to_resident=None, attempts=1, redial=False, say_number=True),
+}
+"""How queues call back, if they do."""
 
 
-def rules_with(staff: tuple[AgentSpec, ...], channels: int, *, taped: bool = False) -> Rulebook:
+def rules_with(staff: tuple[AgentSpec, ...], channels: int, *, taped: bool = False, back: str = "no") -> Rulebook:
     rule = TAPED if taped else None
-    queues = (replace(CARED_FOR, recording=rule), replace(LEFT_ALONE, recording=rule), RINGS_ALL)
-    return rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6), queues=queues)
+    queues = (
+        replace(CARED_FOR, recording=rule, call_back=RETURNS[back]),
+        replace(LEFT_ALONE, recording=rule),
+        replace(RINGS_ALL, call_back=RETURNS[back]),
+    )
+    rules = rulebook(*staff, trunk_channels=channels, limits=Limits(max_calls=6), queues=queues, plans=PLANS_BACK)
+    return replace(rules, callback_retention_s=KEPT_S)
 
 
 def _is_beaten(leg: Leg) -> bool:
@@ -99,28 +144,70 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.driver = self.begin(taped=False)
+        self.driver = self.begin(taped=False, back="no")
         self.ended: set[CallId] = set()
         self.lines_dialed = 0
         self.sounds_are_known = True
         """No daemon died without a word of what it had begun to play, and no command was lost."""
 
-    @initialize(taped=st.booleans())
-    def conversations_are_recorded_or_not(self, taped: bool) -> None:
-        self.driver = self.begin(taped=taped)
+    @initialize(taped=st.booleans(), back=st.sampled_from(sorted(RETURNS)))
+    def conversations_are_recorded_and_residents_called_back_or_not(self, taped: bool, back: str) -> None:
+        self.driver = self.begin(taped=taped, back=back)
 
-    def begin(self, *, taped: bool) -> Driver:
-        return Driver(self.rules_with(STAFF, 1, taped=taped))
+    def begin(self, *, taped: bool, back: str) -> Driver:
+        return Driver(self.rules_with(STAFF, 1 if back == "no" else 2, taped=taped, back=back))
 
-    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool) -> Rulebook:
-        return rules_with(staff, channels, taped=taped)
+    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool, back: str) -> Rulebook:
+        return rules_with(staff, channels, taped=taped, back=back)
 
     # What the world does. Nothing is delivered but by deliver().
 
-    @rule(dialed=st.sampled_from(sorted(PLANS)), trunk=st.sampled_from(["", "", "", "city"]))
-    def a_resident_dials(self, dialed: str, trunk: str) -> None:
+    @rule(
+        dialed=st.sampled_from(sorted(PLANS_BACK)),
+        caller=st.sampled_from(NUMBERS),
+        trunk=st.sampled_from(["", "", "", "city"]),
+    )
+    def a_resident_dials(self, dialed: str, caller: str, trunk: str) -> None:
         if len(self.driver.asterisk.channels) < 14:
-            self.driver.arrive(dialed, trunk=trunk)
+            self.driver.arrive(dialed, caller, trunk)
+
+    @rule(
+        dialed=st.sampled_from(["144", "bell-back"]),
+        caller=st.sampled_from(NUMBERS),
+        counselors=st.sampled_from(["rings", "answers", "answers", "answers"]),
+        residents=st.sampled_from(["answers", "rings", *["answers"] * 4, *PHONES]),
+        listens=st.booleans(),
+    )
+    def a_resident_asks_to_be_called_back(
+        self, dialed: str, caller: str, counselors: str, residents: str, listens: bool
+    ) -> None:
+        """Left to chance alone, hardly anybody is ever reached."""
+        asterisk = self.driver.asterisk
+        if asterisk.connected and len(asterisk.channels) < 14:
+            asterisk.phones.update(dict.fromkeys(ENDPOINTS, counselors) | dict.fromkeys(RESIDENTS, residents))
+            self.driver.arrive(dialed, caller)
+            self.deliver_all()
+            if listens:
+                self.residents_hear_all_that_they_are_told()
+
+    @rule()
+    def residents_hear_all_that_they_are_told(self) -> None:
+        """Who calls, and perhaps that they will be recorded."""
+        for call in list(self.driver.exchange.calls.values()):
+            while call.state is CallState.GREETING and call.playback in self.driver.asterisk.playing:
+                self.driver.asterisk.end_playback(call.playback)
+                self.deliver_all()
+
+    @rule(behaviour=st.sampled_from(PHONES), which=st.sampled_from(RESIDENTS))
+    def a_phone_of_a_resident_will(self, behaviour: str, which: str) -> None:
+        self.driver.asterisk.phones[which] = behaviour
+
+    @rule(pick=st.integers(0, 20), verb=st.sampled_from(CallbackVerb))
+    def somebody_orders_of_a_request(self, pick: int, verb: CallbackVerb) -> None:
+        asked = [call.request.original for call in self.driver.exchange.calls.values() if call.request is not None]
+        which = [*asked, *sorted(self.driver.exchange.calls), "nobody"]
+        order = CallbackOrder(which[pick % len(which)], verb, "boss", CallbackVia.API)
+        self.hand_in(ev.CallbackOrdered(order))
 
     @rule(dialed=st.sampled_from(["120", "124", "129", "131"]), digit=st.sampled_from("12"))
     def a_resident_is_answered(self, dialed: str, digit: str) -> None:
@@ -336,12 +423,15 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         staff=st.sets(st.sampled_from(range(4))),
         channels=st.integers(0, 2),
-        without_night=st.booleans(),
+        without=st.sampled_from([None, NIGHT, NIGHT, BELL]),
         taped=st.booleans(),
+        back=st.sampled_from(sorted(RETURNS)),
     )
-    def the_rules_are_replaced(self, staff: set[int], channels: int, without_night: bool, taped: bool) -> None:
-        rules = self.rules_with(tuple(STAFF[index] for index in sorted(staff)), channels, taped=taped)
-        self.driver.rules = without_queue(rules, NIGHT) if without_night else rules
+    def the_rules_are_replaced(
+        self, staff: set[int], channels: int, without: QueueName | None, taped: bool, back: str
+    ) -> None:
+        rules = self.rules_with(tuple(STAFF[index] for index in sorted(staff)), channels, taped=taped, back=back)
+        self.driver.rules = without_queue(rules, without) if without is not None else rules
         self.hand_in(ev.RulebookReplaced(self.driver.rules))
 
     @rule(often=st.integers(0, 9))
@@ -378,14 +468,18 @@ class ExchangeMachine(RuleBasedStateMachine):
                 continue
             served = exchange.floor.staff.agents[fact.agent].spec.queues
             for other in exchange.calls.values():
-                if other.state is CallState.QUEUED and not other.to_be_adopted and other.queue in served:
+                if self.waits_for_a_phone(other) and other.queue in served:
                     assert other.place > call.place, f"{call_id} was served before {other.id}"
 
     def nobody_waits_whom(self, agent_id: AgentId) -> None:
         """A phone rings as one more for a caller only if no other waits for it."""
         served = self.driver.exchange.floor.staff.agents[agent_id].spec.queues
         for other in self.driver.exchange.calls.values():
-            assert other.state is not CallState.QUEUED or other.to_be_adopted or other.queue not in served
+            assert not self.waits_for_a_phone(other) or other.queue not in served
+
+    def waits_for_a_phone(self, call: Call) -> bool:
+        """Who is to be called back may wait for a channel of the trunk group, too."""
+        return call.state is CallState.QUEUED and not call.to_be_adopted and not call.is_absent
 
     def nobody_is_remembered_without_consent(self, out: Output) -> None:
         chosen = [fact for _, fact in out.facts if isinstance(fact, facts.Chosen)]
@@ -418,6 +512,29 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.nobody_hears_two_sounds()
         self.nobody_is_recorded_who_was_not_told()
         self.nothing_is_recorded_that_is_not_to_be_heard()
+        self.nobody_is_called_back_twice_at_once()
+        self.a_number_waits_once_to_be_called_back()
+
+    def nobody_is_called_back_twice_at_once(self) -> None:
+        """By one queue: another that he has asked too knows nothing of it."""
+        asterisk = self.driver.asterisk
+        called = [
+            leg.call
+            for channel in asterisk.channels
+            if (leg := naming.parse_leg_channel(channel)) and asterisk.endpoints.get(channel) in RESIDENTS
+        ]
+        assert len(called) == len(set(called)), called
+
+    def a_number_waits_once_to_be_called_back(self) -> None:
+        exchange = self.driver.exchange
+        waits = Counter(
+            (call.request.queue, call.request.number)
+            for call in exchange.calls.values()
+            if call.request is not None and call.is_absent
+        )
+        assert all(count == 1 for count in waits.values()), waits
+        offered = {call.channel for call in exchange.calls.values() if call.is_absent and call.offer is not None}
+        assert exchange.conduct.calling_back.reserved <= offered
 
     def nobody_is_recorded_who_was_not_told(self) -> None:
         for call in self.driver.exchange.calls.values():
@@ -475,7 +592,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         offers = [
             (call, offer)
             for call in exchange.calls.values()
-            for offer in (call.offer, call.invited, *call.others.values())
+            for offer in (call.offer, call.invited, call.resident, *call.others.values())
             if offer is not None
         ]
         assert len(offers) == len({offer.channel for _, offer in offers})
@@ -493,11 +610,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange = self.driver.exchange
         for queue in (DESK, NIGHT, BELL):
             waiting = [
-                call
-                for call in exchange.calls.values()
-                if call.state is CallState.QUEUED and call.queue == queue and not call.to_be_adopted
+                call for call in exchange.calls.values() if call.state is CallState.QUEUED and call.queue == queue
             ]
-            assert exchange.floor.acd.waiting(queue) == len(waiting)
+            sure = [call for call in waiting if not call.to_be_adopted and not (call.is_absent and exchange.draining)]
+            stand = exchange.floor.acd.waiting_in(queue)
+            assert len(stand) == len(set(stand))
+            assert {call.id for call in sure} <= set(stand) <= {call.id for call in waiting}
 
     def a_place_is_kept_until_the_queue_is_left(self) -> None:
         for call in self.driver.exchange.calls.values():
@@ -508,8 +626,11 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange = self.driver.exchange
         held = sorted(seizure.leg for seizure in exchange.floor.trunks.held)
         legs = [leg.channel for leg in exchange.floor.legs.values() if leg.seizure is not None]
-        callers = [call.channel for call in exchange.calls.values() if call.arrival.trunk]
-        assert held == sorted([*legs, *callers])
+        callers = [call for call in exchange.calls.values() if call.arrival.trunk and call.request is None]
+        sure = {*legs, *exchange.conduct.calling_back.reserved}
+        sure |= {call.channel for call in callers if not call.to_be_adopted}  # others may have been put aside
+        assert len(held) == len(set(held))
+        assert sure <= set(held) <= sure | {call.channel for call in callers}
 
     def the_call_is_what_its_facts_say(self) -> None:
         for call in self.driver.exchange.calls.values():
@@ -520,13 +641,19 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert not self.driver.exchange.counters.defects
 
     def teardown(self) -> None:
-        """All hang up; after the timers, nothing is left but one CDR for each call."""
+        """All hang up; after the timers, nothing is left but one CDR for each call, and one end of each request."""
         driver = self.driver
         driver.asterisk.connected = True
+        if driver.exchange.draining:  # those who have no phone wait for the next daemon
+            driver.restart()
         self.hand_in(driver.snapshot())
         for channel in (*self.callers(), *self.lines_sent_on()):
             driver.asterisk.hang_up(channel)
-        for _ in range(3):
+        driver.asterisk.phones.clear()
+        for _ in range(5):
+            for call in [call for call in driver.exchange.calls.values() if call.request is not None]:
+                driver.asterisk.hang_up(call.channel)
+            driver.settle()
             driver.advance(200.0)
             driver.settle()
             self.hand_in(driver.snapshot())
@@ -547,6 +674,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert set(counted) == set(driver.journal)
         assert set(counted.values()) <= {1}
         self.an_available_counselor_can_be_picked_and_no_other()
+        ends = Counter(cdr.returns.request for cdr in driver.cdrs if cdr.returns is not None)
+        assert set(ends.values()) <= {1}
+        assert set(ends) <= set(counted)
         for cdr in driver.cdrs:
             total_ms = (cdr.ended_at - cdr.started_at) // timedelta(milliseconds=1)
             assert 0 <= cdr.hold_s <= cdr.talk_s

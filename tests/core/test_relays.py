@@ -243,6 +243,37 @@ def test_a_stranger_who_names_no_leg_is_hung_up_and_told_of(
     assert notice.text == f"channel {stranger} from {endpoint} at annex: {why}"
 
 
+def phone_has(centre: TwoSites, *channels: ChannelId) -> AgentState:
+    """What the annex tells of the counselor's phone, and what becomes of him."""
+    centre.tell(ev.PhonesSeen(ANNEX, {"PJSIP/kim": PhoneSeen(True, channels)}))
+    return centre.agent("kim").state
+
+
+def test_a_counselor_there_who_does_not_answer_is_left_alone_for_a_while_as_one_here_is(centre: TwoSites) -> None:
+    call = centre.dial()
+    ring(centre, call)
+    far = centre.far(call)
+    assert phone_has(centre, far) is AgentState.RINGING
+    centre.advance(20.0)
+    assert centre.agent("kim").state is AgentState.RESTING
+    assert phone_has(centre) is AgentState.RESTING
+
+
+def test_a_counselor_there_whose_caller_the_next_daemon_does_not_see_yet_is_not_rung_for_another(
+    centre: TwoSites,
+) -> None:
+    call = pick_up(centre, centre.dial())
+    far = centre.far(call)
+    centre.restart()
+    centre.sync_annex()
+    assert phone_has(centre, far) is AgentState.OWN_CALL
+    centre.sync()
+    assert centre.agent("kim").state is AgentState.ON_CALL
+    centre.hang_up(centre.exchange.calls[call.id])
+    centre.advance(60.0)
+    assert phone_has(centre, far) is AgentState.AVAILABLE, "it is just going"
+
+
 def test_a_stranger_who_guesses_a_leg_comes_too_late_or_by_the_wrong_way(centre: TwoSites) -> None:
     centre.hall.line_works = False
     call = centre.dial()
@@ -425,7 +456,7 @@ def test_a_leg_that_comes_in_after_its_phone_was_lost_is_hung_up(centre: TwoSite
     centre.restart(lost=2)
     centre.advance(10.0)
     centre.sync()
-    far = naming.far_channel(call.id, 1)
+    far = naming.far_channel(naming.leg_channel(call.id, 1))
     centre.tell(ev.LegEnded(far, Cause.USER_BUSY))
     del centre.annex.channels[far]
     centre.sync_annex()
@@ -455,7 +486,7 @@ def test_what_was_made_just_before_the_snapshot_may_be_missing_from_it(centre: T
 
 
 def test_a_bridge_there_that_nobody_needs_is_destroyed(centre: TwoSites) -> None:
-    bridge = naming.far_bridge(pick_up(centre, centre.dial()).id, 7)
+    bridge = naming.far_bridge(naming.leg_channel(pick_up(centre, centre.dial()).id, 7))
     snapshot = centre.annex_snapshot()
     centre.tell(msgspec.structs.replace(snapshot, bridges=snapshot.bridges | {bridge}))
     assert [one.bridge for one in centre.given(cmd.DestroyBridge)] == [bridge]

@@ -29,12 +29,12 @@ class TwoSiteMachine(ExchangeMachine):
         assert isinstance(self.driver, TwoSites)
         return self.driver
 
-    def begin(self, *, taped: bool) -> Driver:
-        return TwoSites(super().begin(taped=taped).rules)
+    def begin(self, *, taped: bool, back: str) -> Driver:
+        return TwoSites(super().begin(taped=taped, back=back).rules)
 
-    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool) -> Rulebook:
-        rules = rules_with(tuple(map(moved, staff)), channels, taped=taped)
-        line = {LINE: line_of(2)}
+    def rules_with(self, staff: tuple[AgentSpec, ...], channels: int, *, taped: bool, back: str) -> Rulebook:
+        rules = rules_with(tuple(map(moved, staff)), channels, taped=taped, back=back)
+        line = {LINE: line_of(1 + channels % 2)}  # a reload may shrink it
         return replace(rules, trunks={**rules.trunks, **line}, links=two_site_rules().links)
 
     @rule(dialed=st.sampled_from(["120", "123", "131"]))

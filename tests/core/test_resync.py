@@ -439,3 +439,14 @@ def test_a_call_that_never_was_queued_takes_no_place() -> None:
     call.state = CallState.ROUTING
     with pytest.raises(ValueError, match="is not to wait"):
         call.apply(facts.Queued(hall.now, DESK, 1))
+
+
+def test_a_caller_whose_announcement_ends_before_the_next_daemon_knows_him_stands_in_line_once() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("121")
+    hall.restart()
+    hall.announcement_ends(hall.exchange.calls[call.id])
+    hall.sync()
+    assert hall.exchange.floor.acd.waiting_in(DESK) == [call.id]
+    hall.hang_up(hall.exchange.calls[call.id])
+    assert hall.exchange.floor.acd.waiting_in(DESK) == []

@@ -218,7 +218,7 @@ def test_the_order_after_a_restart_is_that_without_the_phone_that_was_not_answer
     driver.advance(60.0)
     cdrs = list(driver.cdrs)
     driver.restart()
-    driver.exchange.restore_standing(cdrs, (), driver.now)
+    driver.exchange.restore_standing(cdrs, (), (), driver.now)
     assert driver.agent("kim").offered_at is not None
     assert driver.agent("lee").offered_at is None
 

@@ -140,3 +140,33 @@ def test_a_conversation_costs_a_turn_whatever_comes_after() -> None:
     call = CallId(in_turn(acd, kim))
     acd.leave(call)
     assert acd.sharing.credit(NAMES[0]) == -0.5
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), WEIGHTS, min_size=2), st.lists(st.booleans(), max_size=60))
+def test_a_restart_costs_or_gives_no_tenant_more_than_it_may_be_off_its_share_at_any_time(
+    weights: dict[TenantName, int], restarts: list[bool]
+) -> None:
+    acd, kim = surge(weights, len(restarts))
+    had, whole, epochs = Counter[str](), sum(weights.values()), 1
+    for number, restarted in enumerate(restarts, 1):
+        if restarted:  # who waits, with the places, comes back from the facts; what tenants had does not
+            acd.sharing = Sharing(weights)
+            epochs += 1
+        had[in_turn(acd, kim).rpartition("-")[0]] += 1
+        for tenant, weight in weights.items():
+            ahead = had[tenant] - Fraction(number * weight, whole)
+            if len(weights) == 2:
+                assert abs(ahead) <= epochs * (Fraction(1, 2) + Fraction(1, 1000)), "half a call each time"
+            assert -2 * epochs < ahead < epochs
+
+
+def test_a_phone_that_rings_over_a_restart_gives_no_turn_back_and_takes_none() -> None:
+    jinju, geoje = NAMES[2], NAMES[4]
+    before, _ = surge({jinju: 1, geoje: 1}, 1)
+    match = before.match(lambda _: True)
+    assert match is not None
+    before.take(match)
+    assert before.sharing.credit(jinju) != 0
+    after = Acd(weights={jinju: 1, geoje: 1})  # the phone rings on, and is not answered
+    after.join(LINE, (0.0, 0), match.call, jinju)
+    assert (after.sharing.credit(jinju), after.sharing.credit(geoje)) == (0, 0)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry, AuditKind
@@ -34,9 +36,10 @@ class Hall(Driver):
         """Another daemon, which has the CDRs of this one and what was said."""
         self.exchange = Exchange(self.rules, self.now)
         self.timers.clear()
-        out = self.exchange.restore_standing(self.cdrs, said, self.now)
+        newest = list({entry.name: entry for entry in said}.values())
+        out = self.exchange.restore_standing(self.cdrs, newest, said, self.now)
         self.carry_out(out)
-        self.exchange.restore_duties(said)
+        self.exchange.restore_duties(newest)
         self.sync()
 
     def order(self, verb: DutyVerb, name: str) -> None:
@@ -181,3 +184,42 @@ def test_who_has_no_phone_is_rung_no_more_after_a_restart_than_before() -> None:
     hall.begin_anew()
     assert hall.talk() == "lee"
     assert hall.agent("kim").state is not AgentState.AVAILABLE
+
+
+def paused(hall: Hall, name: str = "kim") -> AuditEntry:
+    """He was, for calls that he missed."""
+    return msgspec.structs.replace(said(name, "on-duty", "paused", hall), via=DutyVia.MISSES)
+
+
+def ready(hall: Hall, name: str = "kim", who: str = "park", via: DutyVia = DutyVia.API) -> AuditEntry:
+    return msgspec.structs.replace(said(name, "paused", "on-duty", hall), who=who, via=via)
+
+
+def test_who_was_paused_for_misses_and_made_ready_by_others_is_told_so_after_a_restart() -> None:
+    hall = Hall(rulebook(agent("kim")))
+    hall.begin_anew(paused(hall), paused(hall, "gone"), ready(hall))
+    assert hall.agent("kim").untold
+    hall.pick_up(hall.dial())
+    assert [play.media for play in hall.given(cmd.Play)] == [("sound:callrouter/agent-missed",)]
+
+
+@pytest.mark.parametrize(("who", "via"), [("kim", DutyVia.API), ("kim", DutyVia.PHONE)])
+def test_but_not_who_came_back_by_himself(who: str, via: DutyVia) -> None:
+    hall = Hall(rulebook(agent("kim")))
+    hall.begin_anew(paused(hall), ready(hall, "kim", who, via))
+    assert not hall.agent("kim").untold
+
+
+def test_nor_who_has_picked_up_since_whether_that_call_is_over_or_not() -> None:
+    hall = Hall(rulebook(agent("kim"), agent("lee")))
+    entries = [paused(hall), ready(hall), paused(hall, "lee"), ready(hall, "lee")]
+    assert hall.talk() == "kim"
+    call = hall.dial()
+    hall.pick_up(call)
+    histories = [list(each.history) for each in hall.exchange.calls.values()]
+    hall.exchange = Exchange(hall.rules, hall.now)
+    hall.exchange.restore(histories)
+    hall.exchange.restore_standing(hall.cdrs, entries[1::2], entries, hall.now)
+    assert [hall.agent(name).untold for name in ("kim", "lee")] == [False, True]
+    hall.sync()
+    assert not hall.agent("lee").untold

@@ -104,6 +104,13 @@ class TestAnOrder:
         assert call.state is CallState.CONNECTED
         assert (TimerKind.HEARING, phone_of(call)) not in driver.timers
 
+    def test_names_the_call_by_its_counselor_too(self, driver: Driver) -> None:
+        call = talking(driver)
+        assert call.offer is not None
+        assert call.offer.agent is not None
+        answer, _ = order(driver, CallId(call.offer.agent))
+        assert answer == HearingAnswer(True, True, f"the phone of lee rings, to listen to call {call.id}")
+
     def test_names_the_supervisor_by_endpoint_too(self, driver: Driver) -> None:
         call = talking(driver)
         assert order(driver, call.id, supervisor="PJSIP/lee")[0].ok
@@ -128,7 +135,7 @@ class TestAnOrder:
     def test_for_a_call_that_is_none_or_no_conversation_is_refused(self, driver: Driver) -> None:
         call = driver.dial("122")
         assert order(driver, call.id)[0].message.endswith("is announcing: there is no conversation to hear")
-        assert order(driver, CallId("x"))[0].message.startswith('there is no call "x" in progress')
+        assert order(driver, CallId("x"))[0].message.startswith('there is no call, and no agent on a call, named "x"')
 
     def test_for_a_talk_with_no_counselor_of_ours_is_refused(self, driver: Driver) -> None:
         driver.asterisk.phones["PJSIP/duty"] = "answers"

@@ -7,22 +7,25 @@ import pytest
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import facts, naming
+from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.call_keys import CallKey, CallKeys
 from callrouter.core.call_orders import CallVerb
+from callrouter.core.causes import Cause
 from callrouter.core.cdr import Cdr
+from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.fold import fold
 from callrouter.core.ids import PromptName, RecordingId
-from callrouter.core.output import NoticeKind
+from callrouter.core.output import NoticeKind, Output
 from callrouter.core.picture import picture
 from callrouter.core.plan import Announce, HangUp, Plan
-from callrouter.core.rulebook import QueueSpec, Rulebook
-from callrouter.core.states import CallState
+from callrouter.core.rulebook import QueueSpec, Rulebook, Strategy
+from callrouter.core.states import CallState, Signal
 from callrouter.core.tapes import CdrTape, MuteReason, TapeResult, TapeRule, TapeState
 from callrouter.core.waiting_spec import QueueCare
 from callrouter.errors import ImpossibleEventError
-from tests.core.driver import DESK, NIGHT, SORRY, Driver, agent, rulebook
+from tests.core.driver import CALLS_BACK, DESK, NIGHT, RETURN, SORRY, Driver, agent, rulebook
 
 NOTICE, OTHER_NOTICE = PromptName("notice"), PromptName("other-notice")
 PAUSED, RESUMED, REFUSED = PromptName("paused"), PromptName("resumed"), PromptName("refused")
@@ -600,3 +603,208 @@ def test_what_was_being_recorded_of_a_call_that_is_gone_when_the_next_daemon_loo
     hall.sync()
     deleted = [command.recording for command in hall.given(cmd.DeleteRecording)]
     assert deleted == [command.recording for command in hall.given(cmd.StopRecording)] == [recording(call)]
+
+
+# --- residents who are called back
+
+
+def calls_back(*names: str, **more: object) -> Rulebook:
+    """The queue ``desk`` calls back, and is recorded."""
+    queue = replace(CALLS_BACK, recording=RULE, **more)  # type: ignore[arg-type]
+    return rulebook(*(agent(name) for name in names or ("kim",)), queues=[queue])
+
+
+def heard_by(hall: Driver) -> list[tuple[str, str]]:
+    """On which leg what was played, in order."""
+    return [
+        (command.channel.rpartition("-")[2], media.rpartition("/")[2])
+        for command in hall.given(cmd.Play)
+        for media in command.media
+    ]
+
+
+def told(hall: Driver) -> Call:
+    """A resident who was called back has heard who calls, and is being told that he will be recorded."""
+    call = hall.reached(CallState.GREETING)
+    hall.announcement_ends(call)
+    assert (call.state, call.taped.notice) == (CallState.GREETING, NOTICE)
+    return call
+
+
+@pytest.fixture
+def returning() -> Driver:
+    return Driver(calls_back())
+
+
+def test_a_resident_is_told_when_he_has_heard_who_calls_and_the_counselor_hears_that_he_is(returning: Driver) -> None:
+    call = told(returning)
+    assert heard_by(returning) == [
+        ("1", "to-agent"),
+        ("1", "tone:ring"),
+        ("2", "greeting"),
+        ("2", "notice"),
+        ("1", "notice"),
+    ]
+    assert set(returning.asterisk.playing.values()) == {returning.leg(call), call.channel}, "the ringing tone is over"
+    returning.advance(4.0)
+    returning.announcement_ends(call)
+
+    assert (call.state, returning.asterisk.playing) == (CallState.CONNECTED, {})
+    assert list(returning.asterisk.taped) == [recording(call)]
+    returning.advance(60.0)
+    returning.leg_ends(call)
+    cdr = returning.cdr(call)
+    (notice,) = cdr.notices
+    assert notice.heard_at is not None
+    assert (notice.heard_at - notice.begun_at).total_seconds() == 4.0
+    assert (tape(cdr).result, tape(cdr).length_s) == (TapeResult.KEPT, 60.0)
+
+
+def test_a_resident_who_hears_nothing_else_is_told_as_soon_as_he_answers() -> None:
+    hall = Driver(calls_back(call_back=replace(RETURN, to_resident=None)))
+    call = hall.reached(CallState.GREETING)
+    assert heard_by(hall)[-2:] == [("2", "notice"), ("1", "notice")]
+    hall.announcement_ends(call)
+    assert (call.state, list(hall.asterisk.taped)) == (CallState.CONNECTED, [recording(call)])
+
+
+def test_a_resident_to_whom_the_notice_could_not_be_played_talks_and_is_not_recorded(returning: Driver) -> None:
+    call = told(returning)
+    assert call.playback is not None
+    returning.asterisk.end_playback(call.playback, failed=True)
+    returning.settle()
+    assert (call.state, returning.asterisk.taped, returning.asterisk.playing) == (CallState.CONNECTED, {}, {})
+    assert alarms(returning)[0] == "the notice notice was not heard to its end: Asterisk could not play it"
+
+
+def test_a_notice_whose_end_is_not_seen_keeps_nobody_waiting(returning: Driver) -> None:
+    call = told(returning)
+    returning.advance(returning.rules.limits.announcement_s)
+    assert (call.state, returning.asterisk.taped, returning.asterisk.playing) == (CallState.CONNECTED, {}, {})
+    assert "its end was not seen" in alarms(returning)[0]
+
+
+def test_a_resident_who_hangs_up_while_he_is_told_is_called_again_and_told_again(returning: Driver) -> None:
+    call = told(returning)
+    returning.resident_ends(call, Cause.NORMAL_CLEARING)
+    assert (call.state, call.vain, call.taped.notice) == (CallState.POSTPONED, 1, None)
+    assert returning.agent("kim").state is AgentState.AVAILABLE
+    returning.advance(600.0)
+    returning.pick_up(call)
+    returning.resident_answers(call)
+    returning.announcement_ends(call)
+    returning.announcement_ends(call)
+    assert list(returning.asterisk.taped) == [recording(call)]
+    returning.leg_ends(call)
+    assert [notice.heard_at is not None for notice in returning.cdr(call).notices] == [False, True]
+
+
+def waiting_on(hall: Driver) -> Call:
+    """A resident waits on in line: his counselor has hung up while he was told."""
+    call = told(hall)
+    hall.leg_ends(call)
+    assert (call.state, call.is_absent, call.taped.notice) == (CallState.QUEUED, False, None)
+    return call
+
+
+@pytest.mark.parametrize("prompt", [None, PromptName("desk-calls")])
+def test_a_resident_whose_counselor_hangs_up_while_he_is_told_is_told_before_he_talks_to_the_next(
+    prompt: PromptName | None,
+) -> None:
+    hall = Driver(calls_back(agent_prompt=prompt))
+    call = waiting_on(hall)
+    assert hall.asterisk.channels[call.channel].music
+    hall.advance(2.0)
+    hall.pick_up(call)
+    if prompt is not None:
+        assert call.state is CallState.BRIEFING
+        hall.announcement_ends(call)
+    assert (call.state, hall.asterisk.channels[call.channel].music) == (CallState.GREETING, False)
+    assert heard_by(hall)[-2:] == [("2", "notice"), ("3", "notice")]
+    hall.announcement_ends(call)
+    assert (call.state, list(hall.asterisk.taped)) == (CallState.CONNECTED, [recording(call)])
+
+
+def test_a_resident_who_waited_on_and_hangs_up_while_he_is_told_is_not_called_again(returning: Driver) -> None:
+    call = waiting_on(returning)
+    returning.advance(2.0)
+    returning.pick_up(call)
+    returning.resident_ends(call, Cause.NORMAL_CLEARING)
+    assert (returning.exchange.calls, returning.asterisk.channels) == ({}, {})
+    assert [notice.heard_at for notice in returning.cdr(call).notices] == [None, None]
+
+
+def test_whoever_of_several_answers_a_resident_who_waits_on_hears_that_he_is_told() -> None:
+    hall = Driver(calls_back("kim", "lee", "park", strategy=Strategy.RING_ALL))
+    call = told(hall)
+    hall.leg_ends(call)
+    (other,) = call.others
+    hall.asterisk.pick_up(other)
+    hall.settle()
+    assert (call.state, call.taped.notice) == (CallState.GREETING, NOTICE)
+    hall.announcement_ends(call)
+    assert hall.together(call) == {call.channel, other}
+
+
+def test_a_wait_that_runs_out_while_the_resident_is_told_is_remembered(returning: Driver) -> None:
+    call = told(returning)
+    returning.exchange.signal(call, Cue(Signal.WAIT_OVER), returning.now, Output())
+    assert (call.state, call.wait_over) == (CallState.GREETING, True)
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_who_was_being_told_when_nobody_saw_it_is_told_anew_and_so_is_the_counselor(
+    returning: Driver, restarts: bool
+) -> None:
+    call = told(returning)
+    if restarts:
+        returning.restart()
+    else:
+        returning.lose_site()
+    returning.sync()
+    call = returning.exchange.calls[call.id]
+    assert (call.state, call.taped.notice) == (CallState.GREETING, NOTICE)
+    assert sorted(returning.asterisk.playing.values()) == sorted([call.channel, returning.leg(call)])
+    returning.announcement_ends(call)
+    assert (call.state, list(returning.asterisk.taped)) == (CallState.CONNECTED, [recording(call)])
+    returning.leg_ends(call)
+    assert [notice.heard_at is not None for notice in returning.cdr(call).notices] == [False, True]
+
+
+def test_the_next_daemon_tells_who_was_hearing_who_calls(returning: Driver) -> None:
+    call = returning.reached(CallState.GREETING)
+    returning.restart()
+    returning.sync()
+    call = returning.exchange.calls[call.id]
+    assert (call.state, call.taped.notice) == (CallState.GREETING, NOTICE)
+    assert sorted(returning.asterisk.playing.values()) == sorted([call.channel, returning.leg(call)])
+    returning.announcement_ends(call)
+    assert list(returning.asterisk.taped) == [recording(call)]
+
+
+def test_the_next_daemon_has_a_resident_wait_on_whose_counselor_is_gone(returning: Driver) -> None:
+    call = told(returning)
+    returning.asterisk.connected = False
+    returning.asterisk.hang_up(returning.leg(call))
+    returning.rules = calls_back("lee")
+    returning.restart()
+    returning.sync()
+    call = returning.exchange.calls[call.id]
+    assert (call.state, call.taped.notice) == (CallState.OFFERED, None)
+    returning.pick_up(call)
+    assert (call.state, call.taped.notice) == (CallState.GREETING, NOTICE)
+
+
+def test_a_notice_to_nobody_is_refused(returning: Driver) -> None:
+    call = returning.ask()
+    with pytest.raises(ValueError, match="nobody at the phone who was called back"):
+        call.apply(facts.NoticeBegun(returning.now, NOTICE))
+
+
+def test_who_has_been_told_is_not_told_again_by_the_next_counselor(returning: Driver) -> None:
+    call = told(returning)
+    returning.announcement_ends(call)
+    assert returning.order_call(call.id, CallVerb.TRANSFER, DESK).ok
+    returning.advance(60.0)
+    returning.pick_up(call)
+    assert (call.state, list(returning.asterisk.taped)) == (CallState.CONNECTED, [recording(call, 2)])

@@ -9,6 +9,7 @@ import pytest
 from callrouter.core.breaker import Breaker, BreakerState
 from callrouter.core.ids import ChannelId, SiteName, TenantName, TrunkName
 from callrouter.core.phones import PhoneSeen
+from callrouter.core.pool import Way
 from callrouter.core.trunk_group import Asker, Seizure
 from callrouter.core.trunk_spec import MemberSpec, NumberForm, Selection, Share, TrunkSpec
 from callrouter.core.trunks import Trunks
@@ -27,7 +28,7 @@ def of(tenant: TenantName) -> Asker:
 
 
 def trunks_of(spec: TrunkSpec, *more: TrunkSpec, wants: Mapping[TenantName, int] | None = None) -> Trunks:
-    return Trunks({one.name: one for one in (spec, *more)}, lambda *_: wants or {})
+    return Trunks({one.name: one for one in (spec, *more)}, lambda _trunk, tenant, _most: (wants or {}).get(tenant, 0))
 
 
 class Line:
@@ -295,6 +296,51 @@ def test_a_marked_call_that_has_the_reserve_leaves_the_rest_to_all() -> None:
     line.seize(EMERGENCY)
     line.seize()
     assert not trunks.has_room(CITY, EMERGENCY, START)
+
+
+def test_what_a_decision_is_told_of_ways_is_what_each_call_alone_would_be_told() -> None:
+    asked: list[TenantName] = []
+
+    def wants(trunk: TrunkName, tenant: TenantName, most: int) -> int:
+        asked.append(tenant)
+        return 2 if tenant == JINJU else 0
+
+    trunks = Trunks({CITY: SHARED, SPARE: TrunkSpec(SPARE, 1)}, wants)
+    line = Line(trunks)
+    line.seize()
+    line.seize()
+    asked.clear()
+    refusals = trunks.refusals(START)
+    assert refusals is not None
+    way = Way(HALL, CITY)
+    assert trunks.is_open(way, START)
+    for _ in range(2):
+        assert refusals.refuses(way, OTHERS.tenant, False)
+        assert not refusals.refuses(way, JINJU, False)
+        assert not refusals.refuses(way, OTHERS.tenant, True)
+    assert asked.count(JINJU) == 1, "who waits is asked once in a decision"
+    assert not refusals.refuses(Way(HALL, SPARE), OTHERS.tenant, False), "nobody shares it"
+    assert trunks.is_open(Way(HALL), START)
+    assert trunks_of(TrunkSpec(CITY, 1)).refusals(START) is None
+
+
+def test_a_way_is_open_by_the_group_that_takes_over() -> None:
+    trunks = trunks_of(TrunkSpec(CITY, 1, overflow=SPARE), TrunkSpec(SPARE, 1))
+    line, way = Line(trunks), Way(HALL, CITY)
+    assert line.seize().trunk == CITY
+    assert trunks.is_open(way, START)
+    assert line.seize().trunk == SPARE
+    assert not trunks.is_open(way, START)
+
+
+def test_shares_hold_where_so_many_calls_a_second_may_be_begun() -> None:
+    trunks = trunks_of(replace(SHARED, members=(MemberSpec("kt", 4, per_second=1),)))
+    line = Line(trunks)
+    line.seize(of(CHANGWON))
+    assert not trunks.has_room(CITY, of(CHANGWON), START), "one has begun in this second"
+    line.seize(of(CHANGWON), after_s=1.0)
+    assert not trunks.has_room(CITY, of(CHANGWON), START + 2 * ONE_S), "that is the ceiling"
+    assert trunks.has_room(CITY, of(JINJU), START + 2 * ONE_S)
 
 
 # --- who comes in, and what Asterisk says

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from callrouter.core.ids import ChannelId, SiteName, TenantName
 from callrouter.core.phones import PhoneSeen
+from callrouter.core.pool import Way
 from callrouter.core.trunk_group import Asker, Seizure
 from callrouter.core.trunk_shares import CLAIM
 from callrouter.core.trunk_spec import MemberSpec, Selection, Share, TrunkSpec
@@ -65,7 +66,7 @@ class TrunkMachine(RuleBasedStateMachine):
         self.now = START
         self.number = 0
         self.spec = TrunkSpec(CITY, 1)
-        self.trunks = Trunks({CITY: self.spec}, lambda *_: self.waits)
+        self.trunks = Trunks({CITY: self.spec}, lambda _trunk, tenant, _most: self.waits[tenant])
 
     @initialize(spec=groups())
     def begin(self, spec: TrunkSpec) -> None:
@@ -145,6 +146,12 @@ class TrunkMachine(RuleBasedStateMachine):
             return False
         return self.lacks(tenant) > 0 or left > self.kept(tenant)
 
+    def is_a_way_for(self, site: SiteName, tenant: TenantName, *, marked: bool) -> bool:
+        """What a match is told of it."""
+        way, refusals = Way(site, CITY), self.trunks.refusals(self.now)
+        refused = refusals is not None and refusals.refuses(way, tenant, marked)
+        return self.trunks.is_open(way, self.now) and not refused
+
     # --- what happens
 
     @rule(site=SITES, tenant=TENANTS, marked=st.sampled_from([False, False, False, True]))
@@ -152,6 +159,7 @@ class TrunkMachine(RuleBasedStateMachine):
         asker = Asker(site, tenant, marked)
         expected = self.may(site, tenant, marked=marked)
         assert self.trunks.has_room(CITY, asker, self.now) == expected
+        assert self.is_a_way_for(site, tenant, marked=marked) == expected
         self.number += 1
         leg = ChannelId(f"leg-{self.number}")
         if not expected:

@@ -11,9 +11,10 @@ from callrouter.core.call import Call
 from callrouter.core.cdr import CdrCallback, Outcome
 from callrouter.core.duty import DutyOrder, DutyVerb, DutyVia
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, PromptName, SwitchName
+from callrouter.core.ids import AgentId, PromptName, SkillName, SwitchName
 from callrouter.core.plan import Announce, EnterQueue, HandOver, HangUp, Plan
 from callrouter.core.rulebook import QueueSpec, Rulebook
+from callrouter.core.skills import SkillRules, Wish
 from callrouter.core.states import CallState, Signal
 from callrouter.core.switches import SwitchOrder, SwitchSpec, SwitchVia
 from callrouter.core.waiting_spec import Comfort, KeyWay, QueueCare, Surge
@@ -33,6 +34,8 @@ from tests.core.driver import (
 WAIT, MANY, OFFER = PromptName("wait"), PromptName("many"), PromptName("offer")
 STORM = SwitchName("storm")
 COMFORT = Comfort(30.0, 10.0, WAIT, position=True, wait=True, offer=OFFER)
+ENGLISH = SkillName("english")
+DESK_PLAN, NIGHT_PLAN = Plan("desk", (EnterQueue(DESK),)), Plan("night", (EnterQueue(NIGHT),))
 ELSEWHERE = Plan("elsewhere", (Announce(SORRY), HangUp()))
 KEYS = (
     KeyWay("1", Plan("call-me", (CALL_BACK, Announce(THANKS), HangUp()))),
@@ -123,9 +126,19 @@ class TestWhoWaitsIsTold:
         acd = hall.exchange.floor.acd
         acd.move(second.id, (hall.now.timestamp() + 1.0, 99))  # as if others had a head start
         hall.dial()
-        assert acd.position(second.id) == 2
+        assert hall.place(second) == 2
         hall.advance(30.0)
         assert announced(hall)[-1] == ["wait", "offer"], "not that it is further back"
+
+    @pytest.mark.parametrize(("level", "told"), [(1, ["wait", "queue-position-1", "offer"]), (0, ["wait", "offer"])])
+    def test_no_place_where_nobody_at_work_can_do_what_is_asked_for_him(self, level: int, told: list[str]) -> None:
+        desk = QueueSpec(DESK, "창원시", care=QueueCare(COMFORT), skills=SkillRules((Wish({ENGLISH: 1}, {}),)))
+        staff = replace(agent("kim", DESK, NIGHT), skills={ENGLISH: level})
+        hall = Driver(rulebook(staff, agent("lee"), queues=(desk,), plans={"120": DESK_PLAN, "110": NIGHT_PLAN}))
+        hall.pick_up(hall.dial("110"))
+        hall.dial()
+        hall.advance(10.0)
+        assert announced(hall) == [told]
 
     def test_that_the_place_is_far_back_by_one_prompt(self) -> None:
         hall = hall_with(QueueCare(COMFORT))
@@ -389,8 +402,7 @@ class TestAKeyOfTheQueue:
         first, second = hall.dial(caller=FIRST), hall.dial(caller=SECOND)
         hall.press(first, "3")
         hall.announcement_ends(first)
-        acd = hall.exchange.floor.acd
-        assert (acd.position(first.id), acd.position(second.id)) == (1, 2)
+        assert (hall.place(first), hall.place(second)) == (1, 2)
         hall.hang_up(first)
         assert "queue desk: is back, and has the place of 09:00:00 UTC again" in hall.cdr(first).explanation
 
@@ -535,8 +547,7 @@ class TestWhoDialsAgain:
         hall.hang_up(first)
         hall.advance(60.0)
         again = hall.dial(caller=FIRST)
-        acd = hall.exchange.floor.acd
-        assert (acd.position(again.id), acd.position(second.id)) == (1, 2)
+        assert (hall.place(again), hall.place(second)) == (1, 2)
         assert (again.place, again.queued_at) == (first.place, first.queued_at)
         hall.hang_up(again)
         told = hall.cdr(again).explanation.splitlines()[-1]
@@ -555,7 +566,7 @@ class TestWhoDialsAgain:
         hall.hang_up(first)
         hall.advance(after_s)
         again = hall.dial(caller=again_from)
-        assert hall.exchange.floor.acd.position(again.id) == 2
+        assert hall.place(again) == 2
 
     def test_after_leaving_the_queue_by_the_plan_stands_behind(self) -> None:
         hall = hall_with(self.CARE)
@@ -566,7 +577,7 @@ class TestWhoDialsAgain:
         hall.dial(caller=SECOND)
         hall.hang_up(first)
         again = hall.dial(caller=FIRST)
-        assert hall.exchange.floor.acd.position(again.id) == 2
+        assert hall.place(again) == 2
 
     def test_has_the_place_once(self) -> None:
         hall = hall_with(self.CARE)
@@ -574,8 +585,7 @@ class TestWhoDialsAgain:
         hall.dial(caller=SECOND)
         hall.hang_up(first)
         again, twice = hall.dial(caller=FIRST), hall.dial(caller=FIRST)
-        acd = hall.exchange.floor.acd
-        assert (acd.position(again.id), acd.position(twice.id)) == (1, 3)
+        assert (hall.place(again), hall.place(twice)) == (1, 3)
 
     def test_after_being_served_stands_behind(self) -> None:
         hall = hall_with(self.CARE, "kim")

@@ -119,9 +119,7 @@ class TwoSites(Driver):
         """The phone at the annex that is called for the call's present offer."""
         offer = call.invited or call.offer
         assert offer is not None, call
-        leg = naming.parse_leg_channel(offer.channel)
-        assert leg is not None
-        return naming.far_channel(leg.call, leg.attempt)
+        return naming.far_channel(offer.channel)
 
     def sync_annex(self) -> None:
         """The annex is (again) connected, and its snapshot is taken."""
@@ -130,7 +128,15 @@ class TwoSites(Driver):
 
     def annex_snapshot(self) -> ev.SiteUp:
         seen = {
-            one.id: ev.ChannelSeen(one.id, one.state, None, relay=self.annex.tokens.get(one.id, ""), endpoint=TO_HALL)
+            one.id: ev.ChannelSeen(
+                one.id,
+                one.state,
+                None,
+                dialed_code=one.dialed_code,
+                line=one.line,
+                relay=self.annex.tokens.get(one.id, ""),
+                endpoint=TO_HALL,
+            )
             for one in self.annex.channels.values()
         }
         members = {bridge: frozenset(inside) for bridge, inside in self.annex.bridges.items()}

@@ -1,7 +1,7 @@
 """The page: complete, escaped, and fit for those who do not see it."""
 
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,6 +63,17 @@ def test_a_call_that_rings_at_several_phones_says_at_how_many_more() -> None:
     calls = (msgspec.structs.replace(first, also_rings=(AgentId("202"), AgentId("203"))), *others)
     now = msgspec.structs.replace(source.now(), calls=calls)
     assert "상담사 1 외 2명" in page(status_document(now, source.counters(), source.health()), UTC)
+
+
+def test_a_call_whose_site_is_away_says_for_how_long_and_so_do_the_remarks() -> None:
+    source = FakeStatus()
+    first, *others = source.now().calls
+    away = msgspec.structs.replace(first, away_since=source.now().at - timedelta(seconds=75))
+    now = msgspec.structs.replace(source.now(), calls=(away, *others))
+    document = status_document(now, source.counters(), source.health())
+    assert "(교환기 연결 끊김 1:15)" in page(document, UTC)
+    told = f"of the site {away.site} nothing is heard: 1 calls are told of as they were when it was lost"
+    assert told in document.remarks
 
 
 def test_what_comes_from_the_configuration_is_escaped(status: StatusDocument) -> None:

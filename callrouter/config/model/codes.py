@@ -58,7 +58,7 @@ class Supervisor(Section):
     name: Text
     """For people."""
     site: Name
-    """The site that their phone is registered at; calls of other sites cannot be heard."""
+    """The site that their phone is registered at; calls of other sites are heard over a trunk between the two."""
     endpoint: Annotated[str, BeforeValidator(parse_endpoint)]
     """What Asterisk dials to let them hear; a phone that may dial ``supervision.code``, too."""
     queues: Names = Field(default=[])
