@@ -269,6 +269,16 @@ def test_a_call_that_is_seen_elsewhere_keeps_what_it_has_until_that_site_is_lost
     assert centre.cdr(call).outcome is Outcome.HANDLED
 
 
+def test_a_counselor_who_is_reached_without_a_trunk_is_let_go_of_too() -> None:
+    hall = Driver(rulebook(agent("kim")))
+    call = talk(hall)
+    hall.lose_site()
+    hall.advance(AWAY_S)
+    assert hall.agent("kim").state is AgentState.AVAILABLE
+    hall.sync()
+    assert (hall.agent("kim").state, now(hall, call).state) == (AgentState.ON_CALL, CallState.CONNECTED)
+
+
 def test_nothing_is_given_back_before_the_site_is_back_where_the_rules_say_so() -> None:
     hall = Driver(replace(rulebook(agent("kim", trunk=CITY)), limits=Limits(site_away_s=0.0)))
     talk(hall)
