@@ -5,6 +5,7 @@
     CallrouterError
     ├── ConfigError            one or more problems in the YAML directory; carries them all
     ├── UnreachableError       a peer cannot be reached at all (Asterisk, PostgreSQL, the daemon's API)
+    ├── AccessError            the daemon's API does not let this account do that, or does not know who asks
     ├── AriError
     │   ├── AriProtocolError   Asterisk sent something that is not ARI
     │   └── AriRejectedError   Asterisk said no when we connected (credentials, rights, no such application)
@@ -39,6 +40,10 @@ class ConfigError(CallrouterError):
 
 class UnreachableError(CallrouterError):
     """A peer cannot be reached; the command line turns this into exit status 3."""
+
+
+class AccessError(CallrouterError):
+    """The daemon's API does not let us."""
 
 
 class AriError(CallrouterError):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from callrouter.web.client import LOCAL_TOKEN_FILE
 from lab import processes
 from lab.asterisk import LabAsterisk
 from lab.errors import LabError, NotReadyError
@@ -166,10 +167,18 @@ class Daemon:
 
     def status(self, *, timeout_s: float = 5.0) -> dict[str, Any]:
         """What ``/api/v1/status`` says; OSError if it does not."""
-        url = f"{self.url}/api/v1/status"
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - our own http URL
+        request = urllib.request.Request(f"{self.url}/api/v1/status", headers=self._permit())  # noqa: S310 - our own
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - our own http URL
             document: dict[str, Any] = json.load(answer)
             return document
+
+    def _permit(self) -> dict[str, str]:
+        """What lets this machine in, where there are accounts."""
+        try:
+            token = (self.state_dir / LOCAL_TOKEN_FILE).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return {}
+        return {"Authorization": f"Bearer {token}"}
 
     def run(self, *arguments: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Another ``callrouter`` command with the same configuration and environment."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from callrouter.config.accounts import account_file
 from lab.centre import Centre
 from lab.opening import Beginning
 from lab.phones import CHANGWON_EXTENSIONS, PROVINCE_EXTENSIONS, RESIDENT, SERVICE_NUMBER
@@ -25,7 +26,7 @@ def _lines(centre: Centre, title: str, beginning: Beginning) -> Iterator[str]:
     yield ""
     yield f"Without phones   {call_command(centre.name)}, in another terminal: a simulated resident calls"
     yield ""
-    yield f"Wall board       {centre.daemon.url}/"
+    yield f"Wall board       {centre.daemon.url}/{_door(centre)}"
     yield f"Now              {command} status"
     yield f"Call records     {command} cdr"
     yield f"Health           {command} doctor"
@@ -34,6 +35,12 @@ def _lines(centre: Centre, title: str, beginning: Beginning) -> Iterator[str]:
     yield f"                 {shown(centre.asterisk.log_path)}"
     yield ""
     yield "Ctrl-C stops all of it."
+
+
+def _door(centre: Centre) -> str:
+    """How to get in, where the page asks who comes."""
+    path = account_file(centre.daemon.config)
+    return f"  (log in with an account of {shown(path)})" if path is not None else ""
 
 
 def _phones(centre: Centre, *, rings: bool) -> Iterator[str]:

@@ -65,7 +65,7 @@ def command(context: click.Context, /, instance: str, clock: str | None, **where
 def _rules() -> Loaded:
     """The configuration; its faults are told, with exit status 1."""
     try:
-        return load(CONFIG, {f"{PREFIX}{name}": value for name, value in settings_of(os.environ).items()})
+        return load(CONFIG, {f"{PREFIX}{name}": value for name, value in settings_of(os.environ).items()}, guarded=True)
     except ConfigError as exc:
         raise click.ClickException(f"the configuration has faults:\n{exc}") from exc
 

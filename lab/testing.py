@@ -62,6 +62,7 @@ PROMPT_HZ: Mapping[str, float] = MappingProxyType(
         "supervise-refused": 260.0,
         "supervise-nobody": 300.0,
         "call-refused": 200.0,
+        "call-limited": 3420.0,
         "length-reminder": 120.0,
         "length-over": 140.0,
         "abusive-goodbye": 160.0,

@@ -1,4 +1,4 @@
-"""The figures of the day over a restart: counted anew from what the journal has of it."""
+"""The figures of the day, and what went out, over a restart: counted anew from what the journal has of it."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,11 +6,23 @@ from datetime import datetime
 import structlog
 
 from callrouter.core.audit import AuditKind
+from callrouter.core.outbound_meter import KEPT
 from callrouter.errors import JournalError
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
 
 log = structlog.get_logger(__name__)
+
+
+async def remember_outward(dispatcher: Dispatcher, journal: Journal, now: Callable[[], datetime]) -> None:
+    """Count again what went out in the last day, and is over. If that cannot be read, limits count from now on."""
+    since = now() - KEPT
+    try:
+        cdrs, _ = await journal.cdrs_since(since)
+    except JournalError as error:
+        log.warning("outbound.not_remembered", why=str(error))
+        return
+    dispatcher.restore_outward(cdrs, since)
 
 
 async def remember_today(dispatcher: Dispatcher, journal: Journal, now: Callable[[], datetime]) -> None:

@@ -18,11 +18,12 @@ import callrouter
 from callrouter.agi.protocol import AgiRequest
 from callrouter.agi.route import route
 from callrouter.agi.server import AgiServer
+from callrouter.app.access import JournalTrail, make_local_token, note_account_changes
 from callrouter.app.attending import DutyDesk, remember_duties
 from callrouter.app.callback import CallbackKeeper
 from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
-from callrouter.app.counting import remember_today
+from callrouter.app.counting import remember_outward, remember_today
 from callrouter.app.history import RulesHistory
 from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
@@ -64,6 +65,7 @@ from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.remembered import Remembered
 from callrouter.store.rules_delivery import RulesErrand
 from callrouter.store.sound_files import SoundFolder
+from callrouter.web.gate import Gate
 from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
 
@@ -158,6 +160,7 @@ async def _daemon(
         await remember_switches(dispatcher, journal)
         await remember_duties(dispatcher, journal)
         await remember_today(dispatcher, journal, clock.now)
+        await remember_outward(dispatcher, journal, clock.now)
         history = RulesHistory(journal, directory, clock.now)
         history.started_with(loaded)
         writer = _writer(journal, settings.database_url, clock)
@@ -169,7 +172,15 @@ async def _daemon(
             {"route": partial(_route, dispatcher, clock, next(iter(settings.sites)), remembered)},
             allowed_networks=settings.agi.allow,
         )
-        reloader = ConfigReloader(directory, os.environ, loaded, dispatcher, history, inputs)
+        reloader = ConfigReloader(
+            directory,
+            os.environ,
+            loaded,
+            dispatcher,
+            history,
+            inputs,
+            changed=partial(note_account_changes, journal, clock.now),
+        )
         keeper = _keeper(settings.database_url, dispatcher, fleet, clock)
         callbacks = _callbacks(settings.database_url, dispatcher, clock)
         surges = SurgeWatch(settings.database_url, exchange, clock.now)
@@ -183,11 +194,16 @@ async def _daemon(
         returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
         desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
         async with contextlib.AsyncExitStack() as listening:
-            web = shared.web if shared is not None else WebServer(settings.web.host, settings.web.port, status)
-            web.attend(status, reloader, callers, *desks)
+            trail = JournalTrail(journal, settings.database_url)
             if shared is None:
+                token = make_local_token(settings.state_dir)
+                gate = Gate(reloader.known_accounts, settings.web, trail, clock.now, local_token=token)
+                web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks, gate=gate)
                 await listening.enter_async_context(agi)
                 await listening.enter_async_context(web)
+            else:
+                shared.entrance.lead(reloader.known_accounts, trail)
+                shared.web.attend(status, reloader, callers, *desks)
             start = await listening.enter_async_context(background())
             start(dispatcher.run())
             start_outside(fleet.run())

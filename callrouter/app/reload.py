@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
@@ -11,12 +12,15 @@ import structlog
 
 from callrouter.app.history import RulesHistory
 from callrouter.config import Loaded
+from callrouter.config.accounts import Accounts, account_text
 from callrouter.config.folder import at_rest
 from callrouter.config.problems import Problems
 from callrouter.config.review import Review, review
 from callrouter.config.settings import DaemonSettings
 from callrouter.config.source import read
 from callrouter.core import events as ev
+from callrouter.core.access import Account
+from callrouter.core.ids import AccountName
 from callrouter.errors import ConfigError
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.web.reload import ReloadReport, ReloadRequest
@@ -26,6 +30,10 @@ log = structlog.get_logger(__name__)
 TAKEN_WITHIN_S: Final = 5.0
 """How long the dispatcher may take to come to the new rules; it does so between two events."""
 POLL_S: Final = 0.005
+ACCOUNTS_GONE: Final = (
+    "accounts.yaml: is not there any more, and page and API would be open to everybody on this machine; put it back, or"
+    " restart the daemon if that is meant"
+)
 
 _SECTION_OF: Final = {
     "title": "service",
@@ -55,9 +63,15 @@ class ReloadOutcome(StrEnum):
 def differs(directory: Path, loaded: Loaded) -> bool:
     """Whether the files of ``directory`` say something else than what was loaded; also if they cannot be read."""
     written = at_rest(directory, lambda: read(directory, Problems()).texts)
+    if account_text(directory) != (loaded.accounts.text if loaded.accounts is not None else None):
+        return True
     return any(loaded.files.get(name) != text for name, text in written.items()) or any(
         name not in written for name in loaded.files if name.endswith((".yaml", ".yml"))
     )
+
+
+AccountsChanged = Callable[[Accounts | None, Accounts | None, str], object]
+"""Told of accounts before and after, and who had them taken."""
 
 
 class RulesKeeper(Protocol):
@@ -78,6 +92,8 @@ class ConfigReloader:
         dispatcher: Dispatcher,
         history: RulesHistory | None = None,
         inputs: RulesKeeper | None = None,
+        *,
+        changed: AccountsChanged = lambda *_: None,
     ) -> None:
         self.loaded = loaded
         """In force, or about to be; its settings are those that the daemon started with."""
@@ -88,8 +104,14 @@ class ConfigReloader:
         self._environ = environ
         self._dispatcher = dispatcher
         self._history = history
+        self._changed = changed
         self._inputs = inputs
         self._one_at_a_time = asyncio.Lock()
+
+    def known_accounts(self) -> Mapping[AccountName, Account] | None:
+        """Who may come in by page and API at this moment; None: there are no accounts."""
+        accounts = self.loaded.accounts
+        return accounts.by_name if accounts is not None else None
 
     async def is_behind(self) -> bool:
         """Whether the files say something else than what is in force; also if they cannot be read."""
@@ -138,21 +160,42 @@ class ConfigReloader:
         self.faults = 0
         later = _restart_needed(self.loaded.settings, found.loaded.settings)
         after = found.loaded.rulebook.hash
+        if self.loaded.accounts is not None and found.loaded.accounts is None:
+            return self._refuse(who, before, (ACCOUNTS_GONE,), warnings)
         if request.expect not in ("", after):
             message = f"on disk is version {after}, not {request.expect}; someone has saved since: check, and ask again"
             return self._refuse(who, before, (message,), warnings)
+        accounts = self.loaded.accounts
         if after == before:
             self._keep(found, request)
-            self.outcomes[ReloadOutcome.UNCHANGED] += 1
-            log.info("config.unchanged", who=who, config=before)
-            return ReloadReport(True, False, before, before, (), warnings, later)
+            self.loaded = replace(self.loaded, accounts=found.loaded.accounts)
+            return self._same(request, before, accounts, warnings, later)
         if not await self._swap(found.loaded):
             message = f"the daemon did not come to the new rules within {TAKEN_WITHIN_S:g} s; ask again"
             return self._refuse(who, before, (message,), warnings)
         self._keep(found, request)
+        self._changed(accounts, found.loaded.accounts, who)
         self.outcomes[ReloadOutcome.TAKEN] += 1
         log.info("config.taken", who=who, config=after, previous=before, restart_needed=later)
         return ReloadReport(True, True, after, before, (), warnings, later)
+
+    def _same(
+        self,
+        request: ReloadRequest,
+        config: str,
+        accounts: Accounts | None,
+        warnings: tuple[str, ...],
+        later: tuple[str, ...],
+    ) -> ReloadReport:
+        """The rules are as they were; the accounts, ``accounts`` until now, perhaps not."""
+        if accounts == self.loaded.accounts:
+            self.outcomes[ReloadOutcome.UNCHANGED] += 1
+            log.info("config.unchanged", who=request.who, config=config)
+            return ReloadReport(True, False, config, config, (), warnings, later)
+        self._changed(accounts, self.loaded.accounts, request.who)
+        self.outcomes[ReloadOutcome.TAKEN] += 1
+        log.info("config.accounts_taken", who=request.who, config=config)
+        return ReloadReport(True, True, config, config, (), warnings, later)
 
     async def _swap(self, loaded: Loaded) -> bool:
         """Hand the rules over, and wait until they are in force."""

@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ import structlog
 
 import callrouter
 from callrouter.agi.server import AgiServer
+from callrouter.app.access import JournalTrail, make_local_token
 from callrouter.app.reload import differs
 from callrouter.app.standby import TAKEN_WITHIN_S, Standby
 from callrouter.app.status import DaemonStatus
@@ -27,6 +29,9 @@ from callrouter.ari.peer import Peer
 from callrouter.ari.reach import Reach
 from callrouter.config import Loaded, load
 from callrouter.config.settings import SiteSettings
+from callrouter.core.access import Account
+from callrouter.core.audit import AuditEntry
+from callrouter.core.ids import AccountName
 from callrouter.core.leading import LeadingNow, Role
 from callrouter.errors import ConfigError, JournalError, UnreachableError
 from callrouter.runtime.clock import SteadyClock
@@ -34,7 +39,9 @@ from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.runtime.systemd import ServiceManager
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
+from callrouter.web.gate import Gate, KnownAccounts
 from callrouter.web.server import WebServer
+from callrouter.web.trail import AuditDocument, AuditSearchRequest
 
 log = structlog.get_logger(__name__)
 
@@ -93,12 +100,53 @@ class Alone:
         await asyncio.Event().wait()
 
 
+class Entrance:
+    """Who may come in by page and API, whoever leads: one gate for all terms, so that a log-in outlives them.
+
+    Implements :class:`callrouter.web.trail.AuditTrail`: by the journal while this daemon leads, else by the log alone.
+    """
+
+    def __init__(self, loaded: Loaded, now: Callable[[], datetime]) -> None:
+        accounts = loaded.accounts
+        self._known: KnownAccounts = lambda: accounts.by_name if accounts is not None else None
+        self._trail: JournalTrail | None = None
+        token = make_local_token(loaded.settings.state_dir, shared=True)
+        self.gate = Gate(self._accounts_now, loaded.settings.web, self, now, local_token=token)
+
+    def _accounts_now(self) -> Mapping[AccountName, Account] | None:
+        return self._known()
+
+    def lead(self, known: KnownAccounts, trail: JournalTrail) -> None:
+        """From now on these accounts, and this trail."""
+        self._known, self._trail = known, trail
+
+    def wait(self) -> None:
+        """From now on the journal is another's."""
+        self._trail = None
+
+    def note(self, entry: AuditEntry) -> None:
+        """See the Protocol."""
+        if self._trail is not None:
+            self._trail.note(entry)
+        else:
+            log.info("standby.audit", who=entry.who, what=entry.kind, name=entry.name, was=entry.was, now=entry.becomes)
+
+    async def keep(self, entry: AuditEntry) -> bool:
+        """See the Protocol."""
+        return await self._trail.keep(entry) if self._trail is not None else False
+
+    async def find(self, search: AuditSearchRequest) -> AuditDocument | None:
+        """See the Protocol."""
+        return await self._trail.find(search) if self._trail is not None else None
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What a term of leading has from around it. ``hangs``: the journal is to be taken from a leader that hangs."""
 
     standby: Standby
     web: WebServer
+    entrance: Entrance
     hangs: bool
 
 
@@ -143,7 +191,9 @@ async def one_of_several(
     def line() -> str:
         return telling.line()  # of whom it is by then
 
-    async with WebServer(settings.web.host, settings.web.port, waiting) as web, background() as start:
+    entrance = Entrance(loaded, clock.now)
+    server = WebServer(settings.web.host, settings.web.port, waiting, gate=entrance.gate)
+    async with server as web, background() as start:
         web.attend_lead(standby)
         manager.ready(line())
         start(manager.keep_alive(lambda: telling.health().dispatcher_alive))
@@ -153,7 +203,7 @@ async def one_of_several(
         while (hangs := await _turn(standby, stop)) is not None:
             loaded = await asyncio.to_thread(as_written_now, directory, loaded)
             try:
-                async with daemon(directory, loaded, clock, Shared(standby, web, hangs)) as running:
+                async with daemon(directory, loaded, clock, Shared(standby, web, entrance, hangs)) as running:
                     telling = running.status
                     log.info("daemon.leads", version=callrouter.__version__, config=loaded.rulebook.hash)
                     await unless_stopped(running.over(), stop)
@@ -169,6 +219,7 @@ async def one_of_several(
                 await asyncio.sleep(AGAIN_S)
             telling = waiting
             web.attend(waiting)
+            entrance.wait()
             was_missed = standby.role is Role.CLAIMING
             if stop.asked.is_set() and not was_missed:
                 return

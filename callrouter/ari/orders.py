@@ -1,7 +1,6 @@
 """The exchange's commands as requests to Asterisk, and what its replies mean."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final, assert_never
@@ -12,8 +11,8 @@ from callrouter.ari import operations
 from callrouter.ari.operations import Request
 from callrouter.ari.outcome import Outcome, Reply
 from callrouter.core import commands as cmd
+from callrouter.core import dial_string, naming
 from callrouter.core import events as ev
-from callrouter.core import naming
 from callrouter.core.causes import Cause
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId
 from callrouter.core.supervisors import HearingMode
@@ -37,8 +36,8 @@ TRANSFERS_TO_US = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 RELAY_HEADER = "PJSIP_HEADER(add,X-Callrouter-Leg)"
 """Names a leg to the site that it leads to; the dialplan there hands it to us from trunks between sites alone."""
 
-_NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
-_NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f"<>\\;,]')
+HOPS_HEADER = "PJSIP_HEADER(add,X-Callrouter-Hops)"
+"""Tells how often a call has gone out, and which leg it is: the dialplan hands it back to us with what comes in."""
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
@@ -196,25 +195,25 @@ def _dead_man(command: cmd.SetDeadMan) -> Order:
 def _originate(command: cmd.Originate, application: str) -> Order:
     request = operations.originate(
         command.channel,
-        command.endpoint,
+        dial_string.endpoint(command.endpoint),
         application=application,
         arguments="agent",
         caller_id=caller_id(command.caller_name, command.caller_number),
         timeout_s=max(1, round(command.timeout_s)),
         originator=command.originator or None,
-        variables={**TRANSFERS_TO_US, **({RELAY_HEADER: command.relay} if command.relay else {})},
+        variables={**TRANSFERS_TO_US, **_headers(command)},
     )
     return Order(request, _originated(command.channel))
 
 
-def caller_id(name: str, number: str) -> str:
-    """What the counselor's phone shows, in Asterisk's form ``"name" <number>``.
+def _headers(command: cmd.Originate) -> Mapping[str, str]:
+    headers = {RELAY_HEADER: command.relay, HOPS_HEADER: command.hops}
+    return {name: value for name, value in headers.items() if value}
 
-    Whatever could end the name or the number early is left out: both may hold what a caller sent.
-    """
-    clean_name = _NOT_IN_A_NAME.sub("", name)
-    clean_number = _NOT_IN_A_NUMBER.sub("", number)
-    return f'"{clean_name}" <{clean_number}>'
+
+def caller_id(name: str, number: str) -> str:
+    """What the counselor's phone shows, in Asterisk's form ``"name" <number>``; both may hold what a caller sent."""
+    return f'"{dial_string.shown_name(name)}" <{dial_string.shown_number(number)}>'
 
 
 def _originated(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:

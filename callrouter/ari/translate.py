@@ -7,14 +7,15 @@ from callrouter.ari import wire
 from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording, PlaybackState
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import events as ev
-from callrouter.core import naming
+from callrouter.core import loops, naming
 from callrouter.core.causes import Cause
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.phones import PhoneSeen
 
 INBOUND = "inbound"
-"""The first argument with which the dialplan sends a caller into our application."""
+"""The first argument with which the dialplan sends a caller into our application; then the number that was dialled,
+and the header by which a call of ours that comes back is known."""
 
 CODE = "switch"
 """The first argument with which it sends a phone that dialled the code of a switch; the second is the code."""
@@ -157,14 +158,18 @@ class EventReader:
     def _arrival(self, channel: Channel, arguments: tuple[str, ...]) -> CallFacts | None:
         if not arguments or arguments[0] != INBOUND:
             return None
+        dialed, header = (*arguments[1:], "", "")[:2]
+        hops, word = loops.read_header(header)
         return CallFacts(
-            dialed=arguments[1] if len(arguments) > 1 else "",
+            dialed=dialed,
             site=self._site,
             caller=channel.caller.number,
             caller_name=channel.caller.name,
             trunk=_endpoint(channel.name),
             diversion=channel.caller_rdnis,
             language=channel.language,
+            hops=hops,
+            word=word,
         )
 
 

@@ -19,6 +19,7 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 
 COMMANDS = {
+    "account": "callrouter.cli.account:account",
     "agent": "callrouter.cli.agent:agent",
     "asterisk": "callrouter.cli.asterisk:asterisk",
     "audit": "callrouter.cli.audit:audit",
@@ -34,6 +35,7 @@ COMMANDS = {
     "explain": "callrouter.cli.explain:explain",
     "hand-over": "callrouter.cli.hand_over:hand_over",
     "history": "callrouter.cli.history:history",
+    "migrate": "callrouter.cli.migrate:migrate_command",
     "prompts": "callrouter.cli.prompts:prompts",
     "recording": "callrouter.cli.recording:recording",
     "reload": "callrouter.cli.reload:reload",

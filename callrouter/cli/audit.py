@@ -28,6 +28,7 @@ _COLUMNS = (
     Column("now", 4),
     Column("until", 16),
     Column("via", 8),
+    Column("from", 16),
     Column("note", 30),
 )
 
@@ -83,7 +84,13 @@ def _row(entry: AuditEntry, zone: tzinfo | None) -> tuple[str, ...]:
     until = _local(entry.until, zone).strftime("%Y-%m-%d %H:%M") if entry.until is not None else "-"
     at = _local(entry.at, zone).strftime("%Y-%m-%d %H:%M:%S")
     what = f"{entry.kind} {entry.name}"
-    return (at, entry.who, what, entry.was, entry.becomes, until, entry.via, entry.note)
+    return (at, entry.who, what, entry.was, entry.becomes, until, entry.via, _from(entry), entry.note)
+
+
+def _from(entry: AuditEntry) -> str:
+    """The account, where another name stands as who did it, and the address."""
+    account = entry.account if entry.account != entry.who else ""
+    return " ".join(part for part in (account, entry.address) if part) or "-"
 
 
 def _local(at: datetime, zone: tzinfo | None) -> datetime:

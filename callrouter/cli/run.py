@@ -30,7 +30,7 @@ def run(config: Path, lab_clock: str | None) -> None:
 
     A second signal ends it at once. Calls in progress go on without the daemon, and the next one takes them up.
     """
-    loaded = load(config, os.environ)
+    loaded = load(config, os.environ, guarded=True)
     configure_logging(loaded.settings.logging.format, loaded.settings.logging.level)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from callrouter.config.problems import nearest
-from callrouter.config.schema import cases_schema, config_schema, section_schema, sections
+from callrouter.config.schema import accounts_schema, cases_schema, config_schema, section_schema, sections
 from callrouter.config.schema_files import add_modeline, modeline, rendered, write_schemas, yaml_files
 from callrouter.config.schema_kinds import Schema
-from callrouter.config.source import CASE_FILES
+from callrouter.config.source import ACCOUNT_FILES, CASE_FILES
 
 _EPILOG = """\b
 Examples:
@@ -60,6 +60,8 @@ def _schema(what: str | None) -> Schema:
         return config_schema()
     file = Path(what)
     if file.suffix in {".yaml", ".yml"}:
+        if file.name in ACCOUNT_FILES:
+            return accounts_schema()
         return cases_schema() if file.name in CASE_FILES else config_schema()
     if what not in sections():
         message = f'"{what}" is no section and no YAML file; {nearest(what, sections())}'

@@ -17,7 +17,7 @@ from callrouter.core.leading import Role
 from callrouter.core.live import QueueLive
 from callrouter.core.surge import TopicNow
 from callrouter.errors import ConfigError
-from callrouter.web.client import fetch_status, web_url
+from callrouter.web.client import LocalUrl, fetch_status, web_url
 from callrouter.web.status import Call, Queue, Site, StatusDocument
 
 _EPILOG = """\b
@@ -27,6 +27,7 @@ Examples:
 """
 
 _USUAL = WebSettings("127.0.0.1", 8080)
+_USUAL_STATE_DIR = "/var/lib/callrouter"
 
 _SITES = (Column("site", 16), Column("title", 24), Column("up", 3), Column("since", 9, right=True), Column("", 40))
 _QUEUES = (
@@ -107,11 +108,13 @@ def status(config: Path, url: str | None, as_json: bool) -> None:
 def url_of(config: Path) -> str:
     """Where the daemon of this configuration serves. Files with faults in them, or none, mean the usual place."""
     try:
-        return web_url(load(config).settings.web)
+        settings = load(config).settings
+        return LocalUrl(web_url(settings.web), settings.state_dir)
     except (ConfigError, OSError):
         host = os.environ.get("CALLROUTER_WEB_HOST") or _USUAL.host
         port = os.environ.get("CALLROUTER_WEB_PORT", "")
-        return web_url(WebSettings(host, int(port) if port.isdecimal() else _USUAL.port))
+        state_dir = Path(os.environ.get("CALLROUTER_STATE_DIR") or _USUAL_STATE_DIR)
+        return LocalUrl(web_url(WebSettings(host, int(port) if port.isdecimal() else _USUAL.port)), state_dir)
 
 
 def daemon_url(context: click.Context, config: Path, url: str | None) -> str:

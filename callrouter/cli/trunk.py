@@ -12,6 +12,7 @@ from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.status import url_of
 from callrouter.cli.text import Column, table
 from callrouter.core.breaker import BreakerState
+from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.stats import MemberOfTrunk, TenantOfTrunk, TrunkNow
 from callrouter.report.erlang_b import LEAST_BLOCKING
 from callrouter.report.trunk_plan import HourPlan, plan
@@ -22,6 +23,7 @@ _EPILOG = """\b
 Examples:
   callrouter trunk
   callrouter trunk --json
+  callrouter trunk --json --limits
   callrouter trunk plan --weeks 4 --incoming carrier
 """
 _GROUPS = (
@@ -51,6 +53,14 @@ _MEMBERS = (
     Column("channels", 8, right=True),
     Column("state", 24),
 )
+_LIMITS = (
+    Column("limit", 24),
+    Column("tenant", 20),
+    Column("of", 16),
+    Column("used", 8, right=True),
+    Column("allowed", 8, right=True),
+    Column("blocked", 7, right=True),
+)
 _PLAN = (
     Column("trunk", 24),
     Column("hour", 11),
@@ -63,10 +73,11 @@ _PLAN = (
 
 @click.group(epilog=_EPILOG, invoke_without_command=True)
 @daemon_options
+@click.option("--limits", is_flag=True, help="With --json: the limits of calls that go out, instead.")
 @json_option
 @click.pass_context
-def trunk(context: click.Context, /, config: Path, url: str | None, as_json: bool) -> None:
-    """Show what trunk groups carry: in all, by tenant against its share, and by member.
+def trunk(context: click.Context, /, config: Path, url: str | None, as_json: bool, limits: bool) -> None:
+    """Show what trunk groups carry: in all, by tenant against its share, and by member; and what may still go out.
 
     Peaks and blocked calls count since the daemon started; `others` are channels that no call of ours has.
 
@@ -76,16 +87,17 @@ def trunk(context: click.Context, /, config: Path, url: str | None, as_json: boo
         return
     found = asyncio.run(fetch_status(url or url_of(config)))
     if as_json:
-        click.echo(for_programs(found.trunks))
+        click.echo(for_programs(found.limits if limits else found.trunks))
     elif not found.trunks:
         click.echo("the rules have no trunk groups")
     else:
-        click.echo("\n\n".join(_tables(found.trunks)))
+        of_limits = [table(_LIMITS, map(_limit, found.limits))] if found.limits else []
+        click.echo("\n\n".join([*_tables(found.trunks), *of_limits]))
 
 
 @trunk.command("plan", epilog="Example: callrouter trunk plan --weeks 4 --incoming carrier")
 @click.option("--weeks", type=click.IntRange(1, 520), default=4, show_default=True, help="The last so many weeks.")
-@click.option("--incoming", metavar="GROUP", help="The group that residents' calls come in by; records do not say it.")
+@click.option("--incoming", metavar="GROUP", help="The group by which calls came in whose records do not say it.")
 @click.option(
     "--blocking",
     type=click.FloatRange(0.0001, 0.5),
@@ -148,6 +160,11 @@ def _tenant(group: TrunkNow, share: TenantOfTrunk) -> tuple[str, ...]:
     ceiling = "-" if share.ceiling is None else str(share.ceiling)
     counts = (str(share.in_use), str(share.guarantee), ceiling, str(share.peak), str(share.blocked))
     return (group.trunk, share.tenant or "-", *counts)
+
+
+def _limit(limit: LimitNow) -> tuple[str, ...]:
+    counts = (f"{limit.used:g}", str(limit.most), str(limit.blocked))
+    return (limit.limit, limit.tenant or "all", limit.bound.replace("_", " "), *counts)
 
 
 def _member(group: TrunkNow, member: MemberOfTrunk) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def compile_call_keys(context: Context) -> CallKeys:
         if verb is CallVerb.CONFERENCE and target in context.names("queues") - context.names("agents"):
             context.error((*path, verb.value), f'"{target}" is a queue, whose callers wait', "write transfer: instead")
         _add(context, codes, code, CallKey(verb, target), path, key=True)
-    for name in ("refused", "goodbye", "recording_paused", "recording_resumed"):
+    for name in ("refused", "limited", "goodbye", "recording_paused", "recording_resumed"):
         prompt = getattr(spec, name)
         if prompt is not None:
             context.refer("prompts", prompt, ("call_keys", name))
@@ -50,11 +50,16 @@ def compile_call_keys(context: Context) -> CallKeys:
     return CallKeys(
         codes,
         spec.between,
-        PromptName(spec.refused) if spec.refused is not None else None,
-        PromptName(spec.goodbye) if spec.goodbye is not None else None,
-        PromptName(spec.recording_paused) if spec.recording_paused is not None else None,
-        PromptName(spec.recording_resumed) if spec.recording_resumed is not None else None,
+        _prompt(spec.refused),
+        _prompt(spec.goodbye),
+        _prompt(spec.limited),
+        _prompt(spec.recording_paused),
+        _prompt(spec.recording_resumed),
     )
+
+
+def _prompt(name: str | None) -> PromptName | None:
+    return PromptName(name) if name is not None else None
 
 
 def _add(

@@ -16,6 +16,7 @@ from callrouter.config.limits import check_ring_timeouts, compile_limits
 from callrouter.config.links import compile_links
 from callrouter.config.model import Listener, Prompt, Queue, ServiceLevel
 from callrouter.config.openings import check_openings
+from callrouter.config.outbound import compile_outbound
 from callrouter.config.plans import PlanCompiler
 from callrouter.config.problems import Path, nearest
 from callrouter.config.queue_care import compile_cares
@@ -99,6 +100,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
     check_destinations(context)
     check_ring_timeouts(context)
     transfers = compile_transfers(context)
+    outbound = compile_outbound(context)
     call_keys = compile_call_keys(context)
     limits = compile_limits(context)
     _check_prompts(context)
@@ -133,6 +135,7 @@ def compile_rulebook(context: Context, directory: FilePath, today: date) -> Rule
         timezone=ZoneInfo(context.model.timezone),
         topics=topics,
         surge=surge,
+        outbound=outbound,
     )
 
 

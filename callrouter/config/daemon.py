@@ -35,6 +35,9 @@ _SECTIONS: dict[str, type[model.Section]] = {
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
 
+_LISTS = {("agi", "allow"), ("web", "proxies")}
+"""Values that are lists of networks; the environment has them with commas."""
+
 _SITE_KEYS = {
     "CALLROUTER_ARI_URL": "ari_url",
     "CALLROUTER_ARI_USER": "user",
@@ -61,7 +64,7 @@ def apply_environment(document: Document, environ: Mapping[str, str]) -> dict[st
                 if not isinstance(tree, dict):
                     tree = document.sections[section] = {}
                 networks: list[Tree] = [*environ[variable].split(",")]
-                tree[key] = networks if (section, key) == ("agi", "allow") else environ[variable]
+                tree[key] = networks if (section, key) in _LISTS else environ[variable]
                 document.places[(section, key)] = Place(f"${variable}")
                 applied[variable] = environ[variable]
     sites = document.sections.get("sites")
@@ -98,7 +101,15 @@ def compile_settings(
     settings = DaemonSettings(
         title=whole.service.title,
         sites=sites,
-        web=WebSettings(whole.web.host, whole.web.port),
+        web=WebSettings(
+            whole.web.host,
+            whole.web.port,
+            https=whole.web.https,
+            proxies=tuple(ip_network(net) for net in whole.web.proxies),
+            session_idle_s=whole.web.session_idle,
+            session_longest_s=whole.web.session_longest,
+            requests_per_s=whole.web.requests,
+        ),
         agi=AgiSettings(whole.agi.host, whole.agi.port, tuple(ip_network(net) for net in whole.agi.allow)),
         state_dir=FilePath(whole.state.dir),
         recordings_dir=FilePath(whole.state.recordings or FilePath(whole.state.dir) / "recordings"),

@@ -1,18 +1,13 @@
 """Destinations: whom plans may call outside the queues, and what must not be dialled."""
 
-import re
-
 from callrouter.config.limits import LEAST_RING_S
 from callrouter.config.problems import Path
 from callrouter.config.references import Context
 from callrouter.config.trunks import trunk_spec
 from callrouter.core.ids import DestinationName, TrunkName
 from callrouter.core.numbers import parse
-from callrouter.core.outbound import NumberClass, classify
+from callrouter.core.outbound import NumberClass, classify, written_in
 from callrouter.core.plan import Destination
-
-_NUMBER_IN_ENDPOINT = re.compile(r"(?:^[A-Za-z0-9]+/|sips?:)(?P<number>\+?[0-9-]+)@", re.ASCII)
-"""``PJSIP/0552111120@carrier``, ``PJSIP/carrier/sip:0552111120@192.0.2.1``."""
 
 _WHY = {
     NumberClass.PREMIUM: "a premium-rate number",
@@ -39,9 +34,9 @@ def check_destinations(context: Context) -> None:
 
 def check_endpoint(context: Context, endpoint: str, path: Path) -> None:
     """Note a dial string that calls, over a trunk, a number of a kind that must not be called."""
-    found = _NUMBER_IN_ENDPOINT.search(endpoint)
-    if found is not None and classify(found["number"]) is not NumberClass.UNKNOWN:  # else an extension over there
-        _check_number(context, found["number"], path)
+    number = written_in(endpoint)
+    if classify(number) is not NumberClass.UNKNOWN:  # else an extension over there
+        _check_number(context, number, path)
 
 
 def destination(context: Context, name: str) -> Destination | None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from callrouter.config.source import CASE_FILES, section_files
+from callrouter.config.source import ACCOUNT_FILES, CASE_FILES, section_files
 from callrouter.errors import ConfigError
 
 LOCK_WAIT_S: Final = 5.0
@@ -84,7 +84,8 @@ def at_rest(directory: Path, reading: Callable[[], _Found], *, patience_s: float
 def _marks(directory: Path) -> Sequence[tuple[str, int, int, int]]:
     """What is different after a file was written, replaced, added or removed."""
     found = []
-    for path in (*files_of(directory), *sorted(directory.glob("*.csv"))):
+    accounts = (directory / name for name in sorted(ACCOUNT_FILES))
+    for path in (*files_of(directory), *accounts, *sorted(directory.glob("*.csv"))):
         with contextlib.suppress(FileNotFoundError):
             stat = path.stat()
             found.append((path.name, stat.st_ino, stat.st_mtime_ns, stat.st_size))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from callrouter.config.accounts import Accounts, check_guard, read_accounts
 from callrouter.config.compile import compile_rulebook
 from callrouter.config.daemon import apply_environment, compile_settings
 from callrouter.config.model import Model
@@ -43,6 +44,8 @@ class Loaded:
     """The text of every file that it was read from, by name: what the rulebook's hash is of."""
     environment: Mapping[str, str] = field(repr=False)
     """The variables that were put in the place of what is written; no secrets."""
+    accounts: Accounts | None = field(default=None, repr=False)
+    """Who may come in by page and API; None: there is no ``accounts.yaml``."""
 
     @property
     def translations(self) -> dict[str, dict[str, str]]:
@@ -59,25 +62,29 @@ class Loaded:
             raise ConfigError(self.missing_secrets)
 
 
-def load(directory: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
+def load(directory: Path, environ: Mapping[str, str] = os.environ, *, guarded: bool = False) -> Loaded:
     """Read, check and compile the YAML files of ``directory``.
 
-    ``environ`` overrides settings (``CALLROUTER_<SECTION>_<KEY>``) and holds secrets. Raises ConfigError with all
-    faults at once, in the order of the files.
+    ``guarded`` asks for accounts, too, as whoever serves page and API must. Who only asks the rules need not be let
+    read them, and beside older versions of the rules there are none. ``environ`` overrides settings
+    (``CALLROUTER_<SECTION>_<KEY>``) and holds secrets. Raises ConfigError with all faults at once, in the order of the
+    files.
     """
-    loaded, problems = examine(directory, environ)
+    loaded, problems = examine(directory, environ, guarded=guarded)
     if loaded is None:
         raise ConfigError(tuple(map(str, problems.errors)))
     return loaded
 
 
-def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[Loaded | None, Problems]:
+def examine(
+    directory: Path, environ: Mapping[str, str] = os.environ, *, guarded: bool = False
+) -> tuple[Loaded | None, Problems]:
     """Like :func:`load`, with the problems as data: None in place of the configuration if there are errors."""
     with uncollected():
-        return _examine(directory, environ)
+        return _examine(directory, environ, guarded=guarded)
 
 
-def _examine(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded | None, Problems]:
+def _examine(directory: Path, environ: Mapping[str, str], *, guarded: bool) -> tuple[Loaded | None, Problems]:
     problems = Problems()
     document = read(directory, problems)
     applied = apply_environment(document, environ)
@@ -88,12 +95,15 @@ def _examine(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded | None
             context = Context(document, checked, checked.model, problems)
             rulebook = compile_rulebook(context, directory, today(checked.model.timezone))
             settings, missing = compile_settings(context, directory, environ)
+            accounts = read_accounts(directory, checked.names.get("agents", frozenset()), problems) if guarded else None
+            if guarded:
+                check_guard(document, settings.web, accounts, problems)
             if rulebook is not None and not problems.errors:
                 texts = {PromptName(name): prompt.text for name, prompt in checked.model.prompts.items()}
                 zone = ZoneInfo(checked.model.timezone)
                 lines = _lines(problems.warnings)
                 written = checked.model, document.sections, document.texts, applied
-                loaded = Loaded(rulebook, settings, texts, lines, missing, zone, *written)
+                loaded = Loaded(rulebook, settings, texts, lines, missing, zone, *written, accounts)
     problems.errors.sort()
     problems.warnings.sort()
     return loaded, problems

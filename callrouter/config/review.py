@@ -38,13 +38,19 @@ class Review:
         return self.loaded is not None and not self.problems.errors and not self.failed
 
 
-def review(directory: Path, environ: Mapping[str, str] = os.environ, files: Mapping[str, Path] | None = None) -> Review:
-    """Examine the configuration of ``directory`` and try its cases.
+def review(
+    directory: Path,
+    environ: Mapping[str, str] = os.environ,
+    files: Mapping[str, Path] | None = None,
+    *,
+    guarded: bool = True,
+) -> Review:
+    """Examine the configuration of ``directory`` and try its cases; ``guarded``: see :func:`callrouter.config.load`.
 
     ``files`` holds the cases, by the names that messages call them by; left out: ``routes-test.yaml`` of the
     directory, if it is there.
     """
-    loaded, problems = examine(directory, environ)
+    loaded, problems = examine(directory, environ, guarded=guarded)
     sheets = read_cases(case_files(directory) if files is None else files, problems)
     outcomes: tuple[Outcome, ...] = ()
     if loaded is not None:

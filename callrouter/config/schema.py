@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from callrouter.config.account_model import AccountFile
 from callrouter.config.case_model import CaseFile
 from callrouter.config.model import LimitsSection, Model, Section
 from callrouter.config.schema_kinds import BETWEEN_KEYS, KIND, KINDS, PARSERS, SHORT_FORMS, Schema
@@ -46,9 +47,14 @@ def cases_schema() -> Schema:
     return _headed("callrouter: golden cases", CaseFile.model_json_schema(schema_generator=_Generator))
 
 
+def accounts_schema() -> Schema:
+    """Of ``accounts.yaml``."""
+    return _headed("callrouter: accounts", AccountFile.model_json_schema(schema_generator=_Generator))
+
+
 def section_schema(section: str) -> Schema:
     """Of what stands below ``section:``. Raises KeyError if there is no such section."""
-    whole = cases_schema() if section in CaseFile.model_fields else config_schema()
+    whole = _schema_with(section)
     value = whole["properties"][section]
     needed: Schema = {}
     waiting = [value]
@@ -60,9 +66,15 @@ def section_schema(section: str) -> Schema:
     return _headed(f"callrouter: {section}", {**value, "$defs": needed})
 
 
+def _schema_with(section: str) -> Schema:
+    if section in CaseFile.model_fields:
+        return cases_schema()
+    return accounts_schema() if section in AccountFile.model_fields else config_schema()
+
+
 def sections() -> tuple[str, ...]:
     """Every section that has a schema."""
-    return (*Model.model_fields, *CaseFile.model_fields)
+    return (*Model.model_fields, *CaseFile.model_fields, *AccountFile.model_fields)
 
 
 def _headed(title: str, schema: Schema) -> Schema:

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from callrouter.config.accounts import account_file
 from callrouter.config.cases import case_files
-from callrouter.config.schema import cases_schema, config_schema
+from callrouter.config.schema import accounts_schema, cases_schema, config_schema
 from callrouter.config.schema_kinds import Schema
-from callrouter.config.source import CASE_FILES, section_files
+from callrouter.config.source import ACCOUNT_FILES, CASE_FILES, section_files
 from callrouter.errors import CallrouterError
 
 CONFIG_SCHEMA = "callrouter.schema.json"
 CASES_SCHEMA = "routes-test.schema.json"
+ACCOUNTS_SCHEMA = "accounts.schema.json"
 
 _MODELINE = re.compile(r"^#[ \t]*yaml-language-server:[ \t]*\$schema=[^\r\n]*", re.MULTILINE)
 _BOM = "\ufeff"
@@ -28,18 +30,25 @@ def rendered(schema: Schema) -> str:
 
 def modeline(file: str) -> str:
     """What stands at the top of a YAML file, so that editors complete and check it while one types."""
-    return f"# yaml-language-server: $schema={CASES_SCHEMA if file in CASE_FILES else CONFIG_SCHEMA}"
+    schema = CASES_SCHEMA if file in CASE_FILES else ACCOUNTS_SCHEMA if file in ACCOUNT_FILES else CONFIG_SCHEMA
+    return f"# yaml-language-server: $schema={schema}"
 
 
 def yaml_files(directory: Path) -> list[Path]:
     """The files of ``directory`` that have a schema."""
-    return sorted([*section_files(directory), *case_files(directory).values()])
+    accounts = account_file(directory)
+    others = [*case_files(directory).values(), *([accounts] if accounts is not None else [])]
+    return sorted([*section_files(directory), *others])
 
 
 def write_schemas(directory: Path) -> list[Path]:
-    """Write both schemas, over older ones, and return where. Raises CallrouterError if that cannot be."""
+    """Write all schemas, over older ones, and return where. Raises CallrouterError if that cannot be."""
     written = []
-    for name, schema in ((CONFIG_SCHEMA, config_schema()), (CASES_SCHEMA, cases_schema())):
+    for name, schema in (
+        (CONFIG_SCHEMA, config_schema()),
+        (CASES_SCHEMA, cases_schema()),
+        (ACCOUNTS_SCHEMA, accounts_schema()),
+    ):
         _replace(directory / name, rendered(schema))
         written.append(directory / name)
     return written

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from callrouter.config import case_model, model, scalars
+from callrouter.config import account_model, case_model, model, scalars
+from callrouter.config.model import section
 from callrouter.core import remembering
 
 Schema = dict[str, Any]
@@ -55,6 +56,30 @@ KINDS: Mapping[str, Schema] = {
         "minimum": remembering.LEAST_S,
         "maximum": remembering.MOST_S,
         "pattern": rf"^\s*([0-9]+(\.[0-9]+)?|{_PART}(\s*{_PART})*)\s*$",
+    },
+    "lifetime": {
+        "description": "How long: from 1 min to 7d.",
+        "type": ["number", "string"],
+        "minimum": int(section.LEAST_LIFETIME_S),
+        "maximum": int(section.MOST_LIFETIME_S),
+        "pattern": rf"^\s*([0-9]+(\.[0-9]+)?|{_PART}(\s*{_PART})*)\s*$",
+    },
+    "rate": {
+        "description": f"How many a second: 1 to {section.MOST_RATE}.",
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": section.MOST_RATE,
+        "pattern": "^[0-9]+$",
+    },
+    "password-hash": {
+        "description": "A hashed password, as callrouter account hash prints it.",
+        "type": "string",
+        "pattern": r"^\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$",
+    },
+    "token-digest": {
+        "description": "A hashed token, as callrouter account token prints it.",
+        "type": "string",
+        "pattern": "^sha256:[0-9a-f]{64}$",
     },
     "flag": {
         "description": "true or false.",
@@ -154,7 +179,7 @@ KINDS: Mapping[str, Schema] = {
     "endpoint": {
         "description": "What Asterisk dials: PJSIP/201.",
         "type": "string",
-        "pattern": r"^[^/]+/[^\s&,]+$",
+        "pattern": r"^[A-Za-z0-9@:.;=+*#_~%\[\]-]+/[A-Za-z0-9/@:.;=+*#_~%\[\]-]+$",
     },
     "code": {
         "description": "What a phone dials: *21.",
@@ -196,6 +221,10 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_reference: _kind("reference"),
     model.parse_key: _kind("key"),
     model.parse_port: _kind("port"),
+    model.parse_lifetime: _kind("lifetime"),
+    model.parse_rate: _kind("rate"),
+    account_model.parse_password: _kind("password-hash"),
+    account_model.parse_token: _kind("token-digest"),
     model.parse_yes_no: _kind("switch"),
     model.parse_network: _kind("network"),
     model.parse_url: _kind("address"),
@@ -232,6 +261,7 @@ def _written(key: str) -> Schema:
 
 
 BETWEEN_KEYS: Mapping[str, Schema] = {
+    "AccountSpec": {"anyOf": [_written("password"), _written("tokens")]},
     "Site": {"oneOf": [_written("password_env"), _written("password_file")]},
     "Route": {"oneOf": [_written("do"), _written("plan")]},
     "When": {"minProperties": 1},

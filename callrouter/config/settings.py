@@ -35,10 +35,16 @@ class SiteSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where pages, API and metrics are served."""
+    """Where pages, API and metrics are served, and how long and how often to whom."""
 
     host: str
     port: int
+    https: bool = False
+    """Whether browsers come by HTTPS, to a proxy."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    session_idle_s: float = 1800.0
+    session_longest_s: float = 43200.0
+    requests_per_s: int = 50
 
 
 @dataclass(frozen=True, slots=True)

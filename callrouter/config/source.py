@@ -29,6 +29,10 @@ HASH_DIGITS = 12
 CASE_FILES = frozenset({"routes-test.yaml", "routes-test.yml"})
 """What stands in the directory beside the configuration and is no part of it; see :mod:`callrouter.config.cases`."""
 
+ACCOUNT_FILES = frozenset({"accounts.yaml", "accounts.yml"})
+"""Likewise: who may come in is no rule, and its history and its comparison are nobody's business; see
+:mod:`callrouter.config.accounts`."""
+
 
 @dataclass(slots=True)
 class Document:
@@ -102,7 +106,7 @@ def read(directory: FilePath, problems: Problems) -> Document:
 def section_files(directory: FilePath) -> list[FilePath]:
     """The YAML files of ``directory`` that hold sections, in their order."""
     found = (path for path in directory.glob("*.y*ml") if path.suffix in {".yaml", ".yml"} and path.is_file())
-    return sorted(path for path in found if path.name not in CASE_FILES)
+    return sorted(path for path in found if path.name not in CASE_FILES | ACCOUNT_FILES)
 
 
 def read_files(files: Table[str, FilePath], problems: Problems, document: Document | None = None) -> Document:

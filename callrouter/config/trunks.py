@@ -9,6 +9,8 @@ from callrouter.config.references import Context
 from callrouter.core.ids import SiteName, TenantName, TrunkName
 from callrouter.core.trunk_spec import MemberSpec, NumberForm, Share, TrunkSpec
 
+_ENDPOINT = re.compile("[A-Za-z0-9._-]+")
+"""It becomes part of a dial string."""
 _AREA = re.compile("0[1-9][0-9]{0,2}", re.ASCII)
 
 
@@ -137,6 +139,9 @@ def _check_endpoints(context: Context) -> None:
     known: list[tuple[str, str | None, str]] = []
     for name, spec in context.model.trunks.items():
         for path, site, endpoint in _places(name, spec):
+            if _ENDPOINT.fullmatch(endpoint) is None:
+                message = f'"{endpoint}" is not the name of a PJSIP endpoint'
+                context.error(path, message, "use ASCII letters, digits, -, _ and .", key=len(path) == 2)
             other = next((one for one, at, there in known if there == endpoint and _meet(site, at)), None)
             if other is not None:
                 message = f'"{endpoint}" carries calls of the trunk "{other}" already'

@@ -80,7 +80,9 @@ class Agent:
         self.changed.append(self)
 
 
-_BLAMED = frozenset({OfferResult.NO_ANSWER, OfferResult.BUSY, OfferResult.REJECTED, OfferResult.UNREACHABLE})
+_BLAMED = frozenset(
+    {OfferResult.NO_ANSWER, OfferResult.BUSY, OfferResult.REJECTED, OfferResult.UNREACHABLE, OfferResult.LOOP}
+)
 
 
 def is_blamed(result: OfferResult) -> bool:
@@ -110,9 +112,9 @@ def rest_after(result: OfferResult, limits: Limits) -> float:
             return limits.rest_after_busy_s
         case OfferResult.REJECTED | OfferResult.NOT_CONFIRMED:
             return limits.rest_after_rejected_s
-        case OfferResult.UNREACHABLE:
+        case OfferResult.UNREACHABLE | OfferResult.LOOP:
             return limits.rest_after_unreachable_s
-        case OfferResult.CONGESTION | OfferResult.FAILED | OfferResult.LOST:
+        case OfferResult.CONGESTION | OfferResult.FAILED | OfferResult.LOST | OfferResult.LIMITED:
             return limits.retry_after_congestion_s
         case _:
             return 0.0

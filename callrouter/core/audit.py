@@ -29,6 +29,16 @@ class AuditKind(StrEnum):
     """Who fetched a recording of a conversation, or deleted it; its name is the recording's."""
     CALLBACK = "callback"
     """Whether a resident is called back; the name is the call's in which he asked."""
+    LOGIN = "log-in"
+    """Who came in by page, who went, and who was not let in; its name is the account's."""
+    ACCESS = "access"
+    """What an account ordered or was refused; its name is the path."""
+    NUMBER = "number"
+    """Who saw a caller's whole number; its name is the call's."""
+    ACCOUNT = "account"
+    """Which role an account has; empty: there is none of that name."""
+    PURGE = "purge"
+    """How many old entries of the log itself were removed, and before when; written by the database."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -51,3 +61,21 @@ class AuditEntry(msgspec.Struct, frozen=True):
     note: str = ""
     queues: tuple[str, ...] = ()
     """Of a counselor: those that he serves by the rules of then."""
+    account: str = ""
+    """By which account it was ordered; empty: by none, at a phone or on the machine itself."""
+    address: str = ""
+    """From which IP address."""
+
+
+ONCE_SAID: frozenset[AuditKind] = frozenset(
+    {
+        AuditKind.WRAP_UP,
+        AuditKind.CALLBACK,
+        AuditKind.LOGIN,
+        AuditKind.ACCESS,
+        AuditKind.NUMBER,
+        AuditKind.ACCOUNT,
+        AuditKind.PURGE,
+    }
+)
+"""Kinds of which a daemon that starts anew need not know the newest: there are ever more names."""

@@ -94,6 +94,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.Postponed: frozenset({_S.QUEUED}),
     facts.BackInLine: frozenset({_S.POSTPONED}),
     facts.LeftToRing: frozenset({_S.CONNECTED}),
+    facts.Looped: frozenset({_S.ROUTING}),
 }
 """In which states each fact can be true of a call; what is not here begins a call and never follows."""
 
@@ -169,6 +170,8 @@ class Call:
     """Whose phones ring beside that of ``offer``: the first that is answered becomes the offer."""
     invited: Offer | None = None
     """Who was called into the conversation."""
+    not_invited_by: frozenset[str] = frozenset()
+    """The endpoints of trunk groups by which they were called before, all of which failed."""
     passes_on: bool = False
     """The call is theirs alone as soon as they answer."""
     line: ChannelId | None = None
@@ -318,8 +321,8 @@ class Call:
                 self._begin(index)
             case facts.RecordingBegun() | facts.RecordingEnded():
                 self._take_of_message(fact)
-            case facts.Answered():
-                self.answered = True
+            case facts.Answered() | facts.Looped():
+                self.answered = self.answered or isinstance(fact, facts.Answered)
             case facts.CallbackWanted() | facts.NumberOffered() | facts.NumberAsked():
                 self._take_of_number(fact)
             case facts.Queued() | facts.LeftQueue() | facts.TurnedAway() | facts.Comforted():
@@ -615,6 +618,8 @@ class Call:
         if self.invited is not None or (fact.agent is None) is (fact.destination is None):
             raise ValueError(f"call {self.id} cannot call in {fact!r} beside {self.invited!r}")
         self.attempts, self.passes_on, self.line, self.far = fact.attempt, fact.passes_on, fact.line, fact.far
+        if not fact.again:
+            self.not_invited_by = frozenset()
         self.invited = _offer_of(fact)
         self._next_playback()
 
@@ -626,8 +631,9 @@ class Call:
             case facts.JoinedIn():
                 apart = self.speaks_apart
                 invited.bridge = naming.bridge(self.id, invited.attempt) if apart else offer.bridge
-            case facts.InviteClosed():
-                self.invited = self.line = None
+            case facts.InviteClosed(goes_on=goes_on):
+                self.not_invited_by |= {invited.member}
+                self.invited, self.line = None, self.line if goes_on else None
             case facts.LeftToRing():
                 self.passes_on = True
             case _:

@@ -26,6 +26,8 @@ class CallKeys:
     """What the counselor hears when a code could not be carried out; None: nothing."""
     goodbye: PromptName | None = None
     """What an abusive caller hears at the end; None: nothing."""
+    limited: PromptName | None = None
+    """The same, where as many calls have gone out as may; None: as ``refused``."""
     recording_paused: PromptName | None = None
     """What the counselor hears when nothing is recorded any more; None: nothing."""
     recording_resumed: PromptName | None = None

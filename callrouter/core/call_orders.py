@@ -57,6 +57,8 @@ class CallAnswer:
 
     ok: bool
     message: str
+    limited: bool = False
+    """A limit of calls that go out forbids it for now."""
 
 
 TARGETED = frozenset({CallVerb.TRANSFER, CallVerb.CONSULT, CallVerb.CONFERENCE})

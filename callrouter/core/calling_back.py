@@ -44,6 +44,8 @@ _PLAN = "call-back"
 """What the plan of such a call is named: wait in the queue, and no more."""
 LAST_DIGITS = 4
 """So many of the resident's number the counselor hears, where that is wanted."""
+_OF_RULES = frozenset({PostponeReason.HOURS, PostponeReason.LIMIT})
+"""Why nobody is called that new rules may see otherwise."""
 _AT_REST = frozenset({CallState.QUEUED, CallState.POSTPONED})
 
 
@@ -142,6 +144,9 @@ class CallingBack:
             return CallbackAnswer(False, f"call {call.id} is not needed now: the resident waits on the line himself")
         self._note(call, order, at, out)
         self._stand_again(call, at, out, hastened=True)
+        if call.postponed_for is PostponeReason.LIMIT:
+            text = f"call {call.id}: called as soon as the limit of calls that go out lets it be"
+            return CallbackAnswer(True, text)
         return CallbackAnswer(True, f"call {call.id}: called as soon as a counselor and a trunk channel are free")
 
     def _note(self, call: Call, order: CallbackOrder, at: datetime, out: Output) -> None:
@@ -179,9 +184,27 @@ class CallingBack:
         if opens_at is not None:
             self._postpone(call, opens_at, PostponeReason.HOURS, at, out)
             return
+        if self.is_put_off(call, at, out):
+            return
         self._conduct.waiting.stand(call, queue, at, out, outward=rule.trunk)
         closes_at = (None if call.hastened else rule.closes_at(at)) or expires_at
         self._conduct.set_timer(call, TimerKind.CALLBACK, (min(closes_at, expires_at) - at).total_seconds(), out)
+
+    def is_put_off(self, call: Call, at: datetime, out: Output) -> bool:
+        """Whether a limit keeps the resident from being called now: he is called when it lets him be."""
+        rule, floor = self.rule_of(call), self._conduct.floor
+        to = rule.destination(call.arrival.caller) if rule is not None else None
+        refusal = floor.refusal(call, to, at, self._put_off(call)) if to is not None else None
+        if to is None or refusal is None:
+            return False
+        floor.block(call, to, at, out)
+        self._postpone(call, refusal.again_at, PostponeReason.LIMIT, at, out)
+        return True
+
+    def _put_off(self, call: Call) -> int:
+        """How many of the same tenant wait for a limit: each shall be called when there is room for him, too."""
+        others = (one for one in self._conduct.calls.values() if one.postponed_for is PostponeReason.LIMIT)
+        return sum(one.tenant == call.tenant and one is not call for one in others)
 
     def _expires_at(self, call: Call) -> datetime:
         """When the request is kept no longer, called back or not."""
@@ -263,7 +286,7 @@ class CallingBack:
                 continue
             if self.rule_of(call) is None:
                 self.drop(call, at, out)
-            elif call.state is CallState.QUEUED or call.postponed_for is PostponeReason.HOURS:
+            elif call.state is CallState.QUEUED or call.postponed_for in _OF_RULES:
                 self._stand_again(call, at, out, hastened=call.hastened)
 
     def pause(self) -> None:
@@ -307,12 +330,17 @@ class CallingBack:
             self._conduct.offering.drop(call, OfferResult.CALLER_GONE, at, out)
             self.stand(call, at, out)
             return
+        to = rule.destination(call.arrival.caller)
+        if self._conduct.floor.refusal(call, to, at) is not None:  # others were called while the phone rang
+            self._conduct.offering.drop(call, OfferResult.CALLER_GONE, at, out)
+            self.is_put_off(call, at, out)
+            return
         del self._reserved[call.id]
         seizure = self._conduct.floor.trunks.rename(seizure, naming.leg_channel(call.id, call.attempts + 1))
         self._conduct.floor.picked_up(counselor, at)
         self._conduct.cancel_timer(call, TimerKind.RING, out)
         self._conduct.record(call, _calling_back(call, seizure, at), out)
-        self._conduct.floor.call_resident(call, seizure, rule.destination(call.arrival.caller), at, out)
+        self._conduct.floor.call_resident(call, seizure, to, at, out)
         self._conduct.set_timer(call, TimerKind.RESIDENT, rule.ring_timeout_s, out)
         agent, media = counselor.agent, self._conduct.floor.rulebook.media
         words = self._conduct.briefing.take_words(call, agent) if agent is not None else ()

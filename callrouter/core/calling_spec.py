@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from callrouter.core.calendars import Calendar
+from callrouter.core.dial_string import to_dial
 from callrouter.core.ids import DestinationName, PromptName, TrunkName
 from callrouter.core.numbers import parse
 from callrouter.core.plan import Destination
@@ -43,7 +44,7 @@ class CallBackRule:
         return Destination(
             DestinationName(national),
             national,
-            f"PJSIP/{national}@{self.trunk}",
+            f"PJSIP/{to_dial(national)}@{self.trunk}",
             self.trunk,
             self.caller_number,
             self.ring_timeout_s,

@@ -19,6 +19,8 @@ class Cause(IntEnum):
     NO_ANSWER = 19
     SUBSCRIBER_ABSENT = 20
     CALL_REJECTED = 21
+    EXCHANGE_ROUTING_ERROR = 25
+    """The call goes in a circle."""
     ANSWERED_ELSEWHERE = 26
     """Q.850: non-selected user clearing. Another phone has the call, and this one need not list it as missed."""
     DESTINATION_OUT_OF_ORDER = 27

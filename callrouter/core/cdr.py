@@ -72,6 +72,10 @@ class OfferResult(StrEnum):
     FAILED = "failed"
     ANSWERED_ELSEWHERE = "answered-elsewhere"
     """It rang together with others, of which another was answered first."""
+    LOOP = "loop"
+    """The call came back to us."""
+    LIMITED = "limited"
+    """A limit of calls outward forbade it: nothing was dialled."""
 
 
 class CallMark(StrEnum):
@@ -254,3 +258,7 @@ class Cdr:
     """What was recorded of it, one for each counselor's part, those that failed too."""
     returns: CdrReturn | None = None
     """None: the call came in. Else we made it, and ``caller`` is whom we called."""
+    in_trunk: TrunkName | None = None
+    """The trunk group by which it came in, as the rules were then; None: by none, or we made it."""
+    in_endpoint: str = ""
+    """The PJSIP endpoint by which it did, of a group or not; empty: we made it."""

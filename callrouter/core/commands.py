@@ -125,6 +125,9 @@ class Originate(SiteCommand, frozen=True, gc=False):
     """For whom it is called; empty: for nobody who has a channel."""
     relay: str = ""
     """The word by which another site knows the leg; sent in a header of ours."""
+    hops: str = ""
+    """How often the call has gone out with this leg, and what names the leg: another such header, by which we know it
+    should it come back."""
 
 
 class Connect(SiteCommand, frozen=True, gc=False):

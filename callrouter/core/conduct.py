@@ -34,6 +34,7 @@ from callrouter.core.following import Following
 from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.keypad import Keypad
+from callrouter.core.metering import Metering
 from callrouter.core.offering import Offering
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import Parties
@@ -105,6 +106,7 @@ class Conduct:
         self.keypad = Keypad(self)
         self.calling_back = CallingBack(self)
         self.dictating = Dictating(self)
+        self.metering = Metering(self.floor)
         self._actions: Mapping[str, _Action] = {
             "begin": self.following.begin,
             "end_announcement": self.following.end_announcement,
@@ -218,7 +220,8 @@ class Conduct:
         request: facts.Request | None = None,
     ) -> Call:
         """A caller has come in, or (for a ``request``) is to be called back."""
-        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request)
+        trunk = self.floor.trunks.group_at(arrival.site, arrival.trunk) if request is None else None
+        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request, trunk)
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id
@@ -242,6 +245,7 @@ class Conduct:
         self.calling_back.take(call)
         self.supervision.take(call)
         self.lines.take(call)
+        self.metering.recall(call.history)
         return True
 
     def put_aside(self, call: Call, remembered: Call) -> None:
@@ -302,13 +306,15 @@ class Conduct:
             self.taping.end_with(call, fact, out)
         if call.taped.notice is not None and isinstance(fact, _ENDS_GREETING) and call.state is CallState.GREETING:
             self.taping.break_off(call, fact.at, out)
-        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed):
+        goes_on = isinstance(fact, facts.InviteClosed) and fact.goes_on
+        if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed) and not goes_on:
             self.lines.let_go(call, call.line, fact, out)
         tenant = call.tenant
         call.apply(fact)
         if call.tenant != tenant:
             self.floor.trunks.assign(call.channel, call.tenant, fact.at)
         out.facts.append((call.id, fact))
+        self.metering.note(call, fact, out)
         if isinstance(fact, _MOVES_TALK):
             self.taping.follow(call, fact.at, out)
 

@@ -7,27 +7,29 @@ is known, and a caller is never left alone: he goes back to who put him on hold,
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from callrouter.core import facts
 from callrouter.core.agent import Agent, AgentState
-from callrouter.core.call import Call
+from callrouter.core.call import Call, Offer
 from callrouter.core.call_orders import OF_RECORDING, TARGETED, CallAnswer, CallOrder, CallVerb, CallVia
 from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import AgentId, DestinationName, QueueName
+from callrouter.core.far_end import FarEnd
+from callrouter.core.ids import AgentId, ChannelId, DestinationName, QueueName
 from callrouter.core.legs import Leg
-from callrouter.core.offering import result_of
+from callrouter.core.offering import result_of, unanswered
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import MOVES
 from callrouter.core.plan import Announce, Destination, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.switches import one_line
-from callrouter.core.transfers import TargetError, number_outside, party
+from callrouter.core.transfers import LimitError, TargetError, number_outside, party
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -36,6 +38,17 @@ PHONES_MIND_S = 2.0
 """A phone that hangs up so soon after it was told that a transfer failed does so by itself."""
 
 Target = Agent | QueueSpec | Destination
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Whom to call in once more, and as before, but not by these endpoints."""
+
+    verb: CallVerb
+    whom: Destination
+    line: ChannelId | None
+    far: FarEnd | None
+    without: frozenset[str]
 
 
 class Conversing:
@@ -64,10 +77,13 @@ class Conversing:
             return CallAnswer(False, f"call {call.id} is {call.state}: nobody talks")
         if call.to_be_adopted:
             return CallAnswer(False, f"call {call.id} is an earlier daemon's, and Asterisk has not told of it yet")
-        if order.verb in OF_RECORDING:
-            why_not = self._conduct.taping.order(call, order, at, out)
-        else:
-            why_not = self._carry_out(call, order.verb, order.target, at, out)
+        try:
+            if order.verb in OF_RECORDING:
+                why_not = self._conduct.taping.order(call, order, at, out)
+            else:
+                why_not = self._carry_out(call, order.verb, order.target, at, out)
+        except LimitError as error:
+            return CallAnswer(False, str(error), limited=True)
         if why_not is not None:
             return CallAnswer(False, why_not)
         target = f" {one_line(party(order.target))}" if order.target else ""
@@ -109,7 +125,9 @@ class Conversing:
         if call.invited is not None:
             return f"call {call.id} has called somebody in already; complete or cancel that first"
         try:
-            whom = self.find(call, target, at)
+            whom = self.find(call, target, at, out)
+        except LimitError:
+            raise
         except TargetError as error:
             return str(error)
         if isinstance(whom, QueueSpec):
@@ -117,7 +135,7 @@ class Conversing:
         self._parties.call_in(call, verb, whom, at, out)
         return None
 
-    def find(self, call: Call, written: str, at: datetime) -> Target:
+    def find(self, call: Call, written: str, at: datetime, out: Output) -> Target:
         """Who is meant by who is in the call, and can be called now from there.
 
         Raises:
@@ -135,7 +153,9 @@ class Conversing:
             return queue
         destination = rules.destinations.get(DestinationName(name)) or number_outside(name, rules)
         if not floor.can_call(call, destination, at):
-            floor.block(call, destination, at)
+            refusal = floor.block(call, destination, at, out)
+            if refusal is not None:
+                raise LimitError(f"no more such calls go out now: {refusal}")
             why = f"all channels of the trunk {destination.trunk} are taken"
             raise TargetError(why, Cause.NORMAL_CIRCUIT_CONGESTION)
         return destination
@@ -252,15 +272,43 @@ class Conversing:
             return
         leg = self._parties.leg_of(call, invited)
         result = result_of(leg, cue.cause) if invited.bridge is None else OfferResult.ANSWERED
-        self._parties.close_invited(call, result, cue.cause, at, out)
-        self._conduct.floor.leg_gone(leg, result, at, out)
-        self._parties.take_back(call, at, out)
+        self._conduct.floor.leg_gone(leg, result, at, out)  # first: what it held may be what the next needs
+        again = self._again(call, invited, result, at)
+        self._parties.close_invited(call, result, cue.cause, at, out, goes_on=again is not None)
+        self._go_on(call, again, at, out)
 
     def invited_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Who was called in has not answered in time, or nobody knows whether the phone rings."""
-        if call.invited is not None and call.invited.bridge is None:
-            self._parties.drop_invited(call, cue.result, at, out)
+        invited = call.invited
+        if invited is None or invited.bridge is not None:
+            return
+        leg = self._conduct.floor.legs.get(invited.channel)
+        result = unanswered(leg, cue.result) if leg is not None else cue.result
+        again = self._again(call, invited, result, at)
+        self._parties.drop_invited(call, result, at, out, goes_on=again is not None)
+        self._go_on(call, again, at, out)
+
+    def _again(self, call: Call, invited: Offer, result: OfferResult, at: datetime) -> "_Again | None":
+        """By what other way of the trunk groups a destination can be called in whose call one has failed."""
+        if result is not OfferResult.CONGESTION or not invited.member or invited.destination is None:
+            return None
+        rules = self._conduct.floor.rulebook.transfers
+        try:
+            whom = rules.destinations.get(invited.destination) or number_outside(invited.destination, rules)
+        except TargetError:  # the rules have changed
+            return None
+        without = call.not_invited_by | {invited.member}
+        if not self._conduct.floor.can_call(call, whom, at, without):
+            return None
+        verb = CallVerb.CONSULT if call.held or call.line is not None else CallVerb.CONFERENCE
+        return _Again(CallVerb.TRANSFER if call.passes_on else verb, whom, call.line, call.far, without)
+
+    def _go_on(self, call: Call, again: "_Again | None", at: datetime, out: Output) -> None:
+        """Nobody came: call them by another way, or give the counselor the caller back."""
+        if again is None:
             self._parties.take_back(call, at, out)
+        else:
+            self._parties.call_in(call, again.verb, again.whom, at, out, again.line, again.far, again.without)
 
     def not_joined(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Somebody could not be put into the bridge: what is left is not a conversation, so the caller goes on."""

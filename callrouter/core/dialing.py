@@ -110,18 +110,18 @@ class Dialing:
             again=bool(without),
         )
         self._conduct.record(call, offered, out)
-        self._conduct.set_timer(call, TimerKind.RING, destination.ring_timeout_s, out)
+        self._conduct.set_timer(call, TimerKind.RING, leg.waits_s + destination.ring_timeout_s, out)
 
     def _pass_over(self, call: Call, destination: Destination, at: datetime, out: Output) -> None:
-        """The trunk group is full: nothing is dialled, and the record says so."""
-        self._conduct.floor.block(call, destination, at)
+        """The trunk group is full, or a limit forbids it: nothing is dialled, and the record says so."""
+        refusal = self._conduct.floor.block(call, destination, at, out)
         attempt = call.attempts + 1
         channel = naming.leg_channel(call.id, attempt)
         offered = facts.Offered(at, attempt, None, destination.trunk, channel, destination.name)
         self._conduct.record(call, offered, out)
-        closed = facts.OfferClosed(at, OfferResult.CONGESTION, Cause.NORMAL_CIRCUIT_CONGESTION)
-        self._conduct.record(call, closed, out)
-        self._conduct.counters.offers[OfferResult.CONGESTION] += 1
+        result = OfferResult.CONGESTION if refusal is None else OfferResult.LIMITED
+        self._conduct.record(call, facts.OfferClosed(at, result, Cause.NORMAL_CIRCUIT_CONGESTION), out)
+        self._conduct.counters.offers[result] += 1
 
     def _let_hear(self, call: Call, step: Dial, at: datetime, out: Output) -> None:
         if step.music_class is not None:

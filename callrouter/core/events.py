@@ -67,6 +67,8 @@ class TimerKind(StrEnum):
     """Who is called back has not answered."""
     CALLBACK = "callback"
     """It is time to call somebody back, or no longer."""
+    BEGIN = "begin"
+    """A leg may be made that a limit of calls per second held back."""
     SITE = "site"
     """A site is away for so long that what its calls hold is given back."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, relaying, relays, resync, standing
+from callrouter.core import facts, loops, naming, relaying, relays, resync, standing
 from callrouter.core.absence import Absence
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
@@ -172,6 +172,10 @@ class Exchange:
             call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
         )
 
+    def restore_outward(self, cdrs: Iterable[Cdr], since: datetime) -> None:
+        """Count again the calls that went out since then (aware UTC), and are over; before the first event."""
+        self.conduct.metering.recall_ended(cdrs, since)
+
     def restore_lost_places(self, histories: Iterable[Sequence[facts.Fact]]) -> None:
         """Know who lost a place in line shortly before, from the facts of calls that are over, in their order.
 
@@ -319,6 +323,8 @@ class Exchange:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
         call = self.conduct.open(event.call, event.channel, event.facts, at, out)
+        if loops.cut(self, call, at, out):
+            return
         if self.draining or self._is_full():
             why = "draining" if self.draining else f"more than {self.rulebook.limits.max_calls} calls"
             out.notices.append(Notice(NoticeKind.NOT_TAKEN, call.id, why))
@@ -380,27 +386,27 @@ class Exchange:
         self.floor.got_through(leg, out)
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
-        self._signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
+        self.signal_of_leg(leg, Cue(Signal.LEG_RANG), at, out)
 
     def _leg_answered(self, event: ev.LegAnswered, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is not None:
             self.floor.got_through(leg, out)
-            self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_digit(self, event: ev.LegDigit, at: datetime, out: Output) -> None:
         leg = self.floor.legs.get(event.channel)
         if leg is None:
             self.counters.unknown_channel += 1
         else:
-            self._signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_DIGIT, digit=event.digit), at, out)
 
     def _leg_held(self, event: ev.LegHeld, at: datetime, out: Output) -> None:
         leg = self.floor.legs.get(event.channel)
         if leg is None:
             self.counters.unknown_channel += 1
         else:
-            self._signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_HELD if event.held else Signal.LEG_RESUMED), at, out)
 
     def _line_dialed(self, event: ev.LineDialed, at: datetime, out: Output) -> None:
         self.conduct.lines.dialed(event, at, out)
@@ -428,7 +434,7 @@ class Exchange:
         cause = relay.cause if relay is not None and relay.cause is not None else event.cause
         if leg is None:
             self.counters.unknown_channel += 1
-        elif not self._signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=cause), at, out):
+        elif not self.signal_of_leg(leg, Cue(Signal.LEG_ENDED, cause=cause), at, out):
             self.floor.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
             self._transfer_later(leg, at, out)
 
@@ -442,7 +448,7 @@ class Exchange:
         """A leg is found answered: if its call still waits for that, the answer was missed."""
         call = self.calls.get(leg.call)
         if call is not None and (call.state in (CallState.OFFERED, CallState.CALLING) or call.awaits(leg.channel)):
-            self._signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
     def _leg_refused(self, event: ev.LegRefused, at: datetime, out: Output) -> None:
         leg = self.floor.legs.get(event.channel)
@@ -455,7 +461,7 @@ class Exchange:
         """It may exist: hang it up, and let the caller go on to the next phone."""
         leg = self.floor.legs.get(event.channel)
         if leg is not None:
-            self._signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
+            self.signal_of_leg(leg, Cue(Signal.RING_OVER, result=OfferResult.FAILED), at, out)
 
     def _bridged(self, event: ev.Bridged, at: datetime, out: Output) -> None:
         if naming.parse_far_bridge(event.bridge) is not None:
@@ -472,8 +478,8 @@ class Exchange:
         kind, subject = event.key
         if kind is TimerKind.AGENT:
             self.floor.staff.agent_rested(AgentId(subject), at)
-        elif kind is TimerKind.TRUNK:
-            self.floor.trunks.look_again(TrunkName(subject), at)
+        elif kind in (TimerKind.TRUNK, TimerKind.BEGIN):
+            self._trunk_is_due(kind, subject, at, out)
         elif kind is TimerKind.SWITCH:
             self.conduct.switchboard.expire(SwitchName(subject), at, out)
         elif kind is TimerKind.SITE:
@@ -497,6 +503,12 @@ class Exchange:
         elif call is not None:
             call.timers.remove(kind)
             self.signal(call, Cue(_TIMER_SIGNALS[kind]), at, out)
+
+    def _trunk_is_due(self, kind: TimerKind, subject: str, at: datetime, out: Output) -> None:
+        if kind is TimerKind.BEGIN:
+            self.floor.begin(ChannelId(subject), out)
+        else:
+            self.floor.trunks.look_again(TrunkName(subject), at)
 
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         was_away = event.site not in self.floor.ways.sites
@@ -592,7 +604,7 @@ class Exchange:
             resync.hang_up_orphan(self, channel, out)
         return leg
 
-    def _signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> bool:
+    def signal_of_leg(self, leg: Leg, cue: Cue, at: datetime, out: Output) -> bool:
         """A leg that its call has let go of speaks to it no more; whether it still does is returned."""
         call = self.calls.get(leg.call)
         if call is None:

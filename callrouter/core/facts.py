@@ -63,6 +63,8 @@ class ReleaseReason(StrEnum):
     """Who was to be called back was not, for as long as such requests are kept."""
     SERVED = "served"
     """Who was to be called back called by himself, and has talked to a counselor."""
+    LOOP = "loop"
+    """It goes in a circle: it is a call of ours that came back, or has gone out too often."""
 
 
 class LeaveReason(StrEnum):
@@ -85,8 +87,25 @@ class PostponeReason(StrEnum):
     """Nobody is called at this time."""
     RETRY = "retry"
     """It was tried in vain not long ago."""
+    LIMIT = "limit"
+    """As many calls have gone out as may."""
     OWN_CALL = "own-call"
     """He has called by himself, and waits on the line at his place."""
+
+
+class LoopSign(StrEnum):
+    """By what a call is known for one that goes in a circle."""
+
+    LEG = "leg"
+    """It names a leg of ours, which is being called."""
+    HOPS = "hops"
+    """It has gone out too often already."""
+    DIVERTED = "diverted"
+    """It was diverted by a number that a leg of ours is calling."""
+    CALLED = "called"
+    """It comes from a number that a leg of ours is calling."""
+    SHOWN = "shown"
+    """It comes from the number that legs of ours show."""
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -107,6 +126,8 @@ class Opened(msgspec.Struct, frozen=True, tag="opened", gc=False):
     channel: ChannelId
     facts: CallFacts
     request: Request | None = None
+    trunk: TrunkName | None = None
+    """The trunk group by which it came in."""
 
 
 class Routed(msgspec.Struct, frozen=True, tag="routed", gc=False):
@@ -345,6 +366,8 @@ class Invited(msgspec.Struct, frozen=True, tag="invited", gc=False):
     """Where the phone is, if that is another site."""
     far: FarEnd | None = None
     """Where that second line is, if at another site: ``line`` is the leg that leads there."""
+    again: bool = False
+    """The same destination once more, by another endpoint than that which failed."""
 
 
 class Reminded(msgspec.Struct, frozen=True, tag="reminded", gc=False):
@@ -373,11 +396,12 @@ class JoinedIn(msgspec.Struct, frozen=True, tag="joined-in", gc=False):
 
 
 class InviteClosed(msgspec.Struct, frozen=True, tag="invite-closed", gc=False):
-    """Who was invited did not come, or (``ANSWERED``) has left."""
+    """Who was invited did not come, or (``ANSWERED``) has left; ``goes_on``: they are called by another endpoint."""
 
     at: datetime
     result: OfferResult
     cause: int
+    goes_on: bool = False
 
 
 class PassedOn(msgspec.Struct, frozen=True, tag="passed-on", gc=False):
@@ -601,6 +625,15 @@ class AlsoClosed(msgspec.Struct, frozen=True, tag="also-closed", gc=False):
     cause: int
 
 
+class Looped(msgspec.Struct, frozen=True, tag="looped", gc=False):
+    """The call goes in a circle, as ``sign`` tells; ``origin`` is the call of ours that it comes from, if known."""
+
+    at: datetime
+    sign: LoopSign
+    origin: CallId | None
+    hops: int
+
+
 OF_OTHER_PHONES = AlsoOffered | AlsoRang | LeadTaken | AlsoClosed
 """What is said of the phones that ring for a caller beside the offered one."""
 
@@ -661,4 +694,5 @@ Fact = (
     | AlsoRang
     | LeadTaken
     | AlsoClosed
+    | Looped
 )

@@ -5,13 +5,13 @@ anything is dialled, and return when Asterisk says that the leg is gone, whateve
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
 
 from callrouter.core import commands as cmd
-from callrouter.core import naming
+from callrouter.core import loops, naming
 from callrouter.core.acd import Acd, Match
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.bridges import Bridges
@@ -20,8 +20,11 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import CallId, ChannelId, QueueName, SiteName
+from callrouter.core.ids import CallId, ChannelId, DestinationName, QueueName, SiteName
 from callrouter.core.legs import Leg
+from callrouter.core.numbers import parse
+from callrouter.core.outbound import NumberClass, classify, number_in, written_in
+from callrouter.core.outbound_meter import OutboundMeter, Refusal
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.phones import PhoneSeen
 from callrouter.core.plan import Destination
@@ -49,6 +52,7 @@ class Floor:
         self.acd = Acd(rulebook.queues, rulebook.weights, rulebook.links)
         self.trunks = Trunks(rulebook.trunks, self.acd.wanting)
         self.ways = Ways(rulebook, self.trunks)
+        self.meter = OutboundMeter(rulebook.outbound)
         self.relays = Relays()
         self.staff = Staff(rulebook, self.acd, at, self.relays.knows)
         self.legs: dict[ChannelId, Leg] = {}
@@ -59,6 +63,7 @@ class Floor:
         """Go on by new rules: counselors who are busy keep what they are doing."""
         self.rulebook = rulebook
         self.trunks.replace(rulebook.trunks)
+        self.meter.replace(rulebook.outbound)
         self.ways.links = rulebook.links
         for agent in self.staff.agents.values():
             self.acd.spare(agent)
@@ -120,6 +125,7 @@ class Floor:
                 at,
                 originate.caller_name,
                 originate.caller_number,
+                originate.hops,
             )
         )
 
@@ -147,12 +153,32 @@ class Floor:
 
     def can_call(self, call: Call, destination: Destination, at: datetime, without: Collection[str] = ()) -> bool:
         """Whether there is a way to a destination now; ``without`` are endpoints by which it was tried in vain."""
-        return self.trunks.has_room(destination.trunk, _asker(call, destination), at, without)
+        return (
+            self.trunks.has_room(destination.trunk, _asker(call, destination), at, without, destination.ring_timeout_s)
+            and self.refusal(call, destination, at) is None
+        )
 
-    def block(self, call: Call, destination: Destination, at: datetime) -> None:
-        """A destination is not called, for there is no way to it."""
-        if destination.trunk is not None:
+    def refusal(self, call: Call, destination: Destination, at: datetime, ahead: int = 0) -> Refusal | None:
+        """The limit that keeps a destination from being called now, if one does; ``ahead``: so many wait for it."""
+        if not self.rulebook.outbound.limits:
+            return None
+        asker = _asker(call, destination)
+        trunk = self.trunks.carrier(destination.trunk, asker, at) or destination.trunk
+        kind = classify(destination.number or written_in(destination.endpoint))
+        if trunk is None and kind is NumberClass.UNKNOWN:
+            return None
+        return self.meter.refuses(call.tenant, trunk, kind, at, marked=asker.marked, ahead=ahead)
+
+    def block(self, call: Call, destination: Destination, at: datetime, out: Output) -> Refusal | None:
+        """A destination is not called, for there is no way to it, or a limit forbids it, which is returned then."""
+        refusal = self.refusal(call, destination, at)
+        if refusal is not None:
+            if self.meter.block(refusal):
+                text = f"no more calls go out: {refusal}; the next may at {refusal.again_at:%Y-%m-%d %H:%M:%S} UTC"
+                out.notices.append(Notice(NoticeKind.OUTBOUND_LIMIT, call.id, text))
+        elif destination.trunk is not None:
             self.trunks.block(destination.trunk, _asker(call, destination), at)
+        return refusal
 
     def call_destination(
         self, call: Call, destination: Destination, at: datetime, out: Output, without: Collection[str] = ()
@@ -162,19 +188,49 @@ class Floor:
         seizure, endpoint = None, destination.endpoint
         number = destination.caller_number or call.arrival.caller
         if destination.trunk is not None:
-            seizure = self.trunks.seize(destination.trunk, channel, _asker(call, destination), at, without)
+            asker, patience_s = _asker(call, destination), destination.ring_timeout_s
+            seizure = self.trunks.seize(destination.trunk, channel, asker, at, without, patience_s)
             endpoint = self.trunks.dialled(seizure, endpoint, destination.number)
             spec = self.trunks.spec(seizure)
             number = spec.caller_number or destination.caller_number or spec.written(call.arrival.caller)
-        leg = self._hold(Leg(channel, call.id, call.site, None, seizure, 0.0, at))
-        out.commands.append(self._originate(call, leg, endpoint, number, destination.ring_timeout_s))
+        leg = self._outward(Leg(channel, call.id, call.site, None, seizure, 0.0, at), call, destination, number)
+        originate = self._originate(call, leg, endpoint, number, destination.ring_timeout_s)
+        if leg.waits_s:
+            leg.later, leg.made_at = originate, at + timedelta(seconds=leg.waits_s)
+            out.commands.append(cmd.SetTimer((TimerKind.BEGIN, channel), leg.waits_s))
+        else:
+            out.commands.append(originate)
         return leg
+
+    def begin(self, channel: ChannelId, out: Output) -> None:
+        """A leg may be made now that was held back; one that is not wanted any more is not."""
+        leg = self.legs.get(channel)
+        if leg is not None and leg.later is not None and leg.result is None:
+            out.commands.append(leg.later)
+            leg.later = None
+
+    def _outward(self, leg: Leg, call: Call, destination: Destination, shown: str) -> Leg:
+        """Hold a leg to somebody who is nobody of ours."""
+        leg.number = parse(destination.number).national or number_in(destination.endpoint)
+        leg.shown = parse(shown).national
+        leg.shows_ours = leg.shown != parse(call.arrival.caller).national
+        return self._hold(leg)
+
+    def _known_outward(self, leg: Leg, call: Call, offer: Offer) -> Leg:
+        """The same, made by an earlier daemon: whom it called, the rules say, or the destination is a number."""
+        known = self.rulebook.transfers.destinations.get(offer.destination) if offer.destination is not None else None
+        number = call.arrival.caller if leg.is_residents else offer.destination or ""
+        to = known or Destination(DestinationName(number), number, "", number=number)
+        spec = self.trunks.spec(leg.seizure) if leg.seizure is not None else None
+        shown = to.caller_number or (spec.caller_number if spec is not None else "")
+        return self._outward(leg, call, to, shown or ("" if leg.is_residents else call.arrival.caller))
 
     def call_resident(self, call: Call, seizure: Seizure, to: Destination, at: datetime, out: Output) -> Leg:
         """Call back who asked for it, over the trunk channel that was taken with the counselor."""
-        leg = self._hold(Leg(seizure.leg, call.id, call.site, None, seizure, 0.0, at, queue=call.queue))
+        leg = Leg(seizure.leg, call.id, call.site, None, seizure, 0.0, at, queue=call.queue, is_residents=True)
         spec = self.trunks.spec(seizure)
         caller = to.caller_number or spec.caller_number or spec.written(call.arrival.dialed)
+        self._outward(leg, call, to, caller)
         endpoint = self.trunks.dialled(seizure, to.endpoint, to.number)
         originate = self._originate(call, leg, endpoint, caller, to.ring_timeout_s)
         out.commands.append(msgspec.structs.replace(originate, caller_name="", originator=ChannelId("")))
@@ -183,7 +239,9 @@ class Floor:
     def adopt_resident(self, call: Call, resident: Offer) -> Leg:
         """Take back the leg to a resident whom an earlier daemon called back, and its trunk channel."""
         seizure = self._reclaim(call, resident)
-        return self._hold(Leg(resident.channel, call.id, call.site, None, seizure, 0.0, resident.at, queue=call.queue))
+        leg = Leg(resident.channel, call.id, call.site, None, seizure, 0.0, resident.at, queue=call.queue)
+        leg.is_residents, leg.rang = True, resident.rang
+        return self._known_outward(leg, call, resident)
 
     def can_be_called_in(self, agent: Agent, call: Call, at: datetime) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
@@ -206,6 +264,7 @@ class Floor:
             caller_number=number or "anonymous",
             timeout_s=ring_timeout_s + self.rulebook.limits.clearing_s,
             originator=ChannelId("") if call.is_absent else call.channel,
+            hops=loops.header(leg.channel, call.arrival),
         )
 
     def adopt_leg(self, call: Call, offer: Offer, queue: QueueSpec, at: datetime) -> Leg | None:
@@ -215,7 +274,8 @@ class Floor:
         """
         if offer.agent is None:
             seizure = self._reclaim(call, offer)
-            return self._hold(Leg(offer.channel, call.id, call.site, None, seizure, 0.0, offer.at, rang=offer.rang))
+            leg = Leg(offer.channel, call.id, call.site, None, seizure, 0.0, offer.at, rang=offer.rang)
+            return self._known_outward(leg, call, offer)
         agent = self.staff.agents.get(offer.agent) or self.staff.retired(offer.agent, call.site, at)
         if agent.leg is not None:
             return None
@@ -247,6 +307,10 @@ class Floor:
     def let_go(self, leg: Leg, result: OfferResult, at: datetime, out: Output) -> None:
         """The call has no more use for the leg: hang it up, and remember how the offer ended."""
         leg.result = result
+        if leg.later is not None:  # there is nothing to hang up
+            out.commands.append(cmd.CancelTimer((TimerKind.BEGIN, leg.channel)))
+            out.commands.append(cmd.SetTimer((TimerKind.LEG, leg.channel), 0.0))
+            return
         self._judge_trunk(leg, result, at, out)
         self.relays.let_go(leg.channel, out)
         cause = Cause.ANSWERED_ELSEWHERE if result is OfferResult.ANSWERED_ELSEWHERE else Cause.NORMAL_CLEARING
@@ -255,6 +319,9 @@ class Floor:
 
     def leg_overdue(self, leg: Leg, at: datetime, out: Output) -> None:
         """A leg that was hung up has not ended: once more, then it is written off."""
+        if leg.later is not None:
+            self.leg_gone(leg, leg.result or OfferResult.FAILED, at, out)
+            return
         if leg.insisted:
             out.notices.append(
                 Notice(NoticeKind.WRITTEN_OFF, leg.call, f"leg {leg.channel} to {leg.party} never ended")

@@ -91,6 +91,8 @@ def _cdr(s: Summary, released: facts.Released) -> Cdr:
         notices=s.taped.notices,
         tapes=s.taped.tapes,
         returns=_returns(s, released),
+        in_trunk=s.opened.trunk,
+        in_endpoint=s.opened.facts.trunk if s.opened.request is None else "",
     )
 
 
@@ -136,7 +138,7 @@ def _outcome(s: Summary, released: facts.Released) -> Outcome:
     if s.messages:
         return Outcome.VOICEMAIL
     match released.reason:
-        case ReleaseReason.NOT_TAKEN:
+        case ReleaseReason.NOT_TAKEN | ReleaseReason.LOOP:
             return Outcome.REJECTED
         case ReleaseReason.DEFECT | ReleaseReason.TAKEN_AWAY:
             return Outcome.FAILED
@@ -169,7 +171,7 @@ def _outcome_without_counselor(s: Summary, released: facts.Released) -> Outcome:
 def _disposition(s: Summary, released: facts.Released) -> Disposition:
     if s.legs.connected:
         return Disposition.ANSWERED
-    if released.reason in (ReleaseReason.DEFECT, ReleaseReason.TAKEN_AWAY, ReleaseReason.NOT_TAKEN):
+    if released.reason in (ReleaseReason.DEFECT, ReleaseReason.TAKEN_AWAY, ReleaseReason.NOT_TAKEN, ReleaseReason.LOOP):
         return Disposition.FAILED
     last = s.legs.closed[-1] if s.legs.closed else None
     if s.opened.request is not None:

@@ -41,3 +41,6 @@ SwitchName = NewType("SwitchName", str)
 SupervisorName = NewType("SupervisorName", str)
 SkillName = NewType("SkillName", str)
 """What a counselor can do: a language, a topic, or anything else that somebody gives a name."""
+
+AccountName = NewType("AccountName", str)
+"""Somebody whom page and API know, as named in ``accounts.yaml``."""

@@ -56,3 +56,7 @@ class CallFacts:
     """The caller's own answer in a menu of this call."""
     remembered: RegionName | None = None
     """The caller's answer in an earlier call, remembered by consent, as it was known when this call came in."""
+    hops: int = 0
+    """How often the call has gone out by us or our like before, as a header of ours says; anybody can write one."""
+    word: str = ""
+    """What names the leg of ours that it is, as the same header says."""

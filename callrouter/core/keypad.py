@@ -71,12 +71,14 @@ class Keypad:
         return verb
 
     def _order(self, call: Call, verb: CallVerb, target: str, at: datetime, out: Output) -> None:
+        keys = self._conduct.floor.rulebook.call_keys
         leg = self._conduct.parties.leg_of(call, call.offer)
         order = CallOrder(call.id, verb, leg.party, CallVia.PHONE, target)
         answer = self._conduct.conversing.order(order, at, out)
         if not answer.ok:
             out.notices.append(Notice(NoticeKind.CALL_REFUSED, call.id, f"{leg.party}: {answer.message}"))
-        self._tell(call, self._words(verb, ok=answer.ok), at, out)
+        words = self._words(verb, ok=answer.ok)
+        self._tell(call, (keys.limited or words) if answer.limited else words, at, out)
 
     def _words(self, verb: CallVerb, *, ok: bool) -> PromptName | None:
         keys = self._conduct.floor.rulebook.call_keys

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from callrouter.core.agent import Agent
 from callrouter.core.cdr import OfferResult
+from callrouter.core.commands import Originate
 from callrouter.core.ids import CallId, ChannelId, QueueName, SiteName, TrunkName
 from callrouter.core.trunk_group import Seizure
 
@@ -31,12 +32,27 @@ class Leg:
     """It was taken note of that the trunk carried it."""
     failed: bool = False
     """It was taken note of that the trunk failed it."""
+    later: Originate | None = None
+    """How it is made, while a limit of calls per second holds it back."""
+    number: str = ""
+    """The national number that it calls; empty: none, or nobody knows."""
+    shown: str = ""
+    """The national number that it shows there."""
+    shows_ours: bool = False
+    """That is ours, and not the caller's own."""
+    is_residents: bool = False
+    """It calls back who asked for it."""
     answered_there: bool = False
     """The phone at its far end was answered, of which the trunk is to tell."""
     called_before: datetime | None = None
     """When the counselor's phone had been called last."""
     phone: tuple[SiteName, str] | None = None
     """The counselor's phone, and its site: he may sit elsewhere by now."""
+
+    @property
+    def waits_s(self) -> float:
+        """How long a limit of calls per second holds it back."""
+        return self.seizure.waits_s if self.seizure is not None else 0.0
 
     @property
     def trunk(self) -> TrunkName | None:

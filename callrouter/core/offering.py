@@ -78,6 +78,8 @@ class Offering:
         queue = self._conduct.waiting.queue_of(call)
         if cue.agent is None or queue is None:
             raise ImpossibleEventError(f"call {call.id} was matched without a counselor or a queue")
+        if call.is_absent and self._conduct.calling_back.is_put_off(call, at, out):
+            return
         self._conduct.cancel_timer(call, TimerKind.RELAX, out)
         leg = self._conduct.floor.call_agent(call, cue.agent, queue, at, out)
         offered = facts.Offered(

@@ -58,6 +58,21 @@ _BY_KIND = {
 }
 
 
+_IN_ENDPOINT = re.compile(r"(?:^[A-Za-z0-9]+/|sips?:)(?P<number>\+?[0-9-]+)@", re.ASCII)
+"""``PJSIP/0552111120@carrier``, ``PJSIP/carrier/sip:0552111120@192.0.2.1``."""
+
+
+def number_in(endpoint: str) -> str:
+    """The national number that a dial string calls over a trunk; empty if it is an extension over there, or none."""
+    return parse(written_in(endpoint)).national
+
+
+def written_in(endpoint: str) -> str:
+    """The number that a dial string calls over a trunk, as it is written there; empty if it has none."""
+    found = _IN_ENDPOINT.search(endpoint)
+    return found["number"] if found is not None else ""
+
+
 def classify(text: str) -> NumberClass:
     """The kind of the number that is dialled as ``text``. Never raises."""
     number = parse(text)

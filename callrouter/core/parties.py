@@ -82,16 +82,20 @@ class Parties:
         out: Output,
         line: ChannelId | None = None,
         far: FarEnd | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
-        """Take whoever is called, and the trunk channel, and call; ``line``: the counselor dialled them by it."""
+        """Take whoever is called, and the trunk channel, and call; ``line``: the counselor dialled them by it.
+
+        ``without`` are the endpoints of trunk groups that have failed this very call.
+        """
         floor = self._conduct.floor
         if isinstance(whom, Agent):
             ring_s = self.ring_timeout_s(call)
             leg = floor.call_in_agent(call, whom, ring_s, at, out)
             agent, destination = whom.spec.id, None
         else:
-            ring_s = whom.ring_timeout_s
-            leg = floor.call_destination(call, whom, at, out)
+            leg = floor.call_destination(call, whom, at, out, without)
+            ring_s = leg.waits_s + whom.ring_timeout_s
             agent, destination = None, whom.name
         if verb is not CallVerb.CONFERENCE and not call.held and line is None:
             self.hold(call, at, out)
@@ -109,6 +113,7 @@ class Parties:
             leg.marked,
             leg.far_site(call.site),
             far,
+            bool(without),
         )
         self._conduct.record(call, invited, out)
         self._conduct.set_timer(call, TimerKind.INVITE, ring_s, out)
@@ -185,18 +190,22 @@ class Parties:
         out.commands.append(cmd.JoinBridge(call.site, call.id, bridge, invited.channel))
         self._conduct.floor.bridges.enter(call, bridge, invited.channel)
 
-    def drop_invited(self, call: Call, result: OfferResult, at: datetime, out: Output) -> None:
+    def drop_invited(
+        self, call: Call, result: OfferResult, at: datetime, out: Output, *, goes_on: bool = False
+    ) -> None:
         """Hang up whoever was called in; after a restart their leg may not be known: then it is hung up as nobody's."""
         leg = self._conduct.floor.legs.get(call.invited.channel) if call.invited is not None else None
-        self.close_invited(call, result, Cause.NO_ANSWER, at, out)
+        self.close_invited(call, result, Cause.NO_ANSWER, at, out, goes_on=goes_on)
         if leg is not None:
             self._conduct.floor.let_go(leg, result, at, out)
 
-    def close_invited(self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output) -> None:
-        """Nobody is called in any more."""
+    def close_invited(
+        self, call: Call, result: OfferResult, cause: int, at: datetime, out: Output, *, goes_on: bool = False
+    ) -> None:
+        """Nobody is called in any more, or (``goes_on``) they are by another endpoint."""
         self._conduct.cancel_timer(call, TimerKind.INVITE, out)
         self._conduct.following.stop_playback(call, out)
-        self._conduct.record(call, facts.InviteClosed(at, result, cause), out)
+        self._conduct.record(call, facts.InviteClosed(at, result, cause, goes_on), out)
         self._conduct.counters.offers[result] += 1
 
     def leg_of(self, call: Call, offer: Offer | None) -> Leg:

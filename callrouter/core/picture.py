@@ -50,6 +50,7 @@ def picture(exchange: Exchange, at: datetime) -> ExchangeNow:
         agents=tuple(map(_agent, floor.staff.agents.values())),
         trunks=tuple(_trunk(group, at) for group in floor.trunks.groups),
         switches=switches(exchange, at),
+        limits=floor.meter.now(at),
     )
 
 

@@ -42,6 +42,8 @@ class Relay:
     """When the phone was called, or before that the leg."""
     caller_name: str = ""
     caller_number: str = ""
+    hops: str = ""
+    """What the phone's leg carries, that it be known should it come back."""
     incoming: ChannelId | None = None
     """The leg as it came in there."""
     rang: bool = False
@@ -141,6 +143,7 @@ class Relays:
                     relay.caller_number,
                     relay.timeout_s,
                     event.channel,
+                    hops=relay.hops,
                 )
             )
         return relay

@@ -29,6 +29,7 @@ from callrouter.core.ids import (
     TrunkName,
 )
 from callrouter.core.inbound import CallFacts
+from callrouter.core.outbound_spec import OutboundRules
 from callrouter.core.pins import Pin
 from callrouter.core.service_level import USUAL_GOAL, ServiceGoal
 from callrouter.core.skills import NO_SKILLS, SkillRules
@@ -285,6 +286,8 @@ class Rulebook:
     timezone: tzinfo = UTC
     """In which people here read times."""
     topics: Mapping[TopicName, TopicSpec] = field(default_factory=dict)
+    outbound: OutboundRules = field(default_factory=OutboundRules)
+    """How much may go out, and how often a call may."""
     surge: SurgeRule | None = None
     """None: nobody looks for surges."""
 

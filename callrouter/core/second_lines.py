@@ -31,7 +31,7 @@ from callrouter.core.plan import Destination
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.switches import one_line
-from callrouter.core.transfers import TargetError, UnknownTargetError, party
+from callrouter.core.transfers import LimitError, TargetError, UnknownTargetError, party
 
 if TYPE_CHECKING:
     from callrouter.core.conduct import Conduct
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 OWN_CONTEXT: Final = "callrouter-own-calls"
 """The dialplan's context in which a phone's own calls go their way."""
+REFUSED_CONTEXT: Final = "callrouter-dialed"
+"""The one in which a phone hears why it cannot have what it dialled."""
+LIMITED: Final = "limited"
 _REMEMBER: Final = timedelta(minutes=2)
 """How long a line that we are done with is remembered, so that an old snapshot does not bring it back."""
 _TOLD: Final[Mapping[OfferResult, Cause]] = {
@@ -83,7 +86,7 @@ class SecondLines:
         call, whom, far = self._call_at(event), None, None
         try:
             if call is not None:
-                whom = self._whom(call, event.number, at)
+                whom = self._whom(call, event.number, at, out)
                 far = self._reach(call, whom, event, at, out) if event.site != call.site else None
         except UnknownTargetError:
             pass
@@ -314,7 +317,7 @@ class SecondLines:
             return None
         return call if call.state is CallState.CONNECTED and call.offer.channel == leg.channel else None
 
-    def _whom(self, call: Call, number: str, at: datetime) -> Agent | Destination:
+    def _whom(self, call: Call, number: str, at: datetime, out: Output) -> Agent | Destination:
         """Who is meant; of a queue's counselors, the one who has been idle longest.
 
         Raises:
@@ -322,7 +325,7 @@ class SecondLines:
         """
         if call.invited is not None:
             raise TargetError(f"call {call.id} has called somebody in already", Cause.USER_BUSY)
-        whom = self._conduct.conversing.find(call, number, at)
+        whom = self._conduct.conversing.find(call, number, at, out)
         if not isinstance(whom, QueueSpec):
             return whom
         floor = self._conduct.floor
@@ -380,7 +383,10 @@ class SecondLines:
         self._gone[event.channel] = at
         call_id = call.id if call is not None else None
         lane = call_id or CallId(event.channel)
-        out.commands.append(cmd.Hangup(event.site, lane, event.channel, why.cause))
+        if isinstance(why, LimitError):  # that is nothing to try again and again: say so
+            out.commands.append(cmd.ContinueInDialplan(event.site, lane, event.channel, REFUSED_CONTEXT, LIMITED))
+        else:
+            out.commands.append(cmd.Hangup(event.site, lane, event.channel, why.cause))
         out.notices.append(Notice(NoticeKind.CALL_REFUSED, call_id, f"{event.endpoint}: {why}"))
 
     def _deny(self, call: Call, event: ev.TransferAsked, why: str, at: datetime, out: Output) -> None:

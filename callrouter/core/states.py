@@ -144,7 +144,7 @@ _TRANSITIONS: Mapping[tuple[CallState, Signal], Transition] = {
     (_S.RECORDING, _G.RECORDING_DUE): _to("recording_due", _S.ANNOUNCING),
     (_S.RECORDING, _G.CALLER_LEFT): _to("caller_left_message", _S.CLEARING, _S.ENDED),
     (_S.RECORDING, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.RECORDING),
-    (_S.QUEUED, _G.MATCHED): _to("offer", _S.OFFERED),
+    (_S.QUEUED, _G.MATCHED): _to("offer", _S.OFFERED, _S.POSTPONED),
     (_S.QUEUED, _G.WAIT_OVER): _to("leave_queue", *_NEXT_STEP),
     (_S.QUEUED, _G.CALLER_LEFT): _to("caller_left", _S.ENDED),
     (_S.QUEUED, _G.DEAD_MAN_DUE): _to("renew_dead_man", _S.QUEUED),

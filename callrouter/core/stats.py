@@ -10,7 +10,9 @@ from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
 from callrouter.core.duty import Duty
+from callrouter.core.facts import LoopSign
 from callrouter.core.ids import AgentId, CallId, DestinationName, QueueName, SiteName, SwitchName, TenantName, TrunkName
+from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.states import CallState, Signal
 from callrouter.core.tapes import TapeResult, TapeState
 from callrouter.core.trunk_audit import Drift
@@ -36,6 +38,8 @@ class Counters:
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     defects: int = 0
     """Faults of ours that were met on an event of other calls; each cost the call that met it."""
+    loops: Counter[LoopSign] = field(default_factory=Counter)
+    """Calls that went in a circle."""
     trunk_drifts: Counter[Drift] = field(default_factory=Counter)
     unknown_channel: int = 0
     """Events about channels that are not, or no longer, ours."""
@@ -169,3 +173,5 @@ class ExchangeNow(msgspec.Struct, frozen=True):
     agents: tuple[AgentNow, ...]
     trunks: tuple[TrunkNow, ...]
     switches: tuple[SwitchNow, ...] = ()
+    limits: tuple[LimitNow, ...] = ()
+    """Of calls that go out."""

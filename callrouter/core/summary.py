@@ -151,6 +151,8 @@ class Summary:
                 self._tell("call back: a number is read out")
             case facts.NumberAsked():
                 self._tell("call back: asked for a number")
+            case facts.Looped(sign=sign, origin=origin, hops=hops):
+                self._tell(f"goes in a circle ({sign}), out {hops} times{f'; from call {origin}' if origin else ''}")
             case facts.RecordingBegun():
                 self.recording = fact
             case facts.RecordingEnded():

@@ -57,6 +57,10 @@ class UnknownTargetError(TargetError):
     """It is nobody of ours, and no number."""
 
 
+class LimitError(TargetError):
+    """A limit of calls that go out forbids it for now."""
+
+
 def number_outside(written: str, rules: TransferRules) -> Destination:
     """The destination for a number that is nobody's of ours.
 
@@ -73,6 +77,8 @@ def number_outside(written: str, rules: TransferRules) -> Destination:
     if kind not in rules.outside.allow:
         raise TargetError(f'"{shown}" is a number of the kind {kind}, which must not be called; see outbound: allow:')
     number = parse(written)
+    if not number.national:  # it begins as a number abroad, and is none
+        raise TargetError(f'"{shown}" is no number that can be called')
     if number.national in rules.own:
         raise TargetError(f'"{shown}" is our own number: the call would come back here')
     trunk = rules.outside.trunk

@@ -43,6 +43,8 @@ class Seizure:
     at: datetime
     """Since when."""
     marked: bool = False
+    waits_s: float = 0.0
+    """How long after that the call may be begun: before, a limit of calls per second holds it back."""
 
 
 @dataclass(slots=True)
@@ -167,11 +169,17 @@ class Group:
         self._fits.clear()
 
     def pick(
-        self, site: SiteName, at: datetime, without: Collection[str] = (), taken: Member | None = None
+        self,
+        site: SiteName,
+        at: datetime,
+        without: Collection[str] = (),
+        taken: Member | None = None,
+        until: datetime | None = None,
     ) -> Member | None:
         """The member that carries the next call from ``site``; ``without`` are endpoints that it was tried by.
 
-        ``taken``: it is the one after the next, which this member will carry.
+        ``taken``: it is the one after the next, which this member will carry. ``until``: where a limit of calls per
+        second forbids it now, it may be begun up to then.
         """
         if self.gone or self.in_use + (taken is not None) >= self.spec.channels:
             return None
@@ -183,7 +191,7 @@ class Group:
             and self._room(one)
             and (site, one.spec.endpoint) not in self._offline
             and one.breaker.admits(at)
-            and one.again_at(at) is None
+            and ((again := one.again_at(at)) is None or (until is not None and again <= until))
             and (one is not taken or self._carries_two(one))
         ]
         match self.spec.select:
@@ -208,10 +216,13 @@ class Group:
         return shares.verdict(self.spec, self.free(at) - 1, at, who_wants)
 
     def seize(self, member: Member, leg: ChannelId, asker: Asker, at: datetime) -> Seizure:
-        """Hold a channel for a call that is begun now."""
-        member.begin(leg, at)
+        """Hold a channel for a call that is begun now, or as soon as the limit of calls per second lets it be."""
+        begins_at = member.again_at(at) or at
+        member.begin(leg, begins_at)
         self.touch()
-        return self.hold(Seizure(self.spec.name, leg, asker.site, member.spec.endpoint, asker.tenant, at, asker.marked))
+        waits_s = (begins_at - at).total_seconds()
+        endpoint = member.spec.endpoint
+        return self.hold(Seizure(self.spec.name, leg, asker.site, endpoint, asker.tenant, at, asker.marked, waits_s))
 
     def hold(self, seizure: Seizure) -> Seizure:
         """Hold a channel that is in use already, whatever the group's size; one that is held stays as it is."""
@@ -256,7 +267,7 @@ class Group:
             return
         self.shares.give_back(known.tenant, marked=known.marked)
         self.shares.take(tenant, marked=known.marked)
-        self.held[leg] = Seizure(known.trunk, leg, known.site, known.member, tenant, known.at, known.marked)
+        self.held[leg] = replace(known, tenant=tenant)
         self.tally.used(tenant, self.in_use, self.shares.used[tenant], at)
 
     def member(self, site: SiteName, endpoint: str) -> Member | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from callrouter.core.dial_string import to_dial
 from callrouter.core.ids import SiteName, TenantName, TrunkName
 from callrouter.core.numbers import parse
 
@@ -111,7 +112,7 @@ class TrunkSpec:
         goes over a member of the group, or over the group's own name, this member takes that one's place.
         """
         if number:
-            return f"PJSIP/{self.written(number)}@{member}"
+            return f"PJSIP/{to_dial(self.written(number))}@{member}"
         found = _OVER.fullmatch(endpoint)
         if found is not None and found["endpoint"] in {self.name, *(one.endpoint for one in self.parts)}:
             return f"{found['tech']}/{found['number']}@{member}"

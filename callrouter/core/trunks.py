@@ -6,7 +6,7 @@ too, of the group by which they came in: they are there already, so they hold it
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from callrouter.core.ids import ChannelId, SiteName, TenantName, TrunkName
@@ -91,12 +91,25 @@ class Trunks:
         """Groups in which it matters whose call it is."""
         return self._divided
 
-    def has_room(self, trunk: TrunkName | None, asker: Asker, at: datetime, without: Collection[str] = ()) -> bool:
+    def has_room(
+        self,
+        trunk: TrunkName | None,
+        asker: Asker,
+        at: datetime,
+        without: Collection[str] = (),
+        patience_s: float = 0.0,
+    ) -> bool:
         """Whether a call over ``trunk`` can be admitted now; a phone on the site itself needs none.
 
-        ``without`` are endpoints by which it was tried in vain.
+        ``without`` are endpoints by which it was tried in vain. ``patience_s``: it may be begun so much later, where a
+        limit of calls per second forbids it now.
         """
-        return trunk is None or self._find(trunk, asker, at, without) is not None
+        return trunk is None or self._find_in_time(trunk, asker, at, without, patience_s) is not None
+
+    def carrier(self, trunk: TrunkName | None, asker: Asker, at: datetime) -> TrunkName | None:
+        """The group that a call over ``trunk`` would go by now: it, or one that takes over; None: none has room."""
+        found = self._find(trunk, asker, at) if trunk is not None else None
+        return found[0].spec.name if found is not None else None
 
     def has_room_beside(
         self, first: tuple[TrunkName, Asker] | None, trunk: TrunkName, asker: Asker, at: datetime
@@ -121,7 +134,13 @@ class Trunks:
         return False
 
     def seize(
-        self, trunk: TrunkName, leg: ChannelId, asker: Asker, at: datetime, without: Collection[str] = ()
+        self,
+        trunk: TrunkName,
+        leg: ChannelId,
+        asker: Asker,
+        at: datetime,
+        without: Collection[str] = (),
+        patience_s: float = 0.0,
     ) -> Seizure:
         """Hold one channel for ``leg``, of the group or of one that takes over from it.
 
@@ -129,7 +148,7 @@ class Trunks:
             ValueError: the group is full, resting or unknown, or ``leg`` holds a channel already; ask
                 :meth:`has_room` first.
         """
-        found = self._find(trunk, asker, at, without)
+        found = self._find_in_time(trunk, asker, at, without, patience_s)
         if found is None or self.of(leg) is not None:
             raise ValueError(f"trunk group {trunk!r} has no channel for leg {leg!r}")
         group, member = found
@@ -160,6 +179,11 @@ class Trunks:
         if group is not None and channel not in self._where:
             self._where[channel] = group.spec.name
             group.hold(Seizure(group.spec.name, channel, site, endpoint, tenant, at))
+
+    def group_at(self, site: SiteName, endpoint: str) -> TrunkName | None:
+        """The group whose calls come in by an endpoint; None: it is of none."""
+        group = self._group_at(site, endpoint)
+        return group.spec.name if group is not None else None
 
     def assign(self, channel: ChannelId, tenant: TenantName, at: datetime) -> None:
         """The call on a channel turns out to be a tenant's; one that holds none is left alone."""
@@ -281,6 +305,15 @@ class Trunks:
     def _verdict(self, group: Group, at: datetime, beside: Asker | None = None) -> Verdict:
         return group.verdict(at, partial(self._who_wants, group.spec.name), beside)
 
+    def _find_in_time(
+        self, trunk: TrunkName, asker: Asker, at: datetime, without: Collection[str], patience_s: float
+    ) -> tuple[Group, Member] | None:
+        """One that can carry the call now; else one that a limit of calls per second holds up for no longer."""
+        found = self._find(trunk, asker, at, without)
+        if found is not None or not patience_s:
+            return found
+        return self._find(trunk, asker, at, without, until=at + timedelta(seconds=patience_s))
+
     def _find(
         self,
         trunk: TrunkName,
@@ -288,10 +321,12 @@ class Trunks:
         at: datetime,
         without: Collection[str] = (),
         beside: Beside | None = None,
+        until: datetime | None = None,
     ) -> tuple[Group, Member] | None:
         for group in self._chain(trunk):
             shares_it = beside is not None and beside.group is group
-            member = group.pick(asker.site, at, without, beside.member if beside is not None and shares_it else None)
+            taken = beside.member if beside is not None and shares_it else None
+            member = group.pick(asker.site, at, without, taken, until)
             if member is None:
                 self._note_limit(group, at)
                 continue

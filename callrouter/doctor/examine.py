@@ -12,10 +12,10 @@ from callrouter.doctor.asterisk import check_asterisk
 from callrouter.doctor.console import INBOUND, check_console
 from callrouter.doctor.database import check_database
 from callrouter.doctor.finding import Finding, error, ok, warning
-from callrouter.doctor.machine import check_files, check_journal_folder, check_port, check_time
+from callrouter.doctor.machine import check_account_file, check_files, check_journal_folder, check_port, check_time
 from callrouter.doctor.rendered import check_rendered
-from callrouter.errors import UnreachableError
-from callrouter.web.client import fetch_status, web_url
+from callrouter.errors import AccessError, UnreachableError
+from callrouter.web.client import LocalUrl, fetch_status, web_url
 
 
 async def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> tuple[Finding, ...]:
@@ -39,7 +39,7 @@ async def examine(directory: Path, environ: Mapping[str, str] = os.environ) -> t
 
 def _configuration(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded | None, list[Finding]]:
     check = "configuration"
-    loaded, problems = examine_config(directory, environ)
+    loaded, problems = examine_config(directory, environ, guarded=True)
     found = [error(check, f"{problem.place}: {problem.message}", problem.remedy) for problem in problems.errors]
     found += [warning(check, f"{problem.place}: {problem.message}", problem.remedy) for problem in problems.warnings]
     if loaded is not None:
@@ -50,6 +50,7 @@ def _configuration(directory: Path, environ: Mapping[str, str]) -> tuple[Loaded 
             found.append(error("secrets", text, remedy))
         if not loaded.missing_secrets:
             found.append(ok("secrets", "every password is there"))
+        found += check_account_file(directory)
     return loaded, found
 
 
@@ -66,18 +67,21 @@ async def _site(site: SiteSettings, loaded: Loaded) -> list[Finding]:
 
 async def _listening(settings: DaemonSettings) -> list[Finding]:
     """The ports, and what the daemon that runs says of itself."""
-    found = []
+    found, ours = [], False
     try:
-        status = await fetch_status(web_url(settings.web))
+        status = await fetch_status(LocalUrl(web_url(settings.web), settings.state_dir))
     except UnreachableError:
         status = None
+    except AccessError as exc:
+        status, ours = None, True
+        found.append(warning("daemon", str(exc), "until then the doctor does not see what the daemon says of itself"))
     if status is not None:
         remedy = "callrouter status shows more"
         found += [error("daemon", text, remedy) for text in status.hindrances]
         found += [warning("daemon", text, remedy) for text in status.remarks]
         if status.ready:
             found.append(ok("daemon", f"callrouter {status.service.version} runs and takes calls"))
-    ours = status is not None
+    ours = ours or status is not None
     found.append(await check_port("web", settings.web.host, settings.web.port, ours=ours))
     found.append(await check_port("fastagi", settings.agi.host, settings.agi.port, ours=ours))
     return found

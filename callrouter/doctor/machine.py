@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from callrouter.config import Loaded
+from callrouter.config.accounts import account_file
 from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
 from callrouter.errors import JournalError
 from callrouter.store.journal_file import FILE_NAME
@@ -50,6 +51,16 @@ def _check_privacy(check: str, folder: Path) -> list[Finding]:
         return []
     text = f"{folder} is open to others (mode {mode:04o}); it holds callers' numbers"
     return [warning(check, text, f"chmod 0750 {folder}")]
+
+
+def check_account_file(directory: Path) -> list[Finding]:
+    """Hashes of passwords are nobody's business but the daemon's: who has them can try passwords at leisure."""
+    path = account_file(directory)
+    mode = stat.S_IMODE(path.stat().st_mode) if path is not None else 0
+    if path is None or not mode & 0o007:
+        return []
+    text = f"{path} is open to others (mode {mode:04o}); it holds hashes of passwords"
+    return [warning("accounts", text, f"chgrp callrouter {path}; chmod 0640 {path}")]
 
 
 def _check_set_aside(check: str, folder: Path) -> list[Finding]:

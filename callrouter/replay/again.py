@@ -27,6 +27,7 @@ _Histories = list[list[facts.Fact]]
 _RECALLS: Final[Mapping[str, tuple[tuple[Any, ...], bool]]] = {
     "restore": ((_Histories,), False),
     "restore_lost_places": ((_Histories,), False),
+    "restore_outward": ((list[Cdr], datetime), False),
     "restore_switches": ((_Entries,), True),
     "restore_duties": ((_Entries,), False),
     "restore_today": ((list[Cdr], _Entries, datetime), True),

@@ -274,6 +274,12 @@ class Dispatcher:
         self.exchange.restore_today(*told, at)
         self._inputs.recalled("restore_today", told, None, at)
 
+    def restore_outward(self, cdrs: Iterable[Cdr], since: datetime) -> None:
+        """Let the exchange count again what went out since then, and is over; before :meth:`run`."""
+        told = (list(cdrs), since)
+        self.exchange.restore_outward(*told)
+        self._inputs.recalled("restore_outward", told, None, self._now())
+
     def restore_switches(self, entries: Iterable[AuditEntry]) -> None:
         """Let the exchange remember how the switches stood, from the newest entry of each; before :meth:`run`."""
         at, told = self._now(), list(entries)

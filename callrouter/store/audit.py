@@ -33,7 +33,8 @@ def _row(record: AuditRecord) -> tuple[Any, ...]:
     texts = (entry.who, entry.kind.value, entry.name, entry.was, entry.becomes, entry.via)
     queues = [storable(queue) for queue in entry.queues]
     number = uuid.UUID(record.id)
-    return (number, entry.at, *map(storable, texts), entry.since, entry.until, storable(entry.note), queues)
+    by = (storable(entry.account), storable(entry.address))
+    return (number, entry.at, *map(storable, texts), entry.since, entry.until, storable(entry.note), queues, *by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,4 +94,6 @@ def _entry(row: asyncpg.Record) -> AuditEntry:
         until=row["until"],
         note=row["note"],
         queues=tuple(row["queues"]),
+        account=row["account"],
+        address=row["address"],
     )

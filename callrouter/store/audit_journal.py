@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from callrouter.core.audit import AuditEntry, AuditKind
+from callrouter.core.audit import ONCE_SAID, AuditEntry, AuditKind
 
 log = structlog.get_logger(__name__)
 
@@ -125,10 +125,10 @@ def take_up_again(connection: sqlite3.Connection) -> None:
 def prune(connection: sqlite3.Connection, older_than: float) -> None:
     """Forget what was delivered and handed over before ``older_than``, but for the newest of each thing.
 
-    What was said of calls goes too: nothing is to be known of it at a start, and there are ever more calls.
+    What was said once goes too (of calls, of who came in): nothing is to be known of it at a start.
     """
-    of_calls = f"'{AuditKind.WRAP_UP}', '{AuditKind.CALLBACK}'"
-    newest_of_each = f"SELECT max(seq) FROM audit WHERE kind NOT IN ({of_calls}) GROUP BY kind, name"  # noqa: S608 - constant
+    once = ", ".join(f"'{kind}'" for kind in sorted(ONCE_SAID))
+    newest_of_each = f"SELECT max(seq) FROM audit WHERE kind NOT IN ({once}) GROUP BY kind, name"  # noqa: S608 - constant
     connection.execute(
         f"DELETE FROM audit WHERE delivered = 1 AND at < ? AND seq NOT IN ({newest_of_each})",  # noqa: S608 - constant
         (older_than,),

@@ -222,6 +222,8 @@ def cdr_row(cdr: Cdr) -> tuple[Any, ...]:
         uuid.UUID(cdr.returns.request) if cdr.returns is not None else None,
         cdr.returns.result.value if cdr.returns is not None else None,
         cdr.returns.tries if cdr.returns is not None else None,
+        storable(cdr.in_trunk),
+        storable(cdr.in_endpoint),
     )
 
 
@@ -562,6 +564,8 @@ def _cdr_of(
         notices=_notices.decode(row["notices"]),
         wrap_up=row["wrap_up"],
         returns=_return_of(row),
+        in_trunk=TrunkName(row["in_trunk"]) if row["in_trunk"] is not None else None,
+        in_endpoint=row["in_endpoint"] or "",
     )
 
 

@@ -15,10 +15,11 @@ INSERT INTO callrouter.migration (version, name) VALUES ($1, $2)
 INSERT INTO callrouter.cdr (
     call_id, site, started_at, queued_at, answered_at, ended_at, caller, dialed, region, region_source, tenant, topic,
     rule, config_hash, queue, agent, trunk, outcome, disposition, hangup_cause, released_by, wait_s, ring_s, talk_s,
-    hold_s, explanation, destination, switches, mark, hearings, notices, return_of, return_result, return_tries
+    hold_s, explanation, destination, switches, mark, hearings, notices, return_of, return_result, return_tries,
+    in_trunk, in_endpoint
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27, $28, $29, $30, $31, $32, $33, $34
+    $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36
 )
 ON CONFLICT (call_id) DO NOTHING
 
@@ -309,8 +310,9 @@ UNION ALL
 ORDER BY at, number
 
 -- name: insert_audit
-INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note, queues)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO callrouter.audit (id, at, who, kind, name, from_value, to_value, via, since, until, note, queues,
+    account, address)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (id) DO NOTHING
 
 -- name: find_audit
@@ -325,11 +327,12 @@ LIMIT $5
 
 -- name: trunk_holdings
 -- What a trunk failed before it rang held a channel for no time worth counting, and is found here all the same.
-SELECT cdr_leg.trunk, offered_at AS since, cdr_leg.ended_at AS until
-FROM callrouter.cdr_leg JOIN callrouter.cdr USING (call_id)
-WHERE cdr_leg.trunk IS NOT NULL AND cdr.started_at >= $1::timestamptz - interval '1 day' AND cdr.started_at < $2
-    AND cdr_leg.ended_at > $1
+-- Records of before do not say by which group a call came in.
+SELECT trunk, since, until
+FROM callrouter.trunk_holding
+WHERE started_at >= $1::timestamptz - interval '1 day' AND started_at < $2 AND until > $1
 UNION ALL
 SELECT $3::text, started_at, ended_at
 FROM callrouter.cdr
-WHERE $3::text IS NOT NULL AND started_at >= $1::timestamptz - interval '1 day' AND started_at < $2 AND ended_at > $1
+WHERE $3::text IS NOT NULL AND in_endpoint IS NULL AND direction = 'inbound'
+    AND started_at >= $1::timestamptz - interval '1 day' AND started_at < $2 AND ended_at > $1

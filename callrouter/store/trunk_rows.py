@@ -10,7 +10,7 @@ from callrouter.store.stream import rows_of_calls
 async def holdings(url: str, since: datetime, until: datetime, incoming: str | None) -> AsyncIterator[Holding]:
     """What was held of trunk groups in ``[since, until)`` (aware), a part of it at least.
 
-    Records do not say by which group a call came in: ``incoming`` names the one that all did, if there is one.
+    Old records do not say by which group a call came in: ``incoming`` names the one by which they all did.
 
     Raises:
         UnreachableError: PostgreSQL cannot be reached, or went away.

@@ -1,15 +1,17 @@
 """Asking the daemon that runs, over its web server."""
 
 import asyncio
+import os
 from ipaddress import ip_address
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Final, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from callrouter.config.settings import WebSettings
-from callrouter.errors import UnreachableError
+from callrouter.errors import AccessError, CallrouterError, UnreachableError
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
@@ -32,9 +34,38 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 FILE_TIMEOUT_S: Final = 120.0
 """An hour of speech is 58 MB."""
+_NOT_LET: Final = (401, 403, 429)
 _REMEDY: Final = "is it running (systemctl status callrouter)? Another place is named with --url"
 
+LOCAL_TOKEN_FILE: Final = "local.token"  # noqa: S105 - a file's name
+"""In the daemon's state directory, made anew at each start; who may read it may do everything here."""
+TOKEN_ENV: Final = "CALLROUTER_TOKEN"  # noqa: S105 - the variable's name
+
 _Document = TypeVar("_Document")
+
+
+class LocalUrl(str):
+    """Where a daemon of this machine serves, with its state directory: its token is shown to nobody else."""
+
+    state_dir: Path
+
+    def __new__(cls, url: str, state_dir: Path) -> Self:
+        """``url`` is as configured, beside ``state_dir``."""
+        made = super().__new__(cls, url)
+        made.state_dir = state_dir
+        return made
+
+
+def token_for(url: str) -> str | None:
+    """What says to the daemon at ``url`` who asks: ``$CALLROUTER_TOKEN``, else that of this machine; None: nothing."""
+    if token := os.environ.get(TOKEN_ENV, "").strip():
+        return token
+    if not isinstance(url, LocalUrl):
+        return None
+    try:
+        return (url.state_dir / LOCAL_TOKEN_FILE).read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def web_url(web: WebSettings) -> str:
@@ -219,16 +250,32 @@ async def _exchange(
     url: str, method: str, place: str, timeout_s: float, data: bytes | None = None, *, most: int = MAX_BODY_BYTES
 ) -> tuple[int, bytes]:
     headers = {"Content-Type": "application/json"} if data is not None else {}
+    if token := token_for(url):
+        headers["Authorization"] = f"Bearer {token}"
     try:
         async with (
             asyncio.timeout(timeout_s),
             aiohttp.ClientSession() as session,
             session.request(method, place, data=data, headers=headers, allow_redirects=False) as answer,
         ):
-            return answer.status, await _read(answer, most)
+            status, body = answer.status, await _read(answer, most)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
         why = f"no answer within {timeout_s:g} s" if isinstance(exc, TimeoutError) else str(exc) or type(exc).__name__
         raise UnreachableError(f"the daemon cannot be reached at {url}: {why}; {_REMEDY}") from exc
+    if status in _NOT_LET:
+        raise _refusal(place, status, body, has_token="Authorization" in headers)
+    return status, body
+
+
+def _refusal(place: str, status: int, body: bytes, *, has_token: bool) -> CallrouterError:
+    try:
+        why = msgspec.json.decode(body, type=Fault).error
+    except msgspec.MsgspecError:
+        return UnreachableError(f"what answers at {place} says {status}; {_REMEDY}")
+    if has_token or status != 401:
+        return AccessError(f"the daemon says: {why}")
+    remedy = f"run this as root or as the daemon's user, who may read {LOCAL_TOKEN_FILE} in its state directory"
+    return AccessError(f"the daemon wants to know who asks; {remedy}, or set {TOKEN_ENV}")
 
 
 def _decoded(

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
+from callrouter.core.facts import LoopSign
 from callrouter.core.leading import Role, Sign
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
@@ -221,6 +222,15 @@ def _of_trunks(now: ExchangeNow, counters: Counters) -> Iterator[Metric]:
         for member in t.members
     }
     yield _gauge("trunk_member_up", "1 while calls go out by the member.", ("trunk", "endpoint"), up)
+    limits = [((one.limit, one.tenant, one.bound), one) for one in now.limits]
+    of_limit = ("limit", "tenant", "bound")
+    text = "Calls or minutes that have gone out, of those that a limit lets go; without a tenant, of all together."
+    yield _gauge("outbound_used", text, of_limit, {key: one.used for key, one in limits})
+    yield _gauge("outbound_allowed", "What a limit lets go out.", of_limit, {key: one.most for key, one in limits})
+    text = "Calls that were not made, since the limit was reached."
+    yield _count("outbound_blocked", text, of_limit, {key: one.blocked for key, one in limits})
+    text = "Calls that went in a circle and were ended, by what told so."
+    yield _count("loops", text, ("sign",), {(sign.value,): counters.loops[sign] for sign in LoopSign})
     drifts = {(drift.value,): counters.trunk_drifts[drift] for drift in Drift}
     text = "Channels that were held in vain, or not held though a call had them, and put right."
     yield _count("trunk_drifts", text, ("drift",), drifts)

@@ -12,12 +12,16 @@ from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
 from callrouter.web.leading import HandOverReport, HandOverRequest
+from callrouter.web.login import LoginRequest, SessionDocument
+from callrouter.web.numbers import NumberReport, NumberRequest
+from callrouter.web.openapi_access import SCHEMES, who_may
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport, RecordingsDocument
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 from callrouter.web.status import StatusDocument
 from callrouter.web.supervision import SupervisionDocument, SupervisionReport, SupervisionRequest
 from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
+from callrouter.web.trail import MOST_ENTRIES, AuditDocument
 from callrouter.web.voicemail import VoicemailDocument
 
 
@@ -73,10 +77,24 @@ _KINDS: Final = (
     CallbackOrderRequest,
     HandOverReport,
     HandOverRequest,
+    LoginRequest,
+    SessionDocument,
+    NumberRequest,
+    NumberReport,
+    AuditDocument,
 )
 
 
 _NUMBER: Final = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer"}}
+
+
+_AUDIT_QUERY: Final[dict[str, dict[str, Any]]] = {
+    "since": {"type": "string", "format": "date-time"},
+    "until": {"type": "string", "format": "date-time"},
+    "who": {"type": "string"},
+    "name": {"type": "string"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ENTRIES, "default": 50},
+}
 
 
 @cache
@@ -84,12 +102,15 @@ def openapi() -> bytes:
     """The document, as JSON."""
     references, schemas = msgspec.json.schema_components(_KINDS, ref_template="#/components/schemas/{name}")
     of = dict(zip(_KINDS, references, strict=True))
-    document = {
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "callrouter",
             "version": callrouter.__version__,
-            "description": "State of the call centre, and orders to it. Callers' numbers are masked.",
+            "description": (
+                "State of the call centre, and orders to it. Callers' numbers are masked. Where there are accounts,"
+                " x-roles says which of their roles may ask; who may of himself alone is in x-own."
+            ),
         },
         "paths": {
             "/api/v1/status": _get("Everything in progress", {"200": ("The state of this moment", of[StatusDocument])}),
@@ -198,6 +219,53 @@ def openapi() -> bytes:
                     "415": ("Not sent as JSON", of[Fault]),
                 },
             ),
+            "/api/v1/session": {
+                **_get(
+                    "Who is logged in, and what he may do",
+                    {"200": ("At this moment", of[SessionDocument]), "404": ("There are no accounts", of[Fault])},
+                ),
+                **_post(
+                    "Log in: the answer has the cookie of a session",
+                    of[LoginRequest],
+                    {
+                        "200": ("Logged in", of[SessionDocument]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "401": ("Wrong account or password", of[Fault]),
+                        "403": ("Sent from another page", of[Fault]),
+                        "404": ("There are no accounts", of[Fault]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                        "429": ("Tried too often; Retry-After says in how many seconds to try again", of[Fault]),
+                    },
+                ),
+                "delete": {"summary": "Log out", "responses": {"204": {"description": "Logged out"}}},
+            },
+            "/api/v1/calls/{call_id}/number": {
+                "parameters": [{"name": "call_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+                **_post(
+                    "See a caller's whole number; who does goes into the audit log",
+                    of[NumberRequest],
+                    {
+                        "200": ("Of a call in progress, or of who is to be called back", of[NumberReport]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "404": ("There is no such call", of[Fault]),
+                        "415": ("Not sent as JSON", of[Fault]),
+                        "503": ("The journal cannot note who sees it", of[Fault]),
+                    },
+                ),
+            },
+            "/api/v1/audit": {
+                "parameters": [
+                    {"name": name, "in": "query", "schema": schema} for name, schema in _AUDIT_QUERY.items()
+                ],
+                **_get(
+                    "The audit log, the newest entries first: who did what, and from where",
+                    {
+                        "200": ("Those that fit", of[AuditDocument]),
+                        "400": ("Not understood, and why", of[Fault]),
+                        "503": ("The database is away, or there is none", of[Fault]),
+                    },
+                ),
+            },
             "/api/v1/recordings": _get(
                 "Recorded conversations, the latest first",
                 {"200": ("At this moment", of[RecordingsDocument]), "503": ("The database is away", of[Fault])},
@@ -241,8 +309,11 @@ def openapi() -> bytes:
                 {"200": ("They are", of[Readiness]), "503": ("They are not, and why", of[Readiness])},
             ),
         },
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": SCHEMES},
     }
+    for path, operations in document["paths"].items():
+        for method in operations.keys() & {"get", "post", "delete"}:
+            operations[method] |= who_may(method.upper(), path, operations[method], of[Fault])
     return msgspec.json.encode(document)
 
 

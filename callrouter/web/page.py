@@ -13,6 +13,7 @@ from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import Outcome
 from callrouter.core.ids import QueueName
 from callrouter.core.live import GroupLive, Live, QueueLive
+from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.stats import MemberOfTrunk, SwitchNow, TrunkNow
 from callrouter.core.surge import TopicNow
 from callrouter.web import words
@@ -38,7 +39,7 @@ _FRAME = """\
 <header>
 <h1>{title}</h1>
 <p id="connection" role="status"></p>
-</header>
+{door}</header>
 {main}
 <footer><a href="/api/v1/status">JSON</a> · <a href="/metrics">metrics</a> · \
 <a href="/api/v1/openapi.json">OpenAPI</a></footer>
@@ -47,9 +48,10 @@ _FRAME = """\
 """
 
 
-def page(status: StatusDocument, zone: tzinfo) -> str:
-    """The HTML; ``zone`` is in which people here read times."""
-    return _FRAME.format(title=escape(status.service.title), refresh_s=REFRESH_S, main=_main(status, zone))
+def page(status: StatusDocument, zone: tzinfo, account: str | None = None) -> str:
+    """The HTML; ``zone`` is in which people here read times, ``account`` who looks at it, if that is known."""
+    door = "" if account is None else f'<p>{escape(account)} <button id="log-out">로그아웃</button></p>\n'
+    return _FRAME.format(title=escape(status.service.title), refresh_s=REFRESH_S, main=_main(status, zone), door=door)
 
 
 def _main(status: StatusDocument, zone: tzinfo) -> str:
@@ -82,6 +84,9 @@ def _main(status: StatusDocument, zone: tzinfo) -> str:
     if status.trunks:
         columns_of_trunks = ("국선", "사용", "전체", "최대", "차단", "기관별 사용/보장", "회선")
         parts.append(_table("국선", columns_of_trunks, map(_trunk, status.trunks)))
+    if status.limits:
+        columns_of_limits = ("발신 한도", "기관", "기준", "사용", "한도", "차단")
+        parts.append(_table("발신 한도", columns_of_limits, map(_limit, status.limits)))
     parts.append(_table("교환기", ("교환기", "상태", "경과", "Asterisk"), (_site(s, status.at) for s in status.sites)))
     return f"<main>\n{''.join(parts)}</main>"
 
@@ -233,6 +238,11 @@ def _trunk(trunk: TrunkNow) -> str:
     members = " · ".join(f"{one.endpoint}: {_member(one)}" for one in down) or "정상"
     cells = (trunk.in_use, trunk.channels, trunk.peak, trunk.blocked, tenants or "–", members)
     return _row(trunk.title or trunk.trunk, cells, kind="warn" if down or trunk.in_use >= trunk.channels else "")
+
+
+def _limit(limit: LimitNow) -> str:
+    cells = (limit.tenant or "전체", words.BOUNDS[limit.bound], f"{limit.used:g}", limit.most, limit.blocked)
+    return _row(limit.limit, cells, kind="warn" if limit.used >= limit.most else "")
 
 
 def _member(member: MemberOfTrunk) -> str:

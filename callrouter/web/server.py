@@ -1,7 +1,7 @@
 """The web server: page, API, health and metrics, without a resident's whole number; and orders.
 
-There is no log-in yet, so it belongs on a loopback or otherwise trusted address, and recordings are given out to this
-machine alone. Orders are taken as JSON alone, which no page of another origin can send here.
+Who may have what is said at the gate (:mod:`callrouter.web.gate`). Without accounts it serves its own machine alone,
+and recordings are given out to nobody else. Orders are taken as JSON alone, which no page of another origin can send.
 """
 
 import asyncio
@@ -17,12 +17,16 @@ from aiohttp import web
 
 from callrouter.errors import CallrouterError, UnreachableError
 from callrouter.web.agents import AgentRequest, AgentsDocument, AttendanceDesk
+from callrouter.web.asking import as_json, asked_for, one_line, only_one
 from callrouter.web.callback import callbacks_document
 from callrouter.web.calling_back import CallbackDesk, CallbackOrderRequest
 from callrouter.web.calls import CallRequest, ConversationDesk
+from callrouter.web.doors import Doors
+from callrouter.web.gate import Gate, Visitor, visitor_now
 from callrouter.web.leading import HandOverRequest, LeadDesk
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
+from callrouter.web.own import is_own_call, own_status
 from callrouter.web.page import page
 from callrouter.web.readiness import hindrances, remarks
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingDesk
@@ -57,7 +61,8 @@ HEADERS: Final = {
 }
 """On every answer. ``Server`` is also how ``callrouter doctor`` knows one of ours."""
 
-_STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
+_STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript", "login.js": "text/javascript"}
+_KEPT_HEADERS: Final = ("Allow", "Retry-After", "WWW-Authenticate")
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Order = TypeVar("_Order", bound=msgspec.Struct)
@@ -79,10 +84,14 @@ class WebServer:
         supervision: SupervisionDesk | None = None,
         recordings: RecordingDesk | None = None,
         callbacks: CallbackDesk | None = None,
+        *,
+        gate: Gate | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._lead: LeadDesk | None = None
+        self._gate = gate
+        self._doors = Doors(source, gate)
         self._runner: web.AppRunner | None = None
         self.attend(
             source,
@@ -118,6 +127,7 @@ class WebServer:
         self._conversations = conversations
         self._recordings = recordings
         self._callback_desk = callbacks
+        self._doors.attend(source)
         self._metrics = Metrics(source)
 
     def attend_lead(self, desk: LeadDesk) -> None:
@@ -167,10 +177,12 @@ class WebServer:
             await asyncio.Event().wait()
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_faults_as_json], client_max_size=MAX_BODY_BYTES)
+        guards = [self._gate.guard] if self._gate is not None else []
+        application = web.Application(middlewares=[_faults_as_json, *guards], client_max_size=MAX_BODY_BYTES)
         application.on_response_prepare.append(_add_headers)
         # GET, and HEAD with it (RFC 9110, 9.1), but for the orders; everything else is answered 405.
         application.router.add_get("/", self._page)
+        self._doors.add_to(application.router)
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics_text)
@@ -205,59 +217,65 @@ class WebServer:
             source.now(), source.counters(), source.health(), boxes, queues, source.live(), source.surges()
         )
 
+    def _document_for(self, visitor: Visitor | None) -> StatusDocument:
+        document = self._document()
+        return document if visitor is None or visitor.only is None else own_status(document, visitor.only)
+
     async def _page(self, _: web.Request) -> web.Response:
-        text = page(self._document(), self._source.health().timezone)
+        visitor = visitor_now()
+        account = visitor.account.title or visitor.name if visitor is not None else None
+        text = page(self._document_for(visitor), self._source.health().timezone, account)
         return web.Response(text=text, content_type="text/html")
 
     async def _status(self, _: web.Request) -> web.Response:
-        return _json(self._document())
+        return as_json(self._document_for(visitor_now()))
 
     async def _queues(self, _: web.Request) -> web.Response:
-        return _json(self._source.live())
+        return as_json(self._source.live())
 
     async def _voicemail(self, _: web.Request) -> web.Response:
-        return _json(voicemail_document(self._source.voicemail()))
+        return as_json(voicemail_document(self._source.voicemail()))
 
     async def _callbacks(self, _: web.Request) -> web.Response:
-        return _json(callbacks_document(self._source.callbacks()))
+        return as_json(callbacks_document(self._source.callbacks()))
 
     async def _call_back(self, request: web.Request) -> web.Response:
-        asked = await _asked(
+        asked = await asked_for(
             request, CallbackOrderRequest, '{"request": "its id", "verb": "cancel", "who": "your name"}'
         )
         if self._callback_desk is None:
             raise web.HTTPServiceUnavailable(reason="nobody is called back here")
         report = await self._callback_desk.order(asked)
-        return _json(report, status=200 if report.ok else 409)
+        return as_json(report, status=200 if report.ok else 409)
 
     async def _reload(self, request: web.Request) -> web.Response:
-        asked = await _asked(request, ReloadRequest, '{"who": "your name"}')
+        asked = await asked_for(request, ReloadRequest, '{"who": "your name"}')
         if self._reloader is None:
             raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
         report = await self._reloader.reload(asked)
-        return _json(report, status=200 if report.ok else 409)
+        return as_json(report, status=200 if report.ok else 409)
 
     async def _hand_over(self, request: web.Request) -> web.Response:
-        asked = await _asked(request, HandOverRequest, '{"who": "your name"}')
+        asked = await asked_for(request, HandOverRequest, '{"who": "your name"}')
         if self._lead is None:
             raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
         report = await self._lead.hand_over(asked)
-        return _json(report, status=200 if report.ok else 409)
+        return as_json(report, status=200 if report.ok else 409)
 
     async def _remembered(self, _: web.Request) -> web.Response:
-        return _json(self._memory().report())
+        return as_json(self._memory().report())
 
     async def _forget(self, request: web.Request) -> web.Response:
         example = '{"number": "010-1234-5678"} or {"all": true}'
-        asked = await _asked(request, ForgetRequest, example)
+        asked = await asked_for(request, ForgetRequest, example)
         if asked.all is (asked.number is not None):
             raise web.HTTPBadRequest(reason=f"send {example}")
         if asked.number is None:
-            return _json(await self._memory().forget_all(asked.who))
+            return as_json(await self._memory().forget_all(asked.who))
         report = await self._memory().forget(asked.number, asked.who)
         if report is None:
             raise web.HTTPBadRequest(reason="nothing is ever remembered of such a number; write it as 010-1234-5678")
-        return _json(report)
+        return as_json(report)
 
     def _memory(self) -> Remembering:
         if self._remembering is None:
@@ -265,50 +283,57 @@ class WebServer:
         return self._remembering
 
     async def _agents(self, _: web.Request) -> web.Response:
-        now = self._source.now()
-        return _json(AgentsDocument(now.at, tuple(map(agent_of, now.agents))))
+        now, only = self._source.now(), only_one()
+        return as_json(AgentsDocument(now.at, tuple(agent_of(one) for one in now.agents if only in (None, one.agent))))
 
     async def _agent(self, request: web.Request) -> web.Response:
-        asked = await _asked(request, AgentRequest, '{"agent": "its name", "verb": "pause", "who": "your name"}')
+        asked = await asked_for(request, AgentRequest, '{"agent": "its name", "verb": "pause", "who": "your name"}')
+        if (only := only_one()) not in (None, asked.agent):
+            raise web.HTTPForbidden(reason=f"this account orders counselor {only} alone")
         if self._attendance is None:
             raise web.HTTPServiceUnavailable(reason="no agent takes orders here")
         report = await self._attendance.order(asked)
-        return _json(report, status=200 if report.ok else 409)
+        return as_json(report, status=200 if report.ok else 409)
 
     async def _call(self, request: web.Request) -> web.Response:
         example = '{"call": "its id or agent", "verb": "transfer", "target": "whom", "who": "your name"}'
-        asked = await _asked(request, CallRequest, example)
+        asked = await asked_for(request, CallRequest, example)
+        only = only_one()
+        if only is not None and not is_own_call(self._source.now(), asked.call, only):
+            raise web.HTTPForbidden(reason=f"this account orders calls of counselor {only} alone")
         if self._conversations is None:
             raise web.HTTPServiceUnavailable(reason="no call takes orders here")
         report = await self._conversations.order(asked)
-        return _json(report, status=200 if report.ok else 409)
+        return as_json(report, status=200 if report.ok else 409)
 
     async def _list_recordings(self, _: web.Request) -> web.Response:
         try:
-            return _json(await self._tapes().recordings())
+            return as_json(await self._tapes().recordings())
         except CallrouterError as exc:
-            raise web.HTTPServiceUnavailable(reason=_one_line(exc)) from exc
+            raise web.HTTPServiceUnavailable(reason=one_line(exc)) from exc
 
     async def _fetch_recording(self, request: web.Request) -> web.StreamResponse:
-        asked = await _asked(request, FetchRequest, '{"who": "your name"}')
+        asked = await asked_for(request, FetchRequest, '{"who": "your name"}')
         try:
             found = await self._tapes_for(request).fetch(int(request.match_info["number"]), asked)
         except CallrouterError as exc:
-            raise web.HTTPServiceUnavailable(reason=_one_line(exc)) from exc
+            raise web.HTTPServiceUnavailable(reason=one_line(exc)) from exc
         if isinstance(found, str):
             raise web.HTTPNotFound(reason=found)
         return web.FileResponse(found, headers={"Content-Type": "audio/wav"})
 
     async def _delete_recording(self, request: web.Request) -> web.Response:
-        asked = await _asked(request, DeleteRequest, '{"who": "your name", "why": "on request of the caller"}')
+        asked = await asked_for(request, DeleteRequest, '{"who": "your name", "why": "on request of the caller"}')
         try:
             report = await self._tapes_for(request).delete(int(request.match_info["number"]), asked)
         except CallrouterError as exc:
-            raise web.HTTPServiceUnavailable(reason=_one_line(exc)) from exc
-        return _json(report, status=200 if report.ok else 409)
+            raise web.HTTPServiceUnavailable(reason=one_line(exc)) from exc
+        return as_json(report, status=200 if report.ok else 409)
 
     def _tapes_for(self, request: web.Request) -> RecordingDesk:
-        """Voices are for whoever may log in to this machine, or to a proxy that runs on it."""
+        """Voices are for accounts that may hear them; without accounts, for whoever may log in to this machine."""
+        if visitor_now() is not None:
+            return self._tapes()
         try:
             is_here = ip_address(request.remote or "").is_loopback
         except ValueError:
@@ -324,27 +349,27 @@ class WebServer:
 
     async def _switches(self, _: web.Request) -> web.Response:
         now = self._source.now()
-        return _json(SwitchesDocument(now.at, now.switches))
+        return as_json(SwitchesDocument(now.at, now.switches))
 
     async def _switch(self, request: web.Request) -> web.Response:
-        asked = await _asked(request, SwitchRequest, '{"switch": "its name", "on": true, "who": "your name"}')
+        asked = await asked_for(request, SwitchRequest, '{"switch": "its name", "on": true, "who": "your name"}')
         if self._switcher is None:
             raise web.HTTPServiceUnavailable(reason="no switch can be set here")
         report = await self._switcher.switch(asked)
-        return _json(report, status=200 if report.ok else 409)
+        return as_json(report, status=200 if report.ok else 409)
 
     async def _hearings(self, request: web.Request) -> web.Response:
         found = self._supervisors().hearings(request.match_info["call"])
         if found is None:
             raise web.HTTPNotFound(reason="there is no such call in progress; /api/v1/status has those that are")
-        return _json(found)
+        return as_json(found)
 
     async def _supervise(self, request: web.Request) -> web.Response:
-        asked = await _asked(
+        asked = await asked_for(
             request, SupervisionRequest, '{"verb": "listen", "phone": "a supervisor", "who": "your name"}'
         )
         report = await self._supervisors().order(request.match_info["call"], asked)
-        return _json(report, status=200 if report.ok else 409)
+        return as_json(report, status=200 if report.ok else 409)
 
     def _supervisors(self) -> SupervisionDesk:
         if self._supervision is None:
@@ -353,35 +378,16 @@ class WebServer:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         alive = self._source.health().dispatcher_alive
-        return _json(Liveness(alive), status=200 if alive else 503)
+        return as_json(Liveness(alive), status=200 if alive else 503)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         health = self._source.health()
         against = hindrances(health)
-        return _json(Readiness(not against, against, remarks(health)), status=503 if against else 200)
+        return as_json(Readiness(not against, against, remarks(health)), status=503 if against else 200)
 
     async def _metrics_text(self, request: web.Request) -> web.Response:
         body, content_type = self._metrics.exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
-
-
-def _json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
-
-
-async def _asked(request: web.Request, kind: type[_Order], example: str) -> _Order:
-    """What is asked for, from the body; nothing at all stands for ``{}``."""
-    if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
-    try:
-        return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        why = " ".join(str(exc).split())
-        raise web.HTTPBadRequest(reason=f"send {example} ({why})") from exc
-
-
-def _one_line(error: CallrouterError) -> str:
-    return " ".join(str(error).split())
 
 
 async def _openapi(_: web.Request) -> web.Response:
@@ -406,11 +412,11 @@ async def _faults_as_json(request: web.Request, handler: _Handler) -> web.Stream
     try:
         return await handler(request)
     except web.HTTPException as exc:
-        allowed = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else {}
+        kept = {name: exc.headers[name] for name in _KEPT_HEADERS if name in exc.headers}
         body = msgspec.json.encode(Fault(exc.reason))
-        return web.Response(body=body, status=exc.status, headers=allowed, content_type="application/json")
+        return web.Response(body=body, status=exc.status, headers=kept, content_type="application/json")
     except Exception:
         # A defect in one answer must not be told to strangers, and must not go unseen either.
         _log.exception("web.answer_failed", path=request.path)
         fault = Fault("this could not be answered; the daemon's log says why")
-        return _json(fault, status=500)
+        return as_json(fault, status=500)

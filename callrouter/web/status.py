@@ -12,6 +12,7 @@ from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
 from callrouter.core.leading import LeadingNow, Role
 from callrouter.core.live import Live
 from callrouter.core.numbers import masked
+from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.states import CallState
 from callrouter.core.stats import AgentNow, CallNow, Counters, ExchangeNow, QueueNow, SwitchNow, TrunkNow
 from callrouter.core.surge import TopicNow
@@ -169,6 +170,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     live: Live | None = None
     surges: tuple[TopicNow, ...] = ()
     leading: Leading | None = None
+    limits: tuple[LimitNow, ...] = ()
 
 
 def status_document(
@@ -204,6 +206,7 @@ def status_document(
         clock_drift_s=round(health.clock_drift_s, 3),
         boxes=tuple(map(box, boxes)),
         switches=now.switches,
+        limits=now.limits,
         callbacks=tuple(map(callback_queue, callbacks)),
         live=live,
         surges=tuple(topic for topic in surges.topics if topic.surges),

@@ -52,6 +52,15 @@ OUTCOMES: Final[Mapping[Outcome, str]] = {
 }
 
 
+BOUNDS = {
+    "calls_per_hour": "1시간 통화 수",
+    "calls_per_day": "24시간 통화 수",
+    "minutes_per_hour": "1시간 통화 시간(분)",
+    "minutes_per_day": "24시간 통화 시간(분)",
+}
+"""What a limit of calls that go out counts."""
+
+
 def and_others(name: str, others: int) -> str:
     """``김민지 외 2명`` for a name and two more; the name alone for none."""
     return f"{name} 외 {others}명" if others else name

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
 
 from lab import ports, testing, tools
 from lab.asterisk import LabAsterisk
@@ -85,66 +84,6 @@ def move_to(config: Path, site: str, *agents: str) -> None:
     for agent in agents:
         pattern = rf'^(  "{agent}": .*)site: \w+(.*)queues: \[changwon\]'
         edit(config / "agents.yaml", pattern, rf"\1site: {site}\2queues: [gyeongnam, changwon]")
-
-
-class Wire:
-    """A way to a TCP port of this machine that can be cut and mended: ``async with Wire(8088) as wire: wire.url``."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._port = 0
-        self._server: asyncio.Server | None = None
-        self._ends: set[asyncio.StreamWriter] = set()
-        self._carrying: set[asyncio.Task[None]] = set()
-
-    @property
-    def url(self) -> str:
-        """What is behind it, by way of it."""
-        return f"http://127.0.0.1:{self._port}"
-
-    async def __aenter__(self) -> Self:
-        await self.mend()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.cut()
-
-    async def cut(self) -> None:
-        """Break every connection, and let none in."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for end in self._ends:
-            end.transport.abort()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
-
-    async def mend(self) -> None:
-        """Let connections in again, at the port where they were before."""
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._ends.add(writer)
-        try:
-            there, to = await asyncio.open_connection("127.0.0.1", self._to)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._ends.add(to)
-        for source, sink in ((reader, to), (there, writer)):
-            task = asyncio.create_task(self._carry(source, sink))
-            self._carrying.add(task)
-            task.add_done_callback(self._carrying.discard)
-
-    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-        except OSError:
-            pass
-        sink.close()
-        self._ends.discard(sink)
 
 
 class ByWay(asyncio.DatagramProtocol):

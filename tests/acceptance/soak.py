@@ -22,7 +22,7 @@ from lab.sipp import Sipp
 from lab.testing import DEADLINE_S
 from tests.acceptance.centre import Centre
 from tests.acceptance.phones import phone_that
-from tests.acceptance.sites import Wire
+from tests.acceptance.wire import Wire
 
 ANSWERING = ("201", "202", "203", "204")
 DECLINING, RINGING = "205", "206"

@@ -54,7 +54,7 @@ async def test_a_counselor_asks_a_colleague_on_a_second_line_and_passes_the_call
     assert await held.transfer_to(asked) == 202
     told = await held.transferred()
     await asyncio.gather(held.closed(), asked.closed())
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -114,7 +114,7 @@ async def test_a_caller_who_is_left_to_a_ringing_phone_is_with_the_colleague_who
     await second.established()
     assert await held.transferred() == "200 OK"
     await asyncio.gather(held.closed(), asked.closed())
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -142,7 +142,7 @@ async def test_a_phone_that_gives_its_second_line_up_and_then_transfers_to_the_s
     await second.accept()
     assert await held.transferred() == "200 OK"
     await held.closed()
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -170,7 +170,7 @@ async def test_a_caller_who_is_left_to_a_phone_that_nobody_answers_stays_with_th
     assert await held.transferred() == "603 Decline"
     assert await asked.closed() >= 400
     await held.resume()
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await held.closed()
 
@@ -254,7 +254,7 @@ async def test_a_phone_is_refused_a_call_that_is_not_its_own(
     assert await held.transfer_to(foreign) == 202
     assert await held.transferred() == "603 Decline"
     await held.resume()
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await other.hang_up()
     await asyncio.gather(held.closed(), foreign.closed())
@@ -277,7 +277,7 @@ async def test_a_number_outside_is_asked_and_gets_the_caller(
     await asked.established()
     await held.transfer_to(asked)
     assert await held.transferred() == "200 OK"
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await interpreter.hang_up()
     await resident.closed()
 
@@ -306,7 +306,7 @@ async def test_a_queues_short_number_rings_one_of_its_counselors_and_the_transfe
     await asked.transfer_to(held)
     assert await asked.transferred() == "200 OK"
     await asyncio.gather(held.closed(), asked.closed())
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -332,7 +332,7 @@ async def test_a_daemon_that_dies_after_the_transfer_of_a_call_that_still_rings_
     await office.restart()
     await second.accept()
     await asyncio.gather(held.closed(), asked.closed())
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -355,7 +355,7 @@ async def test_a_caller_whose_phone_wants_the_call_sent_elsewhere_is_refused(
 
         assert await calling.refer("201") == 202
         assert await calling.transferred() == "603 Decline"
-        await asyncio.sleep(TALK_S)  # people talking
+        await people_talk()
         await calling.hang_up()
         await line.closed()
 
@@ -378,7 +378,7 @@ async def test_a_daemon_that_dies_between_question_and_transfer_is_followed_by_o
     await held.transfer_to(asked)
     assert await held.transferred() == "200 OK"
     await asyncio.gather(held.closed(), asked.closed())
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -403,7 +403,7 @@ async def test_a_colleague_who_answers_the_next_daemon_talks_to_the_counselor_an
     await office.restart()
     await second.accept()
     await asked.established()
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 

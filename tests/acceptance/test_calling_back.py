@@ -17,7 +17,7 @@ from lab.baresip import Baresip
 from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S, RING_BACK_HZ
 from tests.acceptance.centre import Centre, MakeCentre, People
 from tests.acceptance.stored import file_of, tapes
-from tests.acceptance.talks import RESIDENT, RESIDENT_HZ, answers
+from tests.acceptance.talks import RESIDENT, RESIDENT_HZ, answers, people_talk
 
 pytestmark = pytest.mark.asterisk
 
@@ -131,7 +131,7 @@ async def test_who_asked_while_waiting_is_called_when_the_counselor_is_free_and_
     await resident.accept()
     await resident.established()
     await office.until_call("connected")
-    await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
+    await people_talk(TALK_S)
     await phone.hang_up()
     await resident.closed(timeout_s=2)
 
@@ -252,7 +252,7 @@ async def test_a_resident_whose_counselor_hangs_up_during_the_greeting_waits_on_
     await phone.hang_up()
     await answers(phone)
     await office.until_call("connected")
-    await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
+    await people_talk(TALK_S)
     await resident.hang_up()
     await phone.closed(timeout_s=2)
 
@@ -347,11 +347,9 @@ async def test_a_daemon_that_dies_while_the_resident_is_called_never_calls_twice
     await office.restart()
     if resident.seen("CALL_CLOSED") or phone.seen("CALL_CLOSED"):  # what was lost is made anew
         await answers(phone)
-        await resident.incoming()
-    await resident.accept()
-    await resident.established()
+        await answers(resident)
     await office.until_call("connected")
-    await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
+    await people_talk(TALK_S)
     await resident.hang_up()
     await phone.closed(timeout_s=3)
 
@@ -511,7 +509,7 @@ async def test_who_calls_by_himself_has_his_place_and_is_not_called_back_any_mor
     await phone.closed()
     await answers(phone)
     await until_state(office, "connected")
-    await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
+    await people_talk(TALK_S)
     await other.hang_up()
     await resident.hang_up()
     await phone.closed(timeout_s=2)
@@ -539,7 +537,7 @@ async def test_a_resident_hears_that_he_will_be_recorded_and_so_does_the_counsel
     await phone.hang_up()
     await answers(phone)
     await office.until_call("connected")
-    await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
+    await people_talk(TALK_S)
     await resident.hang_up()
     await phone.closed(timeout_s=2)
     cdr = await record_of_return(office, 3)

@@ -272,6 +272,7 @@ async def test_headers_of_ours_and_routes_from_outside_go_no_further(pair: Pair,
         (await caller.result()).check()
     log = "".join(asterisk.log_text() for asterisk in pair.asterisks.values()).lower()
     assert "x-carrier-trunk: genuine" in log
+    assert "x-callrouter-hops: 1" in log, "a call of ours that comes back is known by it"
     assert "forged" not in log
     assert "127.0.0.9" not in log
     await office.cdr()

@@ -12,8 +12,8 @@ from callrouter.store.postgres import CdrSearch, open_archive
 from lab.asterisk import LabAsterisk
 from tests.acceptance import soak
 from tests.acceptance.centre import MakeCentre, edit
-from tests.acceptance.sites import Wire
 from tests.acceptance.soak import Ground
+from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
 

@@ -20,7 +20,8 @@ from lab.phones import CARRIER_ADDRESS
 from lab.sipp import Sipp, registered
 from tests.acceptance.centre import Centre, edit
 from tests.acceptance.conftest import PHONES_ADDRESS
-from tests.acceptance.sites import ADDRESSES, ByWay, Wire, asterisks, by_way_to, move_to, password_variable, write_sites
+from tests.acceptance.sites import ADDRESSES, ByWay, asterisks, by_way_to, move_to, password_variable, write_sites
+from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
 

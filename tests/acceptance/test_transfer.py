@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,16 @@ from callrouter.core.cdr import CallMark, OfferResult, Outcome, ReleasedBy
 from lab import audio
 from lab.baresip import Baresip
 from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S
+from tests.acceptance import talks
 from tests.acceptance.centre import Centre, MakeCentre, People
 from tests.acceptance.ordering import command
+from tests.acceptance.talks import FIRST_HZ, RESIDENT, RESIDENT_HZ, SECOND_HZ, TALK_S, answers, people_talk
 
 pytestmark = pytest.mark.asterisk
 
-RESIDENT, INTERPRETER = "0552251234", "01098765432"
-RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
+INTERPRETER = "01098765432"
 REMINDED_S, LASTS_S, EXTENSION_S = 1.0, 3.0, 2.0
-TALK_S, ENOUGH_S, RING_S = 2.0, 1.2, 0.7
+ENOUGH_S, RING_S = 1.2, 0.7
 
 OUTSIDE = """\
 trunks:
@@ -53,19 +54,8 @@ async def is_invited(office: Centre, *, held: bool) -> None:
     )
 
 
-async def a_talk(
-    caller: People,
-    counselor: People,
-    centre: MakeCentre,
-    edit: Callable[[Path], None] | None = None,
-    agents: tuple[str, ...] = ("201", "202"),
-) -> tuple[Centre, Baresip, Baresip]:
-    """A resident talks to the counselor 201; 202 is at work too, and in his wrap-up when he can be."""
-    office = await centre(agents=agents, edit=edit)
-    resident = await caller(RESIDENT, tone_hz=RESIDENT_HZ)
-    first = await counselor("201", tone_hz=FIRST_HZ)
-    await office.talk(resident, first)
-    return office, resident, first
+a_talk = partial(talks.a_talk, agents=("201", "202"))
+"""A resident talks to the counselor 201; 202 is at work too, and in his wrap-up when he can be."""
 
 
 def seconds(phone: Baresip, hz: float) -> float:
@@ -87,7 +77,7 @@ async def test_a_phone_passes_the_caller_on_to_a_colleague_who_answers(
     await second.established()
     await first.closed()
     await office.until_agent("202", "on-call")
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -115,11 +105,9 @@ async def test_a_phone_that_gives_up_because_nobody_came_does_not_lose_the_calle
     await second.incoming()
     await second.hang_up()  # declines
     await first.printed("603 Decline")  # baresip hangs up by itself now
-    await third.incoming()
-    await third.accept()
-    await third.established()
+    await answers(third)
     await office.until_call("connected")
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await third.closed()
 
@@ -160,7 +148,7 @@ async def test_a_phone_that_hangs_up_while_the_colleagues_rings_has_passed_the_c
     await second.accept()
     await second.established()
     await office.until_call("connected")
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await second.hang_up()
     await resident.closed()
 
@@ -204,9 +192,7 @@ async def test_a_phone_passes_the_caller_on_to_a_queue_by_its_short_number(
 
     await first.transfer("70")
     await first.closed()
-    await second.incoming()
-    await second.accept()
-    await second.established()
+    await answers(second)
     await office.until_call("connected")
     await resident.hang_up()
     await second.closed()
@@ -223,14 +209,12 @@ async def test_the_counselor_asks_a_colleague_first_while_the_caller_hears_music
     second = await counselor("202", tone_hz=SECOND_HZ)
 
     await command(office, "call", "consult", "201", "202")
-    await second.incoming()
-    await second.accept()
-    await second.established()
+    await answers(second)
     await office.until_agent("202", "on-call")
     await asyncio.sleep(TALK_S)  # the two talk about the caller
     await first.hang_up()
     await office.until("the caller is with the colleague", lambda now: [c["agent"] for c in now["calls"]] == ["202"])
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -249,10 +233,8 @@ async def test_an_interpreter_joins_and_all_three_hear_each_other(
     interpreter = await outside(INTERPRETER, tone_hz=SECOND_HZ)
 
     await command(office, "call", "conference", "201", INTERPRETER)
-    await interpreter.incoming()
-    await interpreter.accept()
-    await interpreter.established()
-    await asyncio.sleep(TALK_S)  # people talking
+    await answers(interpreter)
+    await people_talk()
     await interpreter.hang_up()
     await office.until("the interpreter has left", lambda now: [c["invited"] for c in now["calls"]] == [None])
     await first.hang_up()
@@ -286,7 +268,7 @@ async def test_a_caller_on_hold_hears_music_and_the_record_says_how_long(
     await (first.resume() if by_phone else command(office, "call", "resume", "201"))
     await office.until("the caller is back", lambda now: [c["held"] for c in now["calls"]] == [False])
     lasted_s = time.monotonic() - began
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await first.closed()
 
@@ -303,15 +285,13 @@ async def test_a_daemon_that_dies_while_three_talk_is_followed_by_one_that_knows
     office, resident, first = await a_talk(caller, counselor, centre)
     second = await counselor("202", tone_hz=SECOND_HZ)
     await command(office, "call", "conference", "201", "202")
-    await second.incoming()
-    await second.accept()
-    await second.established()
+    await answers(second)
     await office.until_agent("202", "on-call")
 
     await office.kill()
     await office.restart()
     await office.until("the colleague is known", lambda now: [c["invited"] for c in now["calls"]] == ["202"])
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await first.hang_up()
     await office.until("the caller is with the colleague", lambda now: [c["agent"] for c in now["calls"]] == ["202"])
     await second.hang_up()
@@ -327,9 +307,7 @@ async def test_a_caller_whose_counselor_and_daemon_both_go_during_a_consultation
     office, resident, first = await a_talk(caller, counselor, centre)
     second = await counselor("202", tone_hz=SECOND_HZ)
     await command(office, "call", "consult", "201", "202")
-    await second.incoming()
-    await second.accept()
-    await second.established()
+    await answers(second)
     await office.until_agent("202", "on-call")
 
     await office.kill()
@@ -337,7 +315,7 @@ async def test_a_caller_whose_counselor_and_daemon_both_go_during_a_consultation
     await first.closed()
     await office.restart()
     await office.until("the caller is with the colleague", lambda now: [c["agent"] for c in now["calls"]] == ["202"])
-    await asyncio.sleep(TALK_S)  # people talking
+    await people_talk()
     await resident.hang_up()
     await second.closed()
 
@@ -355,9 +333,7 @@ async def test_a_counselor_passes_the_call_on_with_keys_and_the_callers_keys_do_
         await resident.press(key)
     for key in "*2202#":
         await first.press(key)
-    await second.incoming()
-    await second.accept()
-    await second.established()
+    await answers(second)
     await first.closed()
     await office.until_agent("202", "on-call")
     await resident.hang_up()

@@ -16,6 +16,7 @@ from lab.sipp import Sipp
 from lab.testing import ENGLISH_HZ, MUSIC_HZ, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People, edit
 from tests.acceptance.phones import phone_that
+from tests.acceptance.talks import answers
 
 pytestmark = pytest.mark.asterisk
 
@@ -210,9 +211,7 @@ async def test_a_counselor_who_answers_ends_the_announcement_and_the_two_speak(
     await office.until_waiting(1)
     await phone.hang_up()
     await phone.closed()
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
+    await answers(phone)
     await talk(office, resident, phone)
 
     cdr = await record_of(office, RESIDENT, 2)
@@ -370,9 +369,7 @@ async def test_a_daemon_that_dies_in_the_middle_of_an_announcement_leaves_music_
     await asyncio.sleep(TALK_S)  # listening to music, if there is any
     await phone.hang_up()
     await phone.closed()
-    await phone.incoming()
-    await phone.accept()
-    await phone.established()
+    await answers(phone)
     await talk(office, resident, phone)
 
     assert audio.tone_seconds(resident.heard(), MUSIC_HZ) >= ENOUGH_S

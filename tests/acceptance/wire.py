@@ -1,70 +1,64 @@
 """The network between the daemon and Asterisk, which may fail while both go on."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
-
-from lab.asterisk import LabAsterisk
-
-_BLOCK = 65_536
+from typing import Self
 
 
 class Wire:
-    """All that daemon and Asterisk say to each other; ``url`` is where the daemon finds Asterisk."""
+    """A way to a TCP port of this machine that can be cut and mended: ``async with Wire(8088) as wire: wire.url``."""
 
-    def __init__(self, asterisk: LabAsterisk) -> None:
-        at = urlsplit(asterisk.ari.server_url)
-        assert at.hostname is not None
-        self._host, self._port = at.hostname, at.port or 80
-        self._is_cut = False
-        self._open: set[asyncio.StreamWriter] = set()
-        self.url = ""
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._port = 0
+        self._server: asyncio.Server | None = None
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._carrying: set[asyncio.Task[None]] = set()
 
-    def cut(self) -> None:
-        """Nothing comes through any more."""
-        self._is_cut = True
-        for writer in self._open:
-            writer.close()
+    @property
+    def url(self) -> str:
+        """What is behind it, by way of it."""
+        return f"http://127.0.0.1:{self._port}"
 
-    def mend(self) -> None:
-        """Who connects from now on gets through."""
-        self._is_cut = False
+    async def __aenter__(self) -> Self:
+        await self.mend()
+        return self
 
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of the daemon's, to its end."""
-        if self._is_cut:
-            writer.close()
-            return
-        far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
-        both = {writer, far_writer}
-        self._open |= both
+    async def __aexit__(self, *_: object) -> None:
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Break every connection, and let none in."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for end in self._ends:
+            end.transport.abort()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    async def mend(self) -> None:
+        """Let connections in again, at the port where they were before."""
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.add(writer)
         try:
-            await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
-        finally:
-            self._open -= both
+            there, to = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._ends.add(to)
+        for source, sink in ((reader, to), (there, writer)):
+            task = asyncio.create_task(self._carry(source, sink))
+            self._carrying.add(task)
+            task.add_done_callback(self._carrying.discard)
 
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while block := await reader.read(_BLOCK):
-            writer.write(block)
-            await writer.drain()
-    except OSError:  # cut
-        pass
-    finally:
-        writer.close()
-
-
-@asynccontextmanager
-async def wire_to(asterisk: LabAsterisk) -> AsyncIterator[Wire]:
-    """A network that carries."""
-    wire = Wire(asterisk)
-    server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()[:2]
-    wire.url = f"http://{host}:{port}"
-    try:
-        yield wire
-    finally:
-        wire.cut()
-        server.close()
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        except OSError:
+            pass
+        sink.close()
+        self._ends.discard(sink)

@@ -67,14 +67,15 @@ def test_written_schemas_come_with_the_line_for_each_file(folder: Path) -> None:
     result = run("--write", str(folder))
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         f"{folder}/callrouter.schema.json: written",
         f"{folder}/routes-test.schema.json: written",
+        f"{folder}/accounts.schema.json: written",
         "Put this line on top of each file, or say --modeline:",
     ]
     assert f"{folder}/routes.yaml: {LINE}" in lines
     assert f"{folder}/routes-test.yaml: {CASES_LINE}" in lines
-    assert len(lines) == 3 + 12
+    assert len(lines) == 4 + 12
     assert json.loads((folder / "callrouter.schema.json").read_text(encoding="utf-8")) == config_schema()
     assert json.loads((folder / "routes-test.schema.json").read_text(encoding="utf-8")) == cases_schema()
     assert (folder / "routes.yaml").read_bytes() == before

@@ -42,8 +42,18 @@ def test_groups_tenants_and_members_are_shown(daemon: str) -> None:
     assert ["city", "changwon", "1", "2", "3", "3", "7"] in shown
     assert ["city", "jinju", "0", "0", "-", "0", "0"] in shown
     assert ["city", "kt", "-", "1", "3", "carries", "calls"] in shown
+    assert ["mobile", "changwon", "calls", "per", "hour", "12", "60", "0"] in shown
+    assert ["premium", "all", "minutes", "per", "day", "30.5", "30", "2"] in shown
     assert ["city", "sk", "gyeongnam", "0", "1", "rests", "after", "failures"] in shown
     assert max(map(width, result.stdout.splitlines())) <= 120
+
+
+def test_limits_of_calls_that_go_out_are_there_for_programs(daemon: str, source: FakeStatus) -> None:
+    first, second = json.loads(run("--url", daemon, "--json", "--limits").stdout)
+    assert (first["limit"], first["used"], first["most"]) == ("mobile", 12, 60)
+    assert (second["tenant"], second["blocked"]) == ("", 2)
+    source.exchange = msgspec.structs.replace(source.exchange, limits=())
+    assert "allowed" not in run("--url", daemon).stdout
 
 
 def test_what_a_member_does_is_said_in_words(daemon: str, source: FakeStatus) -> None:

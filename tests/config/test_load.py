@@ -145,6 +145,7 @@ class TestTheSample:
             "supervise-refused",
             "supervise-nobody",
             "call-refused",
+            "call-limited",
             "length-reminder",
             "length-over",
             "abusive-goodbye",

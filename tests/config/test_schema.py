@@ -15,21 +15,22 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, BeforeValidator
 
 from callrouter.config import case_model, model, scalars
+from callrouter.config.account_model import AccountFile
 from callrouter.config.case_model import CaseFile
 from callrouter.config.model import Model
 from callrouter.config.nodes import parse
 from callrouter.config.problems import Problems
-from callrouter.config.schema import _Generator, cases_schema, config_schema, section_schema, sections
-from callrouter.config.schema_files import CASES_SCHEMA, CONFIG_SCHEMA, rendered
+from callrouter.config.schema import _Generator, accounts_schema, cases_schema, config_schema, section_schema, sections
+from callrouter.config.schema_files import ACCOUNTS_SCHEMA, CASES_SCHEMA, CONFIG_SCHEMA, rendered
 from callrouter.config.schema_kinds import KINDS
-from callrouter.config.source import CASE_FILES
+from callrouter.config.source import ACCOUNT_FILES, CASE_FILES
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "config"
 BAD = ROOT / "tests" / "bad_config"
 GOOD_FILES = sorted([*SAMPLE.glob("*.yaml"), *(BAD / "base").glob("*.yaml")])
 
-SCHEMAS = {"config": config_schema(), "cases": cases_schema()}
+SCHEMAS = {"config": config_schema(), "cases": cases_schema(), "accounts": accounts_schema()}
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
@@ -38,7 +39,7 @@ _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": 
 
 def faults(value: object, file: str) -> list[str]:
     """What an editor would underline."""
-    schema = SCHEMAS["cases" if file in CASE_FILES else "config"]
+    schema = SCHEMAS["cases" if file in CASE_FILES else "accounts" if file in ACCOUNT_FILES else "config"]
     found = Draft202012Validator(schema).iter_errors(value)
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
 
@@ -301,13 +302,13 @@ def test_every_schema_is_a_sound_one_that_needs_no_other(schema: dict[str, Any])
     Draft202012Validator(schema).is_valid({"a": {"b": [1]}})
 
 
-@pytest.mark.parametrize("root", [Model, CaseFile])
+@pytest.mark.parametrize("root", [Model, CaseFile, AccountFile])
 def test_every_key_of_the_models_is_offered_and_no_other(root: type[BaseModel]) -> None:
-    schema = SCHEMAS["config" if root is Model else "cases"]
+    schema = SCHEMAS[{Model: "config", CaseFile: "cases", AccountFile: "accounts"}[root]]
     assert [*schema["properties"]] == [*root.model_fields]
     kinds = {cls.__name__: cls for cls in model.Section.__subclasses__()}
     offered = {name: definition["properties"] for name, definition in schema["$defs"].items() if name in kinds}
-    assert len(offered) > 1
+    assert offered
     for name, properties in offered.items():
         keys = [info.alias or key for key, info in kinds[name].model_fields.items()]
         assert [*properties] == [key for key in keys if key != model.DATES]
@@ -336,7 +337,10 @@ def test_a_parser_that_the_schema_does_not_know_is_no_silent_hole() -> None:
         Other.model_json_schema(schema_generator=_Generator)
 
 
-@pytest.mark.parametrize(("name", "schema"), [(CONFIG_SCHEMA, config_schema), (CASES_SCHEMA, cases_schema)])
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [(CONFIG_SCHEMA, config_schema), (CASES_SCHEMA, cases_schema), (ACCOUNTS_SCHEMA, accounts_schema)],
+)
 def test_the_shipped_schema_is_the_one_of_the_models(name: str, schema: Callable[[], dict[str, Any]]) -> None:
     shipped = (SAMPLE / name).read_text(encoding="utf-8")
     assert shipped == rendered(schema()), "write it anew: callrouter schema --write config"

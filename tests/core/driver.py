@@ -13,7 +13,7 @@ import msgspec
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming
+from callrouter.core import facts, loops, naming
 from callrouter.core.agent import Agent
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -61,6 +61,7 @@ from callrouter.core.inbound import CallerKind, CallFacts, RegionSource
 from callrouter.core.numbering_plan import Confidence
 from callrouter.core.numbers import parse
 from callrouter.core.outbound import NumberClass
+from callrouter.core.outbound_meter import KEPT
 from callrouter.core.output import Notice, Output
 from callrouter.core.place_in_line import PlacesInLine
 from callrouter.core.plan import (
@@ -628,11 +629,17 @@ class Driver:
         assert known is not None
         return known
 
-    def arrive(self, dialed: str = "120", caller: str = "0552251234", trunk: str = "") -> CallId:
+    def arrive(
+        self, dialed: str = "120", caller: str = "0552251234", trunk: str = "", *, hops: str = "", diversion: str = ""
+    ) -> CallId:
         """A resident dials, and comes in by ``trunk``; what comes of it waits in the inbox."""
         call = self.new_call_id()
         channel = ChannelId(f"resident-{self._calls}")
-        arrival = CallFacts(dialed, HALL, caller, trunk=trunk, remembered=self._recall(caller))
+        count, word = loops.read_header(hops)
+        remembered = self._recall(caller)
+        arrival = CallFacts(
+            dialed, HALL, caller, trunk=trunk, diversion=diversion, remembered=remembered, hops=count, word=word
+        )
         self.asterisk.channels[channel] = Channel(channel, "Ring", arrival)
         self.asterisk.tell(ev.CallArrived(call, channel, arrival))
         return call
@@ -767,6 +774,7 @@ class Driver:
         self.timers.clear()
         self.exchange = Exchange(self.rules, self.now)
         self.exchange.restore([history for call, history in self.journal.items() if call not in ended])
+        self.exchange.restore_outward(self.cdrs, self.now - KEPT)
         self.exchange.restore_lost_places([history for call, history in self.journal.items() if call in ended])
 
     # Looking.

@@ -1250,3 +1250,17 @@ def test_a_counselor_may_hear_the_last_digits_of_the_number() -> None:
     hall = Driver(rules("kim", rule=replace(RETURN, say_number=True)))
     hall.pick_up(hall.ask())
     assert told(hall) == [("1", ("to-agent", "digit-1", "digit-2", "digit-3", "digit-4", "tone:ring"))]
+
+
+def test_a_resident_whose_phone_rang_for_an_earlier_daemon_has_not_answered_and_it_is_not_laid_to_the_trunk(
+    hall: Driver,
+) -> None:
+    call = hall.ask()
+    hall.pick_up(call)
+    hall.asterisk.ring(hall.resident(call))
+    hall.settle()
+    hall.restart()
+    hall.sync()
+    hall.advance(30.0)
+    (vain,) = [fact for fact in hall.journal[call.id] if isinstance(fact, facts.NotReached)]
+    assert vain.result is OfferResult.NO_ANSWER

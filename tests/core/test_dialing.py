@@ -373,5 +373,5 @@ def test_a_plan_needs_something_behind_its_destinations() -> None:
 
 def test_a_destination_without_a_trunk_group_is_nothing_that_a_group_blocked(hall: Driver) -> None:
     call = hall.dial("129")
-    hall.exchange.floor.block(call, DUTY_DESK, hall.now)
+    hall.exchange.floor.block(call, DUTY_DESK, hall.now, Output())
     assert [group.tally.blocked for group in hall.exchange.floor.trunks.groups] == [0]

@@ -291,9 +291,15 @@ def test_a_site_that_is_away_for_long_keeps_no_channel_for_him_and_has_it_again_
 ) -> None:
     centre.order(call)
     centre.picks_up(call)
+    other = at_annex("min")
+    centre.tell(ev.RulebookReplaced(replace(centre.rules, agents={**centre.rules.agents, other.id: other})))
+    second = centre.dial()
+    centre.annex.pick_up(centre.far(second))
+    centre.settle()
     centre.lose_site()
     centre.advance(150.0)
-    assert centre.in_use == 0
+    assert centre.in_use == 1, "that of the second call, whose far end is seen"
+    centre.hang_up(second)
     centre.sync()
     centre.sync_annex()
     assert (centre.hears(call), centre.in_use) == (LISTEN, 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from callrouter.core.acd import Acd
 from callrouter.core.agent import AgentState
 from callrouter.core.duty import Duty
-from callrouter.core.ids import AgentId, CallId, QueueName, SkillName, TenantName
+from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, SkillName, TenantName
 from callrouter.core.place_in_line import PlacesInLine
 from callrouter.core.skills import NO_DEMAND, Demand
 from callrouter.core.staff import Staff
@@ -86,6 +86,18 @@ def test_nothing_is_told_where_nobody_knows_who_of_another_queue_comes_first() -
     assert (hall.place(night), hall.place(desk)) == (1, None)
     hall.acd.leave(night)
     assert hall.place(desk) == 1
+
+
+@pytest.mark.parametrize(("is_linked", "place"), [(True, 2), (False, 1)])
+def test_who_waits_at_another_site_counts_where_the_same_counselor_is_reached_from_there(
+    is_linked: bool, place: int
+) -> None:
+    hall = Hall(kim=(DESK,))
+    annex = SiteName("annex")
+    hall.acd.links = [(annex, HALL)] if is_linked else []
+    hall.acd.join((DESK, annex), (0.0, 0), CallId("far"))
+    assert hall.place(hall.wait()) == place
+    assert hall.places.standing(CallId("far")).counselors == int(is_linked)
 
 
 def test_where_tenants_take_turns_the_place_is_told_while_nobody_else_has_one() -> None:

@@ -391,3 +391,16 @@ def test_what_was_seized_a_moment_ago_is_no_drift() -> None:
     channels = {name: seen for name, seen in before.channels.items() if seen.inbound is not None}
     hall.tell(ev.SiteUp(HALL, before.requested_at, channels, before.bridges))
     assert not hall.exchange.counters.trunk_drifts
+
+
+# --- records
+
+
+def test_the_record_says_by_which_group_and_endpoint_a_call_came_in_as_the_rules_were_then() -> None:
+    hall = hall_with(BOTH)
+    by_group, by_none = dial_by(hall, "sk", "120"), dial_by(hall, "old-line", "120")
+    hall.restart(rules_with(TrunkSpec(CITY, 10, (KT,))))
+    hall.sync()
+    for call in (by_group, by_none):
+        hall.hang_up(hall.exchange.calls[call.id])
+    assert [(cdr.in_trunk, cdr.in_endpoint) for cdr in hall.cdrs] == [(CITY, "sk"), (None, "old-line")]

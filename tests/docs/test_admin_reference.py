@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from callrouter.config import case_model, model
+from callrouter.config import account_model, case_model, model
 from callrouter.core.rulebook import Limits
 from tests.docs.markdown import ROOT, rows, sections
 
@@ -49,6 +49,7 @@ TABLES: dict[str, type[model.Section]] = {
     "Members: `members:`": model.TrunkMember,
     "Shares: `shares:`": model.TrunkShare,
     "`outbound:`": model.Outbound,
+    "Limits of calls that go out: `limits:`": model.OutboundLimit,
     "`destinations:`": model.Destination,
     "`transfers:`": model.Transfers,
     "`prompts:`": model.Prompt,
@@ -62,6 +63,7 @@ TABLES: dict[str, type[model.Section]] = {
     "Queues in conditions: `queue:`": model.QueueWhen,
     "Steps: `do:`": model.Step,
     "Answers: `keys:`": model.Choice,
+    "`accounts:`": account_model.AccountSpec,
     "Golden cases: `cases:`": case_model.CaseSpec,
     "Expectations: `expect:`": case_model.Expectation,
 }
@@ -85,7 +87,7 @@ def written(cell: str, info: FieldInfo) -> Any:
 def test_every_section_has_its_heading() -> None:
     named = {re.sub(r"^.*`(\w+):`$", r"\1", heading) for heading in REFERENCE if heading.endswith(":`")}
     assert set(model.Model.model_fields) <= named
-    parts = {"when", "do", "queue", "keys", "cases", "expect", "service_level"}
+    parts = {"accounts", "when", "do", "queue", "keys", "cases", "expect", "service_level"}
     parts |= {"length", "recording", "announce", "skills", "relax", "members", "shares", "call_back"}
     assert named - set(model.Model.model_fields) == parts
 

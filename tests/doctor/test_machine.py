@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from callrouter.doctor.finding import Level
-from callrouter.doctor.machine import check_files, check_journal_folder, check_port
+from callrouter.doctor.machine import check_account_file, check_files, check_journal_folder, check_port
 from callrouter.store.journal import Journal
 from tests.fakes import cdrs
 
@@ -32,6 +32,18 @@ def test_a_folder_that_others_may_read_is_a_warning(tmp_path: Path) -> None:
     (finding, *_) = check_journal_folder(tmp_path)
     assert (finding.level, finding.remedy) == (Level.WARNING, f"chmod 0750 {tmp_path}")
     assert "mode 0755" in finding.text
+
+
+def test_accounts_that_others_may_read_are_a_warning(tmp_path: Path) -> None:
+    assert check_account_file(tmp_path) == []
+    path = tmp_path / "accounts.yaml"
+    path.touch()
+    path.chmod(0o644)
+    (finding,) = check_account_file(tmp_path)
+    assert (finding.level, finding.remedy) == (Level.WARNING, f"chgrp callrouter {path}; chmod 0640 {path}")
+    assert "mode 0644" in finding.text
+    path.chmod(0o640)
+    assert check_account_file(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,8 @@ def handled(**changes: Any) -> Cdr:
         "region": "changwon",
         "region_source": "exchange",
         "tenant": TenantName("changwon"),
+        "in_trunk": TrunkName("lines"),
+        "in_endpoint": "kt",
         "topic": "passport",
         "rule": RuleId("changwon-night"),
         "config_hash": "c0ffee",

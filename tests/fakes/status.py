@@ -22,6 +22,7 @@ from callrouter.core.ids import (
 )
 from callrouter.core.leading import LeadingNow, Role, Sign
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
+from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import (
     AgentNow,
@@ -138,6 +139,10 @@ def exchange_now() -> ExchangeNow:
                 ),
                 hours=(TrunkHour(AT.replace(minute=0, second=0, microsecond=0), 3, 7),),
             ),
+        ),
+        limits=(
+            LimitNow("mobile", TenantName("changwon"), "calls_per_hour", 12, 60, 0),
+            LimitNow("premium", TenantName(""), "minutes_per_day", 30.5, 30, 2),
         ),
         switches=(
             SwitchNow(

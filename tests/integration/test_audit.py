@@ -174,11 +174,11 @@ async def test_the_command_lists_them_for_people_and_for_programs(journal: Journ
     people = await run(database, "--since", "2026-11-24T00:00Z")
     assert people.exit_code == 0
     head, newest, oldest = people.stdout.splitlines()
-    assert head.split() == ["at", "who", "what", "was", "now", "until", "via", "note"]
+    assert head.split() == ["at", "who", "what", "was", "now", "until", "via", "from", "note"]
     assert "lee?[31m" in newest
     assert "kim" in oldest
     assert "switch typhoon  off  on " in oldest
-    assert oldest.endswith("command  태풍 카눈")
+    assert oldest.endswith("태풍 카눈")
     programs = json.loads((await run(database, "--who", "kim", "--json")).stdout)
     assert [(one["who"], one["becomes"]) for one in programs] == [("kim", "on")]
     assert (await run(database, "--name", "gone")).stdout == "nothing was changed then\n"

@@ -1,16 +1,18 @@
 """``callrouter trunk plan`` against a real database."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
-from callrouter.core.cdr import Cdr, OfferResult
+from callrouter.core.cdr import Cdr, CdrReturn, OfferResult, ReturnResult
 from callrouter.core.ids import TrunkName
 from callrouter.store.postgres import connect, insert_cdrs
 from tests.fakes import cdrs
@@ -41,10 +43,24 @@ async def command(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return run
 
 
-def call(at: datetime) -> Cdr:
+def call(at: datetime, **changes: Any) -> Cdr:
     leg = cdrs.leg(1, OfferResult.ANSWERED, trunk=TrunkName("kt"), offered_at=at + HOUR / 2, ended_at=at + HOUR)
     local = cdrs.leg(2, OfferResult.ANSWERED, offered_at=at, ended_at=at + HOUR)
-    return cdrs.handled(started_at=at, ended_at=at + HOUR, legs=(leg, local))
+    values = {"started_at": at, "ended_at": at + HOUR, "legs": (leg, local), "in_trunk": None}
+    return cdrs.handled(**{**values, **changes})
+
+
+async def keep(database: str, *calls: Cdr) -> None:
+    connection = await connect(database)
+    await insert_cdrs(connection, list(calls))
+    await connection.close()
+
+
+async def make_old(database: str) -> None:
+    """Let the records be as an earlier version wrote them."""
+    connection = await connect(database)
+    await connection.execute("UPDATE callrouter.cdr SET in_endpoint = NULL")
+    await connection.close()
 
 
 def test_each_hour_is_said_with_the_channels_that_it_needed(command: Command) -> None:
@@ -56,7 +72,17 @@ def test_each_hour_is_said_with_the_channels_that_it_needed(command: Command) ->
     assert datetime.fromisoformat(hour["on"]) == YESTERDAY
 
 
-def test_calls_that_came_in_are_counted_for_the_group_that_is_named(command: Command) -> None:
+def test_calls_that_came_in_are_counted_for_their_group(command: Command, database: str) -> None:
+    known = call(YESTERDAY, in_trunk=TrunkName("carrier"))
+    ours = call(YESTERDAY, in_endpoint="", returns=CdrReturn(known.call_id, ReturnResult.REACHED, 0))
+    asyncio.run(keep(database, known, ours))
+    for named in ((), ("--incoming", "kt")):
+        shown = {hour["trunk"]: hour["busiest"] for hour in json.loads(command("--json", *named).stdout)}
+        assert shown == {"carrier": 1.0, "kt": 1.5}
+
+
+def test_calls_of_old_records_are_counted_for_the_group_that_is_named(command: Command, database: str) -> None:
+    asyncio.run(make_old(database))
     shown = command("--incoming", "carrier", "--blocking", "0.5").stdout.splitlines()
     assert [line.split()[0] for line in shown] == ["trunk", "carrier", "kt"]
     mean, busiest, day, channels = shown[1].split()[-4:]

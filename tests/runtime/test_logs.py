@@ -4,15 +4,20 @@ import asyncio
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import structlog
 
-from callrouter.config.settings import LogFormat
+from callrouter.config.settings import LogFormat, WebSettings
 from callrouter.runtime.logs import configure_logging
+from callrouter.web.gate import Gate
+from tests.docs.markdown import ROOT
+from tests.fakes.trail import FakeTrail
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +186,17 @@ def test_the_standard_error_is_where_the_log_goes(capsys: pytest.CaptureFixture[
     captured = capsys.readouterr()
     assert captured.out == ""
     assert json.loads(captured.err)["event"] == "hello"
+
+
+@pytest.mark.parametrize("address", ["203.0.113.5", "198.51.100.200", "2001:db8:1234:5678:9012:3456:7890:1234"])
+def test_who_shuts_addresses_out_finds_that_of_a_refused_log_in_whole_by_the_guides_pattern(
+    out: io.StringIO, address: str
+) -> None:
+    guide = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    (pattern,) = re.findall(r"^failregex = (.+)$", guide, re.MULTILINE)
+    configure_logging(LogFormat.JSON, stream=out)
+    gate = Gate(dict, WebSettings("127.0.0.1", 0), FakeTrail(), lambda: datetime(2026, 11, 24, tzinfo=UTC))
+    gate.refuse("admin", "wrong account or password", address)
+    found = re.search(pattern.replace("<ADDR>", r"(?P<address>[0-9a-f:.]+)"), out.getvalue())
+    assert found is not None, out.getvalue()
+    assert found["address"] == address

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from callrouter.core.audit import AuditEntry, AuditKind
+from callrouter.core.audit import ONCE_SAID, AuditEntry, AuditKind
 from callrouter.store.journal import Journal
 from tests.fakes import cdrs
 
@@ -82,8 +82,9 @@ async def test_old_entries_are_forgotten_but_for_those_that_wait_and_the_newest_
         assert await journal.newest_audit(SWITCH) == [entry("night", "on"), entry("typhoon", "off")]
 
 
-async def test_what_was_said_of_calls_is_forgotten_once_it_is_delivered_and_old(path: Path) -> None:
-    said = AuditEntry(AT, "kim", AuditKind.WRAP_UP, "a call's id", "", "passport", "phone", AT, None, "kim")
+@pytest.mark.parametrize("kind", sorted(ONCE_SAID))
+async def test_what_was_said_once_is_forgotten_when_it_is_delivered_and_old(path: Path, kind: AuditKind) -> None:
+    said = AuditEntry(AT, "kim", kind, "a call's id, or an account", "", "passport", "phone", AT, None, "kim")
     async with Journal(path) as journal:
         journal.audit(said)
         await journal.prune(datetime.now(UTC) + timedelta(days=1))

@@ -8,6 +8,7 @@ import pytest
 
 from callrouter.core.duty import DutyVerb
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
+from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.page import page
 from callrouter.web.server import WebServer
 from callrouter.web.status import status_document
@@ -78,7 +79,7 @@ async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None
     async with client.get("/api/v1/openapi.json") as answer:
         paths = (await answer.json())["paths"][PLACE]
     assert set(paths) == {"get", "post"}
-    assert set(paths["post"]["responses"]) == {"200", "400", "409", "415"}
+    assert set(paths["post"]["responses"]) == {"200", "400", "409", "415", *REFUSALS}
 
 
 def test_the_page_says_why_somebody_is_paused(source: FakeStatus) -> None:

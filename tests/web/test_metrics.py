@@ -66,6 +66,10 @@ def samples(source: FakeStatus) -> Samples:
         ("callbacks_made_total", {"result": "not-reached"}, 1),
         ("callbacks_made_total", {"result": "reached"}, 0),
         ("trunk_channels_in_use", {"trunk": "city"}, 1),
+        ("outbound_used", {"limit": "premium", "tenant": "", "bound": "minutes_per_day"}, 30.5),
+        ("outbound_allowed", {"limit": "mobile", "tenant": "changwon", "bound": "calls_per_hour"}, 60),
+        ("outbound_blocked_total", {"limit": "premium", "tenant": "", "bound": "minutes_per_day"}, 2),
+        ("loops_total", {"sign": "leg"}, 0),
         ("events_stale_total", {"state": "queued", "signal": "ring-over"}, 4),
         ("events_impossible_total", {"state": "queued", "signal": "leg-answered"}, 1),
         ("events_unknown_channel_total", {}, 6),
@@ -129,7 +133,7 @@ def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
         *("state", "box", "outcome", "result", "queue", "site", "trunk", "switch", "signal", "version", "config_hash"),
-        *("calendar", "by", "group", "topic", "tenant", "endpoint", "drift", "role"),
+        *("calendar", "by", "group", "topic", "tenant", "endpoint", "drift", "sign", "limit", "bound", "role"),
     }
 
 

@@ -13,6 +13,7 @@ from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import Outcome
 from callrouter.core.ids import AgentId
+from callrouter.core.outbound_spec import Bound, Unit, Window
 from callrouter.core.states import CallState
 from callrouter.web import words
 from callrouter.web.page import page
@@ -88,7 +89,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(status: Status
     assert outline.open == []
     assert ("html", {"lang": "ko"}) in outline.tags
     tables = [tag for tag, _ in outline.tags].count("table")
-    assert tables == [tag for tag, _ in outline.tags].count("caption") == 6
+    assert tables == [tag for tag, _ in outline.tags].count("caption") == 7
     assert all(attributes.get("scope") in ("row", "col") for tag, attributes in outline.tags if tag == "th")
     places = [value for _, attrs in outline.tags for key, value in attrs.items() if key in ("src", "href")]
     assert all(value is not None and value.startswith(("/", "data:")) for value in places)
@@ -167,6 +168,14 @@ def test_every_state_and_outcome_has_a_korean_word() -> None:
     assert set(words.AGENT_STATES) == set(AgentState)
     assert set(words.CALL_STATES) == set(CallState)
     assert set(words.OUTCOMES) == set(Outcome)
+
+
+def test_limits_of_calls_that_go_out_are_shown_with_what_is_used_of_them(status: StatusDocument) -> None:
+    text = page(status, UTC)
+    assert '<th scope="row">mobile</th><td>changwon</td><td>1시간 통화 수</td><td>12</td><td>60</td><td>0</td>' in text
+    assert '<tr class="warn"><th scope="row">premium</th><td>전체</td><td>24시간 통화 시간(분)</td><td>30.5' in text
+    assert "발신 한도" not in page(msgspec.structs.replace(status, limits=()), UTC)
+    assert set(words.BOUNDS) == {Bound(unit, window, 1).name for unit in Unit for window in Window}
 
 
 def test_trunk_groups_are_shown_with_who_has_them_and_what_does_not_carry_calls(status: StatusDocument) -> None:

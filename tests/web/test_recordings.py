@@ -7,7 +7,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from callrouter.errors import UnreachableError
+from callrouter.errors import AccessError
 from callrouter.web.client import ask_to_delete_recording, fetch_recording
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport
 from callrouter.web.server import WebServer
@@ -116,8 +116,8 @@ async def test_no_other_machine_gets_a_recording(
     server: WebServer, recordings: FakeRecordings, remote: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aiohttp.web.BaseRequest, "remote", remote)
-    with pytest.raises(UnreachableError, match="says 403"):
+    with pytest.raises(AccessError, match="on the daemon's own machine alone"):
         await fetch_recording(url(server), 12, FetchRequest("kim"))
-    with pytest.raises(UnreachableError, match="says 403"):
+    with pytest.raises(AccessError, match="on the daemon's own machine alone"):
         await ask_to_delete_recording(url(server), 12, DeleteRequest("kim", "on request"))
     assert recordings.asked == []

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from callrouter.web.metrics import Metrics
+from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.page import page
 from callrouter.web.server import MAX_BODY_BYTES, WebServer
 from callrouter.web.status import status_document
@@ -94,7 +95,7 @@ async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None
     async with client.get("/api/v1/openapi.json") as answer:
         paths = (await answer.json())["paths"][PLACE]
     assert set(paths) == {"get", "post"}
-    assert set(paths["post"]["responses"]) == {"200", "400", "409", "415"}
+    assert set(paths["post"]["responses"]) == {"200", "400", "409", "415", *REFUSALS}
     schema = paths["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/SwitchRequest"}
 

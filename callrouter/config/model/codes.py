@@ -137,6 +137,8 @@ class CallKeys(Section):
     """Who pauses for longer between two keys begins anew."""
     refused: Name | None = None
     """The prompt that a counselor hears when a code could not be carried out."""
+    limited: Name | None = None
+    """The same, where a limit of ``outbound:`` forbids it; left out: as ``refused``."""
     goodbye: Name | None = None
     """The prompt that an abusive caller hears at the end."""
     recording_paused: Name | None = None

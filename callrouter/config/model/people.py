@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from callrouter.config.model.section import Name, Section, parse_endpoint, parse_media, parse_member
+from callrouter.config.model.section import Name, Section, parse_endpoint, parse_media
 from callrouter.config.model.skills import Level
 from callrouter.config.scalars import (
     Flag,
@@ -12,9 +12,7 @@ from callrouter.config.scalars import (
     Seconds,
     Text,
     Whole,
-    one_or_many,
 )
-from callrouter.core.outbound import USUAL, NumberClass
 from callrouter.core.pins import Pin
 
 
@@ -55,16 +53,6 @@ class Agent(Section):
         if self.endpoint is None and self.pin is None:
             raise ValueError("no phone ever rings for this agent; write endpoint:, or pin: to log in at any phone")
         return self
-
-
-NumberKind = Annotated[NumberClass, BeforeValidator(lambda value: parse_member(value, NumberClass))]
-
-
-class Outbound(Section):
-    """What calls may go out to, under ``outbound:``."""
-
-    allow: Annotated[list[NumberKind], BeforeValidator(one_or_many)] = Field(default=sorted(USUAL))
-    """Kinds of numbers that destinations may have. Not among the default: premium-rate, foreign and personal ones."""
 
 
 class Destination(Section):

@@ -7,8 +7,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from callrouter.config.scalars import parse_duration
+from callrouter.core.dial_string import is_endpoint
+
 MEDIA_SCHEMES = ("sound", "tone", "recording", "number", "digits", "characters")
 """What a media URI of ARI may begin with."""
+LEAST_LIFETIME_S, MOST_LIFETIME_S = 60.0, 7 * 86400.0
+MOST_RATE = 10_000
 
 
 _NAME = re.compile("[A-Za-z0-9_-]+")
@@ -31,6 +36,21 @@ def parse_port(value: object) -> object:
     if isinstance(value, str) and value.isascii() and value.isdigit() and int(value) < 65536:
         return int(value)
     raise ValueError(f'"{value}" is not a TCP port; write a number from 0 to 65535 (0: any free one)')
+
+
+def parse_lifetime(value: object) -> float:
+    """How long a session may last, in seconds."""
+    seconds = parse_duration(value)
+    if not LEAST_LIFETIME_S <= seconds <= MOST_LIFETIME_S:
+        raise ValueError(f'"{value}" is no time for a session to last; write from 1 min to 7d')
+    return seconds
+
+
+def parse_rate(value: object) -> int:
+    """How many a second."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and 1 <= int(value) <= MOST_RATE:
+        return int(value)
+    raise ValueError(f'"{value}" is no number of requests a second; write from 1 to {MOST_RATE}')
 
 
 def parse_yes_no(value: object) -> object:
@@ -59,7 +79,7 @@ def parse_url(value: object) -> object:
 
 def parse_endpoint(value: object) -> object:
     technology, slash, rest = value.partition("/") if isinstance(value, str) else ("", "", "")
-    if technology and slash and rest and not any(c.isspace() or c in "&," for c in rest):
+    if technology and slash and rest and isinstance(value, str) and is_endpoint(value):
         return value
     raise ValueError(f'"{value}" is not an endpoint; write what Asterisk dials, such as PJSIP/201')
 

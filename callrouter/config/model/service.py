@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from callrouter.config.model.section import Name, Port, Section, parse_network, parse_url, parse_yes_no
+from callrouter.config.model.section import (
+    Name,
+    Port,
+    Section,
+    parse_lifetime,
+    parse_network,
+    parse_rate,
+    parse_url,
+    parse_yes_no,
+)
 from callrouter.config.scalars import (
     Seconds,
     Text,
@@ -64,6 +73,22 @@ class Web(Section):
     """Address to listen on."""
     port: Port = 8080
     """Port to listen on."""
+    https: Annotated[bool, BeforeValidator(parse_yes_no)] = False
+    """Whether browsers come by HTTPS, to a proxy before us; then cookies go over nothing else."""
+    proxies: list[Annotated[str, BeforeValidator(parse_network)]] = Field(default=[])
+    """Networks of proxies whose ``X-Forwarded-For`` says where a client is."""
+    session_idle: Annotated[float, BeforeValidator(parse_lifetime)] = 1800.0
+    """Who asks for nothing so long has to log in again; an open page asks by itself."""
+    session_longest: Annotated[float, BeforeValidator(parse_lifetime)] = 43200.0
+    """Who logged in so long ago has to log in again."""
+    requests: Annotated[int, BeforeValidator(parse_rate)] = 50
+    """How many requests a second an account may make, or an address of which no account is known."""
+
+    @model_validator(mode="after")
+    def _idle_ends_first(self) -> "Web":
+        if self.session_idle > self.session_longest:
+            raise ValueError("session_idle is longer than session_longest; write a shorter one")
+        return self
 
 
 class Agi(Section):

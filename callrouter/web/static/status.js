@@ -8,6 +8,10 @@ async function refresh() {
   if (document.hidden) return;
   try {
     const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(2 * period) });
+    if (answer.redirected) {  // to the log-in page: the session is over
+      location.replace(answer.url);
+      return;
+    }
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelector("main").replaceWith(fresh.querySelector("main"));
@@ -24,3 +28,8 @@ async function keepFresh() {
 
 setTimeout(keepFresh, period);
 document.addEventListener("visibilitychange", refresh);
+
+document.getElementById("log-out")?.addEventListener("click", async () => {
+  await fetch("/api/v1/session", { method: "DELETE" });
+  location.replace("/login");
+});

@@ -16,6 +16,7 @@ from tests.acceptance.conftest import PHONES_ADDRESS
 from tests.acceptance.sites import asterisks, move_to, password_variable, write_sites
 
 PROVINCE, CHANGWON = "gyeongnam", "changwon"
+TRUNK = f"{PROVINCE}-{CHANGWON}"
 
 Sites = Mapping[str, LabAsterisk]
 Phone = Callable[..., Awaitable[Baresip]]
@@ -61,6 +62,21 @@ async def office(sites: Sites, agi_port: int, database: str, tmp_path: Path) -> 
     yield make
     for one in made:
         one.daemon.kill()
+
+
+def in_use(status: dict[str, Any]) -> list[int]:
+    """How many channels of the trunk between the two are."""
+    return [trunk["in_use"] for trunk in status["trunks"] if trunk["trunk"] == TRUNK]
+
+
+async def until_in_use(centre: Centre, channels: int) -> None:
+    await centre.until(f"{channels} channels in use", lambda now: in_use(now) == [channels])
+
+
+async def nothing_is_left(centre: Centre, sites: Sites) -> None:
+    """Wait until no trunk carries a call, and neither Asterisk has a channel."""
+    await centre.until("no trunk carries a call", lambda now: not any(trunk["in_use"] for trunk in now["trunks"]))
+    await centre.until("no channel is left", lambda _: not any(site.channels() for site in sites.values()))
 
 
 async def both_are_up(centre: Centre) -> None:
@@ -128,7 +144,7 @@ async def desk(sites: Sites) -> AsyncIterator[Desk]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(sites: Sites) -> Iterator[None]:
+def hang_up_all(sites: Sites) -> Iterator[None]:
     """Leave no call of one test to the next."""
     yield
     for site in sites.values():

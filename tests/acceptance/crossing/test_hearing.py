@@ -11,7 +11,15 @@ import pytest
 from lab import audio
 from lab.baresip import Baresip
 from tests.acceptance.centre import POLL_S, Centre, MakeCentre
-from tests.acceptance.crossing.conftest import CHANGWON, PROVINCE, Phone, Sites, both_are_up
+from tests.acceptance.crossing.conftest import (
+    CHANGWON,
+    PROVINCE,
+    Phone,
+    Sites,
+    both_are_up,
+    nothing_is_left,
+    until_in_use,
+)
 from tests.acceptance.ordering import command
 
 pytestmark = pytest.mark.asterisk
@@ -53,10 +61,6 @@ async def until_mode(centre: Centre, *wanted: str) -> None:
             await asyncio.sleep(POLL_S)
 
 
-async def in_use(centre: Centre, channels: int) -> None:
-    await centre.until(f"{channels} in use", lambda now: [trunk["in_use"] for trunk in now["trunks"]] == [channels])
-
-
 def seconds(phone: Baresip, tone_hz: float) -> float:
     return audio.heard_seconds(phone.heard(), tone_hz)
 
@@ -67,11 +71,6 @@ async def answers(centre: Centre, mode: str, agent: str, supervisor: str, listen
     await listener.incoming()
     await listener.accept()
     await listener.established()
-
-
-async def nothing_is_left(centre: Centre, sites: Sites) -> None:
-    await in_use(centre, 0)
-    await centre.until("no channel is left", lambda _: not any(site.channels() for site in sites.values()))
 
 
 async def test_supervisors_of_both_sites_hear_a_counselor_at_the_other_as_far_as_the_trunk_has_room(
@@ -86,7 +85,7 @@ async def test_supervisors_of_both_sites_hear_a_counselor_at_the_other_as_far_as
     await asyncio.sleep(TALK_S / 2)  # baresip loses a stream that changes its source within its first packets
     await answers(centre, "barge", "301", "lee", there)
     await until_mode(centre, "barge")
-    await in_use(centre, 2)
+    await until_in_use(centre, 2)
     refused = await asyncio.to_thread(centre.daemon.run, "supervise", "listen", "--agent", "301", "--phone", "min")
     await answers(centre, "whisper", "301", "kim", here)
     await until_mode(centre, "barge", "whisper")
@@ -135,13 +134,13 @@ async def test_a_supervisor_listens_whispers_and_barges_in_wherever_the_three_ar
     else:
         await answers(centre, "listen", agent, supervisor, listener)
     await until_mode(centre, "listen")
-    await in_use(centre, channels)
+    await until_in_use(centre, channels)
     if by_code:
         await centre.kill()
         await centre.restart()
         await both_are_up(centre)
         await until_mode(centre, "listen")
-        await in_use(centre, channels)
+        await until_in_use(centre, channels)
     await listener.press("5")
     await until_mode(centre, "whisper")
     await asyncio.sleep(TALK_S)

@@ -10,9 +10,9 @@ from lab import audio
 from lab.baresip import Baresip
 from lab.sipp import Lamp
 from lab.testing import DEADLINE_S, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre, MakeCentre, edit
+from tests.acceptance.centre import MakeCentre, edit
 from tests.acceptance.conftest import PHONES_ADDRESS
-from tests.acceptance.crossing.conftest import CHANGWON, PROVINCE, Phone, Sites, both_are_up
+from tests.acceptance.crossing.conftest import CHANGWON, PROVINCE, Phone, Sites, both_are_up, in_use
 from tests.acceptance.ordering import TOLERANCE_S, audit, hears
 
 pytestmark = pytest.mark.asterisk
@@ -38,10 +38,6 @@ async def log_in(phone: Baresip) -> None:
     assert audio.tone_seconds(phone.heard(), PROMPT_HZ["agent-loggedin"]) > PROMPT_S - TOLERANCE_S
 
 
-async def in_use(office: Centre) -> list[int]:
-    return [trunk["in_use"] for trunk in (await office.status())["trunks"]]
-
-
 async def test_a_counselor_of_the_province_moves_to_changwon_and_back_while_he_talks_there_over_a_crash(
     office: MakeCentre, caller: Phone, phone: Phone, sites: Sites
 ) -> None:
@@ -57,7 +53,7 @@ async def test_a_counselor_of_the_province_moves_to_changwon_and_back_while_he_t
         await centre.until_agent(AGENT, "available")
         await where_he_sits.until("terminated")
         await centre.talk(resident, there)
-        assert await in_use(centre) == [1]
+        assert in_use(await centre.status()) == [1]
         await at_home.until("confirmed")
         await where_he_sits.until("confirmed")
         await log_in(here)  # while he talks there
@@ -73,7 +69,7 @@ async def test_a_counselor_of_the_province_moves_to_changwon_and_back_while_he_t
         await at_home.until("terminated")
 
     await centre.talk(resident, here)
-    assert await in_use(centre) == [0]
+    assert in_use(await centre.status()) == [0]
     await here.hang_up()
     await resident.closed()
     await hears(there, LOGIN, "agent-unknown")

@@ -10,14 +10,23 @@ from lab.baresip import Baresip
 from lab.desk_phone import DeskPhone, Line
 from lab.testing import MUSIC_HZ
 from tests.acceptance.centre import Centre, MakeCentre
-from tests.acceptance.crossing.conftest import CHANGWON, PROVINCE, Desk, Phone, Sites, both_are_up
+from tests.acceptance.crossing.conftest import (
+    CHANGWON,
+    PROVINCE,
+    TRUNK,
+    Desk,
+    Phone,
+    Sites,
+    both_are_up,
+    nothing_is_left,
+    until_in_use,
+)
 
 pytestmark = pytest.mark.asterisk
 
 RESIDENT = "0552251234"
 RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
 TALK_S, ENOUGH_S = 1.2, 0.6
-TRUNK = f"{PROVINCE}-{CHANGWON}"
 
 
 async def a_caller_on_hold(centre: Centre, resident: Baresip, first: DeskPhone) -> Line:
@@ -29,15 +38,6 @@ async def a_caller_on_hold(centre: Centre, resident: Baresip, first: DeskPhone) 
     await line.hold()
     await centre.until("the caller is on hold", lambda now: [c["held"] for c in now["calls"]] == [True])
     return line
-
-
-async def until_in_use(centre: Centre, channels: int) -> None:
-    await centre.until(f"{channels} in use", lambda now: [trunk["in_use"] for trunk in now["trunks"]] == [channels])
-
-
-async def nothing_is_left(centre: Centre, sites: Sites) -> None:
-    await until_in_use(centre, 0)
-    await centre.until("no channel is left", lambda _: not any(site.channels() for site in sites.values()))
 
 
 @pytest.mark.parametrize(("site", "colleague"), [(CHANGWON, "302"), (PROVINCE, "201")], ids=["beside him", "elsewhere"])

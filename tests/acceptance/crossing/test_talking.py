@@ -10,30 +10,22 @@ from callrouter.core.tapes import MuteReason, TapeResult
 from lab import audio
 from lab.baresip import Baresip
 from lab.testing import MUSIC_HZ
-from tests.acceptance.centre import Centre, MakeCentre, edit
-from tests.acceptance.crossing.conftest import CHANGWON, PROVINCE, Phone, Sites
+from tests.acceptance.centre import MakeCentre, edit
+from tests.acceptance.crossing.conftest import CHANGWON, PROVINCE, TRUNK, Phone, Sites, nothing_is_left
 from tests.acceptance.ordering import hears
 
 pytestmark = pytest.mark.asterisk
 
-RESIDENT, INTERPRETER = "0552251234", "01098765432"
+RESIDENT = "0552251234"
+FIRE = "test-119"
+"""As the sample dials it."""
 RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
 TALK_S, ENOUGH_S = 1.2, 0.6
 PASSPORT = "*301"
-LINE = f"{PROVINCE}-{CHANGWON}"
 
 
-def with_keys(config: Path) -> None:
-    """An interpreter and the fire brigade by one key each, recordings, and a code for what a call was about."""
-    trunks = config / "trunks.yaml"
-    more = f"""\
-  carrier: {{title: 국선, channels: 2, caller_id: "0552111120"}}
-destinations:
-  interpreters: {{title: 통역, number: "{INTERPRETER}", trunk: carrier}}
-"""
-    trunks.write_text(trunks.read_text(encoding="utf-8") + more, encoding="utf-8")
-    keys = '  direct: {"*7": {conference: interpreters}, "*8": {transfer: interpreters}}\n  hold: "*3"'
-    edit(config / "agents.yaml", r'^  hold: "\*3"', keys)
+def recorded_with_codes(config: Path) -> None:
+    """Have Changwon's conversations recorded, and a code for what a call was about."""
     rules = (
         f'    recording: {{notice: recording-notice, retention: 60d}}\n    wrap_up_codes: {{"{PASSPORT}": passport}}\n'
     )
@@ -51,11 +43,6 @@ async def accept(phone: Baresip) -> None:
     await phone.established()
 
 
-async def nothing_is_in_use(centre: Centre, sites: Sites) -> None:
-    await centre.until("no trunk carries a call", lambda now: not any(trunk["in_use"] for trunk in now["trunks"]))
-    await centre.until("no channel is left", lambda _: not any(site.channels() for site in sites.values()))
-
-
 def chord(phone: Baresip, *tones_hz: float) -> float:
     return audio.chord_seconds(phone.heard(), *tones_hz)
 
@@ -67,9 +54,9 @@ def tone(phone: Baresip, tone_hz: float) -> float:
 async def test_the_keys_and_codes_of_a_phone_at_the_other_site_do_what_they_do_here(
     office: MakeCentre, caller: Phone, phone: Phone, outside: Phone, sites: Sites
 ) -> None:
-    centre = await office(("301",), wrap_up="60s", edit=with_keys)
+    centre = await office(("301",), wrap_up="60s", edit=recorded_with_codes)
     resident, counselor = await caller(PROVINCE, RESIDENT, tone_hz=RESIDENT_HZ), await phone(CHANGWON, "301")
-    interpreter = await outside(INTERPRETER, tone_hz=SECOND_HZ)
+    fire = await outside(FIRE)
     await hears(counselor, "*12", "agent-paused")
     await hears(counselor, "*12", "agent-ready")
     await centre.until_agent("301", "available")
@@ -84,30 +71,30 @@ async def test_the_keys_and_codes_of_a_phone_at_the_other_site_do_what_they_do_h
     await asyncio.sleep(TALK_S)  # the resident tells what nobody is to keep
     await press(counselor, "*90")
     await asyncio.sleep(TALK_S)  # people talking
-    await press(counselor, "*8")
-    await accept(interpreter)
+    await press(counselor, "*119")
+    await accept(fire)
     await counselor.closed()
     await centre.until_agent("301", "wrap-up")
     await hears(counselor, PASSPORT, "agent-noted")
     await resident.hang_up()
-    await interpreter.closed()
+    await fire.closed()
 
     assert tone(resident, MUSIC_HZ) >= ENOUGH_S
     cdr = await centre.cdr()
     assert [(leg.agent, leg.destination, leg.trunk) for leg in cdr.legs] == [
-        ("301", None, LINE),
-        (None, "interpreters", "carrier"),
+        ("301", None, TRUNK),
+        (None, "fire", "carrier"),
     ]
     (tape,) = cdr.tapes
     assert (tape.agent, tape.result) == ("301", TapeResult.KEPT)
     assert [mute.why for mute in tape.muted][:2] == [MuteReason.HELD, MuteReason.PAUSED]
-    await nothing_is_in_use(centre, sites)
+    await nothing_is_left(centre, sites)
 
 
 async def test_a_caller_is_passed_on_from_site_to_site_and_three_of_two_sites_talk(
     office: MakeCentre, caller: Phone, phone: Phone, sites: Sites
 ) -> None:
-    centre = await office(("201", "301", "302"), wrap_up="200ms", edit=with_keys)
+    centre = await office(("201", "301", "302"), wrap_up="200ms", edit=recorded_with_codes)
     resident = await caller(PROVINCE, RESIDENT, tone_hz=RESIDENT_HZ)
     here = await phone(PROVINCE, "201", tone_hz=FIRST_HZ)
     await centre.talk(resident, here)
@@ -144,9 +131,9 @@ async def test_a_caller_is_passed_on_from_site_to_site_and_three_of_two_sites_ta
     cdr = await centre.cdr()
     assert [(leg.agent, leg.trunk, leg.far_site, leg.result) for leg in cdr.legs] == [
         ("201", None, None, OfferResult.ANSWERED),
-        ("301", LINE, CHANGWON, OfferResult.ANSWERED),
-        ("302", LINE, CHANGWON, OfferResult.ANSWERED),
-        ("301", LINE, CHANGWON, OfferResult.ANSWERED),
+        ("301", TRUNK, CHANGWON, OfferResult.ANSWERED),
+        ("302", TRUNK, CHANGWON, OfferResult.ANSWERED),
+        ("301", TRUNK, CHANGWON, OfferResult.ANSWERED),
         ("201", None, None, OfferResult.ANSWERED),
     ]
-    await nothing_is_in_use(centre, sites)
+    await nothing_is_left(centre, sites)

@@ -1,0 +1,76 @@
+"""What is asked for, read from requests, and answers made of documents."""
+
+from typing import Final, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from callrouter.core.ids import AgentId
+from callrouter.core.numbers import masked, parse
+from callrouter.web.gate import Visitor, asking, visitor_now
+
+LEAST_DIGITS: Final = 7
+"""What has fewer is no number of somebody outside."""
+_UNSAID: Final = frozenset({"who", "via", "number"})
+"""What an order says that the audit log has in columns of its own, or must not have."""
+
+_Order = TypeVar("_Order", bound=msgspec.Struct)
+
+
+def as_json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
+    """The answer that has it."""
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+async def asked_for(request: web.Request, kind: type[_Order], example: str) -> _Order:
+    """What is asked for, from the body; nothing at all stands for ``{}``. Where there are accounts, ``who`` is one."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
+    try:
+        said = msgspec.json.decode(await request.read() or b"{}")
+        visitor = visitor_now()
+        if visitor is not None and isinstance(said, dict) and "who" in kind.__struct_fields__:
+            _note_order(said)
+            said = _as_of(visitor, said)
+        return msgspec.convert(said, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        why = " ".join(str(exc).split())
+        raise web.HTTPBadRequest(reason=f"send {example} ({why})") from exc
+
+
+def _note_order(said: dict[str, object]) -> None:
+    """What is asked for, for the audit log; numbers in it as people see them."""
+    order = asking()
+    order.who = said.get("who")
+    words = (f"{key}={_told(value)}" for key, value in said.items() if key not in _UNSAID and value not in ("", None))
+    order.said = " ".join(words)
+
+
+def _told(value: object) -> str:
+    text = str(value)
+    return masked(text) if sum(map(str.isdigit, text)) >= LEAST_DIGITS and parse(text).national else text
+
+
+def _as_of(visitor: Visitor, said: dict[str, object]) -> dict[str, object]:
+    """The order as one of the account; only commands of this machine say by themselves who gives them."""
+    via = {} if visitor.via == "command" or "via" not in said else {"via": "api"}
+    return {**said, "who": visitor.gives(said.get("who")), **via}
+
+
+def queried(request: web.Request, kind: type[_Order], example: str) -> _Order:
+    """What is asked for, from the query."""
+    try:
+        return msgspec.convert(dict(request.query), type=kind, strict=False)
+    except msgspec.MsgspecError as exc:
+        raise web.HTTPBadRequest(reason=f"write {example} ({one_line(exc)})") from exc
+
+
+def only_one() -> AgentId | None:
+    """The one counselor that this is about for who asks; None: all of them."""
+    visitor = visitor_now()
+    return visitor.only if visitor is not None else None
+
+
+def one_line(error: Exception) -> str:
+    """What it says, as HTTP can."""
+    return " ".join(str(error).split())
