@@ -13,6 +13,7 @@
     │   └── AgiProtocolError   the other side of a FastAGI session broke the protocol or its limits
     ├── StoreError
     │   ├── JournalError       the local journal cannot be opened, read or written
+    │   │   └── JournalFencedError  another daemon writes it by now
     │   └── DatabaseError      PostgreSQL said no
     ├── SurvivalError          the configuration cannot be rendered as a dialplan
     └── ImpossibleEventError   the exchange met an event that the call's state does not allow
@@ -75,6 +76,10 @@ class StoreError(CallrouterError):
 
 class JournalError(StoreError):
     """The local journal (SQLite) cannot be opened, read or written."""
+
+
+class JournalFencedError(JournalError):
+    """Another daemon has begun a newer term of the journal: this one must not write any more."""
 
 
 class DatabaseError(StoreError):

@@ -137,7 +137,8 @@ class AgiServer:
 
     async def __aenter__(self) -> Self:
         """Listen. Raises UnreachableError when the address cannot be had."""
-        # The group first: a connection may be there before start_server has returned.
+        # The group first: a connection may be there before start_server has returned. And a new one, for another try.
+        self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         try:
             self._listener = await asyncio.start_server(

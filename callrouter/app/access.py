@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -48,12 +49,18 @@ class JournalTrail:
             return AuditDocument(tuple(await found.find(wanted)))
 
 
-def make_local_token(state_dir: Path) -> str:
+def make_local_token(state_dir: Path, *, shared: bool = False) -> str:
     """A fresh token, in a file for those who may look into the state directory: commands on this machine show it.
+
+    ``shared``: the one that is there, if another daemon with the same directory has made one.
 
     Raises:
         JournalError: it cannot be written.
     """
+    if shared:
+        with suppress(OSError, UnicodeDecodeError):
+            if there := (state_dir / LOCAL_TOKEN_FILE).read_text("ascii").strip():
+                return there
     token = secrets.token_urlsafe(TOKEN_BYTES)
     try:
         number, beside = tempfile.mkstemp(prefix=f".{LOCAL_TOKEN_FILE}.", dir=state_dir)

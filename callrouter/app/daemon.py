@@ -6,11 +6,11 @@ import gc
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -30,6 +30,17 @@ from callrouter.app.memory import remember, remember_lost_places
 from callrouter.app.recordings import RecordingKeeper, TapeDesk
 from callrouter.app.reload import ConfigReloader
 from callrouter.app.remembering import RememberedCallers
+from callrouter.app.several import (
+    Alone,
+    Running,
+    Shared,
+    Stop,
+    background,
+    journal_of,
+    listen_when_free,
+    one_of_several,
+    peer_of,
+)
 from callrouter.app.status import DaemonStatus
 from callrouter.app.supervising import HearingDesk
 from callrouter.app.surge import SurgeWatch
@@ -37,9 +48,7 @@ from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
-from callrouter.ari.peer import Peer
 from callrouter.config import Loaded
-from callrouter.config.settings import SiteSettings
 from callrouter.core import events as ev
 from callrouter.core.events import SiteDown
 from callrouter.core.exchange import Exchange
@@ -73,20 +82,6 @@ costs a busy daemon a twentieth of its time."""
 CLOCK_CHECK_S: Final = 1.0
 
 
-class Stop:
-    """Whether to stop: a first signal asks to drain, a second to stop at once."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.at_once = asyncio.Event()
-
-    def signal(self) -> None:
-        """A signal came."""
-        if self.asked.is_set():
-            self.at_once.set()
-        self.asked.set()
-
-
 async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> None:
     """Run until SIGTERM or SIGINT, then drain. ``loaded`` is what ``directory`` says; SIGHUP has it read anew.
 
@@ -101,40 +96,62 @@ async def run_daemon(directory: Path, loaded: Loaded, clock: SteadyClock) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signal)
     manager = ServiceManager.of_environment()
-    async with _daemon(directory, loaded, clock) as (dispatcher, status, writer):
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+    _make_state_dir(loaded)
+    if loaded.settings.standby.enabled:
+        _settle()
+        await one_of_several(directory, loaded, clock, stop, manager, _daemon, _end)
+    else:
+        await _alone(directory, loaded, clock, stop, manager)
+    log.info("daemon.ended")
+
+
+async def _alone(directory: Path, loaded: Loaded, clock: SteadyClock, stop: Stop, manager: ServiceManager) -> None:
+    async with _daemon(directory, loaded, clock) as running:
+        dispatcher, status, writer = running.dispatcher, running.status, running.writer
+        _settle()
         manager.ready(status.line())
         log.info("daemon.ready", version=callrouter.__version__, config=loaded.rulebook.hash)
         watchdog = asyncio.create_task(manager.keep_alive(lambda: dispatcher.is_alive))
         telling = asyncio.create_task(manager.keep_status(status.line))
         await stop.asked.wait()
         manager.stopping("draining")
-        await _drain(dispatcher, loaded.settings.drain_s, stop)
+        await _end(dispatcher, writer, loaded.settings.drain_s, stop)
         watchdog.cancel()
         telling.cancel()
-        if writer is not None:
-            await writer.drain(LAST_DELIVERY_S)
-    log.info("daemon.ended")
+
+
+def _settle() -> None:
+    """What is there by now stays: it is not looked at again when Python looks for garbage."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 @contextlib.asynccontextmanager
 async def _daemon(
-    directory: Path, loaded: Loaded, clock: SteadyClock
-) -> AsyncIterator[tuple[Dispatcher, DaemonStatus, CdrWriter | None]]:
+    directory: Path, loaded: Loaded, clock: SteadyClock, shared: Shared | None = None
+) -> AsyncIterator[Running]:
     settings = loaded.settings
-    _make_state_dir(loaded)
+    standby = shared.standby if shared is not None else Alone()
     fleet = Fleet(
-        [_peer(site) for site in settings.sites.values()], partial(new_call_id, clock.now), clock.now, time.monotonic
+        [peer_of(site) for site in settings.sites.values()],
+        partial(new_call_id, clock.now),
+        clock.now,
+        time.monotonic,
+        standby.may_act,
     )
     async with (
-        Journal(settings.state_dir / FILE_NAME) as journal,
+        background() as start_outside,
+        standby.around(fleet),
+        journal_of(settings.state_dir / FILE_NAME, shared) as journal,
         Remembered(settings.state_dir, clock.now) as remembered,
     ):
+        await standby.opened(journal)
         began = clock.now()
         exchange = Exchange(loaded.rulebook, began)
         inputs = recorder_of(loaded, exchange, began)
-        dispatcher = Dispatcher(exchange, fleet, journal, clock.now, memory=remembered, inputs=inputs)
+        dispatcher = Dispatcher(
+            exchange, fleet, journal, clock.now, memory=remembered, may_act=standby.may_act, inputs=inputs
+        )
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)
         for site in settings.sites:
@@ -170,22 +187,29 @@ async def _daemon(
         status = DaemonStatus(
             reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
         )
+        status.leading = standby.now
         callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
         attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
         tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
         returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
         desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
-        gate = Gate(
-            reloader.known_accounts,
-            settings.web,
-            JournalTrail(journal, settings.database_url),
-            clock.now,
-            local_token=make_local_token(settings.state_dir),
-        )
-        web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks, gate=gate)
-        async with agi, web, _background() as start:
+        async with contextlib.AsyncExitStack() as listening:
+            trail = JournalTrail(journal, settings.database_url)
+            if shared is None:
+                token = make_local_token(settings.state_dir)
+                gate = Gate(reloader.known_accounts, settings.web, trail, clock.now, local_token=token)
+                web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks, gate=gate)
+                await listening.enter_async_context(agi)
+                await listening.enter_async_context(web)
+            else:
+                shared.entrance.lead(reloader.known_accounts, trail)
+                shared.web.attend(status, reloader, callers, *desks)
+            start = await listening.enter_async_context(background())
             start(dispatcher.run())
-            start(fleet.run())
+            start_outside(fleet.run())
+            start(standby.keep(journal, dispatcher))
+            if shared is not None:
+                start(listen_when_free(agi))
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
             start(remembered.run())
@@ -198,21 +222,14 @@ async def _daemon(
             for looking in (keeper, tapes[0], callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
-            yield dispatcher, status, writer
+            yield Running(dispatcher, status, writer, partial(standby.until_over, journal, fleet, dispatcher))
 
 
-@contextlib.asynccontextmanager
-async def _background() -> AsyncIterator[Callable[[Coroutine[Any, Any, object]], None]]:
-    """Yields what starts a task. All are cancelled when the block ends, and one that fails ends the block."""
-    async with asyncio.TaskGroup() as group:
-        tasks: list[asyncio.Task[object]] = []
-
-        def start(work: Coroutine[Any, Any, object]) -> None:
-            tasks.append(group.create_task(work))
-
-        yield start
-        for task in tasks:
-            task.cancel()
+async def _end(dispatcher: Dispatcher, writer: CdrWriter | None, drain_s: float, stop: Stop) -> None:
+    """Drain, then deliver what there is to deliver."""
+    await _drain(dispatcher, drain_s, stop)
+    if writer is not None:
+        await writer.drain(LAST_DELIVERY_S)
 
 
 async def _drain(dispatcher: Dispatcher, limit_s: float, stop: Stop) -> None:
@@ -265,7 +282,7 @@ def _keeper(url: str | None, dispatcher: Dispatcher, fleet: Fleet, clock: Steady
     """Who looks after messages, where there is a database that tells of them."""
 
     def recordings(site: SiteName) -> Recordings | None:
-        return None if dispatcher.stood_down else fleet.recordings(site)
+        return fleet.recordings(site) if dispatcher.acts else None
 
     return MessageKeeper(url, lambda: dispatcher.exchange.rulebook.boxes, recordings, clock.now) if url else None
 
@@ -280,9 +297,7 @@ def _tapes(
             remedy = f"set {loaded.settings.database_url_env}; until then recordings stay with Asterisk, for ever"
             log.warning("recording.no_database", remedy=remedy)
         return None, None
-    keeper = RecordingKeeper(
-        url, folder, lambda site: None if dispatcher.stood_down else fleet.recordings(site), clock.now
-    )
+    keeper = RecordingKeeper(url, folder, lambda site: fleet.recordings(site) if dispatcher.acts else None, clock.now)
     return keeper, TapeDesk(url, folder, journal, clock.now)
 
 
@@ -292,10 +307,6 @@ def _callbacks(url: str | None, dispatcher: Dispatcher, clock: SteadyClock) -> C
         return None
     waiting, closed = partial(waiting_requests, dispatcher), partial(withdraw, dispatcher)
     return CallbackKeeper(url, lambda: dispatcher.exchange.rulebook, clock.now, waiting=waiting, withdraw=closed)
-
-
-def _peer(site: SiteSettings) -> Peer:
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def _make_state_dir(loaded: Loaded) -> None:

@@ -47,6 +47,7 @@ _SECTION_OF: Final = {
     "drain_s": "service",
     "database_url": "database",
     "reload_on_save": "reload",
+    "standby": "standby",
 }
 """Settings of the daemon itself, by the section in which they are written."""
 
@@ -57,6 +58,16 @@ class ReloadOutcome(StrEnum):
     TAKEN = "taken"
     UNCHANGED = "unchanged"
     REFUSED = "refused"
+
+
+def differs(directory: Path, loaded: Loaded) -> bool:
+    """Whether the files of ``directory`` say something else than what was loaded; also if they cannot be read."""
+    written = at_rest(directory, lambda: read(directory, Problems()).texts)
+    if account_text(directory) != (loaded.accounts.text if loaded.accounts is not None else None):
+        return True
+    return any(loaded.files.get(name) != text for name, text in written.items()) or any(
+        name not in written for name in loaded.files if name.endswith((".yaml", ".yml"))
+    )
 
 
 AccountsChanged = Callable[[Accounts | None, Accounts | None, str], object]
@@ -107,13 +118,7 @@ class ConfigReloader:
         return await asyncio.to_thread(self._is_behind)
 
     def _is_behind(self) -> bool:
-        written = at_rest(self._directory, lambda: read(self._directory, Problems()).texts)
-        accounts = self.loaded.accounts
-        if account_text(self._directory) != (accounts.text if accounts is not None else None):
-            return True
-        return any(self.loaded.files.get(name) != text for name, text in written.items()) or any(
-            name not in written for name in self.loaded.files if name.endswith((".yaml", ".yml"))
-        )
+        return differs(self._directory, self.loaded)
 
     async def reload_when_free(self, who: str) -> ReloadReport:
         """Like :meth:`reload`, after one that is under way."""

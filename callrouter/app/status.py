@@ -1,6 +1,6 @@
 """What the daemon tells of itself, gathered from its parts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import callrouter
@@ -12,6 +12,7 @@ from callrouter.app.surge import SurgeWatch
 from callrouter.app.voicemail import MessageKeeper
 from callrouter.ari.fleet import Fleet
 from callrouter.core.ids import BoxName, CalendarName
+from callrouter.core.leading import LeadingNow
 from callrouter.core.live import Live, live
 from callrouter.core.picture import picture
 from callrouter.core.routing import Ruleset
@@ -93,6 +94,8 @@ class DaemonStatus:
         self._callbacks = callbacks
         self._remembered = remembered
         self._surges = surges
+        self.leading: Callable[[], LeadingNow] | None = None
+        """How this daemon stands to others of its journal, where there may be others."""
         self._started_at = clock.now()
         self._titles = {name: site.title for name, site in reloader.loaded.settings.sites.items()}
 
@@ -139,6 +142,7 @@ class DaemonStatus:
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,
             memory=MemoryHealth(self._remembered.callers, self._remembered.error),
+            leading=self.leading() if self.leading is not None else None,
         )
 
     def voicemail(self) -> VoicemailNow:

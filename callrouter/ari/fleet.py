@@ -65,15 +65,21 @@ class Fleet:
         new_call: Callable[[], CallId],
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        may_connect: Callable[[], bool] = lambda: True,
     ) -> None:
         self.inbox: Inbox | None = None
+        self.taken = asyncio.Event()
+        """Set when another daemon has taken the application at a site."""
+        self.none_up = asyncio.Event()
+        """Set while no site is connected."""
+        self.none_up.set()
         self.states = {peer.site: SiteState(False, "not connected yet", now()) for peer in peers}
         self.outcomes: Counter[tuple[SiteName, Outcome]] = Counter()
         self._now = now
         self._monotonic = monotonic
         self._applications: Mapping[SiteName, str] = {peer.site: peer.application for peer in peers}
         self._readers = {peer.site: EventReader(peer.site, peer.application, new_call) for peer in peers}
-        self._sessions = {peer.site: AriSession(peer, self, clock=monotonic) for peer in peers}
+        self._sessions = {peer.site: AriSession(peer, self, clock=monotonic, may_connect=may_connect) for peer in peers}
 
     async def run(self) -> None:
         """Keep every site connected, until cancelled or until every one has been taken over by another daemon."""
@@ -151,6 +157,7 @@ class Fleet:
     def up(self, site: SiteName, snapshot: SiteSnapshot) -> None:
         """Connected."""
         self.states[site] = SiteState(True, "up", self._now(), snapshot.version, snapshot.system_name)
+        self.none_up.clear()
         if site in self.namesakes:
             log.error("ari.namesakes", site=site, system_name=snapshot.system_name, sites=sorted(self.namesakes))
         self.snapshot(site, snapshot)
@@ -172,7 +179,7 @@ class Fleet:
 
     def down(self, site: SiteName, reason: str) -> None:
         """Not connected any more."""
-        self.states[site] = SiteState(False, reason, self._now(), self.states[site].version)
+        self._not_up(site, reason)
         self._post(ev.SiteDown(site), None)
 
     def overflow(self, site: SiteName) -> None:
@@ -181,9 +188,15 @@ class Fleet:
 
     def replaced(self, site: SiteName) -> None:
         """Another daemon has the application."""
-        self.states[site] = SiteState(False, "another daemon took over", self._now(), self.states[site].version)
+        self._not_up(site, "another daemon took over")
+        self.taken.set()
         if self.inbox is not None:
             self.inbox.stand_down()
+
+    def _not_up(self, site: SiteName, why: str) -> None:
+        self.states[site] = SiteState(False, why, self._now(), self.states[site].version)
+        if not any(state.up for state in self.states.values()):
+            self.none_up.set()
 
     def _post(self, event: ev.Event, site: SiteName | None) -> None:
         if self.inbox is not None:

@@ -25,7 +25,7 @@ from callrouter.ari.http import HttpChannel
 from callrouter.ari.peer import Peer
 from callrouter.ari.snapshots import Application, Endpoint
 from callrouter.ari.sync import ask
-from callrouter.ari.websocket import UNREACHABLE, expected, open_websocket, read_text
+from callrouter.ari.websocket import UNREACHABLE, allowed, expected, open_websocket, read_text
 from callrouter.errors import AriError, AriProtocolError, AriRejectedError, UnreachableError
 
 READ_AGAIN_S: Final = 60.0
@@ -52,7 +52,9 @@ class PhoneWatch:
         *,
         read_again_s: float = READ_AGAIN_S,
         backoff: Backoff | None = None,
+        may_connect: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._may_connect = may_connect
         self._peer = peer
         self._application = application
         self._http = http
@@ -76,6 +78,7 @@ class PhoneWatch:
             while not self._wanted:
                 self._changed.clear()
                 await self._changed.wait()
+            await allowed(self._may_connect)
             error = await self._connect(session)
             why = str(error) or type(error).__name__
             if why != self._last_trouble:

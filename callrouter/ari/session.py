@@ -27,7 +27,7 @@ from callrouter.ari.snapshots import Application, AsteriskInfo, Endpoint
 from callrouter.ari.sockets import CommandSockets, can_carry_rest
 from callrouter.ari.sync import SiteSnapshot, ask, await_modules, take_snapshot
 from callrouter.ari.transport import Commands
-from callrouter.ari.websocket import UNREACHABLE, expected, open_websocket, read_text
+from callrouter.ari.websocket import UNREACHABLE, allowed, expected, open_websocket, read_text
 from callrouter.core.ids import SiteName
 from callrouter.errors import AriError, AriProtocolError, AriRejectedError, UnreachableError
 
@@ -101,7 +101,9 @@ class _ReplacedError(Exception):
 class AriSession:
     """Keeps one site connected and tells a listener. ``commands`` works from the first connect on.
 
-    ``command_sockets`` is how many websockets carry commands (0: all commands go over HTTP).
+    ``command_sockets`` is how many websockets carry commands (0: all commands go over HTTP). ``may_connect`` is asked
+    before each connection: the newest one has the application, and a daemon that another has relieved must not take it
+    back.
     """
 
     def __init__(
@@ -113,8 +115,10 @@ class AriSession:
         timing: Timing = Timing(),
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
+        may_connect: Callable[[], bool] = lambda: True,
     ) -> None:
         self._peer = peer
+        self._may_connect = may_connect
         self._listener = listener
         self._timing = timing
         self._clock = clock
@@ -126,7 +130,13 @@ class AriSession:
         self._last_trouble = ""
         self._is_up = False
         self._early: list[wire.Event] = []
-        self.phones = PhoneWatch(peer, f"{peer.application}-phones", self._http, partial(listener.phones, peer.site))
+        self.phones = PhoneWatch(
+            peer,
+            f"{peer.application}-phones",
+            self._http,
+            partial(listener.phones, peer.site),
+            may_connect=may_connect,
+        )
         self.commands = Commands(self._http, self._sockets)
 
     async def run(self) -> None:
@@ -156,6 +166,7 @@ class AriSession:
 
     async def _stay_connected(self, session: aiohttp.ClientSession) -> None:
         while True:
+            await allowed(self._may_connect)
             error = await self._connect(session)
             reason = str(error) or type(error).__name__
             self._fall(reason)

@@ -1,7 +1,7 @@
 """Opening and reading a websocket to Asterisk, with aiohttp's errors translated."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import quote
@@ -16,6 +16,9 @@ from callrouter.errors import AriRejectedError, UnreachableError
 CONNECT_TIMEOUT_S: Final = 5.0
 HEARTBEAT_S: Final = 10.0
 """How often a ping goes out on a silent websocket; a pong that is missing for half of it closes the socket."""
+
+ASK_AGAIN_S: Final = 0.05
+"""How often it is looked whether we may connect."""
 
 CLOSE_TIMEOUT_S: Final = 1.0
 """How long Asterisk may take to say good-bye."""
@@ -51,6 +54,12 @@ async def open_websocket(
         yield websocket
     finally:
         await websocket.close()
+
+
+async def allowed(may_connect: Callable[[], bool]) -> None:
+    """Wait until a connection may be made."""
+    while not may_connect():  # noqa: ASYNC110 - what it depends on tells nobody
+        await asyncio.sleep(ASK_AGAIN_S)
 
 
 def _refusal(error: aiohttp.WSServerHandshakeError, peer: Peer, application: str) -> Exception:

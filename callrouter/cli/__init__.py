@@ -33,6 +33,7 @@ COMMANDS = {
     "diff": "callrouter.cli.diff:diff",
     "doctor": "callrouter.cli.doctor:doctor",
     "explain": "callrouter.cli.explain:explain",
+    "hand-over": "callrouter.cli.hand_over:hand_over",
     "history": "callrouter.cli.history:history",
     "migrate": "callrouter.cli.migrate:migrate_command",
     "person": "callrouter.cli.person:person",

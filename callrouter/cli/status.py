@@ -13,6 +13,7 @@ from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.text import Column, clock, elapsed, plain, table
 from callrouter.config import load
 from callrouter.config.settings import WebSettings
+from callrouter.core.leading import Role
 from callrouter.core.live import QueueLive
 from callrouter.core.surge import TopicNow
 from callrouter.errors import ConfigError
@@ -157,6 +158,7 @@ def _head(found: StatusDocument) -> str:
         f"{service.title}: {word}",
         f"callrouter {service.version}, rules {service.config_hash}, up {elapsed(service.started_at, found.at)}",
         f"calls since then: {totals.arrived} came in" + (f"; {ended}" if ended else ""),
+        *_leading(found),
         f"database: {_database(found)}",
         f"journal: {_journal(found)}",
     ]
@@ -173,6 +175,13 @@ def _surge(topic: TopicNow) -> str:
     if topic.suggest is None:
         return text
     return f"{text}; {topic.suggest} is on" if topic.suggest_on else f"{text}; callrouter switch on {topic.suggest}"
+
+
+def _leading(found: StatusDocument) -> Iterator[str]:
+    """Nothing where no other daemon may wait; one who waits says so among what hinders it."""
+    now = found.leading
+    if now is not None and now.role is Role.LEADING:
+        yield f"leads for {elapsed(now.since, found.at)}, term {now.term}; {now.waiting} wait to take over"
 
 
 def _database(found: StatusDocument) -> str:

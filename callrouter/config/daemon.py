@@ -18,6 +18,7 @@ from callrouter.config.settings import (
     LoggingSettings,
     RetentionSettings,
     SiteSettings,
+    StandbySettings,
     WebSettings,
 )
 from callrouter.config.source import Document
@@ -30,6 +31,7 @@ _SECTIONS: dict[str, type[model.Section]] = {
     "state": model.State,
     "logging": model.Logging,
     "reload": model.Reload,
+    "standby": model.Standby,
     "limits": model.LimitsSection,
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
@@ -120,6 +122,7 @@ def compile_settings(
         database_url=environ.get(whole.database.url_env) or None,
         database_url_env=whole.database.url_env,
         reload_on_save=whole.reload.on_save,
+        standby=StandbySettings(whole.standby.enabled, whole.standby.silence),
     )
     return settings, tuple(missing)
 

@@ -74,6 +74,14 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StandbySettings:
+    """Whether others may wait to take over, and how long a leader may say nothing."""
+
+    enabled: bool = False
+    silence_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSettings:
     """All of it. Durations are seconds."""
 
@@ -94,3 +102,4 @@ class DaemonSettings:
     retention: RetentionSettings = RetentionSettings()
     reload_on_save: bool = False
     """Whether saving a file of the configuration is an order to take it anew."""
+    standby: StandbySettings = StandbySettings()

@@ -131,7 +131,10 @@ class InboxNow:
 
 
 class Dispatcher:
-    """See the module. Everything here runs in one event loop."""
+    """See the module. Everything here runs in one event loop.
+
+    ``may_act`` is asked before anything is handled; once it says no, nothing is until :meth:`go_on`.
+    """
 
     def __init__(
         self,
@@ -142,6 +145,7 @@ class Dispatcher:
         *,
         capacity: int = INBOX_CAPACITY,
         memory: Memory | None = None,
+        may_act: Callable[[], bool] = lambda: True,
         inputs: InputKeeper | None = None,
     ) -> None:
         self.exchange = exchange
@@ -151,6 +155,7 @@ class Dispatcher:
         self._memory = memory or NoMemory()
         self._inputs = inputs or KeepsNothing()
         self._capacity = capacity
+        self._may_act = may_act
         self._inbox: deque[tuple[ev.Event, datetime]] = deque()
         self._is_due = False
         self._defect: asyncio.Future[None] | None = None
@@ -192,6 +197,15 @@ class Dispatcher:
         return self._stood_down
 
     @property
+    def acts(self) -> bool:
+        """Whether this daemon may command anything now: it leads, and is sure of it."""
+        return not self._stood_down and self._may_act()
+
+    def go_on(self) -> None:
+        """It may act again: handle what has come meanwhile."""
+        self._have_turn()
+
+    @property
     def is_alive(self) -> bool:
         """Whether the task runs; that it answers at all shows that the event loop does."""
         return self._running
@@ -219,6 +233,8 @@ class Dispatcher:
         self._is_due = False
         if not self._running or self._defect is None or self._defect.done():
             return
+        if not self._may_act():
+            return  # stopped for so long that another may lead by now: what has come waits for `go_on`, or `stand_down`
         try:
             self._handle_some()
         except Exception as defect:

@@ -22,13 +22,14 @@ import structlog
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
-from callrouter.errors import JournalError, StoreError
-from callrouter.store import audit_journal, journal_file, rules_journal
+from callrouter.errors import JournalError, JournalFencedError, StoreError
+from callrouter.store import audit_journal, journal_file, rules_journal, term_journal
 from callrouter.store.audit_journal import AuditRecord
 from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter, OutboxRow
 from callrouter.store.records import decode_cdr, encode_cdr
 from callrouter.store.rules import LiveRules, encode_rules
 from callrouter.store.rules_journal import RulesRow
+from callrouter.store.term_journal import Mark
 
 log = structlog.get_logger(__name__)
 _Answer = TypeVar("_Answer")
@@ -96,6 +97,8 @@ class Journal:
     """The journal at ``path``, open inside ``async with``.
 
     ``on_alarm`` is called in the event loop whenever the journal begins or ceases to fail, or has lost something.
+    ``steal``: take it from a daemon that hangs, too; see :func:`callrouter.store.journal_file.lock`. ``heard``: unless
+    it has proven since it said this that it does not (:func:`callrouter.store.term_journal.begin`).
     """
 
     def __init__(
@@ -104,14 +107,19 @@ class Journal:
         *,
         limits: JournalLimits | None = None,
         on_alarm: Callable[[JournalHealth], None] | None = None,
+        steal: bool = False,
+        heard: Mark | None = None,
     ) -> None:
         self.path = path
         self.cdr_waiting = asyncio.Event()
         """Set by :meth:`finish`, :meth:`keep_rules` and :meth:`audit`; whoever delivers waits for it and clears it."""
         self._limits = limits or JournalLimits()
         self._on_alarm = on_alarm
+        self._steal = steal
         self._count = _Counters()
-        self._writer = JournalWriter(path, self._limits.linger_s, self._alarm_from_thread)
+        self._writer = JournalWriter(path, self._limits.linger_s, self._alarm_from_thread, heard)
+        self.proofs = 0
+        """How often we have proven that the term is ours."""
         self._pending = self._writer.pending
         self._wake = self._writer.wake
         self._lock = contextlib.ExitStack()
@@ -128,13 +136,16 @@ class Journal:
                 callrouter wrote it.
         """
         self._loop = asyncio.get_running_loop()
-        self._lock.enter_context(journal_file.lock(self.path))
+        if not self._steal:
+            self._lock.enter_context(journal_file.lock(self.path))
         self._thread = threading.Thread(target=self._writer.run, name="journal", daemon=True)
         self._thread.start()
         await asyncio.to_thread(self._writer.opened.wait, self._limits.answer_s)
         if self._writer.fatal is not None:
             self._lock.close()
             raise self._writer.fatal
+        if self._steal:  # only now that the term is ours: one that has woken keeps its lock
+            self._lock.enter_context(journal_file.lock(self.path, steal=True))
         return self
 
     async def __aexit__(
@@ -294,6 +305,32 @@ class Journal:
     async def set_audit_aside(self, number: int, fault: str) -> None:
         """Keep an entry that PostgreSQL will not take, with the reason, out of the way of the others."""
         await self._ask(lambda c: audit_journal.set_aside(c, number, fault))
+
+    async def prove(self, within_s: float) -> bool:
+        """Whether this journal's term is ours still; False where the disk does not tell within ``within_s`` seconds.
+
+        Whoever had taken us for one that hangs, and has not begun its own term by now, does not begin it.
+
+        Raises:
+            JournalFencedError: it is not: another daemon has begun a newer one.
+        """
+        try:
+            self.proofs = await self._ask(term_journal.prove, within_s)
+        except JournalFencedError:
+            raise
+        except JournalError:
+            return False
+        return True
+
+    @property
+    def term(self) -> int | None:
+        """The number of our term; None before the file was opened."""
+        return self._writer.term
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether another daemon has begun a newer term: nothing that is handed over is kept any more."""
+        return isinstance(self._writer.fatal, JournalFencedError)
 
     @property
     def health(self) -> JournalHealth:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callrouter.errors import JournalError
-from callrouter.store import audit_journal, rules_journal
+from callrouter.store import audit_journal, rules_journal, term_journal
 
 _MIGRATIONS = (
     """
@@ -40,6 +40,7 @@ _MIGRATIONS = (
     """,
     rules_journal.MIGRATION,
     audit_journal.MIGRATION,
+    term_journal.MIGRATION,
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
 
@@ -60,20 +61,28 @@ class JournalTooNewError(JournalError):
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path, *, steal: bool = False) -> Iterator[None]:
     """Hold the journal at ``path`` for this process alone.
+
+    ``steal``: from a process that hangs, too. It finds out by the term (:mod:`callrouter.store.term_journal`), and its
+    lock, which no name leads to any more, keeps nobody out.
 
     Raises:
         JournalError: another process holds it, or the folder cannot be written.
     """
+    name = path.with_name(path.name + ".lock")
     try:
-        fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        if steal:
+            name.unlink(missing_ok=True)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
     except OSError as exc:
         message = f"{path}: the journal cannot be opened ({exc.strerror}); make its folder, writable for the daemon"
         raise JournalError(message) from exc
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if name.stat().st_ino != os.fstat(fd).st_ino:
+                raise BlockingIOError("stolen between opening and locking")
         except OSError as exc:
             message = f"{path}: another callrouter is using this journal; stop it, or give each daemon its own"
             raise JournalError(message) from exc
@@ -139,6 +148,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("SELECT seq, at, call_id, body, delivered, fault FROM outbox LIMIT 0")
     connection.execute(rules_journal.CHECK)
     connection.execute(audit_journal.CHECK)
+    connection.execute(term_journal.CHECK)
 
 
 def is_damage(exc: sqlite3.Error) -> bool:

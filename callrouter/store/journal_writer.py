@@ -18,7 +18,8 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from callrouter.errors import JournalError
+from callrouter.errors import JournalError, JournalFencedError
+from callrouter.store import term_journal
 from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
 
 log = structlog.get_logger(__name__)
@@ -93,8 +94,11 @@ _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 class JournalWriter:
     """Owns the SQLite connection. Every method but :meth:`run` may be called from any thread."""
 
-    def __init__(self, path: Path, linger_s: float, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, linger_s: float, on_change: Callable[[], None], heard: term_journal.Mark | None = None
+    ) -> None:
         self.path = path
+        self._heard = heard
         self.pending: deque[Item] = deque()
         self.wake = threading.Event()
         """Set whenever ``pending`` has something in it."""
@@ -108,6 +112,8 @@ class JournalWriter:
         """What could not be kept, for people: damaged files set aside, records given up at the end."""
         self.opened = threading.Event()
         """Set once opening has been tried."""
+        self.term: int | None = None
+        """Ours, once the file has been opened; nobody writes under an older one."""
         self._linger_s = linger_s
         self._on_change = on_change
         self._hurry = threading.Event()
@@ -200,6 +206,9 @@ class JournalWriter:
                         connection.execute(*row.statement)
         except _BAD_VALUE:
             return self._try_commit_singly(connection, facts, finished)
+        except JournalFencedError as exc:
+            self._fenced(exc)
+            return False
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
@@ -223,6 +232,9 @@ class JournalWriter:
                         connection.execute(statement, values)
                     except _BAD_VALUE as exc:
                         refused.append(f"a record of {what}: {exc}")
+        except JournalFencedError as exc:
+            self._fenced(exc)
+            return False
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
@@ -236,6 +248,8 @@ class JournalWriter:
     def _transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("BEGIN IMMEDIATE")
         try:
+            if self.term is not None:
+                term_journal.check(connection, self.term)
             yield
             connection.execute("COMMIT")
         except BaseException:
@@ -251,6 +265,9 @@ class JournalWriter:
         try:
             with self._transaction(connection):
                 reply = job.run(connection)
+        except JournalFencedError as exc:
+            self._fenced(exc)
+            job.fail(exc)
         except sqlite3.Error as exc:
             self._broken(exc)
             job.fail(JournalError(f"{self.path}: {exc}"))
@@ -266,17 +283,39 @@ class JournalWriter:
         if self._connection is not None and not self._file_is_there():
             self._say_lost("the file was removed or replaced under the running daemon; a new one is used")
             self._drop_connection()
-        if self._connection is not None:
+        if self._connection is not None and self.term is not None:
             return self._connection
         try:
-            self._connection = self._open_or_replace()
-            self._inode = self.path.stat().st_ino
+            if self._connection is None:
+                self._connection = self._open_or_replace()
+                self._inode = self.path.stat().st_ino
+            self._begin_term(self._connection)
         except JournalTooNewError as exc:
             self.fatal = exc
+        except JournalFencedError as exc:
+            self._fenced(exc)
         except (sqlite3.Error, OSError, JournalError) as exc:
-            self._drop_connection()
+            if not (self.term is None and _is_without_room(exc)):
+                self._drop_connection()
             self._broken(exc)
         return self._connection
+
+    def _begin_term(self, connection: sqlite3.Connection) -> None:
+        """A term of our own at the first opening; ours still when the file had to be opened anew.
+
+        Where the disk has no room for a new one, what is there can be read all the same: calls of before are taken up,
+        and the term begins with the first record that finds room.
+        """
+        own, self.term = self.term, None  # there is nothing to check before it is said
+        try:
+            with self._transaction(connection):
+                if own is None:
+                    new = term_journal.begin(connection, self._heard)
+                else:
+                    term_journal.resume(connection, new := own)
+            own = new
+        finally:
+            self.term = own
 
     def _open_or_replace(self) -> sqlite3.Connection:
         try:
@@ -302,8 +341,16 @@ class JournalWriter:
         if changed:
             self._on_change()
 
+    def _fenced(self, exc: JournalFencedError) -> None:
+        """Another daemon writes by now: nothing of ours may follow, and nothing that it has done is touched."""
+        log.error("journal.fenced", path=str(self.path), why=str(exc))
+        self._drop_connection()
+        self.fatal = exc
+        self.error = str(exc)
+        self._on_change()
+
     def _mend(self) -> None:
-        if self.error is not None:
+        if self.error is not None and self.term is not None:  # being read does not yet mean being written
             log.warning("journal.mended", path=str(self.path), was=self.error)
             self.error = None
             self._on_change()
@@ -340,6 +387,12 @@ class JournalWriter:
                 left += 1
         if left:
             self._say_lost(f"{left} records that were never written: {self.fatal or self.error}")
+
+
+def _is_without_room(exc: Exception) -> bool:
+    """Whether nothing can be written, while what is there can be read, and nobody else is in the way."""
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(exc, sqlite3.Error) and code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def _counted(facts: list[FactRow], finished: list[OutboxRow]) -> str:

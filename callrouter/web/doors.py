@@ -25,6 +25,10 @@ class Doors:
         self._gate = gate
         self._logins = LoginDesk(gate) if gate is not None else None
 
+    def attend(self, source: StatusSource) -> None:
+        """Ask it from now on."""
+        self._source = source
+
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Serve them."""
         router.add_get("/login", self._login_page)

@@ -18,6 +18,7 @@ from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
 from callrouter.core.facts import LoopSign
+from callrouter.core.leading import Role, Sign
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
@@ -69,6 +70,7 @@ class _Collector(Collector):
         yield from _of_daemon(health)
         yield from _of_calendars(health)
         yield from _of_records(health)
+        yield from _of_leading(health)
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[_Labels, float]) -> Metric:
@@ -290,6 +292,19 @@ def _of_calendars(health: Health) -> Iterator[Metric]:
     text = "Days to the last day up to which the calendar's holidays are known; negative when it is past."
     ends = {(calendar,): days for calendar, days in health.holidays_end_days.items()}
     yield _gauge("calendar_holidays_end_days", text, ("calendar",), ends)
+
+
+def _of_leading(health: Health) -> Iterator[Metric]:
+    """Nothing, where no other daemon may wait."""
+    now = health.leading
+    if now is None:
+        return
+    roles = {(role.value,): float(role is now.role) for role in Role}
+    yield _gauge("role", "1 for what the daemon is among those of its journal.", ("role",), roles)
+    yield _gauge("standbys_waiting", "Daemons that wait to take over, as the leader sees them.", (), _one(now.waiting))
+    yield _count("leads_begun", "How often this daemon began to lead.", (), _one(now.changes))
+    text = "1 while PostgreSQL's lock of the leader is this daemon's."
+    yield _gauge("leader_lock", text, (), _one(now.lock is Sign.LOCK_OURS))
 
 
 def _of_records(health: Health) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
+from callrouter.web.leading import HandOverReport, HandOverRequest
 from callrouter.web.login import LoginRequest, SessionDocument
 from callrouter.web.numbers import NumberReport, NumberRequest
 from callrouter.web.openapi_access import SCHEMES, who_may
@@ -74,6 +75,8 @@ _KINDS: Final = (
     DeleteRequest,
     CallbackReport,
     CallbackOrderRequest,
+    HandOverReport,
+    HandOverRequest,
     LoginRequest,
     SessionDocument,
     NumberRequest,
@@ -138,6 +141,16 @@ def openapi() -> bytes:
                     "200": ("Taken, or as it was", of[ReloadReport]),
                     "409": ("Refused, and why: nothing has changed", of[ReloadReport]),
                     "415": ("Not sent as JSON", of[Fault]),
+                },
+            ),
+            "/api/v1/hand-over": _post(
+                "Have a daemon that waits lead instead of this one",
+                of[HandOverRequest],
+                {
+                    "200": ("Another leads", of[HandOverReport]),
+                    "409": ("Refused, and why: nothing has changed", of[HandOverReport]),
+                    "415": ("Not sent as JSON", of[Fault]),
+                    "503": ("No other may wait here", of[Fault]),
                 },
             ),
             "/api/v1/remembered": _get(

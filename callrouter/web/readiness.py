@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from callrouter.core.leading import LeadingNow, Role, Sign
 from callrouter.web.sources import Health, InboxHealth, JournalHealth
 
 DRIFT_TOLD_S: Final = 1.0
@@ -13,6 +14,8 @@ def hindrances(health: Health) -> tuple[str, ...]:
     found = []
     if not health.dispatcher_alive:
         found.append("the dispatcher does not run; restart callrouter and look into its log")
+    if health.leading is not None and health.leading.role is not Role.LEADING:
+        return (f"{health.leading.role}: {health.leading.words}",)
     if health.replaced:
         found.append("another daemon took our application in Asterisk; stop one of the two")
     if health.draining:
@@ -25,7 +28,7 @@ def hindrances(health: Health) -> tuple[str, ...]:
 
 def remarks(health: Health) -> tuple[str, ...]:
     """What an operator should know although calls are taken."""
-    found = [*_of_journal(health.journal), *_of_inbox(health.inbox)]
+    found = [*_of_journal(health.journal), *_of_inbox(health.inbox), *_of_leading(health.leading)]
     if health.database is not None and not health.database.connected:
         why = health.database.last_error or "not yet connected"
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
@@ -61,6 +64,17 @@ def remarks(health: Health) -> tuple[str, ...]:
             f"this machine's clock is {abs(health.clock_drift_s):.1f} s {word} the daemon's; it is coming round"
         )
     return tuple(found)
+
+
+def _of_leading(leading: LeadingNow | None) -> list[str]:
+    if leading is None or leading.role is not Role.LEADING:
+        return []
+    found = []
+    if not leading.waiting:
+        found.append("no other daemon waits to take over; start one, or see why it does not run")
+    if leading.lock is Sign.LOCK_ELSEWHERE:
+        found.append("PostgreSQL's lock of the leader is another's: a daemon with another state folder; stop one")
+    return found
 
 
 def _of_inbox(inbox: InboxHealth) -> list[str]:

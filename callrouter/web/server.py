@@ -23,6 +23,7 @@ from callrouter.web.calling_back import CallbackDesk, CallbackOrderRequest
 from callrouter.web.calls import CallRequest, ConversationDesk
 from callrouter.web.doors import Doors
 from callrouter.web.gate import Gate, Visitor, visitor_now
+from callrouter.web.leading import HandOverRequest, LeadDesk
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.own import is_own_call, own_status
@@ -88,6 +89,35 @@ class WebServer:
     ) -> None:
         self._host = host
         self._port = port
+        self._lead: LeadDesk | None = None
+        self._gate = gate
+        self._doors = Doors(source, gate)
+        self._runner: web.AppRunner | None = None
+        self.attend(
+            source,
+            reloader,
+            remembering,
+            switcher,
+            attendance,
+            conversations,
+            supervision,
+            recordings,
+            callbacks,
+        )
+
+    def attend(
+        self,
+        source: StatusSource,
+        reloader: Reloader | None = None,
+        remembering: Remembering | None = None,
+        switcher: Switcher | None = None,
+        attendance: AttendanceDesk | None = None,
+        conversations: ConversationDesk | None = None,
+        supervision: SupervisionDesk | None = None,
+        recordings: RecordingDesk | None = None,
+        callbacks: CallbackDesk | None = None,
+    ) -> None:
+        """Ask these from now on: what a daemon tells and takes differs with its role, its address does not."""
         self._source = source
         self._reloader = reloader
         self._remembering = remembering
@@ -97,10 +127,12 @@ class WebServer:
         self._conversations = conversations
         self._recordings = recordings
         self._callback_desk = callbacks
-        self._gate = gate
-        self._doors = Doors(source, gate)
+        self._doors.attend(source)
         self._metrics = Metrics(source)
-        self._runner: web.AppRunner | None = None
+
+    def attend_lead(self, desk: LeadDesk) -> None:
+        """Have ``desk`` take orders to hand over."""
+        self._lead = desk
 
     @property
     def port(self) -> int:
@@ -161,6 +193,7 @@ class WebServer:
         application.router.add_post("/api/v1/callbacks", self._call_back)
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
+        application.router.add_post("/api/v1/hand-over", self._hand_over)
         application.router.add_get("/api/v1/remembered", self._remembered)
         application.router.add_post("/api/v1/remembered/forget", self._forget)
         application.router.add_get("/api/v1/agents", self._agents)
@@ -220,6 +253,13 @@ class WebServer:
         if self._reloader is None:
             raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
         report = await self._reloader.reload(asked)
+        return as_json(report, status=200 if report.ok else 409)
+
+    async def _hand_over(self, request: web.Request) -> web.Response:
+        asked = await asked_for(request, HandOverRequest, '{"who": "your name"}')
+        if self._lead is None:
+            raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
+        report = await self._lead.hand_over(asked)
         return as_json(report, status=200 if report.ok else 409)
 
     async def _remembered(self, _: web.Request) -> web.Response:

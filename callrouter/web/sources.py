@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from callrouter.core.ids import BoxName, CalendarName, CallId, QueueName, SiteName, TenantName
+from callrouter.core.leading import LeadingNow
 from callrouter.core.live import Live
 from callrouter.core.states import CallState
 from callrouter.core.stats import Counters, ExchangeNow
@@ -120,6 +121,8 @@ class Health:
     holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
     """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
     holidays."""
+    leading: LeadingNow | None = None
+    """How this daemon stands to others of the same journal; None where no other may wait."""
 
 
 @dataclass(frozen=True, slots=True)

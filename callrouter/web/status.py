@@ -9,6 +9,7 @@ import msgspec
 from callrouter.core.agent import AgentState
 from callrouter.core.duty import Duty
 from callrouter.core.ids import CallId, QueueName, SiteName, TenantName
+from callrouter.core.leading import LeadingNow, Role
 from callrouter.core.live import Live
 from callrouter.core.numbers import masked
 from callrouter.core.outbound_meter import LimitNow
@@ -118,6 +119,21 @@ class Journal(msgspec.Struct, frozen=True):
     lost: tuple[str, ...] = ()
 
 
+class Leading(msgspec.Struct, frozen=True):
+    """How this daemon stands to others of the same journal: ``role`` since when, in words, and how many others wait.
+
+    ``term`` is the number of the leader's time in charge, None for one who does not lead; ``waiting`` is known to the
+    leader alone. ``changes`` counts how often this daemon began to lead.
+    """
+
+    role: Role
+    since: datetime
+    term: int | None
+    waiting: int
+    changes: int
+    words: str
+
+
 class Totals(msgspec.Struct, frozen=True):
     """Since the start: calls that came in and ended, by outcome; offers, by result; faults of ours that were met."""
 
@@ -153,6 +169,7 @@ class StatusDocument(msgspec.Struct, frozen=True):
     callbacks: tuple[CallbackQueue, ...] = ()
     live: Live | None = None
     surges: tuple[TopicNow, ...] = ()
+    leading: Leading | None = None
     limits: tuple[LimitNow, ...] = ()
 
 
@@ -193,7 +210,12 @@ def status_document(
         callbacks=tuple(map(callback_queue, callbacks)),
         live=live,
         surges=tuple(topic for topic in surges.topics if topic.surges),
+        leading=_leading(health.leading),
     )
+
+
+def _leading(now: LeadingNow | None) -> Leading | None:
+    return Leading(now.role, now.since, now.term, now.waiting, now.changes, now.words) if now is not None else None
 
 
 def _of_sites_away(now: ExchangeNow) -> Iterator[str]:

@@ -106,12 +106,12 @@ class Centre:
         """Have it take calls."""
         await asyncio.to_thread(self.daemon.start)
 
-    async def restart(self, at: datetime | None = None) -> None:
+    async def restart(self, at: datetime | None = None, *, wait: bool = True) -> None:
         """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``."""
         gone = timedelta(seconds=time.monotonic() - self._began_s)
         now = at or (self._began_at + gone if self._began_at is not None else None)
         self.daemon = self._make_daemon(clock=now.isoformat() if now is not None else None)
-        await asyncio.to_thread(self.daemon.start)
+        await asyncio.to_thread(self.daemon.start, wait=wait)
 
     async def kill(self) -> None:
         """The daemon dies at once, with all that has happened in its journal."""
@@ -179,6 +179,10 @@ class Centre:
     async def until_call(self, state: str) -> None:
         """Wait until the only call is in ``state``."""
         await self.until(f"the call is {state}", lambda status: [c["state"] for c in status["calls"]] == [state])
+
+    async def until_call_states(self, *states: str) -> None:
+        """Wait until the calls are in these states, in any order."""
+        await self.until(f"the calls are {states}", lambda s: sorted(c["state"] for c in s["calls"]) == sorted(states))
 
     async def cdrs(self, count: int = 1, *, timeout_s: float = PATIENCE_S) -> list[Cdr]:
         """The ``count`` CDRs that are in PostgreSQL, in the order in which the calls came in.

@@ -125,6 +125,19 @@ async def test_when_another_daemon_takes_over_the_inbox_is_told_to_stand_down(
     assert not fleet.states[peer.site].up
 
 
+async def test_it_is_known_when_no_site_is_connected_any_more_and_when_another_took_one(
+    fake: FakeAri, fleet: Fleet, inbox: Inbox
+) -> None:
+    assert not fleet.none_up.is_set()
+    assert not fleet.taken.is_set()
+    (application,) = fleet._applications.values()
+    await fake.sockets[application].send_json({"type": "ApplicationReplaced", "timestamp": TIMESTAMP})
+    async with asyncio.timeout(PATIENCE_S):
+        await fleet.taken.wait()
+        await fleet.none_up.wait()
+    assert inbox.stood_down
+
+
 async def test_of_several_sites_each_needs_a_name_by_which_its_channels_are_known(peer: Peer) -> None:
     def up(fleet: Fleet, site: Peer, name: str) -> list[str]:
         snapshot = SiteSnapshot(0.0, 0.1, "id", datetime.now(UTC), "22.10.1", (), (), (), system_name=name)

@@ -294,3 +294,20 @@ async def test_an_older_server_gets_its_commands_over_http(fake: FakeAri, peer: 
 
     assert fake.requests("POST channels/1/ring")[0].way == "http"
     assert fake.connected == ["callrouter"]
+
+
+async def test_one_that_may_not_connect_leaves_the_application_to_whoever_has_it(
+    fake: FakeAri, peer: Peer, diary: Diary
+) -> None:
+    may_connect = False
+    session = AriSession(
+        peer, diary, timing=CALM, command_sockets=0, chance=lambda: 0.0, may_connect=lambda: may_connect
+    )
+    task = asyncio.create_task(session.run())
+    session.phones.watch(["PJSIP/201"])
+    await asyncio.sleep(0.2)  # for what it might do
+    assert fake.filters_set == 0
+    may_connect = True
+    await diary.until_written("up")
+    task.cancel()
+    await asyncio.wait({task}, timeout=PATIENCE_S)

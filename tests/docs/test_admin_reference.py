@@ -23,6 +23,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`database:`": model.Database,
     "`logging:`": model.Logging,
     "`reload:`": model.Reload,
+    "`standby:`": model.Standby,
     "`limits:`": model.LimitsSection,
     "`tenants:`": model.Tenant,
     "`topics:`": model.Topic,

@@ -56,7 +56,7 @@ def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None
         *(line for block in blocks(page) for line in block.text.splitlines()),
     ]
     for line in lines:
-        command = re.match(r"(?:\$ |\S+/)?callrouter(?:-\w+)? ([a-z]+)\b(.*)", line)
+        command = re.match(r"(?:\$ |\S+/)?callrouter(?:-\w+)? ([a-z]+(?:-[a-z]+)*)\b(.*)", line)
         if command is not None:
             helped = CliRunner().invoke(main, [*named(command[1], command[2]), "--help"])
             assert helped.exit_code == 0, line

@@ -20,6 +20,7 @@ from callrouter.core.ids import (
     TopicName,
     TrunkName,
 )
+from callrouter.core.leading import LeadingNow, Role, Sign
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.states import CallState, Signal
@@ -53,6 +54,7 @@ from callrouter.web.sources import (
 
 AT = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 CALLER = "0552251234"
+LEADS = LeadingNow(Role.LEADING, AT - timedelta(hours=1), 7, 1, 2, Sign.LOCK_OURS, "leads")
 SITE = SiteName("gyeongnam")
 
 
@@ -217,6 +219,7 @@ def health() -> Health:
         ari_turned_away={SITE: 3},
         ari_late={SITE: 4},
         clock_drift_s=0.25,
+        leading=LEADS,
     )
 
 

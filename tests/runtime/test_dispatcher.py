@@ -306,3 +306,22 @@ async def test_a_daemon_that_stood_down_takes_no_order(scene: Scene) -> None:
 
     assert (await scene.dispatcher.order(an_order())).message == "another daemon is in charge; ask that one"
     assert scene.ledger.entries == []
+
+
+async def test_one_that_may_not_act_handles_nothing_until_it_is_told_to_go_on() -> None:
+    scene = a_scene()
+    allowed = [False]
+    scene.dispatcher._may_act = lambda: allowed[-1]
+    task = asyncio.create_task(scene.dispatcher.run())
+    scene.arrives()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    held = (scene.dispatcher.acts, scene.dispatcher.inbox.waiting, list(scene.commander.commands))
+    allowed.append(True)
+    scene.dispatcher.go_on()
+    await scene.settle()
+    went_on = (scene.dispatcher.acts, bool(scene.commander.commands))
+    scene.dispatcher.stand_down()
+    stood_down = scene.dispatcher.acts
+    task.cancel()
+    assert (held, went_on, stood_down) == ((False, 1, []), (True, True), False)

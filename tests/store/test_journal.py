@@ -1,14 +1,12 @@
 import asyncio
 import os
-import resource
 import shutil
-import signal
 import sqlite3
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from callrouter.errors import JournalError
 from callrouter.store.journal import Fact, Journal, JournalHealth, JournalLimits
 from callrouter.store.set_aside import records_set_aside
 from tests.fakes import cdrs
+from tests.fakes.disk import small_disk
 
 CALL, OTHER = cdrs.call_id(), cdrs.call_id()
 
@@ -326,22 +325,9 @@ async def test_closing_with_the_disk_away_ends_in_time_and_says_what_is_lost(pat
         assert any("1 facts and 0 CDRs" in what for what in journal.health.lost)
 
 
-@asynccontextmanager
-async def _small_disk(limit: int) -> AsyncIterator[Callable[[], None]]:
-    """Files of this process may not grow beyond ``limit``: SQLite meets that as a failing disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, old)
-
-
 async def test_a_full_disk_loses_nothing_once_there_is_room_again(path: Path) -> None:
     alarms: list[JournalHealth] = []
-    async with Journal(path, on_alarm=alarms.append) as journal, _small_disk(256 * 1024) as make_room:
+    async with Journal(path, on_alarm=alarms.append) as journal, small_disk(256 * 1024) as make_room:
         for number in range(1000):
             journal.append_facts(CALL, "step", b"%06d" % number + b"x" * 1000)
         assert not await journal.flush(timeout_s=0.3)
@@ -385,6 +371,7 @@ from pathlib import Path
 from callrouter.core.ids import CallId
 from callrouter.store.journal import Journal
 from tests.fakes import cdrs
+from tests.fakes.disk import small_disk
 
 async def main() -> None:
     async with Journal(Path(sys.argv[1])) as journal:

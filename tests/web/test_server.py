@@ -256,7 +256,13 @@ async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientS
         document = await answer.json()
     assert document["openapi"] == "3.1.0"
     readable = {path: operations for path, operations in document["paths"].items() if "get" in operations}
-    orders = {"/api/v1/reload", "/api/v1/remembered/forget", "/api/v1/calls", "/api/v1/calls/{call_id}/number"}
+    orders = {
+        "/api/v1/reload",
+        "/api/v1/remembered/forget",
+        "/api/v1/calls",
+        "/api/v1/calls/{call_id}/number",
+        "/api/v1/hand-over",
+    }
     orders |= {f"/api/v1/recordings/{{number}}/{verb}" for verb in ("fetch", "delete")}
     assert set(document["paths"]) - set(readable) == orders, "see their own modules: test_calls.py and so on"
     for path, operations in readable.items():

@@ -104,6 +104,7 @@ from callrouter.config.model.service import (
     Retention,
     Service,
     Site,
+    Standby,
     State,
     Web,
 )
@@ -175,6 +176,7 @@ __all__ = [
     "ServiceLevel",
     "Site",
     "Source",
+    "Standby",
     "State",
     "Step",
     "Steps",
@@ -247,6 +249,8 @@ class Model(Section):
     """What is logged, and how."""
     reload: Reload = Reload()
     """What makes the daemon take new rules."""
+    standby: Standby = Standby()
+    """Several daemons, of which one leads."""
     limits: LimitsSection = LimitsSection()
     """Limits and rests of every call."""
     tenants: dict[Name, Tenant]

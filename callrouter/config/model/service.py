@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from callrouter.config.model.section import (
     Name,
@@ -154,6 +154,25 @@ class Retention(Section):
         if self.numbers is not None and self.calls is not None and self.numbers > self.calls:
             raise ValueError("numbers are kept longer than the records they are in; write numbers: shorter than calls:")
         return self
+
+
+class Standby(Section):
+    """``standby:``: several daemons with one state folder, of which one leads."""
+
+    enabled: Annotated[bool, BeforeValidator(parse_yes_no)] = False
+    """Whether a daemon that finds another in charge waits to take over, instead of ending with an error."""
+    silence: Seconds = 2.0
+    """A leader that says nothing for so long is taken for one that hangs. Between 1 s and 30 s."""
+
+    @field_validator("silence")
+    @classmethod
+    def _of_use(cls, silence_s: float) -> float:
+        if 1.0 <= silence_s <= 30.0:
+            return silence_s
+        raise ValueError(
+            f"a silence of {silence_s:g} s is of no use: below 1 s a busy leader is taken for one that hangs, above"
+            " 30 s callers have given up; write 2s"
+        )
 
 
 class LimitsSection(Section):

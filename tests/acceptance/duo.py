@@ -1,0 +1,119 @@
+"""Two daemons with one journal on the tests' Asterisk: one leads, the other waits."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from callrouter.web.client import ask_hand_over
+from callrouter.web.leading import HandOverRequest
+from lab.asterisk import LabAsterisk
+from tests.acceptance.centre import POLL_S, TUESDAY_MORNING, Centre
+
+IN_CHARGE_WITHIN_S = 5.0
+"""What is promised: how long after its death, or its falling silent, the leader has a successor."""
+
+
+class Duo:
+    """Daemons ``a`` and ``b``. At first ``a`` leads."""
+
+    def __init__(
+        self,
+        asterisk: LabAsterisk,
+        folder: Path,
+        *,
+        agi_port: int,
+        database_url: str | None,
+        agents: Iterable[str] = ("201",),
+        settings: Mapping[str, str] | None = None,
+        a_settings: Mapping[str, str] | None = None,
+        edit: Callable[[Path], None] | None = None,
+        **times: str,
+    ) -> None:
+        self._began_s = time.monotonic()
+        self.state_dir = folder / "state"
+
+        of_a = a_settings or {}
+
+        def make(name: str, clock: str) -> Centre:
+            return Centre(
+                asterisk,
+                folder / name,
+                agi_port=agi_port,
+                database_url=database_url,
+                agents=agents,
+                clock=clock,
+                settings={
+                    "STANDBY_ENABLED": "yes",
+                    "STATE_DIR": str(self.state_dir),
+                    "SERVICE_DRAIN": "1s",
+                    **(settings or {}),
+                    **(of_a if name == "a" else {}),
+                },
+                edit=edit,
+                **times,
+            )
+
+        self._make = make
+        self.a = make("a", TUESDAY_MORNING)
+        self.b: Centre
+
+    async def start(self) -> None:
+        """Have ``a`` lead and ``b`` wait."""
+        await self.a.start()
+        self.b = self._make("b", self._clock())
+        await self.stand_by(self.b)
+
+    async def again(self, dead: Centre) -> None:
+        """Start another in place of one that has ended; it waits."""
+        await dead.restart(datetime.fromisoformat(self._clock()), wait=False)
+        await self.until_role(dead, "standby")
+
+    async def stand_by(self, centre: Centre) -> None:
+        """Start it, and see that it waits."""
+        await asyncio.to_thread(centre.daemon.start, wait=False)
+        await self.until_role(centre, "standby")
+
+    def end(self) -> None:
+        """Kill both."""
+        for centre in (self.a, getattr(self, "b", None)):
+            if centre is not None:
+                centre.daemon.kill()
+
+    async def until_role(self, centre: Centre, role: str, *, timeout_s: float = 15.0) -> dict[str, Any]:
+        """Wait until it is ``role``; its status then."""
+        deadline = time.monotonic() + timeout_s
+        status: dict[str, Any] = {}
+        while time.monotonic() < deadline:
+            assert centre.daemon.is_running(), centre.daemon.log_tail()
+            with contextlib.suppress(OSError):
+                status = await centre.status()
+                if status["leading"]["role"] == role:
+                    return status
+            await asyncio.sleep(POLL_S)
+        raise AssertionError(f"not {role}: {status.get('leading')}\n{centre.daemon.log_tail()}")
+
+    async def until_in_charge(self, centre: Centre, since_s: float) -> float:
+        """Wait until it leads and takes calls; how long after ``since_s`` (monotonic) it did."""
+        await self.until_role(centre, "leading", timeout_s=IN_CHARGE_WITHIN_S + 5)
+        await centre.until("it takes calls", lambda status: bool(status["ready"]))
+        took_s = time.monotonic() - since_s
+        assert took_s < IN_CHARGE_WITHIN_S, f"{took_s:.1f} s\n{centre.daemon.log_tail()}"
+        return took_s
+
+    async def hand_over(self, leader: Centre) -> None:
+        """Have ``leader`` hand over as an operator does."""
+        told = await asyncio.to_thread(leader.daemon.run, "hand-over")
+        assert told.returncode == 0, told.stderr + leader.daemon.log_tail()
+
+    async def order_to_hand_over(self, leader: Centre) -> None:
+        """The same over HTTP, which is quicker than to start a program."""
+        report = await ask_hand_over(leader.daemon.url, HandOverRequest("test"))
+        assert report.ok, report.message + leader.daemon.log_tail()
+
+    def _clock(self) -> str:
+        gone = timedelta(seconds=time.monotonic() - self._began_s)
+        return (datetime.fromisoformat(TUESDAY_MORNING) + gone).isoformat()
