@@ -347,7 +347,9 @@ async def test_a_daemon_that_dies_while_the_resident_is_called_never_calls_twice
     await office.restart()
     if resident.seen("CALL_CLOSED") or phone.seen("CALL_CLOSED"):  # what was lost is made anew
         await answers(phone)
-        await answers(resident)
+        await resident.incoming()
+    await resident.accept()
+    await resident.established()
     await office.until_call("connected")
     await people_talk(TALK_S)
     await resident.hang_up()

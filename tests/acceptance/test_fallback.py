@@ -148,4 +148,4 @@ async def test_a_daemon_that_dies_with_the_caller_inside_loses_him_to_the_fallba
             arrived = await socket.receive_json(timeout=5)
     await phone.incoming(timeout_s=DEADLINE_S + PROMPT_S + 2)
 
-    assert arrived["args"] == ["inbound", "120"]
+    assert arrived["args"] == ["inbound", "120", ""], "what was dialled, and how often it was sent on"
