@@ -10,9 +10,17 @@ from tests.acceptance.conftest import PHONES_ADDRESS
 
 @asynccontextmanager
 async def phone_that(
-    asterisk: LabAsterisk, scenario: str, extension: str = "201", *, count: int = 1, pause_ms: int = 0
+    asterisk: LabAsterisk,
+    scenario: str,
+    extension: str = "201",
+    *,
+    count: int = 1,
+    pause_ms: int = 0,
+    timeout_s: float = 30.0,
 ) -> AsyncIterator[Sipp]:
-    """A registered phone that does what ``scenario`` says, each time it rings."""
-    phone = Sipp(scenario, address=PHONES_ADDRESS, service=extension, count=count, pause_ms=pause_ms)
+    """A registered phone that does what ``scenario`` says, each time it rings; for so many seconds at the most."""
+    phone = Sipp(
+        scenario, address=PHONES_ADDRESS, service=extension, count=count, pause_ms=pause_ms, timeout_s=timeout_s
+    )
     async with phone, registered(asterisk, extension, phone):
         yield phone

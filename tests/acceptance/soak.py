@@ -24,9 +24,13 @@ from tests.acceptance.centre import Centre
 from tests.acceptance.phones import phone_that
 from tests.acceptance.wire import Wire
 
-ANSWERING = ("201", "202", "203", "204")
-DECLINING, RINGING = "205", "206"
-AGENTS = (*ANSWERING, DECLINING, RINGING)
+SCENARIOS = {
+    **dict.fromkeys(("201", "202", "203", "204"), "uas_answer"),
+    "205": "uas_decline",
+    "206": "uas_ring_forever",
+}
+"""What each counselor's phone does."""
+AGENTS = tuple(SCENARIOS)
 MOST_CALLS = 5000
 AGREES_S = 1.0
 """By how much a record's length may differ from what the caller saw."""
@@ -190,13 +194,16 @@ async def faults(ground: Ground, seconds: float, every_s: float) -> None:
 async def run(ground: Ground, seconds: float, per_second: float, every_s: float) -> None:
     """All of it: phones, residents, faults."""
     async with AsyncExitStack() as phones:
-        for extension in ANSWERING:
-            ringing_ms = int(1000 * ground.chance.uniform(0.1, 1.0))
-            await phones.enter_async_context(
-                phone_that(ground.asterisk, "uas_answer", extension, count=MOST_CALLS, pause_ms=ringing_ms)
+        for extension, scenario in SCENARIOS.items():
+            phone = phone_that(
+                ground.asterisk,
+                scenario,
+                extension,
+                count=MOST_CALLS,
+                pause_ms=int(1000 * ground.chance.uniform(0.1, 1.0)),
+                timeout_s=seconds + 3 * QUIET_S,
             )
-        await phones.enter_async_context(phone_that(ground.asterisk, "uas_decline", DECLINING, count=MOST_CALLS))
-        await phones.enter_async_context(phone_that(ground.asterisk, "uas_ring_forever", RINGING, count=MOST_CALLS))
+            await phones.enter_async_context(phone)
         async with asyncio.TaskGroup() as both:
             both.create_task(callers(ground, seconds, per_second))
             both.create_task(faults(ground, seconds, every_s))
