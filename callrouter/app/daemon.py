@@ -39,7 +39,6 @@ from callrouter.app.several import (
     journal_of,
     listen_when_free,
     one_of_several,
-    peer_of,
 )
 from callrouter.app.status import DaemonStatus
 from callrouter.app.supervising import HearingDesk
@@ -48,6 +47,7 @@ from callrouter.app.switching import SwitchDesk, remember_switches
 from callrouter.app.voicemail import MessageKeeper, Recordings
 from callrouter.app.watch import FolderWatch
 from callrouter.ari.fleet import Fleet
+from callrouter.ari.peer import peer_of
 from callrouter.config import Loaded
 from callrouter.core import events as ev
 from callrouter.core.events import SiteDown

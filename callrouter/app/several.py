@@ -25,10 +25,9 @@ from callrouter.app.standby import TAKEN_WITHIN_S, Standby
 from callrouter.app.status import DaemonStatus
 from callrouter.app.waiting_status import WaitingStatus
 from callrouter.ari.fleet import Fleet
-from callrouter.ari.peer import Peer
+from callrouter.ari.peer import peer_of
 from callrouter.ari.reach import Reach
 from callrouter.config import Loaded, load
-from callrouter.config.settings import SiteSettings
 from callrouter.core.access import Account
 from callrouter.core.audit import AuditEntry
 from callrouter.core.ids import AccountName
@@ -270,11 +269,6 @@ async def _keep_idle_time(clock: SteadyClock, standby: Standby) -> None:
         await asyncio.sleep(CLOCK_CHECK_S)
         if standby.role in (Role.STANDBY, Role.RESTING):
             clock.check(idle=True)
-
-
-def peer_of(site: SiteSettings) -> Peer:
-    """Whom its Asterisk is reached by."""
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
 
 
 def journal_of(path: Path, shared: Shared | None) -> Journal:

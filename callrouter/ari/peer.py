@@ -5,6 +5,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from callrouter.config.settings import SiteSettings
 from callrouter.core.ids import SiteName
 
 
@@ -38,3 +39,8 @@ class Peer:
         """HTTP basic authentication (RFC 7617), built here because aiohttp gave up its own way."""
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
         return {"Authorization": f"Basic {token}"}
+
+
+def peer_of(site: SiteSettings) -> Peer:
+    """Whom a site's Asterisk is reached by."""
+    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from callrouter.ari.peer import Peer
+from callrouter.ari.peer import peer_of
 from callrouter.ari.recordings import open_recordings
 from callrouter.cli.keeping import write_private
 from callrouter.cli.options import config_option, json_option
@@ -212,9 +212,8 @@ async def _add_message(loaded: Loaded, message: Message, sounds: dict[str, bytes
     if site is None:
         missing[name] = f"its site {message.site} is not in the configuration any more"
         return
-    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application)
     try:
-        async with open_recordings(peer) as store:
+        async with open_recordings(peer_of(site)) as store:
             body = await store.read(message.recording)
     except CallrouterError as error:
         missing[name] = plain(str(error))

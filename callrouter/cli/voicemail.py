@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from callrouter.ari.peer import Peer
+from callrouter.ari.peer import peer_of
 from callrouter.ari.recordings import RecordingStore, open_recordings
 from callrouter.cli.documents import for_programs
 from callrouter.cli.keeping import minutes, write_private
@@ -174,8 +174,7 @@ async def _recordings(loaded: Loaded, name: SiteName) -> AsyncIterator[Recording
     if site is None:
         raise CallrouterError(f"the site {name}, where the message is, is not in the configuration any more")
     loaded.require_secrets()
-    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
-    async with open_recordings(peer) as store:
+    async with open_recordings(peer_of(site)) as store:
         yield store
 
 

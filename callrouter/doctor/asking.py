@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from callrouter.ari.http import HttpChannel, http_session
-from callrouter.ari.peer import Peer
+from callrouter.ari.peer import Peer, peer_of
 from callrouter.config.settings import SiteSettings
 
 
 @asynccontextmanager
 async def asking(site: SiteSettings) -> AsyncIterator[tuple[Peer, HttpChannel, aiohttp.ClientSession]]:
     """The site as one whom requests go to, what takes them, and its session, which allows one websocket besides."""
-    peer = Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
+    peer = peer_of(site)
     http = HttpChannel(peer)
     async with http_session(peer, websockets=1) as session, asyncio.TaskGroup() as group:
         serving = group.create_task(http.run(session))
