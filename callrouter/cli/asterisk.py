@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from callrouter.cli.options import config_option
-from callrouter.config import Loaded, load
+from callrouter.cli.options import config_option, site_of
+from callrouter.config import load
 from callrouter.config.problems import nearest
 from callrouter.core.ids import SiteName
 from callrouter.errors import CallrouterError
@@ -73,7 +73,7 @@ def asterisk(
     Exit status: 0 written, 1 something is missing, 2 wrong usage.
     """
     loaded = load(config, os.environ)
-    site = _site(site_name, loaded)
+    site = site_of(site_name, loaded)
     with_tls = tls or not _is_loopback(daemon_address)
     outside, between = trunks_at(site, loaded.rulebook)
     known = _addresses(trunks, (*outside, *between), site)
@@ -92,17 +92,6 @@ def asterisk(
     there = MODULES if modules is None else tuple(path.stem for path in modules.glob("*.so"))
     _write(folder, side, there)
     click.echo(_what_next(folder, side, installed_as))
-
-
-def _site(name: str | None, loaded: Loaded) -> SiteName:
-    sites = loaded.settings.sites
-    if name is None and len(sites) == 1:
-        return next(iter(sites))
-    if name is None:
-        raise click.UsageError(f"there are several sites; write --site with one of: {', '.join(sites)}")
-    if SiteName(name) not in sites:
-        raise click.BadParameter(f"unknown site {name!r}; {nearest(name, sites)}", param_hint="--site")
-    return SiteName(name)
 
 
 def _addresses(given: tuple[str, ...], wanted: tuple[str, ...], site: SiteName) -> Mapping[str, str]:

@@ -65,11 +65,19 @@ def database_place(config: Path, url: str | None) -> DatabasePlace:
         if not url:
             raise
         return DatabasePlace(url, None)
-    settings = loaded.settings
-    url = url or settings.database_url
+    return DatabasePlace(database_url_of(loaded, url), loaded)
+
+
+def database_url_of(loaded: Loaded, given: str | None) -> str:
+    """The database: what was given, else the configured one.
+
+    Raises:
+        UnreachableError: there is none.
+    """
+    url = given or loaded.settings.database_url
     if not url:
-        raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
-    return DatabasePlace(url, loaded)
+        raise UnreachableError(f"no database is known; set {loaded.settings.database_url_env} or give --database-url")
+    return url
 
 
 def moment(option: str, text: str | None, zone: tzinfo | None) -> datetime | None:

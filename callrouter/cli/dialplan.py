@@ -8,10 +8,8 @@ from pathlib import Path
 import click
 
 from callrouter.cli import EXIT_NO
-from callrouter.cli.options import config_option
+from callrouter.cli.options import config_option, site_of
 from callrouter.config import Loaded, load
-from callrouter.config.problems import nearest
-from callrouter.core.ids import SiteName
 from callrouter.errors import SurvivalError
 from callrouter.survival import GLOBAL, GLOBAL_UNTIL, NEAR_ITS_END, Survival, rendered
 
@@ -44,7 +42,7 @@ def dialplan(config: Path, site_name: str | None, out: Path | None, check: bool)
     Exit status: 0 rendered, or FILE is up to date; 1 it is not, or something cannot stand in a dialplan.
     """
     loaded = load(config, os.environ)
-    survival = rendered(loaded.rulebook, _site(site_name, loaded), datetime.now(UTC))
+    survival = rendered(loaded.rulebook, site_of(site_name, loaded), datetime.now(UTC))
     for note in survival.notes:
         click.echo(f"warning: {note}", err=True)
     if check:
@@ -54,17 +52,6 @@ def dialplan(config: Path, site_name: str | None, out: Path | None, check: bool)
     else:
         _write(out, survival.text)
         click.echo(f"{out}: written, exact until {survival.until}; in Asterisk: dialplan reload")
-
-
-def _site(name: str | None, loaded: Loaded) -> SiteName:
-    sites = loaded.settings.sites
-    if name is None and len(sites) == 1:
-        return next(iter(sites))
-    if name is None:
-        raise click.UsageError(f"there are several sites; write --site with one of: {', '.join(sites)}")
-    if SiteName(name) not in sites:
-        raise click.BadParameter(f"unknown site {name!r}; {nearest(name, sites)}", param_hint="--site")
-    return SiteName(name)
 
 
 def _check(survival: Survival, loaded: Loaded, out: Path | None) -> None:

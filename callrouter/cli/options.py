@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from callrouter.config import Loaded
 from callrouter.config.problems import nearest
-from callrouter.core.ids import SwitchName
+from callrouter.core.ids import SiteName, SwitchName
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.switches import SwitchesOn, SwitchOn
 
@@ -92,3 +93,19 @@ def switches_on(names: Sequence[str], rulebook: Rulebook) -> SwitchesOn:
             message = f"unknown switch {name!r}; {nearest(name, rulebook.switches)}"
             raise click.BadParameter(message, param_hint="--switch")
     return {name: SwitchOn(name) for name in map(SwitchName, names)}
+
+
+def site_of(name: str | None, loaded: Loaded) -> SiteName:
+    """The site that ``--site`` names; left out: the only one there is.
+
+    Raises:
+        click.UsageError: there are several, or none of that name.
+    """
+    sites = loaded.settings.sites
+    if name is None and len(sites) == 1:
+        return next(iter(sites))
+    if name is None:
+        raise click.UsageError(f"there are several sites; write --site with one of: {', '.join(sites)}")
+    if SiteName(name) not in sites:
+        raise click.BadParameter(f"unknown site {name!r}; {nearest(name, sites)}", param_hint="--site")
+    return SiteName(name)

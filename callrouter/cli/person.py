@@ -15,6 +15,7 @@ import msgspec
 
 from callrouter.ari.peer import peer_of
 from callrouter.ari.recordings import open_recordings
+from callrouter.cli.database import database_url_of
 from callrouter.cli.keeping import write_private
 from callrouter.cli.options import config_option, json_option
 from callrouter.cli.orders import who
@@ -23,7 +24,7 @@ from callrouter.cli.text import plain
 from callrouter.config import Loaded, load
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.numbers import masked, parse
-from callrouter.errors import CallrouterError, UnreachableError
+from callrouter.errors import CallrouterError
 from callrouter.store.personal import PersonalData, open_personal
 from callrouter.store.sound_files import SoundFolder
 from callrouter.store.voicemail import Message
@@ -65,7 +66,7 @@ def find(
 ) -> None:
     """Say what is kept of NUMBER."""
     loaded, number = load(config), _number(number)
-    found = asyncio.run(_found(_url(loaded, database_url), number, "found", as_note(why, "--why")))
+    found = asyncio.run(_found(database_url_of(loaded, database_url), number, "found", as_note(why, "--why")))
     if as_json:
         click.echo(msgspec.json.format(_document(found), indent=2).decode())
     else:
@@ -84,7 +85,7 @@ def export(
 ) -> None:
     """Write all that is kept of NUMBER into FILE: a ZIP with data.json and the sound, for the user alone to read."""
     loaded, number = load(config), _number(number)
-    found = asyncio.run(_found(_url(loaded, database_url), number, "exported", as_note(why, "--why")))
+    found = asyncio.run(_found(database_url_of(loaded, database_url), number, "exported", as_note(why, "--why")))
     if found.is_empty:
         click.echo(f"nothing is kept of {masked(number)}", err=True)
         context.exit(1)
@@ -114,7 +115,7 @@ def erase(context: click.Context, number: str, *, config: Path, database_url: st
     are deleted. What the daemon keeps beside PostgreSQL is told.
     """
     loaded, number = load(config), _number(number)
-    url, entry = _url(loaded, database_url), _entry(number, "erased", as_note(why, "--why"))
+    url, entry = database_url_of(loaded, database_url), _entry(number, "erased", as_note(why, "--why"))
 
     async def take_out() -> PersonalData:
         async with open_personal(url) as store:
@@ -134,13 +135,6 @@ def _number(text: str) -> str:
     if parse(number).e164 is None:
         raise click.BadParameter("that is no number; write it as 055-225-1234 or +82552251234", param_hint="NUMBER")
     return number
-
-
-def _url(loaded: Loaded, given: str | None) -> str:
-    url = given or loaded.settings.database_url
-    if not url:
-        raise UnreachableError(f"no database is known; set {loaded.settings.database_url_env} or give --database-url")
-    return url
 
 
 def _entry(number: str, what: str, note: str) -> AuditEntry:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from callrouter.cli.database import database_url_of
 from callrouter.cli.options import config_option
 from callrouter.cli.orders import who
 from callrouter.config import load
 from callrouter.core.audit import AuditEntry, AuditKind
-from callrouter.errors import CallrouterError, UnreachableError
+from callrouter.errors import CallrouterError
 from callrouter.store.personal import Aged, open_personal
 
 _EPILOG = """\b
@@ -33,11 +34,7 @@ def purge(config: Path, *, database_url: str | None, dry_run: bool) -> None:
     Exit status: 0 fine, 1 nothing has a retention, 2 wrong usage, 3 the database cannot be reached.
     """
     loaded = load(config)
-    settings = loaded.settings
-    url = database_url or settings.database_url
-    if not url:
-        raise UnreachableError(f"no database is known; set {settings.database_url_env} or give --database-url")
-    kept = settings.retention
+    url, kept = database_url_of(loaded, database_url), loaded.settings.retention
     limits = {Aged.NUMBERS: kept.numbers_s, Aged.CALLS: kept.calls_s, Aged.SOUNDS: kept.sounds_s}
     if all(keep_s is None for keep_s in limits.values()):
         raise CallrouterError("nothing has a retention; write retention: into the configuration, such as numbers: 365d")

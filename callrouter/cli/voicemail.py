@@ -13,6 +13,7 @@ import click
 
 from callrouter.ari.peer import peer_of
 from callrouter.ari.recordings import RecordingStore, open_recordings
+from callrouter.cli.database import database_url_of
 from callrouter.cli.documents import for_programs
 from callrouter.cli.keeping import minutes, write_private
 from callrouter.cli.options import config_option, json_option
@@ -20,7 +21,7 @@ from callrouter.cli.text import Column, plain, table
 from callrouter.config import Loaded, load
 from callrouter.core.ids import BoxName, SiteName
 from callrouter.core.numbers import masked
-from callrouter.errors import CallrouterError, UnreachableError
+from callrouter.errors import CallrouterError
 from callrouter.store.voicemail import Message, MessageArchive, open_messages
 
 _EPILOG = """\b
@@ -72,7 +73,7 @@ def list_messages(
 ) -> None:
     """List messages: those that nobody has heard first, of them the oldest; then the latest of the others."""
     loaded = load(config)
-    url = _url(loaded, database_url)
+    url = database_url_of(loaded, database_url)
 
     async def find() -> list[Message]:
         async with open_messages(url) as archive:
@@ -146,13 +147,6 @@ def delete(number: int, config: Path, database_url: str | None, by: str) -> None
     click.echo(f"message {number} is deleted")
 
 
-def _url(loaded: Loaded, given: str | None) -> str:
-    url = given or loaded.settings.database_url
-    if not url:
-        raise UnreachableError(f"no database is known; set {loaded.settings.database_url_env} or give --database-url")
-    return url
-
-
 @contextlib.asynccontextmanager
 async def _message(loaded: Loaded, url: str | None, number: int) -> AsyncIterator[tuple[MessageArchive, Message]]:
     """The message of that id, and where it is noted.
@@ -160,7 +154,7 @@ async def _message(loaded: Loaded, url: str | None, number: int) -> AsyncIterato
     Raises:
         CallrouterError: there is none, or none any more.
     """
-    async with open_messages(_url(loaded, url)) as archive:
+    async with open_messages(database_url_of(loaded, url)) as archive:
         message = await archive.get(number)
         if message is None or message.deleted_at is not None:
             gone = "is deleted" if message is not None else "does not exist"
