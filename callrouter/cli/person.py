@@ -15,7 +15,7 @@ import msgspec
 
 from callrouter.ari.peer import peer_of
 from callrouter.ari.recordings import open_recordings
-from callrouter.cli.database import database_url_of
+from callrouter.cli.database import database_option, database_url_of
 from callrouter.cli.keeping import write_private
 from callrouter.cli.options import config_option, json_option
 from callrouter.cli.orders import who
@@ -39,10 +39,7 @@ Examples:
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     command = click.option("--why", required=True, help="On whose request; for the audit log.")(command)
-    command = click.option(
-        "--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL."
-    )(command)
-    return config_option(command)
+    return config_option(database_option(command))
 
 
 @click.group(epilog=_EPILOG)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from callrouter.cli.database import database_url_of
+from callrouter.cli.database import database_option, database_url_of
 from callrouter.cli.options import config_option
 from callrouter.cli.orders import who
 from callrouter.config import load
@@ -23,7 +23,7 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @config_option
-@click.option("--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL.")
+@database_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken out.")
 def purge(config: Path, *, database_url: str | None, dry_run: bool) -> None:
     """Take out of PostgreSQL what was kept for as long as retention: of the configuration says, for good.

@@ -13,7 +13,7 @@ import click
 
 from callrouter.ari.peer import peer_of
 from callrouter.ari.recordings import RecordingStore, open_recordings
-from callrouter.cli.database import database_url_of
+from callrouter.cli.database import database_option, database_url_of
 from callrouter.cli.documents import for_programs
 from callrouter.cli.keeping import minutes, write_private
 from callrouter.cli.options import config_option, json_option
@@ -43,10 +43,7 @@ _COLUMNS = (
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option(
-        "--database-url", help="Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL."
-    )(command)
-    return config_option(command)
+    return config_option(database_option(command))
 
 
 def _by(command: Callable[..., None]) -> Callable[..., None]:
