@@ -11,11 +11,11 @@ import pytest
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
 from lab import audio
 from lab.asterisk import LabAsterisk
-from lab.baresip import CLOSED, INCOMING
+from lab.baresip import CLOSED, INCOMING, Baresip
 from lab.errors import NotReadyError
 from tests.acceptance.centre import MakeCentre, People
-from tests.acceptance.cut_wire import Wire
 from tests.acceptance.duo import Duo
+from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
 
@@ -41,10 +41,10 @@ async def duo(lab_asterisk: LabAsterisk, agi_port: int, database: str, tmp_path:
         one.end()
 
 
-async def test_a_daemon_that_waits_takes_over_from_one_that_is_killed_and_all_calls_go_on(
-    duo: MakeDuo, caller: People, counselor: People
-) -> None:
-    two = await duo(agents=("201", "202"), ring_timeout="30s", wrap_up="0s")
+async def one_talks_one_rings_one_waits(
+    two: Duo, caller: People, counselor: People
+) -> tuple[tuple[Baresip, Baresip, Baresip], tuple[Baresip, Baresip]]:
+    """The residents in that order, and the phones of the first two."""
     talker, ringer, waiter = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await caller(OTHER), await caller(THIRD)
     phone, other_phone = await counselor("201", tone_hz=COUNSELOR_HZ), await counselor("202")
     await two.a.talk(talker, phone)
@@ -52,6 +52,14 @@ async def test_a_daemon_that_waits_takes_over_from_one_that_is_killed_and_all_ca
     await other_phone.incoming()
     await waiter.dial("120")
     await two.a.until_waiting(1)
+    return (talker, ringer, waiter), (phone, other_phone)
+
+
+async def test_a_daemon_that_waits_takes_over_from_one_that_is_killed_and_all_calls_go_on(
+    duo: MakeDuo, caller: People, counselor: People
+) -> None:
+    two = await duo(agents=("201", "202"), ring_timeout="30s", wrap_up="0s")
+    (talker, ringer, waiter), (phone, other_phone) = await one_talks_one_rings_one_waits(two, caller, counselor)
     await two.a.until("the journal is on disk", lambda status: not status["journal"]["waiting"])
 
     died_s = time.monotonic()
@@ -128,13 +136,7 @@ async def test_going_back_and_forth_fifty_times_with_calls_in_every_state_loses_
     duo: MakeDuo, caller: People, counselor: People
 ) -> None:
     two = await duo(agents=("201", "202"), ring_timeout="120s", wrap_up="0s")
-    talker, ringer, waiter = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await caller(OTHER), await caller(THIRD)
-    phone, other_phone = await counselor("201", tone_hz=COUNSELOR_HZ), await counselor("202")
-    await two.a.talk(talker, phone)
-    await ringer.dial("120")
-    await other_phone.incoming()
-    await waiter.dial("120")
-    await two.a.until_waiting(1)
+    (talker, ringer, waiter), (phone, other_phone) = await one_talks_one_rings_one_waits(two, caller, counselor)
 
     began_s = time.monotonic()
     leader, other = two.a, two.b
@@ -204,8 +206,8 @@ async def test_two_daemons_by_mistake_do_not_fight(
 async def test_a_leader_that_is_cut_off_from_asterisk_hands_over_to_one_that_is_not(
     duo: MakeDuo, caller: People, counselor: People, lab_asterisk: LabAsterisk
 ) -> None:
-    async with Wire(int(lab_asterisk.ari.server_url.rpartition(":")[2])) as wire:
-        two = await duo(agents=("201",), a_settings={"ARI_URL": f"http://127.0.0.1:{wire.port}"})
+    async with Wire(lab_asterisk.http_port) as wire:
+        two = await duo(agents=("201",), a_settings={"ARI_URL": wire.url})
         resident, phone = await caller(RESIDENT), await counselor("201")
         await two.a.talk(resident, phone)
 

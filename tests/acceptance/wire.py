@@ -13,6 +13,8 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._carrying: set[asyncio.Task[None]] = set()
+        self._carries = asyncio.Event()
+        self._carries.set()
 
     @property
     def url(self) -> str:
@@ -33,7 +35,12 @@ class Wire:
             self._server = None
         for end in self._ends:
             end.transport.abort()
+        self._carries.set()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    def swallow(self) -> None:
+        """Carry nothing any more until it is cut, and tell neither end."""
+        self._carries.clear()
 
     async def mend(self) -> None:
         """Let connections in again, at the port where they were before."""
@@ -56,6 +63,7 @@ class Wire:
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
             while data := await source.read(65536):
+                await self._carries.wait()
                 sink.write(data)
                 await sink.drain()
         except OSError:
