@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from callrouter.cli.database import config_for_database, database_option, database_place, moment
+from callrouter.cli.database import MOMENT, config_for_database, database_option, database_place, moment
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import json_option
 from callrouter.cli.text import Column, table
@@ -19,7 +19,6 @@ Examples:
   callrouter audit --since 2026-11-24
   callrouter audit --name typhoon --json | jq '.[] | {at, who, becomes}'
 """
-_MOMENT = "DATE[THH:MM[:SS][ZONE]]"
 _COLUMNS = (
     Column("at", 19),
     Column("who", 16),
@@ -34,8 +33,8 @@ _COLUMNS = (
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--since", metavar=_MOMENT, help="Changes then or later, local time if no zone is given.")
-@click.option("--until", metavar=_MOMENT, help="Changes before then.")
+@click.option("--since", metavar=MOMENT, help="Changes then or later, local time if no zone is given.")
+@click.option("--until", metavar=MOMENT, help="Changes before then.")
 @click.option("--who", help="The person, or the counselor whose phone it was.")
 @click.option("--name", help="Of what was changed: a switch.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Newest first.")

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from callrouter.cli import cdr_text
-from callrouter.cli.database import config_for_database, database_option, database_place, moment
+from callrouter.cli.database import MOMENT, config_for_database, database_option, database_place, moment
 from callrouter.cli.options import json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
@@ -29,15 +29,12 @@ Examples:
   callrouter cdr --set-aside
   callrouter cdr --since 2026-11-01 --until 2026-12-01 --limit 100000 --csv > november.csv
 """
-_MOMENT = "DATE[THH:MM[:SS][ZONE]]"
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     options = [
-        click.option(
-            "--since", metavar=_MOMENT, help="Calls that began then or later, local time if no zone is given."
-        ),
-        click.option("--until", metavar=_MOMENT, help="Calls that began before then."),
+        click.option("--since", metavar=MOMENT, help="Calls that began then or later, local time if no zone is given."),
+        click.option("--until", metavar=MOMENT, help="Calls that began before then."),
         click.option("--caller", help="The caller's number, as it is in the CDR."),
         click.option("--region"),
         click.option("--tenant"),

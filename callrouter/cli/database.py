@@ -16,6 +16,8 @@ from callrouter.errors import ConfigError, UnreachableError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+MOMENT = "DATE[THH:MM[:SS][ZONE]]"
+"""How a time is written that :func:`moment` reads."""
 USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
 """Where the URL is looked for if the configuration cannot say."""
 

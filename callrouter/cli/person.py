@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
-import msgspec
 
 from callrouter.ari.peer import peer_of
 from callrouter.ari.recordings import open_recordings
 from callrouter.cli.database import database_option, database_url_of
+from callrouter.cli.documents import for_programs
 from callrouter.cli.keeping import write_private
 from callrouter.cli.options import config_option, json_option
 from callrouter.cli.orders import who
@@ -65,7 +66,7 @@ def find(
     loaded, number = load(config), _number(number)
     found = asyncio.run(_found(database_url_of(loaded, database_url), number, "found", as_note(why, "--why")))
     if as_json:
-        click.echo(msgspec.json.format(_document(found), indent=2).decode())
+        click.echo(for_programs(_document(found)))
     else:
         click.echo(_told(found, number))
         _tell_elsewhere(loaded)
@@ -89,7 +90,7 @@ def export(
     sounds, missing = asyncio.run(_sounds(loaded, found))
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("data.json", msgspec.json.format(_document(found), indent=2))
+        archive.writestr("data.json", for_programs(_document(found)))
         for name, sound in sounds.items():
             archive.writestr(name, sound)
         if missing:
@@ -144,14 +145,13 @@ async def _found(url: str, number: str, what: str, note: str) -> PersonalData:
         return await store.find(number)
 
 
-def _document(found: PersonalData) -> bytes:
-    document = {
+def _document(found: PersonalData) -> dict[str, list[Any]]:
+    return {
         "calls": found.calls,
         "messages": list(map(asdict, found.messages)),
         "recordings": list(map(asdict, found.recordings)),
         "callbacks": list(map(asdict, found.callbacks)),
     }
-    return msgspec.json.encode(document)
 
 
 def _told(found: PersonalData, number: str) -> str:

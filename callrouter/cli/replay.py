@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from callrouter.cli.database import moment
+from callrouter.cli.database import MOMENT, moment
 from callrouter.cli.options import config_option, json_option
 from callrouter.config import load
 from callrouter.config.folder import laid_out
@@ -29,7 +29,6 @@ Examples:
   callrouter replay --call 019ab3c4-5d6e-7f80-9a0b-1c2d3e4f5a6b
   callrouter replay --since 2026-11-27T09:30 --until 2026-11-27T09:31
 """
-_MOMENT = "DATE[THH:MM[:SS][ZONE]]"
 
 
 @dataclass(slots=True)
@@ -58,8 +57,8 @@ class _Count:
 @config_option
 @json_option
 @click.option("--call", help="Show what concerns this call, step by step.")
-@click.option("--since", metavar=_MOMENT, help="Show what came in then or later, local time if no zone is given.")
-@click.option("--until", metavar=_MOMENT, help="Show what came in before then.")
+@click.option("--since", metavar=MOMENT, help="Show what came in then or later, local time if no zone is given.")
+@click.option("--until", metavar=MOMENT, help="Show what came in before then.")
 @click.option("--mask/--no-mask", default=True, show_default=True, help="Hide the end of residents' numbers.")
 @click.pass_context
 def replay(
