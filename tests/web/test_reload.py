@@ -6,6 +6,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.desks import Desks
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.reload import ReloadReport
 from callrouter.web.server import MAX_BODY_BYTES, WebServer
@@ -21,7 +22,7 @@ def reloader() -> FakeReloader:
 
 @pytest.fixture
 async def server(source: FakeStatus, reloader: FakeReloader) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, reloader) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(reloader=reloader)) as running:
         yield running
 
 

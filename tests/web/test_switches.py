@@ -7,6 +7,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.desks import Desks
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.page import page
@@ -27,7 +28,7 @@ def switcher() -> FakeSwitcher:
 
 @pytest.fixture
 async def server(source: FakeStatus, switcher: FakeSwitcher) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, switcher=switcher) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(switcher=switcher)) as running:
         yield running
 
 
