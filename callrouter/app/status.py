@@ -142,6 +142,7 @@ class DaemonStatus:
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,
             memory=MemoryHealth(self._remembered.callers, self._remembered.error),
+            not_taken=self._dispatcher.exchange.admission.lately(self._clock.now()),
             leading=self.leading() if self.leading is not None else None,
         )
 

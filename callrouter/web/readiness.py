@@ -29,6 +29,7 @@ def hindrances(health: Health) -> tuple[str, ...]:
 def remarks(health: Health) -> tuple[str, ...]:
     """What an operator should know although calls are taken."""
     found = [*_of_journal(health.journal), *_of_inbox(health.inbox), *_of_leading(health.leading)]
+    found.extend(_of_load(health.not_taken))
     if health.database is not None and not health.database.connected:
         why = health.database.last_error or "not yet connected"
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
@@ -75,6 +76,10 @@ def _of_leading(leading: LeadingNow | None) -> list[str]:
     if leading.lock is Sign.LOCK_ELSEWHERE:
         found.append("PostgreSQL's lock of the leader is another's: a daemon with another state folder; stop one")
     return found
+
+
+def _of_load(not_taken: str | None) -> list[str]:
+    return [] if not_taken is None else [f"callers are turned away: {not_taken}; see limits: in callrouter.yaml"]
 
 
 def _of_inbox(inbox: InboxHealth) -> list[str]:

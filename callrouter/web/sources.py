@@ -121,6 +121,8 @@ class Health:
     holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
     """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
     holidays."""
+    not_taken: str | None = None
+    """Why calls were turned away a moment ago, in words; None: none was."""
     leading: LeadingNow | None = None
     """How this daemon stands to others of the same journal; None where no other may wait."""
 
