@@ -10,6 +10,7 @@ import uvloop
 from callrouter.app import run_daemon
 from callrouter.cli.options import config_option, instant
 from callrouter.config import load
+from callrouter.descriptors import raise_limit
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.logs import configure_logging
 
@@ -34,6 +35,7 @@ def run(config: Path, lab_clock: str | None) -> None:
     configure_logging(loaded.settings.logging.format, loaded.settings.logging.level)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
+    raise_limit()
     clock = SteadyClock()
     if lab_clock is not None:
         clock = SteadyClock(instant(lab_clock, loaded.timezone, "--lab-clock"))
