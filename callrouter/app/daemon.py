@@ -24,6 +24,7 @@ from callrouter.app.callback import CallbackKeeper
 from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_outward, remember_today
+from callrouter.app.files_left import mind_descriptors
 from callrouter.app.history import RulesHistory
 from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
@@ -219,6 +220,7 @@ async def _daemon(
                 start(listen_when_free(agi))
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
+            start(mind_descriptors())
             start(remembered.run())
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload(ReloadRequest("SIGHUP"))))

@@ -1,5 +1,6 @@
 """What is asked for, read from requests, and answers made of documents."""
 
+import asyncio
 from typing import Final, TypeVar
 
 import msgspec
@@ -9,6 +10,8 @@ from callrouter.core.ids import AgentId
 from callrouter.core.numbers import masked, parse
 from callrouter.web.gate import Visitor, asking, visitor_now
 
+BODY_S: Final = 10.0
+"""How long the little that is asked for may take to arrive."""
 LEAST_DIGITS: Final = 7
 """What has fewer is no number of somebody outside."""
 _UNSAID: Final = frozenset({"who", "via", "number"})
@@ -27,7 +30,7 @@ async def asked_for(request: web.Request, kind: type[_Order], example: str) -> _
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
     try:
-        said = msgspec.json.decode(await request.read() or b"{}")
+        said = msgspec.json.decode(await _body(request) or b"{}")
         visitor = visitor_now()
         if visitor is not None and isinstance(said, dict) and "who" in kind.__struct_fields__:
             _note_order(said)
@@ -36,6 +39,14 @@ async def asked_for(request: web.Request, kind: type[_Order], example: str) -> _
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         why = " ".join(str(exc).split())
         raise web.HTTPBadRequest(reason=f"send {example} ({why})") from exc
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError as exc:
+        raise web.HTTPRequestTimeout(reason=f"the rest of the request did not come within {BODY_S:g} s") from exc
 
 
 def _note_order(said: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from callrouter.errors import UnreachableError
 from callrouter.web.asking import as_json
+from callrouter.web.crowd import IDLE_S, Crowd
 from callrouter.web.desks import Desks
 from callrouter.web.doors import Doors
 from callrouter.web.gate import Gate
@@ -30,6 +31,7 @@ MAX_HEADER_BYTES: Final = 8190
 MAX_HEADERS: Final = 64
 MAX_BODY_BYTES: Final = 4096
 CLOSE_TIMEOUT_S: Final = 1.0
+BACKLOG: Final = 128
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -62,6 +64,7 @@ class WebServer:
         self._gate = gate
         self._views, self._orders, self._doors = Views(source), Orders(source, desks or Desks()), Doors(source, gate)
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     def attend(self, source: StatusSource, desks: Desks | None = None) -> None:
         """Ask these from now on: what a daemon tells and takes differs with its role, its address does not."""
@@ -87,10 +90,15 @@ class WebServer:
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             max_headers=MAX_HEADERS,
+            keepalive_timeout=IDLE_S,
         )
         await runner.setup()
+        if runner.server is None:
+            raise UnreachableError("the web server was set up, and is not there")
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                Crowd(runner.server), self._host, self._port, backlog=BACKLOG
+            )
         except OSError as exc:
             await runner.cleanup()
             raise UnreachableError(
@@ -98,7 +106,7 @@ class WebServer:
                 "free the port, or set another host or port under web: in callrouter.yaml"
             ) from exc
         self._runner = runner
-        self._port = runner.addresses[0][1]
+        self._port = self._listener.sockets[0].getsockname()[1]
         _log.info("web.listening", host=self._host, port=self.port)
         return self
 
@@ -106,6 +114,9 @@ class WebServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take no new connection, and give answers in progress a second."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
