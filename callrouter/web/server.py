@@ -15,15 +15,16 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from callrouter.errors import CallrouterError, UnreachableError
+from callrouter.errors import CallrouterError
 from callrouter.web.agents import AgentRequest, AgentsDocument, AttendanceDesk
-from callrouter.web.asking import as_json, asked_for, one_line, only_one
+from callrouter.web.asking import MAX_BODY_BYTES, as_json, asked_for, one_line, only_one
 from callrouter.web.callback import callbacks_document
 from callrouter.web.calling_back import CallbackDesk, CallbackOrderRequest
 from callrouter.web.calls import CallRequest, ConversationDesk
 from callrouter.web.doors import Doors
 from callrouter.web.gate import Gate, Visitor, visitor_now
 from callrouter.web.leading import HandOverRequest, LeadDesk
+from callrouter.web.listening import Listener
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.own import is_own_call, own_status
@@ -39,12 +40,6 @@ from callrouter.web.switches import Switcher, SwitchesDocument, SwitchRequest
 from callrouter.web.voicemail import voicemail_document
 
 _log = structlog.get_logger(__name__)
-
-MAX_LINE_BYTES: Final = 4096
-MAX_HEADER_BYTES: Final = 8190
-MAX_HEADERS: Final = 64
-MAX_BODY_BYTES: Final = 4096
-CLOSE_TIMEOUT_S: Final = 1.0
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -92,7 +87,7 @@ class WebServer:
         self._lead: LeadDesk | None = None
         self._gate = gate
         self._doors = Doors(source, gate)
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
         self.attend(
             source,
             reloader,
@@ -141,25 +136,9 @@ class WebServer:
 
     async def __aenter__(self) -> Self:
         """Listen. Raises UnreachableError when the address cannot be had."""
-        runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            shutdown_timeout=CLOSE_TIMEOUT_S,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-            max_headers=MAX_HEADERS,
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError as exc:
-            await runner.cleanup()
-            raise UnreachableError(
-                f"cannot listen for web pages on {self._host}:{self._port}: {exc.strerror or exc}; "
-                "free the port, or set another host or port under web: in callrouter.yaml"
-            ) from exc
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        listener = Listener(self._application(), HEADERS)
+        self._port = await listener.open(self._host, self._port)
+        self._listener = listener
         _log.info("web.listening", host=self._host, port=self.port)
         return self
 
@@ -167,9 +146,9 @@ class WebServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take no new connection, and give answers in progress a second."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -200,8 +179,8 @@ class WebServer:
         application.router.add_post("/api/v1/agents", self._agent)
         application.router.add_post("/api/v1/calls", self._call)
         application.router.add_get("/api/v1/recordings", self._list_recordings)
-        application.router.add_post(r"/api/v1/recordings/{number:\d{1,18}}/fetch", self._fetch_recording)
-        application.router.add_post(r"/api/v1/recordings/{number:\d{1,18}}/delete", self._delete_recording)
+        application.router.add_post(r"/api/v1/recordings/{number:[0-9]{1,18}}/fetch", self._fetch_recording)
+        application.router.add_post(r"/api/v1/recordings/{number:[0-9]{1,18}}/delete", self._delete_recording)
         application.router.add_get("/api/v1/switches", self._switches)
         application.router.add_post("/api/v1/switches", self._switch)
         application.router.add_get("/api/v1/calls/{call}/supervision", self._hearings)
