@@ -12,26 +12,18 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from callrouter.errors import UnreachableError
-from callrouter.web.asking import as_json
-from callrouter.web.crowd import IDLE_S, Crowd
+from callrouter.web.asking import MAX_BODY_BYTES, as_json
 from callrouter.web.desks import Desks
 from callrouter.web.doors import Doors
 from callrouter.web.gate import Gate
 from callrouter.web.leading import LeadDesk
+from callrouter.web.listening import Listener
 from callrouter.web.openapi import Fault
 from callrouter.web.orders import Orders
 from callrouter.web.sources import StatusSource
 from callrouter.web.views import Views
 
 _log = structlog.get_logger(__name__)
-
-MAX_LINE_BYTES: Final = 4096
-MAX_HEADER_BYTES: Final = 8190
-MAX_HEADERS: Final = 64
-MAX_BODY_BYTES: Final = 4096
-CLOSE_TIMEOUT_S: Final = 1.0
-BACKLOG: Final = 128
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -63,8 +55,7 @@ class WebServer:
         self._port = port
         self._gate = gate
         self._views, self._orders, self._doors = Views(source), Orders(source, desks or Desks()), Doors(source, gate)
-        self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
 
     def attend(self, source: StatusSource, desks: Desks | None = None) -> None:
         """Ask these from now on: what a daemon tells and takes differs with its role, its address does not."""
@@ -83,30 +74,9 @@ class WebServer:
 
     async def __aenter__(self) -> Self:
         """Listen. Raises UnreachableError when the address cannot be had."""
-        runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            shutdown_timeout=CLOSE_TIMEOUT_S,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-            max_headers=MAX_HEADERS,
-            keepalive_timeout=IDLE_S,
-        )
-        await runner.setup()
-        if runner.server is None:
-            raise UnreachableError("the web server was set up, and is not there")
-        try:
-            self._listener = await asyncio.get_running_loop().create_server(
-                Crowd(runner.server), self._host, self._port, backlog=BACKLOG
-            )
-        except OSError as exc:
-            await runner.cleanup()
-            raise UnreachableError(
-                f"cannot listen for web pages on {self._host}:{self._port}: {exc.strerror or exc}; "
-                "free the port, or set another host or port under web: in callrouter.yaml"
-            ) from exc
-        self._runner = runner
-        self._port = self._listener.sockets[0].getsockname()[1]
+        listener = Listener(self._application(), HEADERS)
+        self._port = await listener.open(self._host, self._port)
+        self._listener = listener
         _log.info("web.listening", host=self._host, port=self.port)
         return self
 
@@ -115,11 +85,8 @@ class WebServer:
     ) -> None:
         """Take no new connection, and give answers in progress a second."""
         if self._listener is not None:
-            self._listener.close()
+            await self._listener.close()
             self._listener = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     async def run(self) -> None:
         """Serve until cancelled."""

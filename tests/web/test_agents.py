@@ -9,6 +9,7 @@ import pytest
 from callrouter.core.duty import DutyVerb
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.desks import Desks
+from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.page import page
 from callrouter.web.server import WebServer
@@ -80,7 +81,7 @@ async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None
     async with client.get("/api/v1/openapi.json") as answer:
         paths = (await answer.json())["paths"][PLACE]
     assert set(paths) == {"get", "post"}
-    assert set(paths["post"]["responses"]) == {"200", "400", "409", "415", *REFUSALS}
+    assert set(paths["post"]["responses"]) == {"200", "409", *FAULTS_OF_ORDERS, *REFUSALS}
 
 
 def test_the_page_says_why_somebody_is_paused(source: FakeStatus) -> None:
