@@ -98,19 +98,25 @@ class Centre:
             agi_port=agi_port,
             config=config,
             database_url=database_url,
-            settings=settings,
         )
-        self.daemon = self._make_daemon(clock=clock)
+        self._settings = settings
+        self.daemon = self._make_daemon(clock=clock, settings=settings)
 
     async def start(self) -> None:
         """Have it take calls."""
         await asyncio.to_thread(self.daemon.start)
 
-    async def restart(self, at: datetime | None = None, *, wait: bool = True) -> None:
-        """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``."""
+    async def restart(
+        self, at: datetime | None = None, *, wait: bool = True, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``.
+
+        ``settings`` are its own, in place of the first one's.
+        """
         gone = timedelta(seconds=time.monotonic() - self._began_s)
         now = at or (self._began_at + gone if self._began_at is not None else None)
-        self.daemon = self._make_daemon(clock=now.isoformat() if now is not None else None)
+        clock = now.isoformat() if now is not None else None
+        self.daemon = self._make_daemon(clock=clock, settings=self._settings if settings is None else settings)
         await asyncio.to_thread(self.daemon.start, wait=wait)
 
     async def kill(self) -> None:
