@@ -28,7 +28,8 @@ class Daemon:
     """``callrouter run`` against a lab Asterisk: ``with Daemon(asterisk, folder, web_port=…, agi_port=…) as daemon:``.
 
     ``folder`` gets the state directory and the log. ``clock`` is the instant at which the daemon's day begins
-    (``2026-11-24T10:00``), ``settings`` more ``CALLROUTER_…`` variables, without that prefix. All methods block.
+    (``2026-11-24T10:00``), ``settings`` more ``CALLROUTER_…`` variables, without that prefix, ``surroundings`` other
+    variables. All methods block.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Daemon:
         clock: str | None = None,
         database_url: str | None = None,
         settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
     ) -> None:
         self.url = f"http://127.0.0.1:{web_port}"
         self.log_path = folder / "daemon.log"
@@ -57,6 +59,7 @@ class Daemon:
             "CALLROUTER_STATE_DIR": str(self.state_dir),
             **({"CALLROUTER_LAB_CLOCK": clock} if clock else {}),
         }
+        self._surroundings = surroundings or {}
         self._settings = {f"CALLROUTER_{name}": value for name, value in (settings or {}).items()}
 
     @property
@@ -73,6 +76,7 @@ class Daemon:
             **self._own,
             **({"CALLROUTER_DATABASE_URL": self.database_url} if self.database_url else {}),
             **self._settings,
+            **self._surroundings,
         }
 
     @property

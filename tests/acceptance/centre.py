@@ -67,8 +67,8 @@ def edit(path: Path, pattern: str, new: str) -> None:
 class Centre:
     """A daemon on the tests' Asterisk, with its own configuration, state and database.
 
-    ``clock`` is when its day begins, None: now. ``settings`` are more ``CALLROUTER_…`` variables, without that prefix;
-    ``edit`` may change the configuration.
+    ``clock`` is when its day begins, None: now. ``settings`` are more ``CALLROUTER_…`` variables, without that prefix,
+    ``surroundings`` other variables; ``edit`` may change the configuration.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Centre:
         agents: Iterable[str] = ("201",),
         clock: str | None = TUESDAY_MORNING,
         settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
         edit: Callable[[Path], None] | None = None,
         **times: str,
     ) -> None:
@@ -98,6 +99,7 @@ class Centre:
             agi_port=agi_port,
             config=config,
             database_url=database_url,
+            surroundings=surroundings,
         )
         self._settings = settings
         self.daemon = self._make_daemon(clock=clock, settings=settings)

@@ -54,6 +54,7 @@ class Duo:
                     **(of_a if name == "a" else {}),
                 },
                 edit=edit,
+                surroundings=None,
                 **times,
             )
 
