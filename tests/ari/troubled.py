@@ -170,7 +170,14 @@ class TroubledAsterisk(Asterisk):
                 return
             case cmd.Connect(caller=channel) | cmd.Hear(phone=channel):
                 self.hang_up(channel)
-            case cmd.Originate() | cmd.SetLamp() | cmd.AskRecording() | cmd.DeleteRecording() | cmd.WatchPhones():
+            case (
+                cmd.Originate()
+                | cmd.SetLamp()
+                | cmd.AskRecording()
+                | cmd.DeleteRecording()
+                | cmd.WatchPhones()
+                | cmd.AskPlayback()
+            ):
                 return
             case _:
                 self.hang_up(command.channel)
