@@ -14,6 +14,7 @@ from callrouter.config.references import Context
 from callrouter.config.settings import (
     AgiSettings,
     DaemonSettings,
+    DialInSettings,
     LogFormat,
     LoggingSettings,
     RetentionSettings,
@@ -28,6 +29,7 @@ _SECTIONS: dict[str, type[model.Section]] = {
     "service": model.Service,
     "web": model.Web,
     "agi": model.Agi,
+    "dial_in": model.DialIn,
     "state": model.State,
     "logging": model.Logging,
     "reload": model.Reload,
@@ -36,13 +38,14 @@ _SECTIONS: dict[str, type[model.Section]] = {
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
 
-_LISTS = {("agi", "allow"), ("web", "proxies")}
+_LISTS = {("agi", "allow"), ("dial_in", "allow"), ("web", "proxies")}
 """Values that are lists of networks; the environment has them with commas."""
 
 _SITE_KEYS = {
     "CALLROUTER_ARI_URL": "ari_url",
     "CALLROUTER_ARI_USER": "user",
     "CALLROUTER_ARI_SOUNDS_DIR": "sounds_dir",
+    "CALLROUTER_ARI_CONNECTION": "connection",
 }
 """What the environment may say of the site, where there is one only."""
 
@@ -96,9 +99,20 @@ def compile_settings(
         if ca_file is not None and (why := _unusable(ca_file)):
             missing.append(f'who vouches for the certificate of site "{name}" is not known: {ca_file}: {why}')
         sites[SiteName(name)] = SiteSettings(
-            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds, ca_file
+            SiteName(name),
+            site.title,
+            site.ari_url,
+            site.user,
+            password,
+            site.application,
+            sounds,
+            ca_file,
+            dials_in=site.connection == "outbound",
         )
         _warn_of_plain_text(context, name, site)
+    dial_in = _dial_in(context, directory)
+    if any(site.dials_in for site in sites.values()) and (why := _unusable_key(dial_in)):
+        missing.append(f"Asterisk cannot dial in over TLS: {why}")
     settings = DaemonSettings(
         title=whole.service.title,
         sites=sites,
@@ -123,6 +137,7 @@ def compile_settings(
         database_url_env=whole.database.url_env,
         reload_on_save=whole.reload.on_save,
         standby=StandbySettings(whole.standby.enabled, whole.standby.silence),
+        dial_in=dial_in,
     )
     return settings, tuple(missing)
 
@@ -133,6 +148,32 @@ def _unusable(ca_file: FilePath) -> str:
         ssl.create_default_context(cafile=str(ca_file))
     except (OSError, ValueError) as exc:
         return exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return ""
+
+
+def _dial_in(context: Context, directory: FilePath) -> DialInSettings:
+    written = context.model.dial_in
+    certificate, key = (
+        directory / os.path.expanduser(name) if name is not None else None
+        for name in (written.certificate, written.key)
+    )
+    is_used = any(site.connection == "outbound" for site in context.model.sites.values())
+    if is_used and certificate is None and not _is_this_machine(written.host):
+        message = f"Asterisks that dial in at {written.host} send the ARI password in the clear"
+        remedy = "write certificate: and key:, or let them dial 127.0.0.1"
+        context.warn(("dial_in", "host"), message, remedy)
+    return DialInSettings(written.host, written.port, tuple(ip_network(net) for net in written.allow), certificate, key)
+
+
+def _unusable_key(dial_in: DialInSettings) -> str:
+    """Why nobody can be let in with certificate and key; empty: they can, or there are none."""
+    if dial_in.certificate is None or dial_in.key is None:
+        return ""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(dial_in.certificate, dial_in.key)
+    except (OSError, ValueError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        return f"{dial_in.certificate} and {dial_in.key}: {why}"
     return ""
 
 

@@ -58,6 +58,7 @@ from callrouter.ari.operations.server import (
     set_device_state,
     set_event_filter,
     subscribe,
+    tell,
     unsubscribe,
 )
 
@@ -109,6 +110,7 @@ __all__ = [
     "stop_recording",
     "stop_ringing",
     "subscribe",
+    "tell",
     "tell_transfer",
     "unsubscribe",
 ]
