@@ -93,12 +93,12 @@ class Reception:
         settings: DialInSettings,
         peers: Iterable[Peer],
         *,
-        patience_s: float = PATIENCE_S,
-        first_word_s: float = FIRST_WORD_S,
+        patience_s: float | None = None,
+        first_word_s: float | None = None,
     ) -> None:
         self._settings = settings
-        self._patience_s = patience_s
-        self._first_word_s = first_word_s
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
+        self._first_word_s = FIRST_WORD_S if first_word_s is None else first_word_s
         self._seats = {peer.site: _Seat(peer) for peer in peers}
         self._transports: dict[Visit, Callable[[], None]] = {}
         self._told: set[tuple[SiteName | None, str, str]] = set()

@@ -59,6 +59,9 @@ EVENT_FILTER: Final = tuple(
 )
 """The events that Asterisk sends us; of fifteen a call, four or five are left."""
 
+KNOCK: Final = "callrouter-knock"
+"""What Asterisk is asked to say to a daemon to whom it has not dialled."""
+
 MOST_EARLY_EVENTS: Final = 10_000
 """How many events may arrive before the snapshot is there. Beyond it the connection starts over."""
 
@@ -143,6 +146,7 @@ class AriSession:
         self._early: list[wire.Event] = []
         self._filter = EVENT_FILTER if self._reception is None else (*EVENT_FILTER, wire.ChannelUserevent.__name__)
         self._mark = ""
+        self._has_knocked = False
         self._marked = asyncio.Event()
         self.phones = PhoneWatch(
             peer,
@@ -193,6 +197,8 @@ class AriSession:
                 self._last_trouble = reason
                 _log.warning("ari.not_connected", site=self._peer.site, why=reason)
             self._listener.away(self._peer.site, reason)
+            if self._reception is not None and not self._has_knocked:
+                await self._knock()
             rejected = isinstance(error, AriRejectedError)
             await asyncio.sleep(self._timing.rejected_s if rejected else self._backoff.next_s())
 
@@ -207,6 +213,15 @@ class AriSession:
         except Exception as error:
             return expected(error, *UNREACHABLE, AriError, UnreachableError, _ReplacedError)
         raise AssertionError("snapshots are repeated for ever")
+
+    async def _knock(self) -> None:
+        """Have Asterisk say something, once for each time it is away.
+
+        It does not ping: a connection that is half-open on its side (our machine died, a network forgot it) it would
+        hold until the next call.
+        """
+        self._has_knocked = True
+        await self._http.call(operations.tell(self._peer.application, KNOCK), ANSWER_TIMEOUT_S)
 
     def _opened(self, session: aiohttp.ClientSession) -> AbstractAsyncContextManager[Events]:
         if self._reception is not None:
@@ -304,6 +319,7 @@ class AriSession:
         """Up, then what came early, then (by :meth:`_read`) what comes: no event can get in between."""
         self._backoff.reset()
         self._last_trouble = ""
+        self._has_knocked = False
         self._is_up = True
         site = self._peer.site
         _log.info(

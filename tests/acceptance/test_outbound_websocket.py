@@ -4,6 +4,7 @@ The mode in which the daemon dials Asterisk is shown beside it, with the same ca
 """
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
-from callrouter.pbx.dialling import DialOut
+from callrouter.pbx.certificates import make_certificate
+from callrouter.pbx.dialling import DialOut, client
 from lab import audio, ports, testing, tools
 from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
@@ -212,6 +214,44 @@ async def dial_with(asterisk: LabAsterisk, text: str) -> None:
     (asterisk.directory / CLIENT).write_text(text, encoding="utf-8")
     await asyncio.to_thread(asterisk.cli, "module reload res_websocket_client.so")
     await asyncio.to_thread(asterisk.cli, "module reload res_ari.so")
+
+
+async def test_over_tls_asterisk_dials_whom_its_certificate_names_and_nobody_else(
+    caller: People,
+    counselor: People,
+    centre: MakeCentre,
+    dialled: dict[str, Any],
+    port: int,
+    lab_asterisk: LabAsterisk,
+    tmp_path: Path,
+) -> None:
+    for name in ("own", "other"):
+        make_certificate(tmp_path / f"{name}.crt", tmp_path / f"{name}.key", "127.0.0.1")
+        shutil.copy(tmp_path / f"{name}.crt", lab_asterisk.directory / "etc")
+    paths = {
+        f"DIAL_IN_{kind}": str(tmp_path / f"own.{ending}") for kind, ending in (("CERTIFICATE", "crt"), ("KEY", "key"))
+    }
+    plain = (lab_asterisk.directory / CLIENT).read_text(encoding="utf-8")
+    access, seen = lab_asterisk.ari, lab_asterisk.home.inside(lab_asterisk.directory / "etc")
+
+    def trusting(name: str) -> str:
+        to = DialOut(f"wss://127.0.0.1:{port}/gyeongnam", "callrouter", f"{seen}/{name}.crt")
+        return client(to, access.user, access.password)
+
+    await dial_with(lab_asterisk, trusting("own"))
+    try:
+        office = await centre(agents=("201",), settings={**dialled["settings"], **paths})
+        resident, phone = await caller(RESIDENT), await counselor("201")
+        await office.talk(resident, phone)
+        await resident.hang_up()
+        await phone.closed()
+        assert (await office.cdr()).outcome is Outcome.HANDLED
+
+        await dial_with(lab_asterisk, trusting("other"))
+        await office.until("it is not dialled", lambda status: not status["ready"])
+        await office.until("it says so", lambda status: "has not dialled in at wss" in status["sites"][0]["state"])
+    finally:
+        await dial_with(lab_asterisk, plain)
 
 
 async def test_an_asterisk_that_is_restarted_dials_again_and_its_next_call_is_served(

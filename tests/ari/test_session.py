@@ -439,3 +439,21 @@ async def test_a_dialled_session_that_was_replaced_lets_nobody_in_any_more(
                 pass
 
     assert diary.words == ["up", "down", "replaced"]
+
+
+async def test_an_asterisk_that_does_not_dial_is_made_to_say_something_once(
+    fake: FakeAri, peer: Peer, diary: Diary
+) -> None:
+    """A connection that is half-open on its side it would hold on to for as long as it has nothing to say."""
+    knock = "POST events/user/callrouter-knock"
+    fake.passes_on = False
+    async with dialled_session(fake, peer, diary) as (reception, _):
+        await diary.until(lambda: len(diary.whys) == 3)
+        assert len(fake.requests(knock)) == 1
+        fake.passes_on = True
+        async with fake.dialling(reception.port):
+            await diary.until_written("up")
+        fake.passes_on = False
+        await diary.until(lambda: len(diary.whys) == 6)
+
+    assert len(fake.requests(knock)) == 2, "once for each time that it is away"
