@@ -10,6 +10,7 @@ turn, for ever: so whoever dials is known by Asterisk's own id, as soon as the s
 
 import asyncio
 import hmac
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -39,7 +40,7 @@ AGAIN_S: Final = 0.1
 """How often the port is tried that another daemon has still."""
 MOST_CONNECTIONS: Final = 64
 _MOST_TOLD: Final = 256
-"""How many different refusals are remembered, so that each is logged once."""
+"""How many different refusals of a site, or of none, are remembered, so that each is logged once; more are not."""
 _CLOSING_S: Final = 0.5
 
 _log = structlog.get_logger(__name__)
@@ -211,15 +212,13 @@ class Reception:
             self._end(visit)
 
     async def until_another_listens(self) -> None:
-        """After :meth:`stop`: wait until somebody else takes what Asterisk dials."""
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(self._settings.host, self.port)
-            except OSError:
-                await asyncio.sleep(AGAIN_S)
-            else:
-                writer.close()
-                return
+        """After :meth:`stop`: wait until somebody else has the port that Asterisk dials."""
+        found = await asyncio.get_running_loop().getaddrinfo(
+            self._settings.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        # Whoever takes the port tells nobody: it is tried.
+        while all(_is_free(family, address) for family, _, _, _, address in found):  # noqa: ASYNC110
+            await asyncio.sleep(AGAIN_S)
 
     def lets_in(self, address: str, connections: int) -> bool:
         """Whether one from that address may say anything at all, where there are so many already."""
@@ -300,7 +299,8 @@ class Reception:
         """Say once that somebody was not let in, and why."""
         if site is not None:
             self._seats[site].trouble = f"{remote} dials in and is refused: {why}"
-        if (site, remote, why) not in self._told and len(self._told) < _MOST_TOLD:
+        told_of_site = sum(one[0] == site for one in self._told)
+        if (site, remote, why) not in self._told and told_of_site < _MOST_TOLD:
             self._told.add((site, remote, why))
             _log.warning("ari.dial_in_refused", site=site, remote=remote, why=why)
 
@@ -333,6 +333,17 @@ class _Doorkeeper(asyncio.Protocol):
         handler = self._server()
         transport.set_protocol(handler)
         handler.connection_made(transport)
+
+
+def _is_free(family: int, address: tuple[object, ...]) -> bool:
+    """Whether nobody listens there; asked without a word to him who does."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True
 
 
 def _is_in(address: str, networks: Sequence[Network]) -> bool:

@@ -3,18 +3,18 @@
 import os
 import ssl
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from callrouter.config import model
+from callrouter.config.dial_in import compile_dial_in, is_this_machine, unusable_key
 from callrouter.config.nodes import Tree
 from callrouter.config.problems import Place
 from callrouter.config.references import Context
 from callrouter.config.settings import (
     AgiSettings,
     DaemonSettings,
-    DialInSettings,
     LogFormat,
     LoggingSettings,
     RetentionSettings,
@@ -110,8 +110,8 @@ def compile_settings(
             dials_in=site.connection == "outbound",
         )
         _warn_of_plain_text(context, name, site)
-    dial_in = _dial_in(context, directory)
-    if any(site.dials_in for site in sites.values()) and (why := _unusable_key(dial_in)):
+    dial_in = compile_dial_in(context, directory)
+    if any(site.dials_in for site in sites.values()) and (why := unusable_key(dial_in)):
         missing.append(f"Asterisk cannot dial in over TLS: {why}")
     settings = DaemonSettings(
         title=whole.service.title,
@@ -151,45 +151,12 @@ def _unusable(ca_file: FilePath) -> str:
     return ""
 
 
-def _dial_in(context: Context, directory: FilePath) -> DialInSettings:
-    written = context.model.dial_in
-    certificate, key = (
-        directory / os.path.expanduser(name) if name is not None else None
-        for name in (written.certificate, written.key)
-    )
-    is_used = any(site.connection == "outbound" for site in context.model.sites.values())
-    if is_used and certificate is None and not _is_this_machine(written.host):
-        message = f"Asterisks that dial in at {written.host} send the ARI password in the clear"
-        remedy = "write certificate: and key:, or let them dial 127.0.0.1"
-        context.warn(("dial_in", "host"), message, remedy)
-    return DialInSettings(written.host, written.port, tuple(ip_network(net) for net in written.allow), certificate, key)
-
-
-def _unusable_key(dial_in: DialInSettings) -> str:
-    """Why nobody can be let in with certificate and key; empty: they can, or there are none."""
-    if dial_in.certificate is None or dial_in.key is None:
-        return ""
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(dial_in.certificate, dial_in.key)
-    except (OSError, ValueError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        return f"{dial_in.certificate} and {dial_in.key}: {why}"
-    return ""
-
-
 def _warn_of_plain_text(context: Context, name: str, site: model.Site) -> None:
     host = urlsplit(site.ari_url).hostname or ""
-    if site.ari_url.startswith("http://") and not _is_this_machine(host):
+    if site.ari_url.startswith("http://") and not is_this_machine(host):
         message = f'the ARI password of site "{name}", and all that callers press, goes to {host} in the clear'
         remedy = "write ari_url: https://… with ca_file:, as callrouter asterisk sets it up"
         context.warn(("sites", name, "ari_url"), message, remedy)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def usual_sounds_dir() -> FilePath:
