@@ -53,6 +53,7 @@ class Duo:
                     **(of_a if name == "a" else {}),
                 },
                 edit=edit,
+                surroundings=None,
                 **times,
             )
 
