@@ -140,6 +140,7 @@ async def _daemon(
         clock.now,
         time.monotonic,
         standby.may_act,
+        settings.dial_in,
     )
     async with (
         background() as start_outside,

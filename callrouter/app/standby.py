@@ -67,6 +67,8 @@ class Standby:
         self._hears = WaitingLine(self._socket, silence_s=silence_s, beat_s=beat_s, reaches=reaches)
         self._line: LeaderLine | None = None
         names = [f"{site.name}:{site.application}" for site in settings.sites.values()]
+        self._is_dialled = any(site.dials_in for site in settings.sites.values())
+        """Whether an Asterisk dials the leader: of one that hangs it does not let go by itself."""
         self._lock = LeaderLock(
             settings.database_url, names, lease_s=self._lease_s, beat_s=beat_s, on_sign=self._remember_lock
         )
@@ -151,9 +153,10 @@ class Standby:
         Raises:
             JournalError: it is not ours.
         """
-        hung = self._hears.leader if self._is_hung and journal.term is None else None
+        hung = self._hears.leader if self._is_hung and (journal.term is None or self._is_dialled) else None
         if hung is not None and hung.end():
-            log.error("standby.leader_ended", pid=hung.pid, why="it hangs, and holds the journal's file")
+            what = "the journal's file" if journal.term is None else "the connection that Asterisk has dialled"
+            log.error("standby.leader_ended", pid=hung.pid, why=f"it hangs, and holds {what}")
         await journal.open_calls()  # it can be read; on a full disk, no more than that
         line = LeaderLine(self._socket, lambda: (journal.term or 0, journal.proofs), beat_s=self._beat_s)
         self._line = await self._open.enter_async_context(line)
@@ -241,10 +244,11 @@ class Standby:
 
     async def _hand_over_to_one(self, fleet: Fleet) -> None:
         await self._lock.release()
+        fleet.let_go()
         if self._line is not None and self._line.hand_over():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TAKEN_WITHIN_S):
-                    await fleet.taken.wait()
+                    await fleet.until_taken()
                     await fleet.none_up.wait()
             if fleet.none_up.is_set():  # taken, or there is no Asterisk to take
                 self.see(Sign.REPLACED)

@@ -3,11 +3,12 @@
 import os
 import ssl
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from callrouter.config import model
+from callrouter.config.dial_in import compile_dial_in, is_this_machine, unusable_key
 from callrouter.config.nodes import Tree
 from callrouter.config.problems import Place
 from callrouter.config.references import Context
@@ -28,6 +29,7 @@ _SECTIONS: dict[str, type[model.Section]] = {
     "service": model.Service,
     "web": model.Web,
     "agi": model.Agi,
+    "dial_in": model.DialIn,
     "state": model.State,
     "logging": model.Logging,
     "reload": model.Reload,
@@ -36,13 +38,14 @@ _SECTIONS: dict[str, type[model.Section]] = {
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
 
-_LISTS = {("agi", "allow"), ("web", "proxies")}
+_LISTS = {("agi", "allow"), ("dial_in", "allow"), ("web", "proxies")}
 """Values that are lists of networks; the environment has them with commas."""
 
 _SITE_KEYS = {
     "CALLROUTER_ARI_URL": "ari_url",
     "CALLROUTER_ARI_USER": "user",
     "CALLROUTER_ARI_SOUNDS_DIR": "sounds_dir",
+    "CALLROUTER_ARI_CONNECTION": "connection",
 }
 """What the environment may say of the site, where there is one only."""
 
@@ -96,9 +99,20 @@ def compile_settings(
         if ca_file is not None and (why := _unusable(ca_file)):
             missing.append(f'who vouches for the certificate of site "{name}" is not known: {ca_file}: {why}')
         sites[SiteName(name)] = SiteSettings(
-            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds, ca_file
+            SiteName(name),
+            site.title,
+            site.ari_url,
+            site.user,
+            password,
+            site.application,
+            sounds,
+            ca_file,
+            dials_in=site.connection == "outbound",
         )
         _warn_of_plain_text(context, name, site)
+    dial_in = compile_dial_in(context, directory)
+    if any(site.dials_in for site in sites.values()) and (why := unusable_key(dial_in)):
+        missing.append(f"Asterisk cannot dial in over TLS: {why}")
     settings = DaemonSettings(
         title=whole.service.title,
         sites=sites,
@@ -123,6 +137,7 @@ def compile_settings(
         database_url_env=whole.database.url_env,
         reload_on_save=whole.reload.on_save,
         standby=StandbySettings(whole.standby.enabled, whole.standby.silence),
+        dial_in=dial_in,
     )
     return settings, tuple(missing)
 
@@ -138,17 +153,10 @@ def _unusable(ca_file: FilePath) -> str:
 
 def _warn_of_plain_text(context: Context, name: str, site: model.Site) -> None:
     host = urlsplit(site.ari_url).hostname or ""
-    if site.ari_url.startswith("http://") and not _is_this_machine(host):
+    if site.ari_url.startswith("http://") and not is_this_machine(host):
         message = f'the ARI password of site "{name}", and all that callers press, goes to {host} in the clear'
         remedy = "write ari_url: https://… with ca_file:, as callrouter asterisk sets it up"
         context.warn(("sites", name, "ari_url"), message, remedy)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def usual_sounds_dir() -> FilePath:

@@ -31,6 +31,8 @@ class SiteSettings:
     sounds_dir: Path
     ca_file: Path | None = None
     """Who vouches for its certificate; None: whom the system trusts."""
+    dials_in: bool = False
+    """Whether its Asterisk opens the websocket of events (``connection: outbound``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,18 @@ class AgiSettings:
     host: str
     port: int
     allow: tuple[IPv4Network | IPv6Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DialInSettings:
+    """Where Asterisks dial in that open the websocket themselves, and from where they may."""
+
+    host: str = "127.0.0.1"
+    port: int = 4574
+    allow: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+    certificate: Path | None = None
+    """Ours, with its ``key`` (PEM); None: they come without TLS."""
+    key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +117,4 @@ class DaemonSettings:
     reload_on_save: bool = False
     """Whether saving a file of the configuration is an order to take it anew."""
     standby: StandbySettings = StandbySettings()
+    dial_in: DialInSettings = DialInSettings()

@@ -290,6 +290,31 @@ async def test_a_leader_that_was_stopped_in_the_middle_of_writing_is_ended(
             process.stdout.close()
 
 
+LISTEN_AND_LEAD = LISTEN_AND_HOLD.replace('c.execute("BEGIN IMMEDIATE")', "")
+
+
+@pytest.mark.parametrize("dialled", [True, False])
+async def test_a_leader_that_hangs_is_ended_where_asterisk_dials_it_for_the_connection_stays_with_it(
+    settings: DaemonSettings, tmp_path: Path, dialled: bool
+) -> None:
+    sites = {name: replace(site, dials_in=dialled) for name, site in settings.sites.items()}
+    async with Journal(tmp_path / FILE_NAME):
+        pass
+    command = [sys.executable, "-c", LISTEN_AND_LEAD, str(tmp_path), str(tmp_path / FILE_NAME)]
+    process = await asyncio.to_thread(subprocess.Popen, command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"leads\n"
+        process.send_signal(signal.SIGSTOP)
+        async with leading(one_of(replace(settings, sites=sites)), tmp_path):
+            assert (process.poll() is not None) is dialled
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
 async def test_a_journal_that_is_in_use_is_not_taken_and_it_waits(settings: DaemonSettings, tmp_path: Path) -> None:
     one = one_of(settings)
     async with Journal(tmp_path / FILE_NAME):  # of a daemon beside which nobody may wait

@@ -98,6 +98,7 @@ from callrouter.config.model.section import (
 from callrouter.config.model.service import (
     Agi,
     Database,
+    DialIn,
     LimitsSection,
     Logging,
     Reload,
@@ -140,6 +141,7 @@ __all__ = [
     "ClosedOn",
     "Database",
     "Destination",
+    "DialIn",
     "DirectKey",
     "Holidays",
     "Key",
@@ -239,6 +241,8 @@ class Model(Section):
     """Pages, API and metrics."""
     agi: Agi = Agi()
     """FastAGI, for dialplans that only ask."""
+    dial_in: DialIn = DialIn()
+    """Where Asterisks dial in that open the connection themselves."""
     state: State = State()
     """What must survive a restart."""
     database: Database = Database()

@@ -55,6 +55,9 @@ class Site(Section):
     """A file that holds nothing but the ARI password; relative to the configuration."""
     application: Name = "callrouter"
     """The name in the dialplan's ``Stasis()``."""
+    connection: Literal["inbound", "outbound"] = "inbound"
+    """Who opens the websocket of events, as Asterisk sees it: ``inbound``: we do; ``outbound``: Asterisk does, and
+    callers who come while we are away wait."""
     sounds_dir: Text | None = None
     """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
 
@@ -105,6 +108,27 @@ class Agi(Section):
     """Port to listen on."""
     allow: list[Annotated[str, BeforeValidator(parse_network)]] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks that may ask; FastAGI knows no password."""
+
+
+class DialIn(Section):
+    """``dial_in:``: where Asterisks dial in, of sites with ``connection: outbound``."""
+
+    host: Text = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 4574
+    """Port to listen on."""
+    allow: list[Annotated[str, BeforeValidator(parse_network)]] = Field(default=["127.0.0.0/8", "::1/128"])
+    """Networks that may dial in; a password is asked for all the same."""
+    certificate: Text | None = None
+    """Our certificate (PEM), relative to the configuration; left out: they come without TLS."""
+    key: Text | None = None
+    """Its key (PEM), relative to the configuration."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "DialIn":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate is of no use without its key, nor a key alone; write both or neither")
+        return self
 
 
 class State(Section):
