@@ -1,4 +1,6 @@
-"""Connections of the web server: how many there may be, for how long they may say nothing, and what is no HTTP.
+"""Connections of the web server: for how long they may say nothing, and what is no HTTP.
+
+How many there may be is said in :mod:`callrouter.web.crowd`.
 
 Anybody may connect who reaches the address. What he sends, and how slowly, costs the daemon neither its file
 descriptors nor its log.
@@ -12,15 +14,15 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from callrouter.errors import UnreachableError
+from callrouter.web.crowd import Crowd
 
 _log = structlog.get_logger(__name__)
 
-MOST_CONNECTIONS: Final = 400
-"""Beyond them a connection is closed at once. Each costs a file descriptor, which calls need, too."""
 FIRST_REQUEST_S: Final = 20.0
 """For so long a connection may have sent no whole request line and headers."""
 IDLE_S: Final = 75.0
-"""For so long it stays open between two requests."""
+"""For so long it stays open between two requests; proxies give theirs up after a minute."""
+BACKLOG: Final = 128
 LINGER_S: Final = 2.0
 """For so long what is still being sent is read, once it is refused."""
 CLOSE_TIMEOUT_S: Final = 1.0
@@ -49,7 +51,9 @@ class Listener:
         """
         await self._runner.setup()
         try:
-            self._server = await asyncio.get_running_loop().create_server(self._connection, host, port)
+            self._server = await asyncio.get_running_loop().create_server(
+                Crowd(self._manager, self._connection), host, port, backlog=BACKLOG
+            )
         except OSError as exc:
             await self._runner.cleanup()
             raise UnreachableError(
@@ -59,11 +63,14 @@ class Listener:
         taken: int = self._server.sockets[0].getsockname()[1]
         return taken
 
-    def _connection(self) -> asyncio.Protocol:
-        manager = self._runner.server
-        if manager is None:  # it is set up before it listens
+    @property
+    def _manager(self) -> web.Server:
+        if self._runner.server is None:  # it is set up before it listens
             raise RuntimeError("the web server is not set up")
-        return Connection(manager, self._headers, asyncio.get_running_loop())
+        return self._runner.server
+
+    def _connection(self) -> "Connection":
+        return Connection(self._manager, self._headers, asyncio.get_running_loop())
 
     async def close(self) -> None:
         """Take no new connection, and give answers in progress a second."""
@@ -76,7 +83,7 @@ class Listener:
 class Connection(web.RequestHandler):
     """One of them."""
 
-    __slots__ = ("_first", "_headers", "_own_manager")
+    __slots__ = ("_first", "_headers")
 
     def __init__(self, manager: web.Server, headers: dict[str, str], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -91,17 +98,12 @@ class Connection(web.RequestHandler):
             # What is small has no need to be packed, and what is packed may be of any size.
             auto_decompress=False,
         )
-        self._own_manager = manager
         self._headers = headers
         self._first: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close it again where there are too many."""
+        """Wait for what it has to say."""
         super().connection_made(transport)
-        if len(self._own_manager.connections) > MOST_CONNECTIONS:
-            _log.debug("web.too_many_connections", most=MOST_CONNECTIONS)
-            self.force_close()
-            return
         self._first = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, self._end_if_silent)
 
     def connection_lost(self, exc: BaseException | None) -> None:

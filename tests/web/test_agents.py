@@ -8,6 +8,7 @@ import pytest
 
 from callrouter.core.duty import DutyVerb
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
+from callrouter.web.desks import Desks
 from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.page import page
@@ -27,7 +28,7 @@ def attendance() -> FakeAttendance:
 
 @pytest.fixture
 async def server(source: FakeStatus, attendance: FakeAttendance) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, attendance=attendance) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(attendance=attendance)) as running:
         yield running
 
 

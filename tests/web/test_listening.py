@@ -102,38 +102,6 @@ async def test_a_connection_that_says_nothing_is_closed_and_one_that_asks_is_not
         writer.close()
 
 
-async def test_of_too_many_connections_the_last_is_closed_and_there_is_room_again_when_others_go(
-    source: FakeStatus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listening, "MOST_CONNECTIONS", 2)
-    ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    async with WebServer("127.0.0.1", 0, source) as server:
-        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
-        for reader, writer in held:
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b"200" in await reader.readline()
-        assert await refused(server.port)
-        held[0][1].transport.abort()
-        async with asyncio.timeout(TIMEOUT_S):
-            while not (answer := await said_or_nothing(server.port, ask)):
-                pass
-        assert answer.startswith(b"HTTP/1.1 200")
-        held[1][1].transport.abort()
-
-
-async def refused(port: int) -> bool:
-    """Whether a connection is closed without an answer."""
-    return not await said_or_nothing(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-
-
-async def said_or_nothing(port: int, sent: bytes) -> bytes:
-    """What is answered; nothing where the connection is closed before all is sent."""
-    try:
-        return await said_to(port, sent)
-    except ConnectionError:
-        return b""
-
-
 class TestTokens:
     """Guessed by the thousand."""
 

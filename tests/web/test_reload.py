@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from callrouter.web.asking import MAX_BODY_BYTES
+from callrouter.web.desks import Desks
 from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.reload import ReloadReport
@@ -23,7 +24,7 @@ def reloader() -> FakeReloader:
 
 @pytest.fixture
 async def server(source: FakeStatus, reloader: FakeReloader) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, reloader) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(reloader=reloader)) as running:
         yield running
 
 

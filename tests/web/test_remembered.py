@@ -6,6 +6,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.desks import Desks
 from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.remembered import ForgetReport, RememberedReport
@@ -22,7 +23,7 @@ def remembering() -> FakeRemembering:
 
 @pytest.fixture
 async def server(source: FakeStatus, remembering: FakeRemembering) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, remembering=remembering) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(remembering=remembering)) as running:
         yield running
 
 

@@ -6,6 +6,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.desks import Desks
 from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.server import WebServer
@@ -24,7 +25,7 @@ def supervision() -> FakeSupervision:
 
 @pytest.fixture
 async def server(source: FakeStatus, supervision: FakeSupervision) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, supervision=supervision) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(supervision=supervision)) as running:
         yield running
 
 

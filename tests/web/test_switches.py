@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from callrouter.web.asking import MAX_BODY_BYTES
+from callrouter.web.desks import Desks
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
@@ -29,7 +30,7 @@ def switcher() -> FakeSwitcher:
 
 @pytest.fixture
 async def server(source: FakeStatus, switcher: FakeSwitcher) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, switcher=switcher) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(switcher=switcher)) as running:
         yield running
 
 
