@@ -15,6 +15,8 @@ class Wire:
         self._carrying: set[asyncio.Task[None]] = set()
         self._carries = asyncio.Event()
         self._carries.set()
+        self._bytes_per_s: float | None = None
+        self._at_once = 65536
 
     @property
     def url(self) -> str:
@@ -37,6 +39,11 @@ class Wire:
             end.transport.abort()
         self._carries.set()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    def slow_down(self, bytes_per_s: float | None) -> None:
+        """Carry no more than that each way on each connection from now on; None: as fast as it comes."""
+        self._bytes_per_s = bytes_per_s
+        self._at_once = 65536 if bytes_per_s is None else 512
 
     def swallow(self) -> None:
         """Carry nothing any more until it is cut, and tell neither end."""
@@ -62,8 +69,10 @@ class Wire:
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
-            while data := await source.read(65536):
+            while data := await source.read(self._at_once):
                 await self._carries.wait()
+                if self._bytes_per_s is not None:
+                    await asyncio.sleep(len(data) / self._bytes_per_s)
                 sink.write(data)
                 await sink.drain()
         except OSError:
