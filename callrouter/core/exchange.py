@@ -526,6 +526,7 @@ class Exchange:
             if was_away:
                 self.conduct.comforting.after_silence(call, at, out)
                 self.conduct.taping.after_silence(call, at, out)
+                self.conduct.following.after_silence(call, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)

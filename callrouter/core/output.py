@@ -77,6 +77,8 @@ class NoticeKind(StrEnum):
     """A phone that may not hear a conversation dialled the code for it."""
     TAPE_FAILED = "tape-failed"
     """A conversation that was to be recorded is not, or only in part."""
+    PHONE_SILENT = "phone-silent"
+    """No sound came from a counselor's phone in a conversation; its caller is served by another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ many as may be, the one that has been idle for longest makes room; where none is
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -13,8 +14,6 @@ from aiohttp import web
 from callrouter.descriptors import share
 
 MOST_CONNECTIONS: Final = 256
-IDLE_S: Final = 75.0
-"""A connection on which nothing is asked for so long is closed; proxies give theirs up after a minute."""
 _SENT_AWAY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 )
@@ -31,10 +30,13 @@ class _SentAway(asyncio.Protocol):
 
 
 class Crowd:
-    """Makes the protocols of a server's connections: hand it to ``loop.create_server``."""
+    """Makes the protocols of a server's connections by ``make``: hand it to ``loop.create_server``."""
 
-    def __init__(self, server: web.Server, most: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self, server: web.Server, make: Callable[[], asyncio.BaseProtocol], most: int = MOST_CONNECTIONS
+    ) -> None:
         self._server = server
+        self._make = make
         self._most = most
         self._coming = 0
         self._is_told = False
@@ -63,7 +65,7 @@ class Crowd:
         self._coming += 1
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, self._has_come)
-        return self._server()
+        return self._make()
 
     def _has_come(self) -> None:
         self._coming -= 1

@@ -49,7 +49,7 @@ async def scene() -> AsyncIterator[Scene]:
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     assert runner.server is not None
-    crowd = Crowd(runner.server, MOST)
+    crowd = Crowd(runner.server, runner.server, MOST)
     listener = await asyncio.get_running_loop().create_server(crowd, "127.0.0.1", 0)
     yield Scene(crowd, listener.sockets[0].getsockname()[1], let, asked)
     listener.close()
