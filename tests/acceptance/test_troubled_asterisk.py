@@ -14,6 +14,8 @@ from lab.baresip import CLOSED
 from lab.phones import CARRIER_ADDRESS
 from lab.sipp import Sipp
 from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.meddler import Meddler, Meddling
+from tests.acceptance.phones import phone_that
 from tests.acceptance.talks import FIRST_HZ, RESIDENT, RESIDENT_HZ, a_talk, answers, people_talk
 from tests.acceptance.wire import Wire
 
@@ -185,3 +187,42 @@ async def test_what_piles_up_while_the_daemon_does_not_read_is_put_right_when_it
     outcomes = [cdr.outcome for cdr in await office.cdrs(MANY + 1)]
     assert (outcomes.count(Outcome.HANDLED), outcomes.count(Outcome.ABANDONED)) == (1, MANY)
     await nothing_is_left(office, lab_asterisk)
+
+
+CHANNEL = "channels/[^/]+"
+MEDDLINGS = (
+    Meddling(f"POST {CHANNEL}/answer", status=409),
+    Meddling(f"POST {CHANNEL}/play.*", status=500),
+    Meddling(f"POST {CHANNEL}/moh", status=503),
+    Meddling(f"POST {CHANNEL}/variable", status=500),
+    Meddling(f"POST {CHANNEL}", untold=True),
+    Meddling("POST bridges/[^/]+/addChannel", twice=True),
+    Meddling("POST bridges/[^/]+/addChannel", late_s=1.0),
+    Meddling(f"DELETE {CHANNEL}", status=500, times=1),
+    Meddling(f"POST {CHANNEL}/.*", late_s=0.3),
+    Meddling(".*", twice=True),
+)
+
+
+async def test_whatever_a_real_asterisk_answers_to_an_order_the_caller_comes_to_a_counselor(
+    lab_asterisk: LabAsterisk, caller: People, centre: MakeCentre
+) -> None:
+    """The same as tests/ari/test_every_order_may_fail.py, with some orders of a call on a real Asterisk."""
+    async with Meddler(lab_asterisk.ari.server_url) as meddler:
+        office = await centre(settings={"ARI_URL": meddler.url, "LIMITS_CLEARING": "1s"}, wrap_up="0s")
+        resident = await caller(RESIDENT)
+        async with phone_that(lab_asterisk, "uas_answer", count=len(MEDDLINGS), timeout_s=120.0) as phone:
+            for number, meddling in enumerate(MEDDLINGS, start=1):
+                await office.until_agent("201", "available", timeout_s=NOTICED_S)
+                meddler.meddling = meddling
+                await resident.dial("120")
+                await phone.saw("ACK", times=number, timeout_s=20.0)
+                await office.until_call("connected")
+                await resident.hang_up()
+                await resident.closed()
+                await office.until("the call is over", lambda now: not now["calls"], timeout_s=NOTICED_S)
+                assert meddler.met[meddling.orders], f"nothing was such an order: {meddling}"
+        meddler.meddling = None
+        outcomes = [cdr.outcome for cdr in await office.cdrs(len(MEDDLINGS))]
+        assert outcomes == [Outcome.HANDLED] * len(MEDDLINGS)
+        await nothing_is_left(office, lab_asterisk)
