@@ -261,17 +261,17 @@ async def test_a_flood_of_keys_while_waiting_and_talking_is_noticed_by_nobody_el
     kept = sum(file.stat().st_size for file in office.daemon.state_dir.rglob("*") if file.is_file())
 
     async with Sipp(
-        "uac_keys", address=CARRIER_ADDRESS, target=lab_asterisk.sip_address, caller=PATIENT, pause_ms=8000
+        "uac_keys", address=CARRIER_ADDRESS, target=lab_asterisk.sip_address, caller=PATIENT, pause_ms=6000
     ) as keys:
         await keys.saw("SIP/2.0 200")
         await office.until_waiting(1)
         presser = presser_of(keys)
         await presser.be_silent(20)
-        pressed = await press_for(presser, 2.0)
+        pressed = await press_for(presser, 1.0)
         async with phone_that(lab_asterisk, "uas_answer", "202") as other:
             await other.saw("ACK")
             await office.until_call_states("connected", "connected")
-            pressed += await press_for(presser, 2.0)
+            pressed += await press_for(presser, 1.0)
             assert (await office.status())["inbox_depth"] < 1000
             presser.close()
             (await keys.result()).check()
@@ -280,10 +280,10 @@ async def test_a_flood_of_keys_while_waiting_and_talking_is_noticed_by_nobody_el
     await resident.hang_up()
     await phone.closed()
 
-    assert pressed > 1000
+    assert pressed > 500
     runs = (record for path in kept_runs(office.daemon.state_dir) for record in records(path))
     heard = sum(isinstance(record, Happened) and record.kind == "DigitPressed" for record in runs)
-    assert heard > 20, "Asterisk lets through some twenty a second of each caller, and these were not heard"
+    assert heard > 10, "Asterisk lets through some twenty a second of each caller, and these were not heard"
     assert audio.tone_seconds(resident.heard(), FIRST_HZ) >= talked_s - 0.7
     assert audio.tone_seconds(phone.heard(), RESIDENT_HZ) >= talked_s - 0.7
     assert resident_mb(office.daemon.pid) - memory_mb < 30

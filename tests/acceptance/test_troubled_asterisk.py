@@ -76,7 +76,7 @@ async def test_a_caller_who_comes_while_asterisk_is_slow_is_served_and_who_talks
     late, second = await caller(OTHER, tone_hz=RESIDENT_HZ), await counselor("202", tone_hz=FIRST_HZ)
     await office.until_agent("202", "available")
 
-    slow = asyncio.create_task(stutter(lab_asterisk, 6.0))
+    slow = asyncio.create_task(stutter(lab_asterisk, 4.0))
     await late.dial("120")
     await answers(second, timeout_s=15.0)
     await slow
