@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.cli.orders import who
 from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from callrouter.web.supervision import SupervisionRequest
@@ -20,9 +21,8 @@ def supervision() -> FakeSupervision:
 
 
 @pytest.fixture
-def daemon(supervision: FakeSupervision, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def daemon(supervision: FakeSupervision) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "chief")
     with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(supervision=supervision))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
@@ -37,7 +37,7 @@ def test_an_order_names_the_call_the_phone_and_who_gave_it(
 ) -> None:
     result = run(verb, "c1", "--phone", "kim", "--url", daemon)
     assert (result.exit_code, result.stdout) == (0, "the phone of kim rings, to listen to call c1\n")
-    request = SupervisionRequest(verb, "kim", "chief", "command")  # type: ignore[arg-type]
+    request = SupervisionRequest(verb, "kim", who(), "command")  # type: ignore[arg-type]
     assert supervision.asked == [("c1", request)]
 
 
