@@ -16,6 +16,8 @@ class Wire:
         self._carries, self._carries_requests = asyncio.Event(), asyncio.Event()
         self._carries.set()
         self._carries_requests.set()
+        self._bytes_per_s: float | None = None
+        self._at_once = 65536
 
     @property
     def url(self) -> str:
@@ -39,6 +41,11 @@ class Wire:
         self._carries.set()
         self._carries_requests.set()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    def slow_down(self, bytes_per_s: float | None) -> None:
+        """Carry no more than that each way on each connection from now on; None: as fast as it comes."""
+        self._bytes_per_s = bytes_per_s
+        self._at_once = 65536 if bytes_per_s is None else 512
 
     def swallow(self) -> None:
         """Carry nothing any more until it is cut, and tell neither end."""
@@ -68,9 +75,11 @@ class Wire:
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, carries: asyncio.Event) -> None:
         try:
-            while data := await source.read(65536):
+            while data := await source.read(self._at_once):
                 await self._carries.wait()
                 await carries.wait()
+                if self._bytes_per_s is not None:
+                    await asyncio.sleep(len(data) / self._bytes_per_s)
                 sink.write(data)
                 await sink.drain()
         except OSError:
