@@ -23,7 +23,7 @@ from callrouter.web.calling_back import CallbackDesk, CallbackOrderRequest
 from callrouter.web.calls import CallRequest, ConversationDesk
 from callrouter.web.doors import Doors
 from callrouter.web.gate import Gate, Visitor, visitor_now
-from callrouter.web.leading import HandOverRequest, LeadDesk
+from callrouter.web.leading import HandOverRequest, LeadDesk, TakeOverRequest
 from callrouter.web.metrics import Metrics
 from callrouter.web.openapi import Fault, Liveness, Readiness, openapi
 from callrouter.web.own import is_own_call, own_status
@@ -131,7 +131,7 @@ class WebServer:
         self._metrics = Metrics(source)
 
     def attend_lead(self, desk: LeadDesk) -> None:
-        """Have ``desk`` take orders to hand over."""
+        """Have ``desk`` take orders to hand over and to take over."""
         self._lead = desk
 
     @property
@@ -194,6 +194,7 @@ class WebServer:
         application.router.add_get("/api/v1/openapi.json", _openapi)
         application.router.add_post("/api/v1/reload", self._reload)
         application.router.add_post("/api/v1/hand-over", self._hand_over)
+        application.router.add_post("/api/v1/take-over", self._take_over)
         application.router.add_get("/api/v1/remembered", self._remembered)
         application.router.add_post("/api/v1/remembered/forget", self._forget)
         application.router.add_get("/api/v1/agents", self._agents)
@@ -260,6 +261,13 @@ class WebServer:
         if self._lead is None:
             raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
         report = await self._lead.hand_over(asked)
+        return as_json(report, status=200 if report.ok else 409)
+
+    async def _take_over(self, request: web.Request) -> web.Response:
+        asked = await asked_for(request, TakeOverRequest, '{"who": "your name", "force": true}')
+        if self._lead is None:
+            raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
+        report = await self._lead.take_over(asked)
         return as_json(report, status=200 if report.ok else 409)
 
     async def _remembered(self, _: web.Request) -> web.Response:
