@@ -78,8 +78,8 @@ class Standby:
         self._term: int | None = None
         self._is_hung = False
         """Whether the leader before hangs."""
-        self._beats_s: float | None = None
-        """When (monotonic) a leader was last heard."""
+        self._is_heard = False
+        """Whether a leader is."""
         self._failure = ""
         self._open = contextlib.AsyncExitStack()
 
@@ -144,7 +144,7 @@ class Standby:
         last = Sign.GONE
         async with contextlib.aclosing(self._tie.watch()) as signs:
             async for last in signs:
-                self._beats_s = time.monotonic() if last is Sign.BEATS else self._beats_s
+                self._is_heard = last is Sign.BEATS
                 if last is Sign.BEATS and self._lock_sign is Sign.NO_ARBITER:
                     self._remember_lock(Sign.LOCK_UNKNOWN)  # it is not asked while somebody leads
                 self.see(last)
@@ -297,7 +297,7 @@ class Standby:
             return "this daemon leads already"
         if not self._tie.has_copies:
             return "daemons with one state folder see by themselves whether another leads; there is nothing to order"
-        if self._beats_s is not None and time.monotonic() - self._beats_s < self._silence_s:
+        if self._is_heard:
             return "the other daemon is alive, and leads; on its machine: callrouter hand-over"
         if not request.force:
             return (

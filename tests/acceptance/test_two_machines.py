@@ -281,3 +281,29 @@ async def test_without_postgresql_nobody_leads_on_the_other_machine_until_people
     assert "callrouter take-over --force" in waits["hindrances"][0]
     assert leads["leading"]["term"] == 2
     assert (cdr.outcome, cdr.released_by) == (Outcome.HANDLED, ReleasedBy.CALLER)
+
+
+async def test_a_leader_that_hangs_is_relieved_by_the_other_machine_and_waits_behind_it_when_it_wakes(
+    duo: MakeDuo, caller: People, counselor: People
+) -> None:
+    two = await duo(agents=("201",), ring_timeout="30s", wrap_up="0s")
+    resident, phone = await caller(RESIDENT), await counselor("201")
+    await two.a.talk(resident, phone)
+    await until_copied(two.a)
+
+    hung_s = time.monotonic()
+    await two.a.freeze()
+    took_s = await two.until_in_charge(two.b, hung_s)
+    await two.b.until_call_states("connected")
+    two.a.daemon.thaw()
+    status = await two.until_role(two.a, "standby")
+    await until_copied(two.b)
+    leader = await two.b.status()
+    await resident.hang_up()
+    await phone.closed()
+    cdr = await two.b.cdr()
+
+    print(f"in charge after {took_s:.2f} s")
+    assert (status["ready"], leader["ready"], leader["leading"]["term"]) == (False, True, 2)
+    assert (cdr.outcome, cdr.released_by) == (Outcome.HANDLED, ReleasedBy.CALLER)
+    assert not phone.seen(INCOMING), "the phone was called twice"
