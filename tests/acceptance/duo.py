@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
 from lab import ports
 from lab.asterisk import LabAsterisk
-from tests.acceptance.centre import POLL_S, TUESDAY_MORNING, Centre
+from tests.acceptance.centre import POLL_S, Centre
 
 IN_CHARGE_WITHIN_S = 5.0
 """What is promised: how long after its death, or its falling silent, the leader has a successor."""
@@ -36,7 +35,7 @@ class Duo:
         one_folder: bool = True,
         **times: str,
     ) -> None:
-        self._began_s = time.monotonic()
+        began_s = time.time()
         self.state_dir = folder / "state"
 
         own = {"a": dict(a_settings or {}), "b": dict(b_settings or {})}
@@ -53,14 +52,14 @@ class Duo:
                     **own[name],
                 }
 
-        def make(name: str, clock: str) -> Centre:
+        def make(name: str) -> Centre:
             return Centre(
                 asterisk,
                 folder / name,
                 agi_port=agi_port,
                 database_url=database_url,
                 agents=agents,
-                clock=clock,
+                clock_at_s=began_s,
                 settings={
                     "STANDBY_ENABLED": "yes",
                     "SERVICE_DRAIN": "1s",
@@ -68,22 +67,23 @@ class Duo:
                     **own[name],
                 },
                 edit=edit,
+                surroundings=None,
                 **times,
             )
 
         self._make = make
-        self.a = make("a", TUESDAY_MORNING)
+        self.a = make("a")
         self.b: Centre
 
     async def start(self) -> None:
         """Have ``a`` lead and ``b`` wait."""
         await self.a.start()
-        self.b = self._make("b", self._clock())
+        self.b = self._make("b")
         await self.stand_by(self.b)
 
     async def again(self, dead: Centre) -> None:
         """Start another in place of one that has ended; it waits."""
-        await dead.restart(datetime.fromisoformat(self._clock()), wait=False)
+        await dead.restart(wait=False)
         await self.until_role(dead, "standby")
 
     async def stand_by(self, centre: Centre) -> None:
@@ -127,7 +127,3 @@ class Duo:
         """The same over HTTP, which is quicker than to start a program."""
         report = await ask_hand_over(leader.daemon.url, HandOverRequest("test"))
         assert report.ok, report.message + leader.daemon.log_tail()
-
-    def _clock(self) -> str:
-        gone = timedelta(seconds=time.monotonic() - self._began_s)
-        return (datetime.fromisoformat(TUESDAY_MORNING) + gone).isoformat()
