@@ -256,11 +256,16 @@ class Standby:
     # Handing over.
 
     def ask_to_hand_over(self) -> bool:
-        """Begin to hand over; False if nobody waits."""
-        if self._line is None or not self._line.waiting:
+        """Begin to hand over; False if nobody waits who would know all calls."""
+        if self._line is None or not self._line.waiting or not self._is_copied:
             return False
         self.see(Sign.ASKED)
         return self._is(Role.HANDING_OVER)
+
+    @property
+    def _is_copied(self) -> bool:
+        copy = self._line.copy if self._line is not None else None
+        return not self._tie.has_copies or (copy is not None and copy.is_whole)
 
     async def hand_over(self, request: HandOverRequest) -> HandOverReport:
         """See the Protocol."""
@@ -268,6 +273,8 @@ class Standby:
             return HandOverReport(False, f"this daemon does not lead ({_WORDS[self.role]}); ask the one that does")
         if not self._line.waiting:
             return HandOverReport(False, "no other daemon waits to take over; start one with standby: {enabled: yes}")
+        if not self._is_copied:
+            return HandOverReport(False, "the other daemon has not copied all of the journal yet; try again soon")
         log.info("standby.asked_to_hand_over", who=request.who)
         self.ask_to_hand_over()
         while self.role in (Role.HANDING_OVER, Role.CLAIMING, Role.TAKING_OVER):

@@ -31,6 +31,8 @@ from tests.acceptance.wire import Wire
 pytestmark = pytest.mark.asterisk
 
 FOURTH = "0557731234"
+WAITS = ("standby", "claiming")
+"""The roles of one that may not lead, and asks again and again."""
 MakeDuo = Callable[..., Awaitable[Duo]]
 
 
@@ -243,7 +245,7 @@ async def test_a_leader_that_is_cut_off_never_leads_together_with_the_other(
         cdr = await two.b.cdr()
 
     print(f"in charge after {took_s:.2f} s")
-    assert alone["leading"]["role"] == ("standby" if from_asterisk else "resting")
+    assert alone["leading"]["role"] in (WAITS if from_asterisk else ("resting",))
     assert (leader["ready"], leader["leading"]["role"], leader["leading"]["waiting"]) == (True, "leading", 1)
     assert (cdr.outcome, cdr.released_by) == (Outcome.HANDLED, ReleasedBy.CALLER)
     assert not phone.seen(INCOMING), "the phone was called twice"
@@ -277,7 +279,8 @@ async def test_without_postgresql_nobody_leads_on_the_other_machine_until_people
     assert (asked_early.ok, asked.ok) == (False, False)
     assert "the other daemon is alive, and leads" in asked_early.message
     assert "see that the other is dead" in asked.message
-    assert (waits["ready"], waits["leading"]["role"]) == (False, "standby")
+    assert not waits["ready"]
+    assert waits["leading"]["role"] in WAITS
     assert "callrouter take-over --force" in waits["hindrances"][0]
     assert leads["leading"]["term"] == 2
     assert (cdr.outcome, cdr.released_by) == (Outcome.HANDLED, ReleasedBy.CALLER)

@@ -15,6 +15,8 @@ from callrouter.app.two_machines import TwoMachines
 from callrouter.config import load
 from callrouter.config.settings import DaemonSettings, PeerSettings, StandbySettings
 from callrouter.core.leading import Role, Sign
+from callrouter.errors import JournalError
+from callrouter.store.journal_copy import JournalCopy
 from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.postgres import connected
 from callrouter.web.leading import HandOverRequest, TakeOverRequest
@@ -176,6 +178,23 @@ async def test_where_nobody_is_heard_and_postgresql_does_not_say_nobody_leads_bu
         assert (await order).ok
         assert term_of(b) == 2
         assert b.standby.may_connect()
+
+
+async def test_a_leader_hands_over_to_nobody_who_has_not_copied_all(
+    two: tuple[Machine, Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = two
+
+    async def take(_: JournalCopy, parts: object) -> None:
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(JournalCopy, "take", take)
+    async with a.leading(), b.waiting():
+        await until(lambda: a.standby.now().waiting == 1)
+        refused = await a.standby.hand_over(HandOverRequest("kim"))
+        assert (refused.ok, "has not copied all" in refused.message) == (False, True)
+        assert not a.standby.ask_to_hand_over()
+        assert a.standby.role is Role.LEADING
 
 
 async def test_an_order_is_refused_if_postgresql_says_that_the_other_leads(two: tuple[Machine, Machine]) -> None:

@@ -1,6 +1,7 @@
 """A copy of the leader's journal: the whole at first, then what comes, and nothing twice."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -111,21 +112,22 @@ async def test_what_is_committed_while_the_whole_is_read_is_neither_missing_nor_
 ) -> None:
     call = cdrs.call_id()
     async with leading(ours) as leader, copying(theirs) as copy:
-        reading = None
-        for number in range(200):
-            leader.journal.append_facts(call, "step", b"%d" % number)
-            if number == 100:
-                reading = asyncio.create_task(leader.give_whole(copy))
+        numbers = itertools.count()
+        for _ in range(50):
+            leader.journal.append_facts(call, "step", b"%d" % next(numbers))
+        reading = asyncio.create_task(leader.give_whole(copy))
+        while not reading.done():
+            leader.journal.append_facts(call, "step", b"%d" % next(numbers))
             await asyncio.sleep(0)
-        assert reading is not None
         await reading
+        for _ in range(50):
+            leader.journal.append_facts(call, "step", b"%d" % next(numbers))
         assert await leader.journal.flush()
-        got = await copied_rows(copy)
-        while got < 200:
+        handed_over = next(numbers)
+        while await copied_rows(copy) < handed_over:
             await leader.give_next(copy)
-            got = await copied_rows(copy)
     async with Journal(theirs) as journal:
-        assert bodies(await journal.open_calls()) == {call: [b"%d" % number for number in range(200)]}
+        assert bodies(await journal.open_calls()) == {call: [b"%d" % number for number in range(handed_over)]}
 
 
 async def copied_rows(copy: JournalCopy) -> int:
