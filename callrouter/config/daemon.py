@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from callrouter.config.settings import (
     DaemonSettings,
     LogFormat,
     LoggingSettings,
+    PeerSettings,
     RetentionSettings,
     SiteSettings,
     StandbySettings,
@@ -53,6 +54,9 @@ DEBIAN_SOUNDS = FilePath("/usr/share/asterisk/sounds")
 """Debian's package moves Asterisk's data directory there (``astdatadir``)."""
 SOUNDS = FilePath("/var/lib/asterisk/sounds")
 """Where Asterisk as it is built by default, FreePBX among others, looks for sounds."""
+
+SHORTEST_SECRET = 32
+"""Characters of the secret of two daemons: one that a person thinks of is guessed from a recorded line."""
 
 ARI_PASSWORD = "CALLROUTER_ARI_PASSWORD"  # noqa: S105  # the variable's name
 
@@ -136,10 +140,39 @@ def compile_settings(
         database_url=environ.get(whole.database.url_env) or None,
         database_url_env=whole.database.url_env,
         reload_on_save=whole.reload.on_save,
-        standby=StandbySettings(whole.standby.enabled, whole.standby.silence),
+        standby=StandbySettings(whole.standby.enabled, whole.standby.silence, _peer(whole.standby, environ)),
         dial_in=dial_in,
     )
+    missing.extend(_missing_for_two_machines(whole, settings))
     return settings, tuple(missing)
+
+
+def _peer(standby: model.Standby, environ: Mapping[str, str]) -> PeerSettings | None:
+    if standby.listen is None or standby.peer is None:
+        return None
+    return PeerSettings(_address(standby.listen), _address(standby.peer), environ.get(standby.secret_env, ""))
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _missing_for_two_machines(whole: model.Model, settings: DaemonSettings) -> Iterator[str]:
+    standby = settings.standby
+    if not standby.enabled or standby.peer is None:
+        return
+    if len(standby.peer.secret) < SHORTEST_SECRET:
+        source = f"${whole.standby.secret_env}"
+        yield (
+            f"the secret of the two daemons is not set, or shorter than {SHORTEST_SECRET} characters; set the same in"
+            f" {source} on both machines (openssl rand -hex 32)"
+        )
+    if settings.database_url is None:
+        yield (
+            "daemons on two machines need PostgreSQL, which says who may lead; set the same database in"
+            f" ${settings.database_url_env} on both, or leave out standby: peer"
+        )
 
 
 def _unusable(ca_file: FilePath) -> str:

@@ -93,6 +93,17 @@ class StandbySettings:
 
     enabled: bool = False
     silence_s: float = 2.0
+    peer: "PeerSettings | None" = None
+    """The daemon on the other machine; None: all have one state folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """How two daemons on two machines find one another: hosts and ports, and the secret that both know."""
+
+    listen: tuple[str, int]
+    other: tuple[str, int]
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

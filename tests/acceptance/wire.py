@@ -1,14 +1,18 @@
-"""The network between the daemon and Asterisk, which may fail while both go on."""
+"""The network between the daemon and others, which may fail while both ends go on."""
 
 import asyncio
+from pathlib import Path
 from typing import Self
 
 
 class Wire:
-    """A way to a TCP port of this machine that can be cut and mended: ``async with Wire(8088) as wire: wire.url``."""
+    """A way to a TCP port of this machine that can be cut and mended: ``async with Wire(8088) as wire: wire.url``.
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    Instead of the port there may be the path of a Unix socket.
+    """
+
+    def __init__(self, to: int | Path) -> None:
+        self._to = to
         self._port = 0
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
@@ -18,6 +22,11 @@ class Wire:
         self._carries_requests.set()
         self._bytes_per_s: float | None = None
         self._at_once = 65536
+
+    @property
+    def port(self) -> int:
+        """What to connect to, on this machine."""
+        return self._port
 
     @property
     def url(self) -> str:
@@ -63,7 +72,10 @@ class Wire:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
         try:
-            there, to = await asyncio.open_connection("127.0.0.1", self._to)
+            if isinstance(self._to, Path):
+                there, to = await asyncio.open_unix_connection(self._to)
+            else:
+                there, to = await asyncio.open_connection("127.0.0.1", self._to)
         except OSError:
             writer.transport.abort()
             return

@@ -55,9 +55,9 @@ class Term:
 async def leading(standby: Standby, folder: Path) -> AsyncIterator[Term]:
     """What :mod:`callrouter.app.daemon` does with it."""
     async with asyncio.timeout(PATIENCE_S):
-        hangs = await standby.wait_to_lead()
+        await standby.wait_to_lead()
     fleet = a_fleet()
-    journal = Journal(folder / FILE_NAME, steal=hangs, heard=standby.heard if hangs else None)
+    journal = standby.journal(folder / FILE_NAME)
     async with standby.around(fleet), journal:
         await standby.opened(journal)
         dispatcher = a_dispatcher(load(BASE, SECRETS).rulebook, journal)

@@ -316,6 +316,7 @@ async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientS
         "/api/v1/calls",
         "/api/v1/calls/{call_id}/number",
         "/api/v1/hand-over",
+        "/api/v1/take-over",
     }
     orders |= {f"/api/v1/recordings/{{number}}/{verb}" for verb in ("fetch", "delete")}
     assert set(document["paths"]) - set(readable) == orders, "see their own modules: test_calls.py and so on"

@@ -8,6 +8,7 @@ from callrouter.config.model.section import (
     Name,
     Port,
     Section,
+    parse_host_and_port,
     parse_lifetime,
     parse_member,
     parse_network,
@@ -185,12 +186,27 @@ class Retention(Section):
 
 
 class Standby(Section):
-    """``standby:``: several daemons with one state folder, of which one leads."""
+    """``standby:``: several daemons, of which one leads: with one state folder, or on two machines with one each."""
 
     enabled: Annotated[bool, BeforeValidator(parse_yes_no)] = False
     """Whether a daemon that finds another in charge waits to take over, instead of ending with an error."""
     silence: Seconds = 2.0
     """A leader that says nothing for so long is taken for one that hangs. Between 1 s and 30 s."""
+
+    listen: Annotated[str, BeforeValidator(parse_host_and_port)] | None = None
+    """Where the daemon on the other machine finds this one while it leads, as ``10.0.0.1:4570``."""
+    peer: Annotated[str, BeforeValidator(parse_host_and_port)] | None = None
+    """The other machine's daemon, as it is written there as ``listen``. Left out: all have one state folder."""
+    secret_env: Text = "CALLROUTER_STANDBY_SECRET"  # noqa: S105 - the variable's name
+    """The environment variable that holds the secret of both; 32 characters or more."""
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> "Standby":
+        if (self.listen is None) != (self.peer is None):
+            raise ValueError("two machines need both ends of their line; write listen and peer, or neither")
+        if self.listen is not None and self.listen == self.peer:
+            raise ValueError("listen and peer are the same address; write the other machine's as peer")
+        return self
 
     @field_validator("silence")
     @classmethod
