@@ -24,6 +24,7 @@ from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.core.tapes import TapeResult
 from callrouter.core.trunk_audit import Drift
+from callrouter.web.loop_tasks import loop_tasks
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
 
@@ -71,6 +72,7 @@ class _Collector(Collector):
         yield from _of_calendars(health)
         yield from _of_records(health)
         yield from _of_leading(health)
+        yield from _of_tasks()
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[_Labels, float]) -> Metric:
@@ -305,6 +307,12 @@ def _of_leading(health: Health) -> Iterator[Metric]:
     yield _count("leads_begun", "How often this daemon began to lead.", (), _one(now.changes))
     text = "1 while PostgreSQL's lock of the leader is this daemon's."
     yield _gauge("leader_lock", text, (), _one(now.lock is Sign.LOCK_OURS))
+
+
+def _of_tasks() -> Iterator[Metric]:
+    """Those of the event loop that is asked in."""
+    tasks = {(doing,): float(count) for doing, count in loop_tasks().items()}
+    yield _gauge("tasks", "Tasks of the event loop, by what they do.", ("doing",), tasks)
 
 
 def _of_records(health: Health) -> Iterator[Metric]:
