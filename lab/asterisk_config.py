@@ -195,6 +195,8 @@ match={peer.address}
 def _phone(phone: Phone, credentials: Credentials) -> str:
     name = phone.extension
     lines = [f"\n[{name}](phone)", f"aors={name}"]
+    if phone.rtp_timeout_s:
+        lines.append(f"rtp_timeout={phone.rtp_timeout_s}")
     if phone.caller_id is not None:
         lines.append(f"callerid={phone.caller_id}")
     lines += [f"auth={name}", f"\n[{name}]", "type=auth", "auth_type=userpass", f"username={name}"]

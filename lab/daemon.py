@@ -176,6 +176,20 @@ class Daemon:
             document: dict[str, Any] = json.load(answer)
             return document
 
+    def order(self, what: str, asked: Mapping[str, Any], *, timeout_s: float = 5.0) -> dict[str, Any]:
+        """What the API answers to an order, taken or not; OSError if it does not."""
+        request = urllib.request.Request(  # noqa: S310 - our own
+            f"{self.url}/api/v1/{what}",
+            data=json.dumps(asked).encode(),
+            headers={**self._permit(), "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - our own http URL
+                document: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            document = json.load(refusal)
+        return document
+
     def _permit(self) -> dict[str, str]:
         """What lets this machine in, where there are accounts."""
         try:

@@ -10,7 +10,7 @@ from lab.asterisk import LabAsterisk
 from lab.asterisk_config import Peer
 from lab.kamailio import LabKamailio
 from lab.paths import INSTANCES, try_lock
-from lab.phones import CARRIER_ADDRESS, Phone
+from lab.phones import CARRIER_ADDRESS, Phone, default_phones
 
 PREFIX = "test-"
 RING_BACK_HZ = (440.0, 480.0)
@@ -18,6 +18,8 @@ MUSIC_HZ = 1000.0
 PROMPT_S = 1.0
 DEADLINE_S = 3
 FALLBACK_RINGS_S = 4
+WATCHED_PHONE, SILENCE_S = "290", 2
+"""A phone from which sound must come: after so many seconds without, Asterisk ends its call."""
 
 # A queue of Asterisk's own, as an existing PBX has, for the sample that asks callrouter over FastAGI.
 QUEUES = """\
@@ -161,7 +163,7 @@ def asterisk_for_tests(
         sip_port=sip_port,
         http_port=ports.free_tcp(),
         rtp_range=(20000, 29999),
-        phones=phones,
+        phones=(*default_phones(), Phone(WATCHED_PHONE, rtp_timeout_s=SILENCE_S)) if phones is None else phones,
         global_variables=variables,
         queues=QUEUES,
         carrier_port=ports.free_udp(CARRIER_ADDRESS) if carrier_port is None else carrier_port,

@@ -13,8 +13,8 @@ from callrouter.cli.database import database_option, database_place
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import config_option, daemon_options, json_option, user_name
 from callrouter.cli.orders import tell, who
-from callrouter.cli.status import daemon_url
 from callrouter.cli.text import Column, plain, table
+from callrouter.cli.where import daemon_url
 from callrouter.core.ids import QueueName
 from callrouter.core.numbers import masked, parse
 from callrouter.errors import CallrouterError

@@ -17,8 +17,8 @@ from callrouter.cli.keeping import minutes, write_private
 from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.orders import tell, who
 from callrouter.cli.orders import why as as_note
-from callrouter.cli.status import daemon_url
 from callrouter.cli.text import Column, plain, table
+from callrouter.cli.where import daemon_url
 from callrouter.config import load
 from callrouter.core.ids import AgentId, CallId, QueueName
 from callrouter.core.numbers import masked

@@ -12,6 +12,7 @@ import uvloop
 from callrouter.app import run_daemon
 from callrouter.cli.options import config_option, instant
 from callrouter.config import load
+from callrouter.descriptors import raise_limit
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.logs import configure_logging
 
@@ -45,6 +46,7 @@ def run(config: Path, lab_clock: str | None, lab_clock_at_s: float | None) -> No
     configure_logging(loaded.settings.logging.format, loaded.settings.logging.level)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
+    raise_limit()
     clock = SteadyClock()
     if lab_clock is not None:
         gone_s = 0.0 if lab_clock_at_s is None else time.time() - lab_clock_at_s

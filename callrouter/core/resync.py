@@ -183,7 +183,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
         case CallState.ROUTING:
             conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
-            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, estimated=True), at, out)
+            conduct.following.hear_out(call, out)
         case CallState.ASKING | CallState.DICTATING:
             asking = conduct.asking if call.state is CallState.ASKING else conduct.dictating
             asking.ask_again(call, at, out)
@@ -251,6 +251,8 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
             _recall_sound(call, queue)
             exchange.conduct.briefing.over(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
         case _:
+            _quieten(exchange, call, queue, out)
+            exchange.conduct.answer(call, at, out)
             exchange.conduct.offering.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
 
 
@@ -269,6 +271,17 @@ def _recall_sound(call: Call, queue: QueueSpec) -> None:
         call.ring_tone = call.answered and not call.music
     else:
         call.music = queue.sound is WaitingSound.MUSIC or any(isinstance(fact, facts.PassedOn) for fact in call.history)
+
+
+def _quieten(exchange: "Exchange", call: Call, queue: QueueSpec, out: Output) -> None:
+    """End what either of the two may hear still, who are to be bridged: what the earlier daemon said of it may be lost.
+
+    They cannot be while something plays. Each may hear a playback: the last two.
+    """
+    for number in range(max(1, call.playbacks - 1), call.playbacks + 1):
+        out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
+    _recall_sound(call, queue)
+    exchange.conduct.waiting.quiet(call, out)
 
 
 def _was_passed_on(call: Call) -> bool:

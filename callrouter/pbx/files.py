@@ -108,6 +108,8 @@ language={side.languages}
 
 [phone](!,media)
 context=callrouter-phones
+; One that lost its power or network: its caller is in line again. Phones must not suppress silence (VAD).
+rtp_timeout=20
 send_pai=yes
 trust_id_outbound=yes
 """

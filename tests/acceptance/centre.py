@@ -98,25 +98,30 @@ class Centre:
             agi_port=agi_port,
             config=config,
             database_url=database_url,
-            settings=settings,
         )
+        self._settings = settings
         self._clock = (clock, clock_at_s or time.time())
-        self.daemon = self._next_daemon()
+        self.daemon = self._next_daemon(settings)
 
     async def start(self) -> None:
         """Have it take calls."""
         await asyncio.to_thread(self.daemon.start)
 
-    async def restart(self, at: datetime | None = None, *, wait: bool = True) -> None:
-        """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``."""
+    async def restart(
+        self, at: datetime | None = None, *, wait: bool = True, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``.
+
+        ``settings`` are its own, in place of the first one's.
+        """
         if at is not None:
             self._clock = (at.isoformat(), time.time())
-        self.daemon = self._next_daemon()
+        self.daemon = self._next_daemon(self._settings if settings is None else settings)
         await asyncio.to_thread(self.daemon.start, wait=wait)
 
-    def _next_daemon(self) -> Daemon:
+    def _next_daemon(self, settings: Mapping[str, str] | None) -> Daemon:
         clock, at_s = self._clock
-        return self._make_daemon(clock=clock, clock_at_s=at_s if clock is not None else None)
+        return self._make_daemon(clock=clock, clock_at_s=at_s if clock is not None else None, settings=settings)
 
     async def kill(self) -> None:
         """The daemon dies at once, with all that has happened in its journal."""

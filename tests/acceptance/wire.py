@@ -13,8 +13,9 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._carrying: set[asyncio.Task[None]] = set()
-        self._carries = asyncio.Event()
+        self._carries, self._carries_requests = asyncio.Event(), asyncio.Event()
         self._carries.set()
+        self._carries_requests.set()
 
     @property
     def url(self) -> str:
@@ -36,11 +37,16 @@ class Wire:
         for end in self._ends:
             end.transport.abort()
         self._carries.set()
+        self._carries_requests.set()
         await asyncio.gather(*self._carrying, return_exceptions=True)
 
     def swallow(self) -> None:
         """Carry nothing any more until it is cut, and tell neither end."""
         self._carries.clear()
+
+    def swallow_requests(self) -> None:
+        """Carry only what Asterisk says, not what is asked of it, until it is cut."""
+        self._carries_requests.clear()
 
     async def mend(self) -> None:
         """Let connections in again, at the port where they were before."""
@@ -55,15 +61,16 @@ class Wire:
             writer.transport.abort()
             return
         self._ends.add(to)
-        for source, sink in ((reader, to), (there, writer)):
-            task = asyncio.create_task(self._carry(source, sink))
+        for source, sink, carries in ((reader, to, self._carries_requests), (there, writer, self._carries)):
+            task = asyncio.create_task(self._carry(source, sink, carries))
             self._carrying.add(task)
             task.add_done_callback(self._carrying.discard)
 
-    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, carries: asyncio.Event) -> None:
         try:
             while data := await source.read(65536):
                 await self._carries.wait()
+                await carries.wait()
                 sink.write(data)
                 await sink.drain()
         except OSError:

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from callrouter.cli import main
 from callrouter.core.pins import Pin
 from callrouter.web.agents import AgentRequest
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from tests.fakes.attendance import REFUSED, FakeAttendance
 from tests.fakes.status import FakeStatus
@@ -24,7 +25,7 @@ def attendance() -> FakeAttendance:
 def daemon(attendance: FakeAttendance, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
     monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), attendance=attendance)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(attendance=attendance))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from callrouter.cli import main
 from callrouter.web.calling_back import CallbackOrderRequest
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from tests.fakes.returns import NOBODY, FakeReturns
 from tests.fakes.status import FakeStatus
@@ -23,7 +24,7 @@ def returns() -> FakeReturns:
 def daemon(returns: FakeReturns, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
     monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), callbacks=returns)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(callbacks=returns))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.reload import ReloadReport
 from callrouter.web.server import WebServer
 from tests.fakes.reload import REFUSED, UNCHANGED, FakeReloader
@@ -22,7 +23,7 @@ def reloader() -> FakeReloader:
 @pytest.fixture
 def daemon(reloader: FakeReloader) -> Iterator[str]:
     """The URL of a web server."""
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), reloader)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(reloader=reloader))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

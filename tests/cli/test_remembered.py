@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from tests.fakes.remembered import NOBODY, FakeRemembering
 from tests.fakes.status import FakeStatus
@@ -22,7 +23,7 @@ def memory() -> FakeRemembering:
 @pytest.fixture
 def daemon(memory: FakeRemembering) -> Iterator[str]:
     """The URL of a web server."""
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), remembering=memory)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(remembering=memory))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from callrouter.web.switches import SwitchRequest
 from tests.fakes.status import FakeStatus, exchange_now
@@ -33,7 +34,7 @@ def source() -> FakeStatus:
 def daemon(source: FakeStatus, switcher: FakeSwitcher, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
     monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, source, switcher=switcher)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, source, Desks(switcher=switcher))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
