@@ -10,7 +10,7 @@ from typing import Any
 from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
 from lab.asterisk import LabAsterisk
-from tests.acceptance.centre import POLL_S, Centre
+from tests.acceptance.centre import POLL_S, TUESDAY_MORNING, Centre
 
 IN_CHARGE_WITHIN_S = 5.0
 """What is promised: how long after its death, or its falling silent, the leader has a successor."""
@@ -29,6 +29,7 @@ class Duo:
         agents: Iterable[str] = ("201",),
         settings: Mapping[str, str] | None = None,
         a_settings: Mapping[str, str] | None = None,
+        clock: str | None = TUESDAY_MORNING,
         edit: Callable[[Path], None] | None = None,
         **times: str,
     ) -> None:
@@ -44,6 +45,7 @@ class Duo:
                 agi_port=agi_port,
                 database_url=database_url,
                 agents=agents,
+                clock=clock,
                 clock_at_s=began_s,
                 settings={
                     "STANDBY_ENABLED": "yes",

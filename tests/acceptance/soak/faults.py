@@ -3,37 +3,43 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from tests.acceptance.centre import Centre
+from tests.acceptance.centre import POLL_S, Centre
 from tests.acceptance.duo import Duo
 from tests.acceptance.soak.ground import Deck, Ground
 
 Fault = Callable[[Ground], Coroutine[Any, Any, None]]
+SETTLES_S = 20.0
 
 
 class Solo:
     """One daemon alone."""
 
     def __init__(self, office: Centre) -> None:
-        self._office = office
-
-    @property
-    def leader(self) -> Centre:
-        """It."""
-        return self._office
+        self.leader = office
 
     @property
     def all(self) -> tuple[Centre, ...]:
         """It alone."""
-        return (self._office,)
+        return (self.leader,)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where it has its journal."""
+        return self.leader.daemon.state_dir
 
     async def kill(self) -> None:
         """It dies, and is started anew."""
-        await self._office.kill_in_the_act()
-        await self._office.restart()
+        await self.leader.kill_in_the_act()
+        await self.leader.restart()
+
+    async def settle(self) -> None:
+        """Wait until it has Asterisk."""
+        await self.leader.until("the site is up", lambda status: all(site["up"] for site in status["sites"]))
 
 
 class Two:
@@ -41,48 +47,67 @@ class Two:
 
     def __init__(self, duo: Duo) -> None:
         self._duo = duo
-        self._leader, self._other = duo.a, duo.b
-
-    @property
-    def leader(self) -> Centre:
-        """Which is in charge, as far as is known."""
-        return self._leader
+        self.leader, self._other = duo.a, duo.b
 
     @property
     def all(self) -> tuple[Centre, ...]:
-        """Both."""
-        return (self._leader, self._other)
+        """Both, the leader first."""
+        return (self.leader, self._other)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where they have their journal."""
+        return self._duo.state_dir
 
     async def kill(self) -> None:
         """The leader dies, the other takes over, and it is started anew and waits."""
-        dead, since_s = self._leader, time.monotonic()
+        dead, since_s = self.leader, time.monotonic()
         await dead.kill_in_the_act()
         await self._change(since_s)
         await self._duo.again(dead)
-        await self._ready()
 
     async def hand_over(self) -> None:
         """The leader hands over to the other."""
         since_s = time.monotonic()
-        await self._duo.order_to_hand_over(self._leader)
+        await self._duo.order_to_hand_over(self.leader)
         await self._change(since_s)
-        await self._ready()
 
     async def hang(self) -> None:
         """The leader hangs until the other has taken over, and then waits."""
-        hung, since_s = self._leader, time.monotonic()
+        hung, since_s = self.leader, time.monotonic()
         await hung.freeze()
         await self._change(since_s)
         hung.daemon.thaw()
         await self._duo.until_role(hung, "standby")
-        await self._ready()
+
+    async def settle(self) -> None:
+        """Wait until one leads, which has Asterisk, and the other waits: a fault may have changed them.
+
+        Raises:
+            AssertionError: that does not come about.
+        """
+        deadline = time.monotonic() + SETTLES_S
+        while time.monotonic() < deadline:
+            for leader, other in (self.all, self.all[::-1]):
+                if await _leads(leader):
+                    self.leader, self._other = leader, other
+                    return
+            await asyncio.sleep(POLL_S)
+        raise AssertionError("\n".join(f"nobody leads: {office.daemon.log_tail()}" for office in self.all))
 
     async def _change(self, since_s: float) -> None:
-        self._leader, self._other = self._other, self._leader
-        await self._duo.until_in_charge(self._leader, since_s)
+        self.leader, self._other = self._other, self.leader
+        await self._duo.until_in_charge(self.leader, since_s)
 
-    async def _ready(self) -> None:
-        await self._leader.until("another waits", lambda status: bool(status["leading"]["waiting"]))
+
+async def _leads(office: Centre) -> bool:
+    try:
+        status = await office.status()
+    except OSError:  # it is frozen, say
+        return False
+    leading = status["leading"]
+    is_up = status["ready"] and all(site["up"] for site in status["sites"])
+    return bool(is_up and leading["role"] == "leading" and leading["waiting"])
 
 
 # --- the faults
@@ -117,7 +142,6 @@ async def cut_the_wire(ground: Ground) -> None:
         await ground.wire.cut()
         await asyncio.sleep(ground.chance.uniform(0.0, 1.0))
         await ground.wire.mend()
-        await ground.office.until("the site is up", lambda status: all(site["up"] for site in status["sites"]))
 
     await ground.without_daemon(cut)
 

@@ -40,14 +40,21 @@ class Deck(Generic[_Thing]):
 class Crew(Protocol):
     """The daemons."""
 
-    @property
-    def leader(self) -> Centre:
-        """Which of them is in charge."""
-        ...
+    leader: Centre
+    """Which of them is in charge, as far as is known."""
 
     @property
     def all(self) -> tuple[Centre, ...]:
-        """All of them."""
+        """All of them, the leader first."""
+        ...
+
+    @property
+    def state_dir(self) -> Path:
+        """Where they have their journal."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until one of them is in charge, and has Asterisk."""
         ...
 
 
@@ -84,9 +91,10 @@ class Ground:
         return self.chance.choice([agent for agent in AGENTS if agent not in taken] or AGENTS)
 
     async def without_daemon(self, what: Callable[[], Awaitable[None]]) -> None:
-        """Do something during which calls go to the fallback."""
+        """Do something during which calls go to the fallback, and wait until it is over."""
         begun = datetime.now(UTC)
         await what()
+        await self.crew.settle()
         self.away.append(Away(begun, datetime.now(UTC)))
 
 

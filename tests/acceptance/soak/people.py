@@ -204,7 +204,7 @@ async def _orders(ground: Ground, phone: DeskPhone, line: Line, *, verb: Verb, t
     """Has it done by the daemon's API, as ``callrouter call`` does."""
     with contextlib.suppress(CallrouterError):
         await ask_call(ground.office.daemon.url, CallRequest(phone.user, verb, to or ground.free_agent()))
-    if verb != "transfer":
+    if verb == "consult":
         await asyncio.sleep(ground.chance.uniform(1.0, 2.5))
         await leave(line)
 

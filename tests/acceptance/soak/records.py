@@ -175,9 +175,10 @@ class Evidence:
             yield f"{what} at {real:%T.%f}, the record says {recorded:%T.%f}"
 
     def _agree(self, real: datetime, recorded: datetime) -> bool:
+        """Whether they are the same, or both lie in one time in which daemon and Asterisk did not hear each other."""
         if abs(recorded - real) <= AGREES:
             return True
-        return any(real - AGREES <= recorded <= away.over_at + SETTLES for away in self._hiding(real))
+        return any(away.begun_at - AGREES <= recorded <= away.over_at + SETTLES for away in self._hiding(real))
 
     def _hiding(self, moment: datetime) -> Iterable[Away]:
         return (away for away in self.away if away.begun_at - UNSEEN <= moment <= away.over_at + SETTLES)
