@@ -65,8 +65,6 @@ _PLAYING = frozenset(
     {CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING, CallState.GREETING}
 )
 
-_HUNG_UP_ON = (ReleaseReason.AGENT_HUNG_UP, ReleaseReason.PLAN_ENDED)
-
 
 class _Action(Protocol):
     def __call__(self, call: Call, cue: Cue, at: datetime, out: Output) -> None: ...
@@ -416,8 +414,7 @@ class Conduct:
 
     def _remember_unheard(self, call: Call) -> None:
         """The site is away, and did not hear what was to become of the caller: if he is there, it does then."""
-        released = next(fact for fact in reversed(call.history) if isinstance(fact, facts.Released))
-        if released.reason in _HUNG_UP_ON:
+        if call.is_hung_up_on:
             self.unheard[call.channel] = (call.id, call.site)
         else:
             self.let_return(call.channel)
