@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lab import audio, ports
+from lab.errors import LabError
 
 FRAME: Final = 160
 """Samples in a packet: 20 ms."""
@@ -23,6 +24,7 @@ KEYS: Final = "0123456789*#"
 KEY_FRAMES: Final = 5
 """So long a key is held: 100 ms."""
 KEY_PAUSE_S: Final = 0.1
+OPEN_TRIES: Final = 5
 _PT_ULAW: Final = 0
 _PT_KEYS: Final = 101
 _LAST_SENT: Final = 3
@@ -57,7 +59,8 @@ class Keypad(asyncio.DatagramProtocol):
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.port = ports.free_udp(address)
+        self.port = 0
+        """Known once it is open."""
         self.speaks = False
         """Whether there is anything to be said: not while the far side is on hold."""
         self._to: tuple[str, int] | None = None
@@ -69,9 +72,20 @@ class Keypad(asyncio.DatagramProtocol):
         self._is_pressed = False
 
     async def open(self) -> None:
-        """Be there."""
+        """Be there.
+
+        Raises:
+            LabError: no port is to be had.
+        """
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.address, self.port))
+        for _ in range(OPEN_TRIES):
+            self.port = ports.free_udp(self.address)
+            with contextlib.suppress(OSError):  # somebody was quicker
+                local = (self.address, self.port)
+                self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=local)
+                break
+        else:
+            raise LabError(f"{self.address} has no free port for sound")
         self._begun = time.monotonic()
 
     async def close(self) -> None:
