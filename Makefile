@@ -8,6 +8,7 @@
 #   make release-check   all that a release has to pass: check, test, ten minutes of soak, benchmarks to be read
 #   make bench   the benchmarks, side by side with Asterisk's own queue
 #   make lab     have the lab's Asterisk and its callers and phones, without starting anything
+#   make deb     build the Debian package, for this machine's Python and architecture, into dist/
 #   make clean   remove what the above left here; passwords of the lab included
 
 PYTHON ?= python3
@@ -16,10 +17,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab run call test check soak release-check bench clean
+.PHONY: help venv lab run call test check soak release-check bench deb clean
 
 help:
-	@sed -n '3,11s/^#   //p' Makefile
+	@sed -n '3,12s/^#   //p' Makefile
 
 venv: $(READY)
 
@@ -87,6 +88,9 @@ release-check: check test
 bench: $(READY)
 	@$(BIN)/python -m lab build
 	@$(BIN)/python -m bench $(BENCH_OPTIONS)
+
+deb: $(READY)
+	@$(BIN)/python packaging/deb/build.py --out dist
 
 clean:
 	@$(PYTHON) -m lab.clean

@@ -30,7 +30,7 @@ class Daemon:
     ``folder`` gets the state directory and the log. ``clock`` is the instant at which the daemon's day begins
     (``2026-11-24T10:00``), or, with ``clock_at_s`` (seconds of the machine's clock since 1970), the instant that it was
     then: so the next daemon has the clock of the one before. ``settings`` are more ``CALLROUTER_…`` variables, without
-    that prefix. All methods block.
+    that prefix, ``surroundings`` other variables. All methods block.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Daemon:
         clock_at_s: float | None = None,
         database_url: str | None = None,
         settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
     ) -> None:
         self.url = f"http://127.0.0.1:{web_port}"
         self.log_path = folder / "daemon.log"
@@ -61,6 +62,7 @@ class Daemon:
             **({"CALLROUTER_LAB_CLOCK": clock} if clock else {}),
             **({"CALLROUTER_LAB_CLOCK_AT": str(clock_at_s)} if clock_at_s is not None else {}),
         }
+        self._surroundings = surroundings or {}
         self._settings = {f"CALLROUTER_{name}": value for name, value in (settings or {}).items()}
 
     @property
@@ -77,6 +79,7 @@ class Daemon:
             **self._own,
             **({"CALLROUTER_DATABASE_URL": self.database_url} if self.database_url else {}),
             **self._settings,
+            **self._surroundings,
         }
 
     @property

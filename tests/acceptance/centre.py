@@ -69,7 +69,7 @@ class Centre:
 
     ``clock`` is when its day begins, None: now. All its daemons have that clock, as have those of other centres with
     the same ``clock_at_s`` (:class:`~lab.daemon.Daemon`). ``settings`` are more ``CALLROUTER_…`` variables, without
-    that prefix; ``edit`` may change the configuration.
+    that prefix, ``surroundings`` other variables; ``edit`` may change the configuration.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Centre:
         clock: str | None = TUESDAY_MORNING,
         clock_at_s: float | None = None,
         settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
         edit: Callable[[Path], None] | None = None,
         **times: str,
     ) -> None:
@@ -98,6 +99,7 @@ class Centre:
             agi_port=agi_port,
             config=config,
             database_url=database_url,
+            surroundings=surroundings,
         )
         self._settings = settings
         self._clock = (clock, clock_at_s or time.time())

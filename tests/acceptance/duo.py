@@ -55,6 +55,7 @@ class Duo:
                     **(of_a if name == "a" else {}),
                 },
                 edit=edit,
+                surroundings=None,
                 **times,
             )
 

@@ -11,6 +11,7 @@ from callrouter.core.pins import Pin
 from callrouter.web.agents import AgentRequest
 from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
+from tests.cli.users import is_of
 from tests.fakes.attendance import REFUSED, FakeAttendance
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -24,7 +25,7 @@ def attendance() -> FakeAttendance:
 @pytest.fixture
 def daemon(attendance: FakeAttendance, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "kim")
+    is_of(monkeypatch, "kim")
     with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(attendance=attendance))) as server:
         yield f"http://127.0.0.1:{server.port}"
 

@@ -10,6 +10,7 @@ from callrouter.cli import main
 from callrouter.web.desks import Desks
 from callrouter.web.reload import ReloadReport
 from callrouter.web.server import WebServer
+from tests.cli.users import is_of
 from tests.fakes.reload import REFUSED, UNCHANGED, FakeReloader
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -34,7 +35,7 @@ def run(*arguments: str) -> Result:
 def test_rules_that_were_taken_are_told_with_what_waits_for_a_restart(
     daemon: str, reloader: FakeReloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LOGNAME", "kim")
+    is_of(monkeypatch, "kim")
     result = run("--url", daemon)
     assert result.exit_code == 0
     assert result.stdout == (

@@ -13,6 +13,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import Disposition, OfferResult, Outcome, ReleasedBy
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId
+from callrouter.core.inbound import CallFacts
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState, Signal
@@ -459,6 +460,40 @@ def test_a_caller_who_will_not_leave_is_hung_up_again_and_then_written_off() -> 
     hall.advance(10.0)
     assert [notice.kind for notice in hall.notices] == [NoticeKind.WRITTEN_OFF]
     assert hall.cdr(call).outcome is Outcome.CLOSED
+
+
+def test_a_caller_who_could_not_be_sent_on_into_the_dialplan_is_not_hung_up_on_for_it() -> None:
+    hall = Driver(rulebook())
+    hall.asterisk.connected = False
+    hall.handle(ev.CallArrived(hall.new_call_id(), ChannelId("resident"), CallFacts("125", HALL, "0552251234")))
+    hall.advance(10.0)
+    assert not hall.given(cmd.Hangup)
+    assert [one.context for one in hall.given(cmd.ContinueInDialplan)] == ["office", "callrouter-fallback"]
+    assert (hall.given(cmd.SetDeadMan)[-1].after_s, hall.given(cmd.SetDeadMan)[-1].playing) == (1.0, True)
+
+
+def test_a_caller_whom_the_dialplan_took_is_not_hung_up_on_when_something_else_is_not_heard_of() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("140")
+    hall.announcement_ends(call)
+    hall.handle(ev.CallerLeft(call.channel, to_dialplan=True))
+    assert call.state is CallState.CLEARING, "what he said may be told still"
+    hall.advance(20.0)
+    assert not hall.given(cmd.Hangup)
+    assert call.id not in hall.exchange.calls
+
+
+def test_a_caller_who_is_there_still_after_we_gave_up_hanging_up_is_hung_up_when_the_site_is_compared() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("122")
+    hall.asterisk.connected = False
+    hall.fire(TimerKind.ANNOUNCEMENT, call.id)
+    hall.advance(20.0)
+    assert call.id not in hall.exchange.calls
+    hall.sync()
+    hall.advance(600.0)
+    assert call.channel not in hall.asterisk.channels
+    assert len(hall.cdrs) == 1
 
 
 def test_callers_beyond_the_limit_go_to_the_fallback() -> None:
