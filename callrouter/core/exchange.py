@@ -386,6 +386,7 @@ class Exchange:
         if leg is None:
             return
         leg.rang = True
+        leg.heard_of_at = leg.heard_of_at or at
         self.floor.got_through(leg, out)
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
@@ -394,6 +395,7 @@ class Exchange:
     def _leg_answered(self, event: ev.LegAnswered, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is not None:
+            leg.heard_of_at = leg.heard_of_at or at
             self.floor.got_through(leg, out)
             self.signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 

@@ -83,6 +83,8 @@ def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: date
             _vanished(exchange, call, at, out)
     elif call.to_be_adopted:
         _adopt(exchange, call, event, at, out)
+    elif call.is_hung_up_on:  # Asterisk has not heard that, or not come to it
+        out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
 
 
 def _take_up_request(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -124,9 +126,12 @@ def _compare_legs(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
     for leg in [leg for leg in exchange.floor.legs.values() if leg.site == event.site]:
         seen = event.channels.get(leg.channel)
         if seen is None:
-            if leg.made_at < event.requested_at - ev.SNAPSHOT_MARGIN:
+            was_there = leg.heard_of_at is not None and leg.heard_of_at < event.requested_at
+            if was_there or leg.made_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 with exchange.contained(leg.call, at, out):
                     exchange.leg_ended(ev.LegEnded(leg.channel, Cause.NOT_DEFINED), at, out)
+        elif leg.result is not None:  # Asterisk has not heard that, or not come to it
+            out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
         elif seen.state == "Up":
             with exchange.contained(leg.call, at, out):
                 exchange.catch_up_leg(leg, at, out)

@@ -11,7 +11,7 @@ from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
 from lab import ports
 from lab.asterisk import LabAsterisk
-from tests.acceptance.centre import POLL_S, Centre
+from tests.acceptance.centre import POLL_S, TUESDAY_MORNING, Centre
 
 IN_CHARGE_WITHIN_S = 5.0
 """What is promised: how long after its death, or its falling silent, the leader has a successor."""
@@ -31,6 +31,7 @@ class Duo:
         settings: Mapping[str, str] | None = None,
         a_settings: Mapping[str, str] | None = None,
         b_settings: Mapping[str, str] | None = None,
+        clock: str | None = TUESDAY_MORNING,
         edit: Callable[[Path], None] | None = None,
         one_folder: bool = True,
         **times: str,
@@ -59,6 +60,7 @@ class Duo:
                 agi_port=agi_port,
                 database_url=database_url,
                 agents=agents,
+                clock=clock,
                 clock_at_s=began_s,
                 settings={
                     "STANDBY_ENABLED": "yes",
