@@ -6,6 +6,7 @@
 #   make check   the quick half: style, types, import contracts, unit tests
 #   make bench   the benchmarks, side by side with Asterisk's own queue
 #   make lab     have the lab's Asterisk and its callers and phones, without starting anything
+#   make deb     build the Debian package, for this machine's Python and architecture, into dist/
 #   make clean   remove what the above left here; passwords of the lab included
 
 PYTHON ?= python3
@@ -14,10 +15,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab run call test check soak bench clean
+.PHONY: help venv lab run call test check soak bench deb clean
 
 help:
-	@sed -n '3,9s/^#   //p' Makefile
+	@sed -n '3,10s/^#   //p' Makefile
 
 venv: $(READY)
 
@@ -77,6 +78,9 @@ soak: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m lab build
 	@$(BIN)/python -m bench $(BENCH_OPTIONS)
+
+deb: $(READY)
+	@$(BIN)/python packaging/deb/build.py --out dist
 
 clean:
 	@$(PYTHON) -m lab.clean

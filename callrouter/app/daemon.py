@@ -24,6 +24,7 @@ from callrouter.app.callback import CallbackKeeper
 from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_outward, remember_today
+from callrouter.app.files_left import mind_descriptors
 from callrouter.app.history import RulesHistory
 from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
@@ -65,6 +66,7 @@ from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.remembered import Remembered
 from callrouter.store.rules_delivery import RulesErrand
 from callrouter.store.sound_files import SoundFolder
+from callrouter.web.desks import Desks
 from callrouter.web.gate import Gate
 from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
@@ -188,22 +190,28 @@ async def _daemon(
             reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
         )
         status.leading = standby.now
-        callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
-        attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
-        tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
-        returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
-        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
+        tape_keeper, tape_desk = _tapes(loaded, journal, dispatcher, fleet, clock)
+        desks = Desks(
+            reloader=reloader,
+            remembering=RememberedCallers(remembered),
+            switcher=SwitchDesk(dispatcher, journal),
+            attendance=DutyDesk(dispatcher, journal),
+            conversations=CallDesk(dispatcher),
+            supervision=HearingDesk(dispatcher, journal),
+            recordings=tape_desk,
+            callbacks=CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ()),
+        )
         async with contextlib.AsyncExitStack() as listening:
             trail = JournalTrail(journal, settings.database_url)
             if shared is None:
                 token = make_local_token(settings.state_dir)
                 gate = Gate(reloader.known_accounts, settings.web, trail, clock.now, local_token=token)
-                web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks, gate=gate)
+                web = WebServer(settings.web.host, settings.web.port, status, desks, gate=gate)
                 await listening.enter_async_context(agi)
                 await listening.enter_async_context(web)
             else:
                 shared.entrance.lead(reloader.known_accounts, trail)
-                shared.web.attend(status, reloader, callers, *desks)
+                shared.web.attend(status, desks)
             start = await listening.enter_async_context(background())
             start(dispatcher.run())
             start_outside(fleet.run())
@@ -212,6 +220,7 @@ async def _daemon(
                 start(listen_when_free(agi))
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
+            start(mind_descriptors())
             start(remembered.run())
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload(ReloadRequest("SIGHUP"))))
@@ -219,7 +228,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, tapes[0], callbacks, surges, inputs):
+            for looking in (keeper, tape_keeper, callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
             yield Running(dispatcher, status, writer, partial(standby.until_over, journal, fleet, dispatcher))

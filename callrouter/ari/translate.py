@@ -9,6 +9,7 @@ from callrouter.ari.sync import SiteSnapshot
 from callrouter.core import events as ev
 from callrouter.core import loops, naming
 from callrouter.core.causes import Cause
+from callrouter.core.dial_string import legible
 from callrouter.core.ids import BridgeId, CallId, ChannelId, PlaybackId, RecordingId, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.phones import PhoneSeen
@@ -161,12 +162,12 @@ class EventReader:
         dialed, header = (*arguments[1:], "", "")[:2]
         hops, word = loops.read_header(header)
         return CallFacts(
-            dialed=dialed,
+            dialed=legible(dialed),
             site=self._site,
-            caller=channel.caller.number,
-            caller_name=channel.caller.name,
+            caller=legible(channel.caller.number),
+            caller_name=legible(channel.caller.name),
             trunk=_endpoint(channel.name),
-            diversion=channel.caller_rdnis,
+            diversion=legible(channel.caller_rdnis),
             language=channel.language,
             hops=hops,
             word=word,

@@ -12,6 +12,7 @@ import click
 
 from callrouter.cli import cdr_text
 from callrouter.cli.database import MOMENT, config_for_database, database_option, database_place, moment
+from callrouter.cli.looks import HIDE, note_numbers
 from callrouter.cli.options import json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
@@ -58,7 +59,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option("--set-aside", is_flag=True, help="List the records that could not be delivered, and why.")
-@click.option("--mask/--no-mask", default=True, show_default=True, help="Hide the end of callers' numbers.")
+@click.option("--mask/--no-mask", default=True, show_default=True, help=HIDE)
 @click.pass_context
 def cdr(
     context: click.Context,
@@ -77,6 +78,8 @@ def cdr(
     With --set-aside: the records that wait in the daemon's journal because PostgreSQL would not take them, or because
     they cannot be read; run it on the daemon's machine, as its user. They are tried again whenever the daemon starts.
 
+    With --no-mask: who looks, and at what, is in the audit log before anything is shown.
+
     Exit status: 0 fine, 1 no such call, 2 wrong usage, 3 the database cannot be reached.
     """
     if as_json and as_csv:
@@ -85,7 +88,11 @@ def cdr(
         _show_set_aside(config, as_json=as_json, mask=mask)
         return
     place = database_place(config, database_url)
+    asked = dict(filters)
     search = _search(filters, place.zone)
+    if not mask:
+        asked |= {"caller": masked(asked["caller"]) if asked["caller"] else None}
+        note_numbers(place.url, call_id or "cdr", **({} if call_id else asked))
     found = asyncio.run(_find(place.url, call_id, search))
     if call_id and not found:
         click.echo(f"no call has the id {call_id}", err=True)

@@ -390,6 +390,12 @@ class CallbackOrdered(msgspec.Struct, frozen=True):
     ticket: int = 0
 
 
+class FellBehind(msgspec.Struct, frozen=True, gc=False):
+    """What came in waits for ``by_s`` seconds before it is handled, which is too long; 0: no longer."""
+
+    by_s: float
+
+
 Event = (
     CallArrived
     | CallerLeft
@@ -429,4 +435,5 @@ Event = (
     | RelayLeft
     | LineLinked
     | LineParted
+    | FellBehind
 )

@@ -305,6 +305,7 @@ def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) 
     """The counselor's leg ended while nobody looked."""
     conduct = exchange.conduct
     if call.state is CallState.CONNECTED:
+        conduct.parties.note_invited_gone(call, at, out)
         conduct.record(call, facts.OfferClosed(at, OfferResult.ANSWERED, Cause.NOT_DEFINED), out)
         released = facts.Released(at, ReleaseReason.AGENT_HUNG_UP, Cause.NORMAL_CLEARING, True)
         conduct.record(call, released, out)

@@ -1,6 +1,7 @@
 """Bringing the database's schema up to date: forward only, safe to run by several daemons at once.
 
-Every migration only adds, so a daemon of the version before goes on working beside the new one.
+Every migration only adds, so a daemon of the version before goes on working beside the new one. A step that waits for a
+table, behind a long report, has everybody wait who comes after it: so it gives up soon, and is tried again.
 """
 
 import re
@@ -29,6 +30,8 @@ _TABLE = """
 """
 _MIGRATION_TIMEOUT_S = 600.0
 """A new index on years of calls takes its time."""
+LOCK_TIMEOUT_S = 5.0
+"""How long a step waits for a table that others use, and all who come after it with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ async def migrate(connection: "Connection[Record]") -> tuple[Migration, ...]:
     """Apply the steps that are missing, all or none; those that were applied.
 
     Raises:
+        asyncpg.LockNotAvailableError: others use a table for longer than ``LOCK_TIMEOUT_S``; nothing was done.
         asyncpg.PostgresError: the role may not do it, or the database is read-only.
     """
     newest = migrations()[-1].version
@@ -63,11 +67,14 @@ async def migrate(connection: "Connection[Record]") -> tuple[Migration, ...]:
         if version >= newest:
             return ()
     async with connection.transaction():
-        await connection.execute(f"SET LOCAL statement_timeout = '{_MIGRATION_TIMEOUT_S:.0f}s'")
+        patience = f"{_MIGRATION_TIMEOUT_S:.0f}s"
+        await connection.execute(f"SET LOCAL statement_timeout = '{patience}'; SET LOCAL lock_timeout = '{patience}'")
         await connection.execute(query("lock_migrations"), timeout=_MIGRATION_TIMEOUT_S)
         await connection.execute(_TABLE)
         version = await connection.fetchval(query("schema_version"))
         missing = tuple(step for step in migrations() if step.version > version)
+        # Only now: whoever migrates at the same time is waited for as long as that takes.
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S:.3f}s'")
         for step in missing:
             await connection.execute(step.sql, timeout=_MIGRATION_TIMEOUT_S)
             await connection.execute(query("record_migration"), step.version, step.name)

@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from callrouter.core.admission import NotTaken
 from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
@@ -101,6 +102,8 @@ def _of_calls(now: ExchangeNow, counters: Counters) -> Iterator[Metric]:
     yield _count("calls_taken_up", "Calls of an earlier daemon that were taken up.", (), _one(counters.taken_up))
     ended = {(outcome.value,): counters.ended[outcome] for outcome in Outcome}
     yield _count("calls_ended", "Calls that ended, by what became of the caller.", ("outcome",), ended)
+    not_taken = {(why.value,): counters.not_taken[why] for why in NotTaken}
+    yield _count("calls_not_taken", "Calls that were turned away, by why.", ("why",), not_taken)
     offers = {(result.value,): counters.offers[result] for result in OfferResult}
     yield _count("offers", "Offers of a caller to a counselor, by what became of them.", ("result",), offers)
 

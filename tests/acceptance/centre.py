@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,9 @@ def edit(path: Path, pattern: str, new: str) -> None:
 class Centre:
     """A daemon on the tests' Asterisk, with its own configuration, state and database.
 
-    ``clock`` is when its day begins, None: now. ``settings`` are more ``CALLROUTER_…`` variables, without that prefix,
-    ``surroundings`` other variables; ``edit`` may change the configuration.
+    ``clock`` is when its day begins, None: now. All its daemons have that clock, as have those of other centres with
+    the same ``clock_at_s`` (:class:`~lab.daemon.Daemon`). ``settings`` are more ``CALLROUTER_…`` variables, without
+    that prefix, ``surroundings`` other variables; ``edit`` may change the configuration.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Centre:
         database_url: str | None,
         agents: Iterable[str] = ("201",),
         clock: str | None = TUESDAY_MORNING,
+        clock_at_s: float | None = None,
         settings: Mapping[str, str] | None = None,
         surroundings: Mapping[str, str] | None = None,
         edit: Callable[[Path], None] | None = None,
@@ -89,8 +91,6 @@ class Centre:
         config = sample_config(folder / "config", agents, **times)
         if edit is not None:
             edit(config)
-        self._began_at = datetime.fromisoformat(clock) if clock is not None else None
-        self._began_s = time.monotonic()
         self._make_daemon = partial(
             Daemon,
             asterisk,
@@ -102,7 +102,8 @@ class Centre:
             surroundings=surroundings,
         )
         self._settings = settings
-        self.daemon = self._make_daemon(clock=clock, settings=settings)
+        self._clock = (clock, clock_at_s or time.time())
+        self.daemon = self._next_daemon(settings)
 
     async def start(self) -> None:
         """Have it take calls."""
@@ -115,11 +116,14 @@ class Centre:
 
         ``settings`` are its own, in place of the first one's.
         """
-        gone = timedelta(seconds=time.monotonic() - self._began_s)
-        now = at or (self._began_at + gone if self._began_at is not None else None)
-        clock = now.isoformat() if now is not None else None
-        self.daemon = self._make_daemon(clock=clock, settings=self._settings if settings is None else settings)
+        if at is not None:
+            self._clock = (at.isoformat(), time.time())
+        self.daemon = self._next_daemon(self._settings if settings is None else settings)
         await asyncio.to_thread(self.daemon.start, wait=wait)
+
+    def _next_daemon(self, settings: Mapping[str, str] | None) -> Daemon:
+        clock, at_s = self._clock
+        return self._make_daemon(clock=clock, clock_at_s=at_s if clock is not None else None, settings=settings)
 
     async def kill(self) -> None:
         """The daemon dies at once, with all that has happened in its journal."""

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
 from lab.asterisk import LabAsterisk
-from tests.acceptance.centre import POLL_S, TUESDAY_MORNING, Centre
+from tests.acceptance.centre import POLL_S, Centre
 
 IN_CHARGE_WITHIN_S = 5.0
 """What is promised: how long after its death, or its falling silent, the leader has a successor."""
@@ -33,19 +32,19 @@ class Duo:
         edit: Callable[[Path], None] | None = None,
         **times: str,
     ) -> None:
-        self._began_s = time.monotonic()
+        began_s = time.time()
         self.state_dir = folder / "state"
 
         of_a = a_settings or {}
 
-        def make(name: str, clock: str) -> Centre:
+        def make(name: str) -> Centre:
             return Centre(
                 asterisk,
                 folder / name,
                 agi_port=agi_port,
                 database_url=database_url,
                 agents=agents,
-                clock=clock,
+                clock_at_s=began_s,
                 settings={
                     "STANDBY_ENABLED": "yes",
                     "STATE_DIR": str(self.state_dir),
@@ -59,18 +58,18 @@ class Duo:
             )
 
         self._make = make
-        self.a = make("a", TUESDAY_MORNING)
+        self.a = make("a")
         self.b: Centre
 
     async def start(self) -> None:
         """Have ``a`` lead and ``b`` wait."""
         await self.a.start()
-        self.b = self._make("b", self._clock())
+        self.b = self._make("b")
         await self.stand_by(self.b)
 
     async def again(self, dead: Centre) -> None:
         """Start another in place of one that has ended; it waits."""
-        await dead.restart(datetime.fromisoformat(self._clock()), wait=False)
+        await dead.restart(wait=False)
         await self.until_role(dead, "standby")
 
     async def stand_by(self, centre: Centre) -> None:
@@ -114,7 +113,3 @@ class Duo:
         """The same over HTTP, which is quicker than to start a program."""
         report = await ask_hand_over(leader.daemon.url, HandOverRequest("test"))
         assert report.ok, report.message + leader.daemon.log_tail()
-
-    def _clock(self) -> str:
-        gone = timedelta(seconds=time.monotonic() - self._began_s)
-        return (datetime.fromisoformat(TUESDAY_MORNING) + gone).isoformat()

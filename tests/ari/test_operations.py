@@ -45,6 +45,7 @@ EXAMPLES = (
     operations.remove_channels("b", ["c"]),
     operations.destroy_bridge("b"),
     operations.list_bridges(),
+    operations.get_playback("p"),
     operations.stop_playback("p"),
     operations.record("c", "m", max_s=180, silence_s=5, terminate_on="#"),
     operations.record_bridge("b", "t"),

@@ -54,6 +54,16 @@ def test_a_caller_whom_the_dialplan_sends_arrives_with_what_is_known_of_the_call
     assert event.facts.site == SITE
 
 
+def test_what_a_caller_says_of_himself_is_kept_as_one_line_of_bounded_length() -> None:
+    said = a_channel(CALLER, caller={"name": "x" * 5000, "number": "055\u2028\x1b[31m"}, caller_rdnis="1\r\n2")
+    event = a_reader().read(a_message("StasisStart", channel=said, args=["inbound", "120\x00"]))
+
+    assert isinstance(event, ev.CallArrived)
+    facts = event.facts
+    assert (facts.dialed, facts.caller, facts.diversion) == ("120", "055 [31m", "1 2")
+    assert len(facts.caller_name) == 128
+
+
 def test_a_caller_without_a_dialled_number_arrives_all_the_same() -> None:
     event = a_reader().read(a_message("StasisStart", channel=a_channel(CALLER), args=["inbound"]))
 

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from callrouter.web.supervision import SupervisionRequest
 from tests.fakes.status import FakeStatus
@@ -22,7 +23,7 @@ def supervision() -> FakeSupervision:
 def daemon(supervision: FakeSupervision, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
     monkeypatch.setenv("LOGNAME", "chief")
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), supervision=supervision)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(supervision=supervision))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -93,7 +93,8 @@ sites: {1: {title: true, password_file: secret}}
 web: {port: 8080, host: 0.0.0.0}
 agi: {port: "4573", allow: [10.0.0.0/8]}
 reload: {on_save: true}
-limits: {max_calls: 2000, connect: 5, announcement: 1 MIN 30 s, dead_man: 0.5, clearing: }
+limits: {max_calls: 2000, connect: 5, announcement: 1 MIN 30 s, dead_man: 0.5, clearing: ,
+  calls_per_second: 50, behind: 1s, when_full: busy}
 tenants: {2: {title: 2}}
 topics:
 numbering: {table: null}

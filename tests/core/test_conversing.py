@@ -648,6 +648,25 @@ def test_a_caller_who_left_a_dead_daemon_while_somebody_was_called_in_leaves_nob
     assert [agent for agent, _ in legs(hall.cdr(call))] == ["lee", "kim"]
 
 
+@pytest.mark.parametrize(("is_answered", "result"), [(False, OfferResult.FAILED), (True, OfferResult.ANSWERED)])
+@pytest.mark.parametrize("verb", [CallVerb.TRANSFER, CallVerb.CONSULT, CallVerb.CONFERENCE])
+def test_a_third_who_hung_up_unseen_with_the_counselor_is_in_the_record(
+    hall: Driver, call: Call, verb: CallVerb, is_answered: bool, result: OfferResult
+) -> None:
+    ordered(hall, call, verb, "lee")
+    if is_answered and verb is not CallVerb.TRANSFER:
+        answers(hall, call)
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(hall.invited(call))
+    hall.asterisk.hang_up(hall.leg(call))
+    hall.restart()
+    hall.sync()
+    assert not hall.exchange.calls
+    assert not hall.asterisk.channels
+    expected = OfferResult.FAILED if verb is CallVerb.TRANSFER else result
+    assert legs(hall.cdr(call)) == [("lee", expected), ("kim", OfferResult.ANSWERED)]
+
+
 def test_a_caller_and_a_third_whom_the_dead_daemon_did_not_come_to_put_in_are_put_in(hall: Driver, call: Call) -> None:
     ordered(hall, call, CallVerb.CONSULT, "lee")
     answers(hall, call)

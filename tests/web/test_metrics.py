@@ -133,7 +133,7 @@ def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
         *("state", "box", "outcome", "result", "queue", "site", "trunk", "switch", "signal", "version", "config_hash"),
-        *("calendar", "by", "group", "topic", "tenant", "endpoint", "drift", "sign", "limit", "bound", "role"),
+        *("calendar", "by", "group", "topic", "tenant", "endpoint", "drift", "sign", "limit", "bound", "role", "why"),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from callrouter.core.ids import SiteName
+from callrouter.descriptors import Descriptors
 from callrouter.errors import UnreachableError
 from callrouter.web.server import HEADERS, WebServer
 from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, MemoryHealth, SiteHealth
@@ -96,6 +97,14 @@ async def test_an_absent_database_is_told_but_calls_are_taken(
         (
             {"database": DatabaseHealth(True, 0, None, AT, audit_refused=2)},
             "PostgreSQL would not take 2 entries of the audit log, which are missing there; the daemon's log says why",
+        ),
+        (
+            {"descriptors": Descriptors(190, 200)},
+            "190 of 200 file descriptors are in use; see who connects, and raise LimitNOFILE in the systemd unit",
+        ),
+        (
+            {"not_taken": "more than 8 calls at once"},
+            "callers are turned away: more than 8 calls at once; see limits: in callrouter.yaml",
         ),
         ({"clock_drift_s": 12.34}, "this machine's clock is 12.3 s ahead of the daemon's; it is coming round"),
         ({"clock_drift_s": -12.34}, "this machine's clock is 12.3 s behind the daemon's; it is coming round"),

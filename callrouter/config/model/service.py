@@ -9,6 +9,7 @@ from callrouter.config.model.section import (
     Port,
     Section,
     parse_lifetime,
+    parse_member,
     parse_network,
     parse_rate,
     parse_url,
@@ -20,6 +21,9 @@ from callrouter.config.scalars import (
     Text,
     Whole,
 )
+from callrouter.core.rulebook import WhenFull
+
+Full = Annotated[WhenFull, BeforeValidator(lambda value: parse_member(value, WhenFull))]
 
 
 class Service(Section):
@@ -179,7 +183,13 @@ class LimitsSection(Section):
     """``limits:``: what is not written keeps the default of :class:`callrouter.core.rulebook.Limits`."""
 
     max_calls: Whole | None = None
-    """More calls at once go to the dialplan's fallback."""
+    """More calls at once are not taken."""
+    calls_per_second: Whole | None = None
+    """So many new calls a second are taken, and twice as many at once; 0: as many as come."""
+    behind: Seconds | None = None
+    """While what comes in has waited for longer, no new call is taken."""
+    when_full: Full | None = None
+    """What becomes of callers who are not taken for one of these."""
     announcement: Seconds | None = None
     """An announcement that has not ended by then is taken as ended."""
     dead_man: Seconds | None = None
