@@ -61,8 +61,13 @@ class Wire:
         self._carries.clear()
 
     def swallow_requests(self) -> None:
-        """Carry only what Asterisk says, not what is asked of it, until it is cut."""
+        """Carry only what Asterisk says, not what is asked of it, until it is cut or told to go on."""
         self._carries_requests.clear()
+
+    def go_on(self) -> None:
+        """Carry what has been held back, and all that follows."""
+        self._carries.set()
+        self._carries_requests.set()
 
     async def mend(self) -> None:
         """Let connections in again, at the port where they were before."""
