@@ -225,10 +225,12 @@ class Conduct:
         at: datetime,
         out: Output,
         request: facts.Request | None = None,
+        *,
+        came_at: datetime | None = None,
     ) -> Call:
-        """A caller has come in, or (for a ``request``) is to be called back."""
+        """A caller has come in, or (for a ``request``) is to be called back. ``came_at``: already then."""
         trunk = self.floor.trunks.group_at(arrival.site, arrival.trunk) if request is None else None
-        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request, trunk)
+        opened = facts.Opened(came_at or at, call_id, arrival.site, channel, arrival, request, trunk)
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id

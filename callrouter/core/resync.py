@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from callrouter.core import calling_back_resync, facts, naming, relaying, supervision_resync, trunk_audit
+from callrouter.core import calling_back_resync, facts, missed, naming, relaying, supervision_resync, trunk_audit
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.call import Call, Offer
@@ -58,6 +58,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
             _compare_caller(exchange, call, event, at, out)
     relaying.compare(exchange, event, at, out)
     _compare_legs(exchange, event, at, out)
+    missed.record(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
     _forget_unheard(exchange, event)
     trunk_audit.put_right(exchange, event, in_vain, at, out)
@@ -153,8 +154,10 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
             and exchange.conduct.call_of(seen.channel) is None
             and not exchange.conduct.has_left(seen.channel)
         ):
+            came_at = event.requested_at - timedelta(seconds=seen.waited_s) if seen.waited_s else None
             with exchange.contained(seen.fresh_call, at, out):
-                exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
+                arrived = ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound)
+                exchange.call_arrived(arrived, at, out, came_at=came_at)
 
 
 def _forget_unheard(exchange: "Exchange", event: ev.SiteUp) -> None:

@@ -305,11 +305,18 @@ def _of_leading(health: Health) -> Iterator[Metric]:
     if now is None:
         return
     roles = {(role.value,): float(role is now.role) for role in Role}
-    yield _gauge("role", "1 for what the daemon is among those of its journal.", ("role",), roles)
+    yield _gauge("role", "1 for what the daemon is among the others.", ("role",), roles)
     yield _gauge("standbys_waiting", "Daemons that wait to take over, as the leader sees them.", (), _one(now.waiting))
     yield _count("leads_begun", "How often this daemon began to lead.", (), _one(now.changes))
     text = "1 while PostgreSQL's lock of the leader is this daemon's."
     yield _gauge("leader_lock", text, (), _one(now.lock is Sign.LOCK_OURS))
+    if now.copy is not None:
+        text = "1 while a copy of the journal on another machine is whole; of one who waits, its own."
+        yield _gauge("journal_copy_whole", text, (), _one(now.copy.is_whole))
+        text = "Commits of the journal that are not on the disk of the other machine."
+        yield _gauge("journal_copy_behind", text, (), _one(now.copy.behind))
+        text = "For how long the copy of the journal has not been up to date."
+        yield _gauge("journal_copy_behind_seconds", text, (), _one(now.copy.behind_s))
 
 
 def _of_tasks() -> Iterator[Metric]:
