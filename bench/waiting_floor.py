@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from callrouter.core.acd import Acd, Line, Place
+from callrouter.core.acd import Acd
 from callrouter.core.agent import Agent, AgentState
+from callrouter.core.groups import Line, Place
 from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, SkillName, TenantName, TrunkName
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Strategy
 from callrouter.core.skills import NO_DEMAND, Demand

@@ -126,6 +126,12 @@ class Baresip:
         """End the call; a call that still rings here is rejected with 486 Busy Here."""
         await self.command("hangup")
 
+    async def crash(self) -> None:
+        """The phone loses its power: it says nothing more, to anybody."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
     async def hold(self) -> None:
         """Put the other side on hold (re-INVITE, ``sendonly``)."""
         await self.command("hold")

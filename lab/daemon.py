@@ -28,7 +28,9 @@ class Daemon:
     """``callrouter run`` against a lab Asterisk: ``with Daemon(asterisk, folder, web_port=…, agi_port=…) as daemon:``.
 
     ``folder`` gets the state directory and the log. ``clock`` is the instant at which the daemon's day begins
-    (``2026-11-24T10:00``), ``settings`` more ``CALLROUTER_…`` variables, without that prefix. All methods block.
+    (``2026-11-24T10:00``), or, with ``clock_at_s`` (seconds of the machine's clock since 1970), the instant that it was
+    then: so the next daemon has the clock of the one before. ``settings`` are more ``CALLROUTER_…`` variables, without
+    that prefix, ``surroundings`` other variables. All methods block.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Daemon:
         agi_port: int,
         config: Path = PROJECT / "config",
         clock: str | None = None,
+        clock_at_s: float | None = None,
         database_url: str | None = None,
         settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
     ) -> None:
         self.url = f"http://127.0.0.1:{web_port}"
         self.log_path = folder / "daemon.log"
@@ -56,7 +60,9 @@ class Daemon:
             "CALLROUTER_AGI_PORT": str(agi_port),
             "CALLROUTER_STATE_DIR": str(self.state_dir),
             **({"CALLROUTER_LAB_CLOCK": clock} if clock else {}),
+            **({"CALLROUTER_LAB_CLOCK_AT": str(clock_at_s)} if clock_at_s is not None else {}),
         }
+        self._surroundings = surroundings or {}
         self._settings = {f"CALLROUTER_{name}": value for name, value in (settings or {}).items()}
 
     @property
@@ -73,6 +79,7 @@ class Daemon:
             **self._own,
             **({"CALLROUTER_DATABASE_URL": self.database_url} if self.database_url else {}),
             **self._settings,
+            **self._surroundings,
         }
 
     @property
@@ -171,6 +178,20 @@ class Daemon:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - our own http URL
             document: dict[str, Any] = json.load(answer)
             return document
+
+    def order(self, what: str, asked: Mapping[str, Any], *, timeout_s: float = 5.0) -> dict[str, Any]:
+        """What the API answers to an order, taken or not; OSError if it does not."""
+        request = urllib.request.Request(  # noqa: S310 - our own
+            f"{self.url}/api/v1/{what}",
+            data=json.dumps(asked).encode(),
+            headers={**self._permit(), "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - our own http URL
+                document: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            document = json.load(refusal)
+        return document
 
     def _permit(self) -> dict[str, str]:
         """What lets this machine in, where there are accounts."""

@@ -24,13 +24,15 @@ class Phone:
     """One SIP account.
 
     A phone with a ``static_contact`` (``sip:201@127.0.0.3:5201``) is called there and never registers; one without
-    registers with its ``password``, which is made up for this installation when it is None.
+    registers with its ``password``, which is made up for this installation when it is None. A call with one from which
+    no sound comes for ``rtp_timeout_s`` seconds is ended by Asterisk; 0: never.
     """
 
     extension: str
     password: str | None = None
     static_contact: str | None = None
     caller_id: str | None = None
+    rtp_timeout_s: int = 0
 
 
 def counselor_phones() -> tuple[Phone, ...]:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from callrouter.pbx.dialling import DialOut
 from lab import audio, kamailio, ports
 from lab.asterisk import LabAsterisk
 from lab.asterisk_config import Peer
 from lab.kamailio import LabKamailio
 from lab.paths import INSTANCES, try_lock
-from lab.phones import CARRIER_ADDRESS, Phone
+from lab.phones import CARRIER_ADDRESS, Phone, default_phones
 
 PREFIX = "test-"
 RING_BACK_HZ = (440.0, 480.0)
@@ -18,6 +19,8 @@ MUSIC_HZ = 1000.0
 PROMPT_S = 1.0
 DEADLINE_S = 3
 FALLBACK_RINGS_S = 4
+WATCHED_PHONE, SILENCE_S = "290", 2
+"""A phone from which sound must come: after so many seconds without, Asterisk ends its call."""
 
 # A queue of Asterisk's own, as an existing PBX has, for the sample that asks callrouter over FastAGI.
 QUEUES = """\
@@ -143,6 +146,7 @@ def asterisk_for_tests(
     peers: tuple[Peer, ...] = (),
     carrier_port: int | None = None,
     proxy: str = "",
+    dials: DialOut | None = None,
 ) -> LabAsterisk:
     """An Asterisk of this process alone, not started yet. Several have an ``address`` each, and are ``peers``.
 
@@ -161,13 +165,14 @@ def asterisk_for_tests(
         sip_port=sip_port,
         http_port=ports.free_tcp(),
         rtp_range=(20000, 29999),
-        phones=phones,
+        phones=(*default_phones(), Phone(WATCHED_PHONE, rtp_timeout_s=SILENCE_S)) if phones is None else phones,
         global_variables=variables,
         queues=QUEUES,
         carrier_port=ports.free_udp(CARRIER_ADDRESS) if carrier_port is None else carrier_port,
         address=address,
         peers=peers,
         proxy=proxy,
+        dials=dials,
     )
     write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)

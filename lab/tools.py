@@ -14,6 +14,7 @@ PACKAGE_OF: Mapping[str, str] = MappingProxyType(
     {
         "baresip": "baresip-core",
         "espeak-ng": "espeak-ng",
+        "faketime": "faketime",
         "kamailio": "kamailio",
         "kamcmd": "kamailio",
         "mmdebstrap": "mmdebstrap",

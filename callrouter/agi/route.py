@@ -22,6 +22,7 @@ from math import ceil
 from callrouter.agi.protocol import AgiRequest
 from callrouter.core.conditions import QueueStates, no_queues
 from callrouter.core.decision import Decision
+from callrouter.core.dial_string import legible
 from callrouter.core.ids import RegionName, SiteName
 from callrouter.core.inbound import CallFacts
 from callrouter.core.plan import Announce, EnterQueue
@@ -61,10 +62,10 @@ def route(
     at = now()
     number = remembered_as(request.caller or "")
     facts = CallFacts(
-        dialed=dialed,
+        dialed=legible(dialed),
         site=site,
-        caller=request.caller or "",
-        caller_name=request.caller_name or "",
+        caller=legible(request.caller or ""),
+        caller_name=legible(request.caller_name or ""),
         trunk=request.channel.partition("/")[2].rpartition("-")[0],
         language=request.language,
         remembered=recall(number, at) if number is not None else None,

@@ -28,6 +28,7 @@ from callrouter.agi.protocol import (
     set_variable,
     verbose,
 )
+from callrouter.descriptors import share
 from callrouter.errors import AgiError, AgiProtocolError, UnreachableError
 
 _log = structlog.get_logger(__name__)
@@ -178,7 +179,7 @@ class AgiServer:
         turned_away: Outcome | None = None
         if not self._is_allowed(peer):
             turned_away = Outcome.REFUSED
-        elif self._open >= self._limits.sessions or self._closing:
+        elif self._open >= share(self._limits.sessions) or self._closing:
             turned_away = Outcome.CROWDED_OUT
         if turned_away is not None:
             self._outcomes[turned_away] += 1

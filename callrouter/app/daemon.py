@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -24,6 +23,7 @@ from callrouter.app.callback import CallbackKeeper
 from callrouter.app.calling_back import CallingBackDesk, waiting_requests, withdraw
 from callrouter.app.conversing import CallDesk
 from callrouter.app.counting import remember_outward, remember_today
+from callrouter.app.files_left import mind_descriptors
 from callrouter.app.history import RulesHistory
 from callrouter.app.inputs import recorder_of
 from callrouter.app.memory import remember, remember_lost_places
@@ -40,6 +40,7 @@ from callrouter.app.several import (
     listen_when_free,
     one_of_several,
 )
+from callrouter.app.standby import KEEP_JOURNAL
 from callrouter.app.status import DaemonStatus
 from callrouter.app.supervising import HearingDesk
 from callrouter.app.surge import SurgeWatch
@@ -65,6 +66,7 @@ from callrouter.store.journal_file import FILE_NAME
 from callrouter.store.remembered import Remembered
 from callrouter.store.rules_delivery import RulesErrand
 from callrouter.store.sound_files import SoundFolder
+from callrouter.web.desks import Desks
 from callrouter.web.gate import Gate
 from callrouter.web.reload import ReloadRequest
 from callrouter.web.server import WebServer
@@ -73,8 +75,6 @@ log = structlog.get_logger(__name__)
 
 LAST_DELIVERY_S: Final = 5.0
 """How long, at the end, CDRs are still handed to PostgreSQL; the rest stay in the journal for the next start."""
-KEEP_JOURNAL: Final = timedelta(days=7)
-"""How long facts and delivered CDRs stay in the journal."""
 PRUNE_EVERY_S: Final = 3600.0
 GC_THRESHOLDS: Final = (20_000, 20, 50)
 """Calls leave hardly any cycles behind: to look for some after every 700 objects, as Python does, finds nothing and
@@ -137,7 +137,8 @@ async def _daemon(
         partial(new_call_id, clock.now),
         clock.now,
         time.monotonic,
-        standby.may_act,
+        standby.may_connect,
+        settings.dial_in,
     )
     async with (
         background() as start_outside,
@@ -188,22 +189,28 @@ async def _daemon(
             reloader, clock, dispatcher, fleet, journal, writer, agi, remembered, keeper, callbacks, surges
         )
         status.leading = standby.now
-        callers, desk = RememberedCallers(remembered), SwitchDesk(dispatcher, journal)
-        attendance, talks = DutyDesk(dispatcher, journal), CallDesk(dispatcher)
-        tapes = _tapes(loaded, journal, dispatcher, fleet, clock)
-        returns = CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ())
-        desks = (desk, attendance, talks, HearingDesk(dispatcher, journal), tapes[1], returns)
+        tape_keeper, tape_desk = _tapes(loaded, journal, dispatcher, fleet, clock)
+        desks = Desks(
+            reloader=reloader,
+            remembering=RememberedCallers(remembered),
+            switcher=SwitchDesk(dispatcher, journal),
+            attendance=DutyDesk(dispatcher, journal),
+            conversations=CallDesk(dispatcher),
+            supervision=HearingDesk(dispatcher, journal),
+            recordings=tape_desk,
+            callbacks=CallingBackDesk(dispatcher, lambda: callbacks.requests if callbacks is not None else ()),
+        )
         async with contextlib.AsyncExitStack() as listening:
             trail = JournalTrail(journal, settings.database_url)
             if shared is None:
                 token = make_local_token(settings.state_dir)
                 gate = Gate(reloader.known_accounts, settings.web, trail, clock.now, local_token=token)
-                web = WebServer(settings.web.host, settings.web.port, status, reloader, callers, *desks, gate=gate)
+                web = WebServer(settings.web.host, settings.web.port, status, desks, gate=gate)
                 await listening.enter_async_context(agi)
                 await listening.enter_async_context(web)
             else:
                 shared.entrance.lead(reloader.known_accounts, trail)
-                shared.web.attend(status, reloader, callers, *desks)
+                shared.web.attend(status, desks)
             start = await listening.enter_async_context(background())
             start(dispatcher.run())
             start_outside(fleet.run())
@@ -212,6 +219,7 @@ async def _daemon(
                 start(listen_when_free(agi))
             start(_keep_time(clock, dispatcher))
             start(_prune(journal, clock))
+            start(mind_descriptors())
             start(remembered.run())
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: start(reloader.reload(ReloadRequest("SIGHUP"))))
@@ -219,7 +227,7 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, tapes[0], callbacks, surges, inputs):
+            for looking in (keeper, tape_keeper, callbacks, surges, inputs):
                 if looking is not None:
                     start(looking.run())
             yield Running(dispatcher, status, writer, partial(standby.until_over, journal, fleet, dispatcher))

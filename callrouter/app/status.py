@@ -18,6 +18,7 @@ from callrouter.core.picture import picture
 from callrouter.core.routing import Ruleset
 from callrouter.core.rulebook import BoxSpec, Router
 from callrouter.core.stats import Counters, ExchangeNow
+from callrouter.descriptors import descriptors
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.delivery import CdrWriter
@@ -142,6 +143,8 @@ class DaemonStatus:
             ari_late=self._fleet.late,
             clock_drift_s=self._clock.drift_s,
             memory=MemoryHealth(self._remembered.callers, self._remembered.error),
+            descriptors=descriptors(),
+            not_taken=self._dispatcher.exchange.admission.lately(self._clock.now()),
             leading=self.leading() if self.leading is not None else None,
         )
 

@@ -62,6 +62,8 @@ def orders(command: cmd.AriCommand, application: str) -> tuple[Order, ...]:  # n
             return (Order(operations.set_variable(channel, "CHANNEL(language)", language, may_block=False)),)
         case cmd.StopPlayback(playback=playback):
             return (Order(operations.stop_playback(playback)),)
+        case cmd.AskPlayback(playback=playback):
+            return (Order(operations.get_playback(playback), _not_playing(playback)),)
         case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
             return _of_recording(command)
         case cmd.RecordTalk() | cmd.MuteRecording():
@@ -259,6 +261,13 @@ def _playback_failed(playback: PlaybackId) -> Callable[[Reply], ev.Event | None]
     def read(reply: Reply) -> ev.Event | None:
         failed = reply.outcome in (Outcome.REFUSED, Outcome.CONFLICT) or not reply.was_sent
         return ev.PlaybackEnded(playback, failed=True) if failed else None
+
+    return read
+
+
+def _not_playing(playback: PlaybackId) -> Callable[[Reply], ev.Event | None]:
+    def read(reply: Reply) -> ev.Event | None:
+        return ev.PlaybackEnded(playback) if reply.outcome is Outcome.GONE else None
 
     return read
 

@@ -11,8 +11,8 @@ import click
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.orders import tell, who, why
-from callrouter.cli.status import daemon_url, url_of
 from callrouter.cli.text import Column, elapsed, plain, table
+from callrouter.cli.where import daemon_url, url_of
 from callrouter.core.pins import Pin
 from callrouter.web.agents import AgentRequest, Verb
 from callrouter.web.client import ask_agent, fetch_agents

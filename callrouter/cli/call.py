@@ -10,8 +10,8 @@ import click
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.orders import tell, who
-from callrouter.cli.status import daemon_url, url_of
 from callrouter.cli.text import Column, elapsed, plain, table
+from callrouter.cli.where import daemon_url, url_of
 from callrouter.web.calls import CallRequest, Verb
 from callrouter.web.client import ask_call, fetch_status
 from callrouter.web.status import Call

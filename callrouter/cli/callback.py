@@ -11,10 +11,11 @@ import msgspec
 
 from callrouter.cli.database import database_option, database_place
 from callrouter.cli.documents import for_programs
+from callrouter.cli.looks import note_numbers
 from callrouter.cli.options import config_option, daemon_options, json_option, user_name
 from callrouter.cli.orders import tell, who
-from callrouter.cli.status import daemon_url
 from callrouter.cli.text import Column, plain, table
+from callrouter.cli.where import daemon_url
 from callrouter.core.ids import QueueName
 from callrouter.core.numbers import masked, parse
 from callrouter.errors import CallrouterError
@@ -59,7 +60,7 @@ def callback() -> None:
 @click.option("--queue", help="Those of one queue.")
 @click.option("--open", "only_open", is_flag=True, help="Those that nobody has done.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--numbers", is_flag=True, help="Show whole numbers, to call them.")
+@click.option("--numbers", is_flag=True, help="Show whole numbers, to call them; the audit log tells who did.")
 def list_requests(
     config: Path,
     database_url: str | None,
@@ -76,6 +77,8 @@ def list_requests(
         async with open_callbacks(place.url) as archive:
             return await archive.find(QueueName(queue) if queue else None, only_open=only_open, limit=limit)
 
+    if numbers:
+        note_numbers(place.url, "callback list", queue=queue, open=only_open, limit=limit)
     found = asyncio.run(find())
     if as_json:
         shown = found if numbers else [replace(request, number=masked(request.number)) for request in found]

@@ -12,10 +12,12 @@ import click
 
 from callrouter.cli import cdr_text
 from callrouter.cli.database import MOMENT, config_for_database, database_option, database_place, moment
+from callrouter.cli.looks import HIDE, note_numbers
 from callrouter.cli.options import json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
-from callrouter.core.numbers import forms, masked
+from callrouter.core.ids import DestinationName
+from callrouter.core.numbers import forms, masked, parse
 from callrouter.errors import JournalError, UnreachableError
 from callrouter.runtime.masking import mask_text
 from callrouter.store.journal_file import FILE_NAME
@@ -58,7 +60,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option("--set-aside", is_flag=True, help="List the records that could not be delivered, and why.")
-@click.option("--mask/--no-mask", default=True, show_default=True, help="Hide the end of callers' numbers.")
+@click.option("--mask/--no-mask", default=True, show_default=True, help=HIDE)
 @click.pass_context
 def cdr(
     context: click.Context,
@@ -77,6 +79,8 @@ def cdr(
     With --set-aside: the records that wait in the daemon's journal because PostgreSQL would not take them, or because
     they cannot be read; run it on the daemon's machine, as its user. They are tried again whenever the daemon starts.
 
+    With --no-mask: who looks, and at what, is in the audit log before anything is shown.
+
     Exit status: 0 fine, 1 no such call, 2 wrong usage, 3 the database cannot be reached.
     """
     if as_json and as_csv:
@@ -85,7 +89,11 @@ def cdr(
         _show_set_aside(config, as_json=as_json, mask=mask)
         return
     place = database_place(config, database_url)
+    asked = dict(filters)
     search = _search(filters, place.zone)
+    if not mask:
+        asked |= {"caller": masked(asked["caller"]) if asked["caller"] else None}
+        note_numbers(place.url, call_id or "cdr", **({} if call_id else asked))
     found = asyncio.run(_find(place.url, call_id, search))
     if call_id and not found:
         click.echo(f"no call has the id {call_id}", err=True)
@@ -136,4 +144,18 @@ def _without_number(call: Cdr) -> Cdr:
     for form in forms(call.caller):  # the trace of the decision may quote the number too
         explanation = explanation.replace(form, hidden)
     callback = replace(call.callback, number=masked(call.callback.number)) if call.callback is not None else None
-    return replace(call, caller=hidden, explanation=explanation, callback=callback)
+    return replace(
+        call,
+        caller=hidden,
+        explanation=mask_text(explanation),  # and those of others who were called in
+        callback=callback,
+        destination=_hidden(call.destination),
+        legs=tuple(replace(leg, destination=_hidden(leg.destination)) for leg in call.legs),
+    )
+
+
+def _hidden(destination: DestinationName | None) -> DestinationName | None:
+    """Who was called by a number, and not by the name that the rules have for it, is somebody outside."""
+    if destination is None or parse(destination).e164 is None:
+        return destination
+    return DestinationName(masked(destination))

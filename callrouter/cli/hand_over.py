@@ -7,7 +7,7 @@ import click
 
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option, user_name
-from callrouter.cli.status import url_of
+from callrouter.cli.where import url_of
 from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
 

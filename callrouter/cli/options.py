@@ -1,7 +1,7 @@
 """Options that several commands share, so that they read and behave the same everywhere."""
 
-import getpass
 import os
+import pwd
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -64,11 +64,13 @@ def json_option(command: _Command) -> _Command:
 
 
 def user_name() -> str:
-    """Who gives the command, for the daemon's log."""
+    """Who gives the command, for logs: by the process, not by what its environment says; by whom, if through sudo."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        return "unknown"
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user without a name
+        return f"uid {os.getuid()}"
+    by = os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
+    return f"{by} as {name}" if by and by != name else name
 
 
 def instant(text: str, zone: ZoneInfo, option: str) -> datetime:

@@ -14,11 +14,12 @@ import click
 from callrouter.cli.database import config_for_database, database_option, database_place, moment
 from callrouter.cli.documents import for_programs
 from callrouter.cli.keeping import minutes, write_private
+from callrouter.cli.looks import HIDE, note_numbers
 from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.orders import tell, who
 from callrouter.cli.orders import why as as_note
-from callrouter.cli.status import daemon_url
 from callrouter.cli.text import Column, plain, table
+from callrouter.cli.where import daemon_url
 from callrouter.config import load
 from callrouter.core.ids import AgentId, CallId, QueueName
 from callrouter.core.numbers import masked
@@ -77,7 +78,7 @@ def recording() -> None:
 @click.option("--until", help="Those that began before then.")
 @click.option("--deleted", is_flag=True, help="Those whose sound is deleted, too.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Newest first.")
-@click.option("--mask/--no-mask", default=True, show_default=True, help="Hide the end of callers' numbers.")
+@click.option("--mask/--no-mask", default=True, show_default=True, help=HIDE)
 def list_recordings(
     config: Path,
     database_url: str | None,
@@ -102,6 +103,8 @@ def list_recordings(
         deleted=wanted["deleted"],
         limit=wanted["limit"],
     )
+    if not mask:
+        note_numbers(place.url, "recording list", call=call, queue=queue, agent=agent, **wanted)
     found = asyncio.run(_find(place.url, search))
     if mask:
         found = [replace(one, caller=masked(one.caller)) for one in found]

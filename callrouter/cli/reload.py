@@ -10,8 +10,8 @@ from callrouter.cli.database import database_option, database_place
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option, user_name
 from callrouter.cli.restore import Restored, restore
-from callrouter.cli.status import url_of
 from callrouter.cli.versions import Source
+from callrouter.cli.where import url_of
 from callrouter.config.load import examine
 from callrouter.doctor.rendered import outdated
 from callrouter.web.client import ask_reload

@@ -9,7 +9,7 @@ import click
 from callrouter.cli import EXIT_NO
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option, user_name
-from callrouter.cli.status import url_of
+from callrouter.cli.where import url_of
 from callrouter.web.client import ask_to_forget, fetch_remembered
 from callrouter.web.remembered import ForgetReport, ForgetRequest, RememberedReport
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from callrouter.cli.status import url_of
 from callrouter.cli.versions import Source, text_of
+from callrouter.cli.where import url_of
 from callrouter.config.folder import files_of, is_inside, laid_out, locked, put_back, put_in_place
 from callrouter.config.review import review
 from callrouter.errors import ConfigError, UnreachableError

@@ -8,8 +8,8 @@ import click
 
 from callrouter.cli.options import daemon_options, json_option
 from callrouter.cli.orders import tell, who
-from callrouter.cli.status import daemon_url
 from callrouter.cli.text import plain
+from callrouter.cli.where import daemon_url
 from callrouter.web.client import ask_supervision
 from callrouter.web.supervision import SupervisionRequest, SupervisionVerb
 

@@ -10,8 +10,8 @@ import click
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, instant, json_option
 from callrouter.cli.orders import tell, who, why
-from callrouter.cli.status import daemon_url, url_of
 from callrouter.cli.text import Column, plain, table
+from callrouter.cli.where import daemon_url, url_of
 from callrouter.config import load
 from callrouter.config.scalars import parse_duration
 from callrouter.core.stats import SwitchNow

@@ -9,8 +9,8 @@ import click
 from callrouter.cli.database import DatabasePlace, config_for_database, database_option, database_place
 from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option
-from callrouter.cli.status import url_of
 from callrouter.cli.text import Column, table
+from callrouter.cli.where import url_of
 from callrouter.core.breaker import BreakerState
 from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.stats import MemberOfTrunk, TenantOfTrunk, TrunkNow

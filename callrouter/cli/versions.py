@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callrouter.cli.database import database_place
-from callrouter.cli.status import url_of
+from callrouter.cli.where import url_of
 from callrouter.config import Loaded, load
 from callrouter.config.folder import files_of, laid_out
 from callrouter.errors import ConfigError, DatabaseError

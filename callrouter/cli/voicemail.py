@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import getpass
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
@@ -16,9 +15,11 @@ from callrouter.ari.recordings import RecordingStore, open_recordings
 from callrouter.cli.database import database_option, database_url_of
 from callrouter.cli.documents import for_programs
 from callrouter.cli.keeping import minutes, write_private
-from callrouter.cli.options import config_option, json_option
+from callrouter.cli.looks import HIDE, note, note_numbers
+from callrouter.cli.options import config_option, json_option, user_name
 from callrouter.cli.text import Column, plain, table
 from callrouter.config import Loaded, load
+from callrouter.core.audit import AuditKind
 from callrouter.core.ids import BoxName, SiteName
 from callrouter.core.numbers import masked
 from callrouter.errors import CallrouterError
@@ -47,7 +48,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _by(command: Callable[..., None]) -> Callable[..., None]:
-    return click.option("--by", default=getpass.getuser, show_default="who is logged in", help="Who does it.")(command)
+    return click.option("--by", default=user_name, show_default="who is logged in", help="Who does it.")(command)
 
 
 @click.group(epilog=_EPILOG)
@@ -64,7 +65,7 @@ def voicemail() -> None:
 @click.option("--box", help="Those of one box.")
 @click.option("--unheard", is_flag=True, help="Those that nobody has heard.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--mask/--no-mask", default=True, show_default=True, help="Hide the end of callers' numbers.")
+@click.option("--mask/--no-mask", default=True, show_default=True, help=HIDE)
 def list_messages(
     config: Path, database_url: str | None, as_json: bool, box: str | None, unheard: bool, limit: int, mask: bool
 ) -> None:
@@ -76,6 +77,8 @@ def list_messages(
         async with open_messages(url) as archive:
             return await archive.find(BoxName(box) if box else None, unheard=unheard, limit=limit)
 
+    if not mask:
+        note_numbers(url, "voicemail list", box=box, unheard=unheard, limit=limit)
     found = asyncio.run(find())
     if mask:
         found = [replace(message, caller=masked(message.caller)) for message in found]
@@ -92,15 +95,17 @@ def list_messages(
 def save(number: int, file: Path, config: Path, database_url: str | None) -> None:
     """Fetch the message ID from its Asterisk, and write it to FILE (WAV), for the user alone to read.
 
-    That does not mark it as heard.
+    That does not mark it as heard. Who fetches it is in the audit log before.
     """
     loaded = load(config)
+    url = database_url_of(loaded, database_url)
 
     async def fetch() -> bytes:
         async with (
             _message(loaded, database_url, number) as (_, message),
             _recordings(loaded, message.site) as store,
         ):
+            await asyncio.to_thread(note, url, AuditKind.RECORDING, message.recording, "kept", "fetched")
             body = await store.read(message.recording)
         if body is None:
             raise CallrouterError(f"the Asterisk of {message.site} has no file of message {number}")
@@ -133,9 +138,11 @@ def heard(number: int, config: Path, database_url: str | None, by: str) -> None:
 def delete(number: int, config: Path, database_url: str | None, by: str) -> None:
     """Delete the message ID: its sound at once and for good; that there was one, and whose, stays on record."""
     loaded = load(config)
+    url = database_url_of(loaded, database_url)
 
     async def remove() -> None:
         async with _message(loaded, database_url, number) as (archive, message):
+            await asyncio.to_thread(note, url, AuditKind.RECORDING, message.recording, "kept", "deleted")
             async with _recordings(loaded, message.site) as store:
                 await store.delete(message.recording)
             await archive.delete(number, datetime.now(UTC), by)

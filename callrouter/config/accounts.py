@@ -4,6 +4,7 @@ They stand in ``accounts.yaml`` beside the rules and are no part of them: their 
 to an old version gives nobody his account back, and a new account is no new version.
 """
 
+import os
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -35,8 +36,8 @@ class Accounts:
 
 
 def account_file(directory: FilePath) -> FilePath | None:
-    """The file of accounts of ``directory``; None if there is none."""
-    return next((directory / name for name in sorted(ACCOUNT_FILES) if (directory / name).is_file()), None)
+    """The file of accounts of ``directory``, or what stands in its place; None if there is none."""
+    return next((directory / name for name in sorted(ACCOUNT_FILES) if os.path.lexists(directory / name)), None)
 
 
 def account_text(directory: FilePath) -> str | None:

@@ -4,6 +4,7 @@ They stand in ``routes-test.yaml`` beside the configuration. A faulty or failing
 starting; it keeps rules from being called fine.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -94,7 +95,7 @@ class CaseSheet:
 
 def case_files(directory: FilePath) -> dict[str, FilePath]:
     """The files of cases that stand in ``directory``, by the names that they are called by."""
-    return {name: directory / name for name in sorted(CASE_FILES) if (directory / name).is_file()}
+    return {name: directory / name for name in sorted(CASE_FILES) if os.path.lexists(directory / name)}
 
 
 def read_cases(files: Mapping[str, FilePath], problems: Problems) -> list[CaseSheet]:

@@ -95,7 +95,7 @@ def _marks(directory: Path) -> Sequence[tuple[str, int, int, int]]:
 def files_of(directory: Path) -> list[Path]:
     """The files that count: those with sections, and those of golden cases."""
     cases = [directory / name for name in sorted(CASE_FILES) if (directory / name).is_file()]
-    return [*section_files(directory), *cases]
+    return [*filter(Path.is_file, section_files(directory)), *cases]
 
 
 def counts(name: str) -> bool:

@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path as FilePath
 
 from callrouter.config import trunks
+from callrouter.config.bounded import TooLongError, read_bounded
 from callrouter.config.problems import Path, Place, nearest
 from callrouter.config.references import Context
 from callrouter.core.geography import Geography, Region
@@ -51,12 +52,15 @@ def _table(context: Context, directory: FilePath) -> Table:
         if chosen == "kr055":
             text = (files("callrouter.core") / "data" / "kr055_exchanges.csv").read_text(encoding="utf-8")
         else:
-            text = (directory / chosen).read_text(encoding="utf-8")
+            text = read_bounded(directory / chosen).decode("utf-8").replace("\r\n", "\n")
             # It routes calls as the YAML files do: another table is another version.
             context.document.texts[chosen] = text
     except OSError as error:
         remedy = "write kr055, or the name of a CSV file"
         context.error(path, f'the table "{chosen}" cannot be read: {error.strerror}', remedy)
+        return []
+    except TooLongError as error:
+        context.error(path, f'the table "{chosen}" {error}', "write kr055, or the name of a CSV file")
         return []
     except UnicodeDecodeError:
         context.error(path, f'the table "{chosen}" is not UTF-8', "save it as UTF-8 (not CP949/EUC-KR)")

@@ -1,13 +1,15 @@
 """The limits, and how short or small each may be: 0 would not switch one off, but do harm at every call."""
 
 from dataclasses import fields
-from typing import Final
+from typing import Any, Final
 
 from callrouter.config.references import Context
-from callrouter.core.rulebook import Limits
+from callrouter.core.rulebook import Limits, WhenFull
 
 LEAST: Final[dict[str, tuple[float, str]]] = {
     "max_calls": (1, "no call would be taken"),
+    "calls_per_second": (0, ""),
+    "behind": (0.1, "a busy moment would be taken for trouble"),
     "announcement": (1.0, "announcements would be cut off"),
     "dead_man": (2.0, "it is renewed at half of it, and a healthy daemon must have the time"),
     "connect": (1.0, "counselors who answer would be hung up on"),
@@ -30,11 +32,14 @@ LEAST_RING_S: Final = 1.0
 
 def compile_limits(context: Context) -> Limits:
     """What is written, and the core's defaults for the rest. A value that is too small is a fault where it stands."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for limit in fields(Limits):
         key = limit.name.removesuffix("_s")
         value = getattr(context.model.limits, key)
         if value is None:
+            continue
+        if isinstance(value, WhenFull):
+            changed[limit.name] = value
             continue
         least, why = LEAST[key]
         if value < least:

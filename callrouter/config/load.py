@@ -1,5 +1,6 @@
 """The way from a directory to what the daemon runs by."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from callrouter.config.compile import compile_rulebook
 from callrouter.config.daemon import apply_environment, compile_settings
 from callrouter.config.model import Model
 from callrouter.config.nodes import Tree
-from callrouter.config.problems import Problem, Problems
+from callrouter.config.problems import Problem, Problems, TooManyFaultsError
 from callrouter.config.references import Context
 from callrouter.config.settings import DaemonSettings
 from callrouter.config.source import read
@@ -85,7 +86,17 @@ def examine(
 
 
 def _examine(directory: Path, environ: Mapping[str, str], *, guarded: bool) -> tuple[Loaded | None, Problems]:
-    problems = Problems()
+    problems, loaded = Problems(), None
+    with contextlib.suppress(TooManyFaultsError):
+        loaded = _read_and_compile(directory, environ, problems, guarded=guarded)
+    problems.errors.sort()
+    problems.warnings.sort()
+    return loaded, problems
+
+
+def _read_and_compile(
+    directory: Path, environ: Mapping[str, str], problems: Problems, *, guarded: bool
+) -> Loaded | None:
     document = read(directory, problems)
     applied = apply_environment(document, environ)
     loaded = None
@@ -104,9 +115,7 @@ def _examine(directory: Path, environ: Mapping[str, str], *, guarded: bool) -> t
                 lines = _lines(problems.warnings)
                 written = checked.model, document.sections, document.texts, applied
                 loaded = Loaded(rulebook, settings, texts, lines, missing, zone, *written, accounts)
-    problems.errors.sort()
-    problems.warnings.sort()
-    return loaded, problems
+    return loaded
 
 
 def _lines(problems: list[Problem]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Whether rules may go live: the configuration is right, and its golden cases hold."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from callrouter.config.cases import CaseSheet, Outcome, case_files, compile_cases, read_cases, run_cases
 from callrouter.config.load import Loaded, examine
-from callrouter.config.problems import Problems
+from callrouter.config.problems import Problems, TooManyFaultsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,12 @@ def review(
     directory, if it is there.
     """
     loaded, problems = examine(directory, environ, guarded=guarded)
-    sheets = read_cases(case_files(directory) if files is None else files, problems)
+    sheets: list[CaseSheet] = []
     outcomes: tuple[Outcome, ...] = ()
-    if loaded is not None:
-        outcomes = run_cases(compile_cases(sheets, loaded, problems), loaded.rulebook.router)
+    with contextlib.suppress(TooManyFaultsError):
+        sheets = read_cases(case_files(directory) if files is None else files, problems)
+        if loaded is not None:
+            outcomes = run_cases(compile_cases(sheets, loaded, problems), loaded.rulebook.router)
     problems.errors.sort()
     problems.warnings.sort()
     return Review(loaded, problems, outcomes, texts_of(sheets))

@@ -9,6 +9,7 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
+from callrouter.config.bounded import TooLongError, read_bounded
 from callrouter.config.nodes import (
     ListMarks,
     MappingMarks,
@@ -20,9 +21,10 @@ from callrouter.config.nodes import (
     place_of,
     written_twice,
 )
-from callrouter.config.problems import Path, Place, Problems
+from callrouter.config.problems import Path, Place, Problems, TooManyFaultsError
 
-MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_ALL_BYTES = 4 * 1024 * 1024
+"""Of all files together."""
 HASH_DIGITS = 12
 """Of a version's name; enough to tell all that one hotline will ever have apart."""
 
@@ -104,29 +106,47 @@ def read(directory: FilePath, problems: Problems) -> Document:
 
 
 def section_files(directory: FilePath) -> list[FilePath]:
-    """The YAML files of ``directory`` that hold sections, in their order."""
-    found = (path for path in directory.glob("*.y*ml") if path.suffix in {".yaml", ".yml"} and path.is_file())
+    """The YAML files of ``directory`` that hold sections, in their order.
+
+    Also what only has the name of one: a folder, or a link to nothing, may not pass for a file that nobody wrote. What
+    begins with a dot belongs to editors.
+    """
+    found = (path for path in directory.glob("[!.]*.y*ml") if path.suffix in {".yaml", ".yml"})
     return sorted(path for path in found if path.name not in CASE_FILES | ACCOUNT_FILES)
 
 
 def read_files(files: Table[str, FilePath], problems: Problems, document: Document | None = None) -> Document:
     """The files taken into one document; each is called by its key. Faults go to ``problems``."""
     document = document or Document()
-    for name, path in files.items():
-        text = _text(name, path, problems)
-        if text is None:
-            document.incomplete = True
-            continue
-        document.texts[name] = text
-        try:
-            written = parse(name, text, problems)
-        except UnreadableError as error:
-            problems.error(error.place, error.message, error.remedy)
-            document.incomplete = True
-            continue
+    left = MAX_ALL_BYTES
+    try:
+        for name, path in files.items():
+            left -= _read_one(name, path, problems, document, left)
+    except TooManyFaultsError:
+        document.incomplete = True
+    return document
+
+
+def _read_one(name: str, path: FilePath, problems: Problems, document: Document, left: int) -> int:
+    """Take one file into the document; how many characters it had. ``left`` is how many there may be."""
+    text = _text(name, path, problems)
+    if text is not None and len(text) > left:
+        remedy = "take out what is not needed"
+        problems.error(Place(name), f"makes more than {MAX_ALL_BYTES} bytes with the files before it", remedy)
+        text = None
+    if text is None:
+        document.incomplete = True
+        return 0
+    document.texts[name] = text
+    try:
+        written = parse(name, text, problems)
+    except UnreadableError as error:
+        problems.error(error.place, error.message, error.remedy)
+        document.incomplete = True
+    else:
         if written is not None:
             _Merger(document, problems).take(name, *written)
-    return document
+    return len(text)
 
 
 def digest_of(texts: Table[str, str]) -> str:
@@ -140,12 +160,16 @@ def digest_of(texts: Table[str, str]) -> str:
 def _text(name: str, path: FilePath, problems: Problems) -> str | None:
     """The file as text with unix line ends, or None if it cannot be used."""
     try:
-        data = path.read_bytes()
+        data = read_bounded(path)
     except OSError as error:
-        problems.error(Place(name), f"cannot be read: {error.strerror}", "let the daemon's user read it")
+        is_there = path.is_file()
+        remedy = (
+            "let the daemon's user read it" if is_there else "put the file there, or take away what is in its place"
+        )
+        problems.error(Place(name), f"cannot be read: {error.strerror}", remedy)
         return None
-    if len(data) > MAX_FILE_BYTES:
-        problems.error(Place(name), f"has {len(data)} bytes", f"keep a file under {MAX_FILE_BYTES}; split it")
+    except TooLongError as error:
+        problems.error(Place(name), str(error), "see that it is the right file; split it")
         return None
     try:
         text = data.decode("utf-8-sig")

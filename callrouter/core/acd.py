@@ -23,125 +23,22 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from callrouter.core.agent import Agent
+from callrouter.core.groups import NO_TENANT, Group, Head, Line, Place
 from callrouter.core.ids import AgentId, CallId, QueueName, SiteName, TenantName, TrunkName
 from callrouter.core.pool import Idle, Pool, Way, rank_of, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy
 from callrouter.core.sharing import Charge, Sharing
+from callrouter.core.shut import Closed, Refused, WithOutward, never_outward
 from callrouter.core.skills import NO_DEMAND, Demand
 
-Line = tuple[QueueName, SiteName]
-"""Those who wait in a queue at one site."""
-
-Place = tuple[float, int]
-"""What orders the callers of all queues: when they came, in seconds, less the head start; then the place's number."""
-
-NO_TENANT = TenantName("")
-
-Refused = Callable[[Way, TenantName, bool], bool]
-"""Whether a way that is open is not so to callers of a tenant; the last says whether their calls are marked.
-
-One without a trunk group is open to all.
-"""
-
-
-class Outward(NamedTuple):
-    """A call to a resident that is to be made with that to a counselor: over which group, from where, and whose."""
-
-    trunk: TrunkName
-    site: SiteName
-    tenant: TenantName
-    marked: bool
-
-
-WithOutward = Callable[[Way, Outward], bool]
-"""Whether there is a way to a counselor and, beside it, one to a resident."""
-
-
-def never_outward(way: Way, outward: Outward) -> bool:
-    """Nobody can be called back."""
-    return False
-
-
-_Waiting = tuple[Place, CallId]
 _Entry = TypeVar("_Entry", bound=tuple[object, ...])
-
-
-@dataclass(slots=True, eq=False)
-class _Group:
-    """Those of a line who are alike but for their places: one of them can be served if and only if all can."""
-
-    line: Line
-    tenant: TenantName
-    pool: Pool
-    outward: TrunkName | None = None
-    """The trunk group by which they are called back, for whom a channel of it is wanted beside the counselor."""
-    waiting: list[_Waiting] = field(default_factory=list)
-    rung: int = 0
-    """For how many, who do not wait here meanwhile, more phones may ring."""
-
-
-_Head = tuple[Place, CallId, _Group]
-"""The first of a group."""
-
-
-class _Shut(dict[Way, bool]):
-    """Whether ways are shut to some at one moment; each is asked about once, and only if somebody wants it."""
-
-    def __init__(self, to_all: Mapping[Way, bool], asks: Callable[[Way], bool]) -> None:
-        self._to_all = to_all
-        self._asks = asks
-
-    def __missing__(self, way: Way) -> bool:
-        shut = self[way] = self._to_all[way] or self._asks(way)
-        return shut
-
-
-@dataclass(slots=True)
-class _Closed:
-    """To whom which ways are shut at one moment."""
-
-    shut: Mapping[Way, bool]
-    """Whether each way is shut, to all."""
-    shared: Mapping[Way, bool]
-    """The same, and whether it may be shut to some."""
-    marked: frozenset[QueueName]
-    refused: Refused | None
-    with_outward: WithOutward
-    _inward: dict[tuple[TenantName, bool], _Shut] = field(default_factory=dict)
-    _outward: dict[Outward, _Shut] = field(default_factory=dict)
-
-    def reaches(self, group: _Group) -> bool:
-        """Whether there is a way to somebody for those of a group."""
-        if group.outward is None and self.refused is not None and group.pool.has_way(self.shared):
-            return True  # without asking what some are refused
-        return group.pool.has_way(self.to(group))
-
-    def to(self, group: _Group) -> Mapping[Way, bool]:
-        """Whether ways are shut to those of a group."""
-        if group.outward is not None:
-            return self._to_outward(Outward(group.outward, group.line[1], group.tenant, group.line[0] in self.marked))
-        if self.refused is None:
-            return self.shut
-        key = (group.tenant, group.line[0] in self.marked)
-        known = self._inward.get(key)
-        return known if known is not None else self._to_inward(self.refused, *key)
-
-    def _to_inward(self, refused: Refused, tenant: TenantName, marked: bool) -> _Shut:
-        shut = self._inward[tenant, marked] = _Shut(self.shut, lambda way: refused(way, tenant, marked))
-        return shut
-
-    def _to_outward(self, outward: Outward) -> _Shut:
-        known = self._outward.get(outward)
-        if known is None:
-            known = self._outward[outward] = _Shut(self.shut, lambda way: not self.with_outward(way, outward))
-        return known
 
 
 @dataclass(slots=True)
 class _Rung:
     """A caller for whom phones ring, and more may."""
 
-    head: _Head
+    head: Head
     most: float
     """At how many phones at once."""
     phones: int = 1
@@ -153,7 +50,7 @@ class _Rung:
 
 @dataclass(slots=True)
 class _Line:
-    groups: dict[tuple[Demand, TenantName, TrunkName | None], _Group] = field(default_factory=dict)
+    groups: dict[tuple[Demand, TenantName, TrunkName | None], Group] = field(default_factory=dict)
     pools: dict[Demand, Pool] = field(default_factory=dict)
     """By the demands of those who wait; that without a demand holds all who are free, and is always there."""
 
@@ -205,10 +102,10 @@ class Acd:
         self.sharing = Sharing(weights or {})
         self._marked = _marked(self.queues)
         self._lines: dict[Line, _Line] = {}
-        self._stands: dict[CallId, tuple[_Group, Place]] = {}
-        self._heads: dict[TenantName, list[_Head]] = {}
+        self._stands: dict[CallId, tuple[Group, Place]] = {}
+        self._heads: dict[TenantName, list[Head]] = {}
         self._rung: dict[CallId, _Rung] = {}
-        self._unsated: list[_Head] = []
+        self._unsated: list[Head] = []
         """Those of them who may have one more phone, in order."""
         self._agents: dict[AgentId, Agent] = {}
         self._ranked: dict[AgentId, dict[Pool, tuple[Way, Idle]]] = {}
@@ -364,7 +261,7 @@ class Acd:
         if all(shut.values()):
             return None
         shared = {way: is_shut or way.trunk is not None for way, is_shut in shut.items()}
-        closed = _Closed(shut, shared, self._marked, refused, with_outward)
+        closed = Closed(shut, shared, self._marked, refused, with_outward)
         found = [_first_of(heads, closed) for heads in self._heads.values()]
         heads = sorted(head for head in found if head is not None)
         if not heads:
@@ -446,10 +343,10 @@ class Acd:
         others = (origin for origin, to in self.links if to == site) if agent.spec.trunk is None else ()
         return [site, *others]
 
-    def _groups(self, queue: QueueName) -> list[_Group]:
+    def _groups(self, queue: QueueName) -> list[Group]:
         return [group for (name, _), line in self._lines.items() if name == queue for group in line.groups.values()]
 
-    def _one_more(self, closed: _Closed) -> Match | None:
+    def _one_more(self, closed: Closed) -> Match | None:
         """One more phone for the first of those who are being rung, if there is one who could have it."""
         head = _first_of(self._unsated, closed)
         if head is None:
@@ -457,7 +354,7 @@ class Acd:
         _, call, group = head
         return Match(call, self._agents[group.pool.pick(call, self._agents, closed.to(group))], is_rung=True)
 
-    def _let_ring(self, call: CallId, place: Place, group: _Group, phones: int) -> None:
+    def _let_ring(self, call: CallId, place: Place, group: Group, phones: int) -> None:
         most = self.queues[group.line[0]].ring_at_most
         rung = self._rung[call] = _Rung((place, call, group), math.inf if most is None else most, phones)
         group.rung += 1
@@ -471,14 +368,14 @@ class Acd:
         elif rung.may_have_more and not could:
             insort(self._unsated, rung.head)
 
-    def _group(self, line: Line, tenant: TenantName, demand: Demand, outward: TrunkName | None) -> _Group:
+    def _group(self, line: Line, tenant: TenantName, demand: Demand, outward: TrunkName | None) -> Group:
         known = self._line(line)
         group = known.groups.get((demand, tenant, outward))
         if group is None:
             pool = known.pools.get(demand)
             if pool is None:
                 pool = self._open_pool(line, known, demand)
-            group = known.groups[demand, tenant, outward] = _Group(line, tenant, pool, outward)
+            group = known.groups[demand, tenant, outward] = Group(line, tenant, pool, outward)
         return group
 
     def _line(self, line: Line) -> _Line:
@@ -520,7 +417,7 @@ class Acd:
             self._close(group)
         return True
 
-    def _close(self, group: _Group) -> None:
+    def _close(self, group: Group) -> None:
         """Nobody waits in the group, nor is rung; its pool is kept as long as another wants it."""
         line, demand = self._lines[group.line], group.pool.demand
         del line.groups[demand, group.tenant, group.outward]
@@ -529,18 +426,18 @@ class Acd:
             for agent_id in group.pool.members:
                 del self._ranked[agent_id][group.pool]
 
-    def _hide_head(self, group: _Group) -> None:
+    def _hide_head(self, group: Group) -> None:
         if group.waiting:
             heads = self._heads[group.tenant]
             _remove(heads, (*group.waiting[0], group))
             if not heads:
                 del self._heads[group.tenant]
 
-    def _show_head(self, group: _Group) -> None:
+    def _show_head(self, group: Group) -> None:
         insort(self._heads.setdefault(group.tenant, []), (*group.waiting[0], group))
 
 
-def _first_of(heads: Iterable[_Head], closed: _Closed) -> _Head | None:
+def _first_of(heads: Iterable[Head], closed: Closed) -> Head | None:
     """The first of these who could be served."""
     for head in heads:
         group = head[2]

@@ -31,6 +31,7 @@ class Cause(IntEnum):
     NORMAL_TEMPORARY_FAILURE = 41
     SWITCH_CONGESTION = 42
     REQUESTED_CHANNEL_UNAVAILABLE = 44
+    """Also what Asterisk says of who talked, and whom it has ended because no sound came from there."""
     RECOVERY_ON_TIMER_EXPIRY = 102
     INTERWORKING = 127
 

@@ -57,6 +57,12 @@ class StopPlayback(SiteCommand, frozen=True, gc=False):
     playback: PlaybackId
 
 
+class AskPlayback(SiteCommand, frozen=True, gc=False):
+    """Tell us if an announcement is over, or is not there: we may have missed it."""
+
+    playback: PlaybackId
+
+
 class Record(SiteCommand, frozen=True, gc=False):
     """Record what the caller says, until a key, silence or the greatest length ends it."""
 
@@ -271,6 +277,7 @@ AriCommand = (
     | Play
     | SetLanguage
     | StopPlayback
+    | AskPlayback
     | Record
     | StopRecording
     | AskRecording

@@ -6,7 +6,7 @@ Here is what concerns a call as a whole; its plan, its waiting, its offers and i
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
@@ -65,7 +65,14 @@ _PLAYING = frozenset(
     {CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING, CallState.GREETING}
 )
 
-_HUNG_UP_ON = (ReleaseReason.AGENT_HUNG_UP, ReleaseReason.PLAN_ENDED)
+AT_ONCE_S: Final = 1.0
+"""So soon the dead man's switch is to take a caller to the fallback who could not be sent there."""
+_SENT_ON = (ReleaseReason.HANDED_OVER, ReleaseReason.NOT_TAKEN, ReleaseReason.DEFECT)
+"""Why a caller goes on in the dialplan, unless another cause than normal clearing hung him up."""
+
+
+def _released(call: Call) -> facts.Released:
+    return next(fact for fact in reversed(call.history) if isinstance(fact, facts.Released))
 
 
 class _Action(Protocol):
@@ -218,10 +225,12 @@ class Conduct:
         at: datetime,
         out: Output,
         request: facts.Request | None = None,
+        *,
+        came_at: datetime | None = None,
     ) -> Call:
-        """A caller has come in, or (for a ``request``) is to be called back."""
+        """A caller has come in, or (for a ``request``) is to be called back. ``came_at``: already then."""
         trunk = self.floor.trunks.group_at(arrival.site, arrival.trunk) if request is None else None
-        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request, trunk)
+        opened = facts.Opened(came_at or at, call_id, arrival.site, channel, arrival, request, trunk)
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id
@@ -407,17 +416,29 @@ class Conduct:
         if call.insisted:
             out.notices.append(Notice(NoticeKind.WRITTEN_OFF, call.id, f"channel {call.channel} never ended"))
             self.finish(call, cue, at, out)
-            if call.site not in self.floor.ways.sites:
-                self._remember_unheard(call)
+            self._remember_unheard(call)
             return
         call.insisted = True
-        out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
+        self._say_again(call, out)
         self.set_timer(call, TimerKind.CLEARING, self.floor.rulebook.limits.clearing_s, out)
 
+    def _say_again(self, call: Call, out: Output) -> None:
+        """What was to become of the caller. Who was to go on in the dialplan must not be hung up on for it."""
+        released = _released(call)
+        if released.reason is ReleaseReason.TAKEN_AWAY:
+            return  # he is there
+        if released.reason in _SENT_ON and released.cause == Cause.NORMAL_CLEARING:
+            context = self.floor.rulebook.fallback_context
+            where = (call.site, call.id, call.channel)
+            out.commands.append(cmd.ContinueInDialplan(*where, context, FALLBACK_EXTENSION))
+            # And should that fail again, his own switch takes him there.
+            out.commands.append(cmd.SetDeadMan(*where, AT_ONCE_S, playing=True))
+        else:
+            out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
+
     def _remember_unheard(self, call: Call) -> None:
-        """The site is away, and did not hear what was to become of the caller: if he is there, it does then."""
-        released = next(fact for fact in reversed(call.history) if isinstance(fact, facts.Released))
-        if released.reason in _HUNG_UP_ON:
+        """The site did not do, or hear, what was to become of the caller: if he is there, it does then."""
+        if call.is_hung_up_on:
             self.unheard[call.channel] = (call.id, call.site)
         else:
             self.let_return(call.channel)

@@ -219,10 +219,13 @@ class Conversing:
         self._conduct.floor.leg_gone(leg, OfferResult.ANSWERED, at, out)
 
     def _lose_counselor(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
-        """Nobody is left but the caller. Some phones hang up by themselves when a transfer fails: nobody meant that."""
+        """Nobody is left but the caller. Some phones hang up by themselves when a transfer fails: nobody meant that.
+
+        Nor did anybody mean it if no sound came from the phone: it has lost its power, say, or its network.
+        """
         told_at = call.told_in_vain_at
         was_told = told_at is not None and (at - told_at).total_seconds() <= PHONES_MIND_S
-        if not was_told and not call.refer_later:
+        if not was_told and not call.refer_later and not _fell_silent(call, cue, out):
             self._conduct.offering.agent_hung_up(call, cue, at, out)
             return
         leg = self._parties.leg_of(call, call.offer)
@@ -320,3 +323,16 @@ class Conversing:
         self._conduct.offering.drop(call, OfferResult.LOST, at, out)
         self._conduct.guard(call, at, out)
         self._conduct.offering.try_another(call, at, out)
+
+
+def _fell_silent(call: Call, cue: Cue, out: Output) -> bool:
+    """Whether Asterisk ended a phone's leg because no sound came from there; the operator is told.
+
+    If the phone is at another site, it may be the way there that fell silent: that ends the call.
+    """
+    offer = call.offer
+    if offer is None or offer.site is not None or cue.cause != Cause.REQUESTED_CHANNEL_UNAVAILABLE:
+        return False
+    text = f"no sound came from the phone of {offer.agent or offer.destination}: its caller is served by another"
+    out.notices.append(Notice(NoticeKind.PHONE_SILENT, call.id, text))
+    return True

@@ -9,6 +9,7 @@ import re
 
 MOST_NUMBER = 40
 MOST_NAME = 60
+MOST_SAID = 128
 _NOT_TO_DIAL = re.compile(r"[^0-9*#]")
 _NOT_IN_A_NUMBER = re.compile(r"[^0-9A-Za-z+*#]")
 _NOT_IN_AN_ENDPOINT = re.compile(r"[^A-Za-z0-9/@:.;=+*#_~%\[\]-]")
@@ -29,6 +30,15 @@ def shown_name(name: str) -> str:
     """A name as phones may be shown it: letters and digits of any script, and what stands between them."""
     kept = "".join(character if character.isalnum() or character in _OF_NAMES else " " for character in name)
     return " ".join(kept.split())[:MOST_NAME]
+
+
+def legible(said: str) -> str:
+    """What a stranger says of himself, as it may be kept and told to people: one line of characters that are seen.
+
+    Nothing in it moves a terminal's cursor, turns a line round or ends it; and it is no longer than anything real.
+    """
+    seen = "".join(character if character.isprintable() else " " for character in said[: 4 * MOST_SAID])
+    return " ".join(seen.split())[:MOST_SAID]
 
 
 def endpoint(written: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 from callrouter.core import events as ev
 from callrouter.core import facts, loops, naming, relaying, relays, resync, standing
 from callrouter.core.absence import Absence
+from callrouter.core.admission import Admission
 from callrouter.core.agent import AgentState
 from callrouter.core.audit import AuditEntry
 from callrouter.core.call import Call
@@ -24,7 +25,6 @@ from callrouter.core.cdr import Cdr, OfferResult
 from callrouter.core.conduct import Conduct
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import AgentId, CallId, ChannelId, SiteName, SwitchName, TrunkName
 from callrouter.core.legs import Leg
 from callrouter.core.offering import result_of
@@ -86,6 +86,7 @@ class Exchange:
         self.counters = self.conduct.counters
         self.today = Today(self.floor, at)
         self.absence = Absence(self)
+        self.admission = Admission()
         self.draining = False
         self._handlers: dict[type[ev.Event], _Handler] = {
             ev.CallArrived: self.call_arrived,
@@ -126,6 +127,7 @@ class Exchange:
             ev.LineParted: self._line_parted,
             ev.RelayArrived: self._relay_arrived,
             ev.RelayLeft: self._relay_left,
+            ev.FellBehind: self._fell_behind,
         }
 
     @property
@@ -313,8 +315,10 @@ class Exchange:
             if call is not None:
                 self.conduct.give_up(call, repr(defect), at, out)
 
-    def call_arrived(self, event: ev.CallArrived, at: datetime, out: Output) -> None:
-        """A caller came in, or is found waiting."""
+    def call_arrived(
+        self, event: ev.CallArrived, at: datetime, out: Output, *, came_at: datetime | None = None
+    ) -> None:
+        """A caller came in, or is found waiting (since ``came_at``, where that is known)."""
         known = self.conduct.call_of(event.channel)
         if known is not None and known.site != event.facts.site:
             self.conduct.send_on_namesake(event, known, out)
@@ -322,20 +326,19 @@ class Exchange:
         if known is not None:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
-        call = self.conduct.open(event.call, event.channel, event.facts, at, out)
+        call = self.conduct.open(event.call, event.channel, event.facts, at, out, came_at=came_at)
         if loops.cut(self, call, at, out):
             return
-        if self.draining or self._is_full():
-            why = "draining" if self.draining else f"more than {self.rulebook.limits.max_calls} calls"
-            out.notices.append(Notice(NoticeKind.NOT_TAKEN, call.id, why))
-            self.conduct.hand_over(call, ReleaseReason.NOT_TAKEN, at, out)
+        why_not = self.admission.against(self, at)
+        if why_not is not None:
+            self.admission.turn_away(self, call, why_not, at, out)
         else:
             self.signal(call, Cue(Signal.ARRIVED), at, out)
 
-    def _is_full(self) -> bool:
-        """Whether there are too many calls, not counting those that are still to be made."""
-        most = self.rulebook.limits.max_calls
-        return len(self.calls) > most and sum(not call.is_absent for call in self.calls.values()) > most
+    def _fell_behind(self, event: ev.FellBehind, at: datetime, out: Output) -> None:
+        self.admission.behind_s = event.by_s
+        text = f"what comes in has waited for {event.by_s:.1f} s; no new calls are taken" if event.by_s else "no longer"
+        out.notices.append(Notice(NoticeKind.BEHIND, None, text))
 
     def _caller_left(self, event: ev.CallerLeft, at: datetime, out: Output) -> None:
         if self.conduct.lines.left(event.channel, at, out):
@@ -383,6 +386,7 @@ class Exchange:
         if leg is None:
             return
         leg.rang = True
+        leg.heard_of_at = leg.heard_of_at or at
         self.floor.got_through(leg, out)
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
@@ -391,6 +395,7 @@ class Exchange:
     def _leg_answered(self, event: ev.LegAnswered, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is not None:
+            leg.heard_of_at = leg.heard_of_at or at
             self.floor.got_through(leg, out)
             self.signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 
@@ -525,6 +530,7 @@ class Exchange:
             if was_away:
                 self.conduct.comforting.after_silence(call, at, out)
                 self.conduct.taping.after_silence(call, at, out)
+                self.conduct.following.after_silence(call, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)

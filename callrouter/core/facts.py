@@ -48,7 +48,7 @@ class ReleaseReason(StrEnum):
     TAKEN_AWAY = "taken-away"
     """The dialplan took the caller back, to its fallback: we were too slow to renew the dead man's switch."""
     NOT_TAKEN = "not-taken"
-    """We sent the caller to the dialplan's fallback: draining, or too many calls."""
+    """We turned the caller away: draining, or too many calls."""
     DEFECT = "defect"
     """An event met the call in a state that forbids it; the caller went to the fallback."""
     VANISHED = "vanished"

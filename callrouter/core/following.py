@@ -126,6 +126,21 @@ class Following:
         """End what is playing, if its end has not been seen."""
         self._end_playback(call, out, sounds=TimerKind.ANNOUNCEMENT in call.timers)
 
+    def hear_out(self, call: Call, out: Output) -> None:
+        """Wait for the end of what an earlier daemon let play: the caller may not have heard all of it yet.
+
+        That Asterisk is asked whether it plays still comes with :meth:`after_silence`.
+        """
+        self._conduct.set_timer(call, TimerKind.ANNOUNCEMENT, self._conduct.floor.rulebook.limits.announcement_s, out)
+
+    def after_silence(self, call: Call, out: Output) -> None:
+        """The site was away, or the daemon: ask whether what plays is over, which may have been said meanwhile."""
+        playback = call.playback
+        if playback is None or TimerKind.ANNOUNCEMENT not in call.timers:
+            return
+        if not any(isinstance(one, cmd.Play) and one.playback == playback for one in out.commands):
+            out.commands.append(cmd.AskPlayback(call.site, call.id, playback))
+
     def _end_playback(self, call: Call, out: Output, *, sounds: bool) -> None:
         if sounds and call.playback is not None:
             out.commands.append(cmd.StopPlayback(call.site, call.id, call.playback))

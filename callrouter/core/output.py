@@ -41,7 +41,11 @@ class NoticeKind(StrEnum):
     CALLBACK_DROPPED = "callback-dropped"
     """A resident is not called back after all, for the rules have changed."""
     NOT_TAKEN = "not-taken"
-    """A caller who went to the dialplan's fallback because we take no more calls."""
+    """A caller who was turned away because we take no more calls."""
+    TURNING_AWAY = "turning-away"
+    """Callers are turned away, for there are too many; told once a minute."""
+    BEHIND = "behind"
+    """We do not keep up with what comes in, or do again."""
     SWITCH_SET = "switch-set"
     SWITCH_REFUSED = "switch-refused"
     """A phone dialled the code of a switch that it may not set, or of none."""
@@ -73,6 +77,8 @@ class NoticeKind(StrEnum):
     """A phone that may not hear a conversation dialled the code for it."""
     TAPE_FAILED = "tape-failed"
     """A conversation that was to be recorded is not, or only in part."""
+    PHONE_SILENT = "phone-silent"
+    """No sound came from a counselor's phone in a conversation; its caller is served by another."""
 
 
 @dataclass(frozen=True, slots=True)

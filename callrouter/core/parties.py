@@ -245,13 +245,18 @@ class Parties:
         call.music = call.channel not in present
         self._conduct.floor.bridges.make(call, self._bridge(call), leg.channel)
         if call.invited is not None and invited is None:
-            result = OfferResult.FAILED if call.invited.bridge is None else OfferResult.ANSWERED
-            self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED), out)
+            self.note_invited_gone(call, at, out)
             if call.held:
                 self._conduct.record(call, facts.Resumed(at), out)
         self._adopt_invited(call, members, at, out)
         self._adopt_caller(call, present, out)
         self._conduct.length.watch(call, at, out)
+
+    def note_invited_gone(self, call: Call, at: datetime, out: Output) -> None:
+        """Whoever was called in hung up while nobody looked."""
+        if call.invited is not None:
+            result = OfferResult.FAILED if call.invited.bridge is None else OfferResult.ANSWERED
+            self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED), out)
 
     def adopt_without_counselor(self, call: Call, invited: Leg, members: Members, at: datetime, out: Output) -> None:
         """As :meth:`adopt`, where the counselor hung up while nobody looked: the call is theirs who were called in."""

@@ -10,10 +10,11 @@ served before. Nor where nobody is at work who can do what is asked for him.
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from callrouter.core.acd import Acd, Line, Others, Stand
+from callrouter.core.acd import Acd, Others, Stand
 from callrouter.core.agent import Agent, AgentState
 from callrouter.core.duty import Duty
 from callrouter.core.estimating import Like, Standing
+from callrouter.core.groups import Line
 from callrouter.core.ids import CallId, TenantName
 from callrouter.core.skills import Levels, meets
 from callrouter.core.staff import Staff

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from callrouter.core import calling_back_resync, facts, naming, relaying, supervision_resync, trunk_audit
+from callrouter.core import calling_back_resync, facts, missed, naming, relaying, supervision_resync, trunk_audit
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.call import Call, Offer
@@ -58,6 +58,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
             _compare_caller(exchange, call, event, at, out)
     relaying.compare(exchange, event, at, out)
     _compare_legs(exchange, event, at, out)
+    missed.record(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
     _forget_unheard(exchange, event)
     trunk_audit.put_right(exchange, event, in_vain, at, out)
@@ -82,6 +83,8 @@ def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: date
             _vanished(exchange, call, at, out)
     elif call.to_be_adopted:
         _adopt(exchange, call, event, at, out)
+    elif call.is_hung_up_on:  # Asterisk has not heard that, or not come to it
+        out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
 
 
 def _take_up_request(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -123,9 +126,12 @@ def _compare_legs(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
     for leg in [leg for leg in exchange.floor.legs.values() if leg.site == event.site]:
         seen = event.channels.get(leg.channel)
         if seen is None:
-            if leg.made_at < event.requested_at - ev.SNAPSHOT_MARGIN:
+            was_there = leg.heard_of_at is not None and leg.heard_of_at < event.requested_at
+            if was_there or leg.made_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 with exchange.contained(leg.call, at, out):
                     exchange.leg_ended(ev.LegEnded(leg.channel, Cause.NOT_DEFINED), at, out)
+        elif leg.result is not None:  # Asterisk has not heard that, or not come to it
+            out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
         elif seen.state == "Up":
             with exchange.contained(leg.call, at, out):
                 exchange.catch_up_leg(leg, at, out)
@@ -148,8 +154,10 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
             and exchange.conduct.call_of(seen.channel) is None
             and not exchange.conduct.has_left(seen.channel)
         ):
+            came_at = event.requested_at - timedelta(seconds=seen.waited_s) if seen.waited_s else None
             with exchange.contained(seen.fresh_call, at, out):
-                exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
+                arrived = ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound)
+                exchange.call_arrived(arrived, at, out, came_at=came_at)
 
 
 def _forget_unheard(exchange: "Exchange", event: ev.SiteUp) -> None:
@@ -183,7 +191,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
         case CallState.ROUTING:
             conduct.following.next_step(call, at, out)
         case CallState.ANNOUNCING:
-            exchange.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, estimated=True), at, out)
+            conduct.following.hear_out(call, out)
         case CallState.ASKING | CallState.DICTATING:
             asking = conduct.asking if call.state is CallState.ASKING else conduct.dictating
             asking.ask_again(call, at, out)
@@ -251,6 +259,8 @@ def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetim
             _recall_sound(call, queue)
             exchange.conduct.briefing.over(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
         case _:
+            _quieten(exchange, call, queue, out)
+            exchange.conduct.answer(call, at, out)
             exchange.conduct.offering.connect(call, leg, offer.bridge or naming.bridge(call.id, offer.attempt), out)
 
 
@@ -269,6 +279,17 @@ def _recall_sound(call: Call, queue: QueueSpec) -> None:
         call.ring_tone = call.answered and not call.music
     else:
         call.music = queue.sound is WaitingSound.MUSIC or any(isinstance(fact, facts.PassedOn) for fact in call.history)
+
+
+def _quieten(exchange: "Exchange", call: Call, queue: QueueSpec, out: Output) -> None:
+    """End what either of the two may hear still, who are to be bridged: what the earlier daemon said of it may be lost.
+
+    They cannot be while something plays. Each may hear a playback: the last two.
+    """
+    for number in range(max(1, call.playbacks - 1), call.playbacks + 1):
+        out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
+    _recall_sound(call, queue)
+    exchange.conduct.waiting.quiet(call, out)
 
 
 def _was_passed_on(call: Call) -> bool:
@@ -292,6 +313,7 @@ def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) 
     """The counselor's leg ended while nobody looked."""
     conduct = exchange.conduct
     if call.state is CallState.CONNECTED:
+        conduct.parties.note_invited_gone(call, at, out)
         conduct.record(call, facts.OfferClosed(at, OfferResult.ANSWERED, Cause.NOT_DEFINED), out)
         released = facts.Released(at, ReleaseReason.AGENT_HUNG_UP, Cause.NORMAL_CLEARING, True)
         conduct.record(call, released, out)

@@ -157,12 +157,31 @@ class Link:
     """The one by which its calls come in there."""
 
 
+class WhenFull(StrEnum):
+    """What becomes of a caller who is one too many."""
+
+    FALLBACK = "fallback"
+    """The dialplan's fallback serves him, which rings the counselors' phones."""
+    BUSY = "busy"
+    """He hears a busy tone (SIP 486)."""
+    CONGESTION = "congestion"
+    """His network is told that we have no room (SIP 503); it may try another way."""
+    ANNOUNCEMENT = "announcement"
+    """The dialplan tells him, without connecting him, and then he hears a busy tone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits and rests that hold for every call. Durations are seconds."""
 
     max_calls: int = 2000
-    """Calls in progress beyond which a new one goes to the dialplan's fallback at once."""
+    """Calls in progress beyond which a new one is not taken."""
+    calls_per_second: int = 0
+    """So many new calls a second are taken, and twice as many at once; 0: as many as come."""
+    behind_s: float = 1.0
+    """While what comes in has waited for longer, no new call is taken."""
+    when_full: WhenFull = WhenFull.FALLBACK
+    """What becomes of a call that is not taken for one of these."""
     announcement_s: float = 120.0
     """An announcement that has not ended by then is taken as ended."""
     dead_man_s: float = 30.0

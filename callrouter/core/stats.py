@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from callrouter.core.admission import NotTaken
 from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
@@ -38,6 +39,8 @@ class Counters:
     impossible: Counter[tuple[CallState, Signal]] = field(default_factory=Counter)
     defects: int = 0
     """Faults of ours that were met on an event of other calls; each cost the call that met it."""
+    not_taken: Counter[NotTaken] = field(default_factory=Counter)
+    """Calls that were not taken."""
     loops: Counter[LoopSign] = field(default_factory=Counter)
     """Calls that went in a circle."""
     trunk_drifts: Counter[Drift] = field(default_factory=Counter)

@@ -76,8 +76,6 @@ class Taping:
 
     def notice_over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """He has heard it, or it ended otherwise: then he is answered all the same, and not recorded."""
-        if cue.estimated:  # nobody knows: see after_silence
-            return
         step = call.steps[call.step]
         if call.taped.notice is None or not isinstance(step, EnterQueue):
             raise ImpossibleEventError(f"call {call.id} was given a notice at step {call.step}, where nobody waits")

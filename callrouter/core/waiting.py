@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from callrouter.core import commands as cmd
 from callrouter.core import facts
-from callrouter.core.acd import Place
 from callrouter.core.call import Call
 from callrouter.core.conditions import QueueState, QueueStates
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import LeaveReason, ReleaseReason
+from callrouter.core.groups import Place
 from callrouter.core.ids import CallId, QueueName, TrunkName
 from callrouter.core.output import Output
 from callrouter.core.plan import EnterQueue, Plan

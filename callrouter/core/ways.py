@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from callrouter.core.acd import Outward
 from callrouter.core.call import Call
 from callrouter.core.ids import SiteName, TenantName
 from callrouter.core.pool import Way
 from callrouter.core.rulebook import Link, Rulebook
+from callrouter.core.shut import Outward
 from callrouter.core.trunk_group import Asker
 from callrouter.core.trunks import Trunks
 

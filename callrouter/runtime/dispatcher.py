@@ -54,6 +54,8 @@ _WARNINGS = frozenset(
         NoticeKind.CALL_REFUSED,
         NoticeKind.TAPE_FAILED,
         NoticeKind.CALLBACK_DROPPED,
+        NoticeKind.TURNING_AWAY,
+        NoticeKind.BEHIND,
     }
 )
 
@@ -165,6 +167,7 @@ class Dispatcher:
         self._lost_from: set[SiteName] = set()
         self._idle = asyncio.Event()
         self._dropped = self._handled = self._failures = 0
+        self._is_behind = False
         self._stood_down = self._running = False
         self._tickets = count(1)
         self._awaited: dict[int, asyncio.Future[Answer]] = {}
@@ -243,11 +246,28 @@ class Dispatcher:
     def _handle_some(self) -> None:
         for _ in range(100):
             if not self._inbox:
+                self._see_how_far_behind()
                 self._recover()
                 return
             event, at = self._inbox.popleft()
             self._handle(event, at)
+        self._see_how_far_behind()
         self._have_turn()
+
+    def _see_how_far_behind(self) -> None:
+        """Tell the exchange, before what waits, when that has waited for too long, and when it does no longer.
+
+        Looked at after a turn: what came at once, or waited while the process was stopped, is handled by then.
+        """
+        limit_s = self.exchange.rulebook.limits.behind_s
+        first_at = self._inbox[0][1] if self._inbox else None
+        waited_s = (self._now() - first_at).total_seconds() if first_at is not None else 0.0
+        if not self._is_behind and waited_s > limit_s:
+            self._is_behind = True
+            self._handle(ev.FellBehind(waited_s), first_at or self._now())
+        elif self._is_behind and waited_s < limit_s / 4:
+            self._is_behind = False
+            self._handle(ev.FellBehind(0.0), first_at or self._now())
 
     async def wait_idle(self) -> None:
         """Wait until no call is in progress, or those that are have become another daemon's."""

@@ -7,8 +7,9 @@ values of variables.
 
 import json
 import logging
+import re
 import sys
-from typing import TextIO
+from typing import Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -22,6 +23,9 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+# Control characters but tab and line feed, which tracebacks have; and what breaks a line or turns it round.
+_UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 # These tell at INFO of every single request.
 _CHATTY = ("aiohttp.access",)
@@ -76,10 +80,21 @@ def _route_stdlib(stream: TextIO, shared: list[Processor], finish: list[Processo
 def _renderer(format: LogFormat, *, colors: bool) -> Processor:
     if format is LogFormat.JSON:
         return _render_json
-    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    render = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    return lambda logger, method, event: render(logger, method, {key: _told(value) for key, value in event.items()})
+
+
+def _told(value: object) -> object:
+    """Text without what a terminal takes for an order: strangers have a say in it."""
+    return _UNSEEN.sub(_escaped, value) if isinstance(value, str) else value
+
+
+def _escaped(unseen: re.Match[str]) -> str:
+    return f"\\u{ord(unseen[0]):04x}"
 
 
 def _render_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
     """One line. Masking has left nothing in the event that JSON does not know."""
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return json.dumps({**first, **event}, ensure_ascii=False)
+    # JSON itself escapes what is below 0x20.
+    return _UNSEEN.sub(_escaped, json.dumps({**first, **event}, ensure_ascii=False))

@@ -11,7 +11,7 @@ import asyncpg
 
 from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.store.audit_journal import AuditRecord
-from callrouter.store.postgres import connect, reading, storable
+from callrouter.store.postgres import connect, reading, storable, translated
 from callrouter.store.queries import query
 
 if TYPE_CHECKING:
@@ -49,10 +49,22 @@ class AuditSearch:
 
 
 class AuditLog:
-    """Reads the audit log over one connection."""
+    """The audit log over one connection."""
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
+
+    async def note(self, entry: AuditEntry) -> None:
+        """Write one entry: it is there when this returns.
+
+        Raises:
+            DatabaseError: PostgreSQL does not take it.
+            UnreachableError: it went away.
+        """
+        missing = "the database has no callrouter tables yet; `callrouter run` makes them"
+        refused = "the audit log does not take who looks, and so nothing is shown; grant INSERT on callrouter.audit"
+        async with translated(missing=missing, refused=refused):
+            await insert_audit(self._connection, [AuditRecord(0, str(uuid.uuid4()), entry)])
 
     async def find(self, search: AuditSearch) -> list[AuditEntry]:
         """The newest entries that fit, newest first.

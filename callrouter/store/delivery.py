@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 import asyncpg
 import structlog
@@ -67,6 +67,7 @@ class DeliveryLimits:
     """How long things may take, and how much is done at once."""
 
     batch: int = 500
+    """CDRs in one transaction. After one that took too long it is half as many, and then gradually more again."""
     connect_s: float = 5.0
     statement_s: float = 10.0
     first_pause_s: float = 0.2
@@ -94,6 +95,9 @@ class DatabaseHealth:
     """What PostgreSQL would not take besides CDRs, by the errand's name."""
 
 
+_TOO_SLOW: Final = (TimeoutError, asyncpg.QueryCanceledError)
+
+
 class CdrWriter:
     """Delivers CDRs as a task: ``run()`` until cancelled. Migrates the schema whenever it connects.
 
@@ -116,6 +120,7 @@ class CdrWriter:
         self._now = now or partial(datetime.now, UTC)
         self._connected = False
         self._since = self._now()
+        self._batch = self._limits.batch
         self._backlog = 0
         self._delivered = 0
         self._set_aside = 0
@@ -143,6 +148,8 @@ class CdrWriter:
             try:
                 await self._serve_one_connection()
             except (UnreachableError, JournalError, *FOREIGN_ERRORS) as exc:
+                if isinstance(exc, _TOO_SLOW):
+                    self._batch = max(1, self._batch // 2)  # else a slow server would be given the same again for ever
                 await self._note_failure(describe(exc))
             if time.monotonic() - started > self._limits.longest_pause_s:
                 pause_s = self._limits.first_pause_s  # that connection was a good one
@@ -186,14 +193,16 @@ class CdrWriter:
 
         Those that came meanwhile are left for the next time: else a busy hour would never let us rest.
         """
-        batch = await self._outbox.undelivered(self._limits.batch)
+        most = self._batch
+        batch = await self._outbox.undelivered(most)
         if not batch:
             await self._probe(connection)
         else:
             await self._deliver(connection, batch)
+            self._batch = min(self._limits.batch, most + max(1, most // 4))
         self._backlog = await self._outbox.backlog()
         self._note_success()
-        is_full = len(batch) == self._limits.batch
+        is_full = len(batch) == most
         return self._backlog > 0 and (is_full or not self._outbox.cdr_waiting.is_set())
 
     async def _probe(self, connection: "Connection") -> None:

@@ -1,5 +1,6 @@
 """What is asked for, read from requests, and answers made of documents."""
 
+import asyncio
 from typing import Final, TypeVar
 
 import msgspec
@@ -9,6 +10,9 @@ from callrouter.core.ids import AgentId
 from callrouter.core.numbers import masked, parse
 from callrouter.web.gate import Visitor, asking, visitor_now
 
+MAX_BODY_BYTES: Final = 4096
+BODY_S: Final = 10.0
+"""Within so long a body must be there."""
 LEAST_DIGITS: Final = 7
 """What has fewer is no number of somebody outside."""
 _UNSAID: Final = frozenset({"who", "via", "number"})
@@ -26,16 +30,31 @@ async def asked_for(request: web.Request, kind: type[_Order], example: str) -> _
     """What is asked for, from the body; nothing at all stands for ``{}``. Where there are accounts, ``who`` is one."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(reason="send JSON: Content-Type: application/json")
+    body = await _body(request)
     try:
-        said = msgspec.json.decode(await request.read() or b"{}")
+        said = msgspec.json.decode(body or b"{}")
         visitor = visitor_now()
         if visitor is not None and isinstance(said, dict) and "who" in kind.__struct_fields__:
+            # Whoever it says it is from must at least be a name, although the account's counts.
+            msgspec.convert({"who": visitor.name, **said}, type=kind)
             _note_order(said)
             said = _as_of(visitor, said)
         return msgspec.convert(said, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         why = " ".join(str(exc).split())
         raise web.HTTPBadRequest(reason=f"send {example} ({why})") from exc
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise web.HTTPUnsupportedMediaType(reason="send it as it is, without Content-Encoding")
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError as exc:
+        raise web.HTTPRequestTimeout(reason=f"send what is asked for within {BODY_S:g} s") from exc
+    except (web.RequestPayloadError, ConnectionError) as exc:
+        raise web.HTTPBadRequest(reason=f"the body cannot be read ({one_line(exc)})") from exc
 
 
 def _note_order(said: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from hmac import compare_digest
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import structlog
 from aiohttp import web
@@ -33,6 +33,7 @@ from callrouter.web.trail import AuditTrail, Notary
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Via = Literal["page", "api", "command"]
 KnownAccounts = Callable[[], Mapping[AccountName, Account] | None]
 """The accounts of this moment; None: there are none, and everybody is let in."""
 
@@ -47,7 +48,7 @@ class Visitor:
     """Who asks, by what way, and from where."""
 
     account: Account
-    via: Literal["page", "api", "command"]
+    via: Via
     address: str
     only: AgentId | None = None
     """The one counselor whom it may see and order; None: all."""
@@ -124,7 +125,10 @@ class Gate:
                 raise web.HTTPForbidden(reason=NO_FOREIGN_PAGES)
             return await handler(request)
         address = self.address(request)
-        visitor = self._visitor(request, accounts, address)
+        token = _token(request)
+        known = self._by_cookie(request, accounts) if token is None else self._by_token(token, accounts)
+        visitor = Visitor(*known, address) if known is not None else None
+        # Before anything is refused: who guesses tokens is slowed down, too.
         self._slow_down(visitor, address)
         resource = request.match_info.route.resource
         if resource is None:  # no such path, or not by that method
@@ -134,7 +138,7 @@ class Gate:
         if need is Open.ANYBODY:
             return await handler(request)
         if visitor is None:
-            return self._stranger(request, address)
+            return self._stranger(request, address, has_token=token is not None)
         visitor = self._permitted(request, visitor, need, key)
         # Requests of one connection come one after the other in one task: what is set here is taken back.
         let_in = _asking.set(Asking(visitor))
@@ -145,10 +149,7 @@ class Gate:
         finally:
             _asking.reset(let_in)
 
-    def _visitor(self, request: web.Request, accounts: Mapping[AccountName, Account], address: str) -> Visitor | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._by_token(token.strip(), accounts, address)
+    def _by_cookie(self, request: web.Request, accounts: Mapping[AccountName, Account]) -> tuple[Account, Via] | None:
         cookie = request.cookies.get(self.cookie)
         session = self.sessions.find(cookie, self.monotonic()) if cookie else None
         if session is None or cookie is None:
@@ -157,19 +158,16 @@ class Gate:
         if accounts.get(session.account.name) != session.account:
             self.sessions.end(cookie)
             return None
-        return Visitor(session.account, "page", address)
+        return session.account, "page"
 
-    def _by_token(self, token: str, accounts: Mapping[AccountName, Account], address: str) -> Visitor:
+    def _by_token(self, token: str, accounts: Mapping[AccountName, Account]) -> tuple[Account, Via] | None:
         known = digest(token)
         if self._local and compare_digest(known, self._local):
-            return Visitor(Account(AccountName(LOCAL), Role.ADMIN), "command", address)
+            return Account(AccountName(LOCAL), Role.ADMIN), "command"
         for account in accounts.values():
             if any(compare_digest(f"sha256:{known}", kept) for kept in account.tokens):
-                return Visitor(account, "api", address)
-        self.refuse("token", "unknown", address)
-        raise web.HTTPUnauthorized(
-            reason="no account has this token; callrouter account token makes one", headers=_ASK_FOR_TOKEN
-        )
+                return account, "api"
+        return None
 
     def _slow_down(self, visitor: Visitor | None, address: str) -> None:
         """Commands of this machine are let through: who gives them could do worse, and may be in a hurry."""
@@ -180,7 +178,12 @@ class Gate:
         if wait_s:
             raise too_many(wait_s, "too many requests; ask less often")
 
-    def _stranger(self, request: web.Request, address: str) -> web.StreamResponse:
+    def _stranger(self, request: web.Request, address: str, *, has_token: bool) -> web.StreamResponse:
+        if has_token:
+            self.refuse("token", "unknown", address)
+            raise web.HTTPUnauthorized(
+                reason="no account has this token; callrouter account token makes one", headers=_ASK_FOR_TOKEN
+            )
         if request.path == "/":
             return web.Response(status=303, headers={"Location": "/login"})
         log.debug("web.stranger", path=request.path, address=address)
@@ -235,6 +238,12 @@ class Gate:
             self.notary.trail.note(entry)
 
 
+def _token(request: web.Request) -> str | None:
+    """What is said to be an account's token; None: nothing is."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 _ASK_FOR_TOKEN: Final = {"WWW-Authenticate": 'Bearer realm="callrouter"'}
 
 
@@ -251,13 +260,21 @@ def is_same_origin(request: web.Request, *, must_say: bool) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return not must_say
-    return urlsplit(origin).netloc.lower() == request.host.lower()
+    return _parts(origin).netloc.lower() == request.host.lower()
 
 
 def is_of_this_machine(request: web.Request) -> bool:
     """Whether no browser sent it, or from a page of loopback: a name that is made to lead here is somebody else's."""
     origin = request.headers.get("Origin")
-    return origin is None or is_loopback(urlsplit(origin).hostname or "")
+    return origin is None or is_loopback(_parts(origin).hostname or "")
+
+
+def _parts(origin: str) -> SplitResult:
+    """Of an origin; what is none has nothing in them."""
+    try:
+        return urlsplit(origin)
+    except ValueError:
+        return urlsplit("")
 
 
 def client_address(remote: str, forwarded: str, proxies: tuple[IPv4Network | IPv6Network, ...]) -> str:

@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from callrouter.core.admission import NotTaken
 from callrouter.core.agent import AgentState
 from callrouter.core.breaker import BreakerState
 from callrouter.core.cdr import OfferResult, Outcome, RecordingResult, ReturnResult
@@ -24,6 +25,7 @@ from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.core.tapes import TapeResult
 from callrouter.core.trunk_audit import Drift
+from callrouter.web.loop_tasks import loop_tasks
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
 
@@ -71,6 +73,7 @@ class _Collector(Collector):
         yield from _of_calendars(health)
         yield from _of_records(health)
         yield from _of_leading(health)
+        yield from _of_tasks()
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[_Labels, float]) -> Metric:
@@ -101,6 +104,8 @@ def _of_calls(now: ExchangeNow, counters: Counters) -> Iterator[Metric]:
     yield _count("calls_taken_up", "Calls of an earlier daemon that were taken up.", (), _one(counters.taken_up))
     ended = {(outcome.value,): counters.ended[outcome] for outcome in Outcome}
     yield _count("calls_ended", "Calls that ended, by what became of the caller.", ("outcome",), ended)
+    not_taken = {(why.value,): counters.not_taken[why] for why in NotTaken}
+    yield _count("calls_not_taken", "Calls that were turned away, by why.", ("why",), not_taken)
     offers = {(result.value,): counters.offers[result] for result in OfferResult}
     yield _count("offers", "Offers of a caller to a counselor, by what became of them.", ("result",), offers)
 
@@ -300,11 +305,24 @@ def _of_leading(health: Health) -> Iterator[Metric]:
     if now is None:
         return
     roles = {(role.value,): float(role is now.role) for role in Role}
-    yield _gauge("role", "1 for what the daemon is among those of its journal.", ("role",), roles)
+    yield _gauge("role", "1 for what the daemon is among the others.", ("role",), roles)
     yield _gauge("standbys_waiting", "Daemons that wait to take over, as the leader sees them.", (), _one(now.waiting))
     yield _count("leads_begun", "How often this daemon began to lead.", (), _one(now.changes))
     text = "1 while PostgreSQL's lock of the leader is this daemon's."
     yield _gauge("leader_lock", text, (), _one(now.lock is Sign.LOCK_OURS))
+    if now.copy is not None:
+        text = "1 while a copy of the journal on another machine is whole; of one who waits, its own."
+        yield _gauge("journal_copy_whole", text, (), _one(now.copy.is_whole))
+        text = "Commits of the journal that are not on the disk of the other machine."
+        yield _gauge("journal_copy_behind", text, (), _one(now.copy.behind))
+        text = "For how long the copy of the journal has not been up to date."
+        yield _gauge("journal_copy_behind_seconds", text, (), _one(now.copy.behind_s))
+
+
+def _of_tasks() -> Iterator[Metric]:
+    """Those of the event loop that is asked in."""
+    tasks = {(doing,): float(count) for doing, count in loop_tasks().items()}
+    yield _gauge("tasks", "Tasks of the event loop, by what they do.", ("doing",), tasks)
 
 
 def _of_records(health: Health) -> Iterator[Metric]:

@@ -8,10 +8,11 @@ import msgspec
 import callrouter
 from callrouter.core.live import Live
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
+from callrouter.web.asking import BODY_S, MAX_BODY_BYTES
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
-from callrouter.web.leading import HandOverReport, HandOverRequest
+from callrouter.web.leading import HandOverReport, HandOverRequest, TakeOverReport, TakeOverRequest
 from callrouter.web.login import LoginRequest, SessionDocument
 from callrouter.web.numbers import NumberReport, NumberRequest
 from callrouter.web.openapi_access import SCHEMES, who_may
@@ -77,6 +78,8 @@ _KINDS: Final = (
     CallbackOrderRequest,
     HandOverReport,
     HandOverRequest,
+    TakeOverReport,
+    TakeOverRequest,
     LoginRequest,
     SessionDocument,
     NumberRequest,
@@ -128,9 +131,7 @@ def openapi() -> bytes:
                     of[CallbackOrderRequest],
                     {
                         "200": ("It is as asked for", of[CallbackReport]),
-                        "400": ("Not understood, and why", of[Fault]),
                         "409": ("Refused, and why: nothing has changed", of[CallbackReport]),
-                        "415": ("Not sent as JSON", of[Fault]),
                     },
                 ),
             },
@@ -140,7 +141,6 @@ def openapi() -> bytes:
                 {
                     "200": ("Taken, or as it was", of[ReloadReport]),
                     "409": ("Refused, and why: nothing has changed", of[ReloadReport]),
-                    "415": ("Not sent as JSON", of[Fault]),
                 },
             ),
             "/api/v1/hand-over": _post(
@@ -149,6 +149,15 @@ def openapi() -> bytes:
                 {
                     "200": ("Another leads", of[HandOverReport]),
                     "409": ("Refused, and why: nothing has changed", of[HandOverReport]),
+                    "503": ("No other may wait here", of[Fault]),
+                },
+            ),
+            "/api/v1/take-over": _post(
+                "Have this daemon lead, the one on the other machine being dead, without PostgreSQL's word",
+                of[TakeOverRequest],
+                {
+                    "200": ("It leads", of[TakeOverReport]),
+                    "409": ("Refused, and why: it does not lead", of[TakeOverReport]),
                     "415": ("Not sent as JSON", of[Fault]),
                     "503": ("No other may wait here", of[Fault]),
                 },
@@ -163,7 +172,6 @@ def openapi() -> bytes:
                 {
                     "200": ("How many were forgotten", of[ForgetReport]),
                     "400": ("Neither or both were named, or it is a number that is never remembered", of[Fault]),
-                    "415": ("Not sent as JSON", of[Fault]),
                 },
             ),
             "/api/v1/switches": {
@@ -173,9 +181,7 @@ def openapi() -> bytes:
                     of[SwitchRequest],
                     {
                         "200": ("It stands as asked for", of[SwitchReport]),
-                        "400": ("Not understood, and why", of[Fault]),
                         "409": ("Refused, and why: nothing has changed", of[SwitchReport]),
-                        "415": ("Not sent as JSON", of[Fault]),
                     },
                 ),
             },
@@ -186,9 +192,7 @@ def openapi() -> bytes:
                     of[AgentRequest],
                     {
                         "200": ("It is as asked for", of[AgentReport]),
-                        "400": ("Not understood, and why", of[Fault]),
                         "409": ("Refused, and why: nothing has changed", of[AgentReport]),
-                        "415": ("Not sent as JSON", of[Fault]),
                     },
                 ),
             },
@@ -203,9 +207,7 @@ def openapi() -> bytes:
                     of[SupervisionRequest],
                     {
                         "200": ("It is as asked for, or his phone rings", of[SupervisionReport]),
-                        "400": ("Not understood, and why", of[Fault]),
                         "409": ("Refused, and why: nothing has changed", of[SupervisionReport]),
-                        "415": ("Not sent as JSON", of[Fault]),
                     },
                 ),
             },
@@ -214,9 +216,7 @@ def openapi() -> bytes:
                 of[CallRequest],
                 {
                     "200": ("It is being done", of[CallReport]),
-                    "400": ("Not understood, and why", of[Fault]),
                     "409": ("Refused, and why: nothing has changed", of[CallReport]),
-                    "415": ("Not sent as JSON", of[Fault]),
                 },
             ),
             "/api/v1/session": {
@@ -229,11 +229,9 @@ def openapi() -> bytes:
                     of[LoginRequest],
                     {
                         "200": ("Logged in", of[SessionDocument]),
-                        "400": ("Not understood, and why", of[Fault]),
                         "401": ("Wrong account or password", of[Fault]),
                         "403": ("Sent from another page", of[Fault]),
                         "404": ("There are no accounts", of[Fault]),
-                        "415": ("Not sent as JSON", of[Fault]),
                         "429": ("Tried too often; Retry-After says in how many seconds to try again", of[Fault]),
                     },
                 ),
@@ -246,9 +244,7 @@ def openapi() -> bytes:
                     of[NumberRequest],
                     {
                         "200": ("Of a call in progress, or of who is to be called back", of[NumberReport]),
-                        "400": ("Not understood, and why", of[Fault]),
                         "404": ("There is no such call", of[Fault]),
-                        "415": ("Not sent as JSON", of[Fault]),
                         "503": ("The journal cannot note who sees it", of[Fault]),
                     },
                 ),
@@ -276,11 +272,9 @@ def openapi() -> bytes:
                     "Fetch a recording as a WAV file; who does goes into the audit log",
                     of[FetchRequest],
                     {
-                        "200": ("The file (audio/wav)", {"type": "string", "format": "binary"}),
-                        "400": ("Not understood, and why", of[Fault]),
+                        "200": ("The file", {"type": "string", "format": "binary"}),
                         "403": ("Not asked for on the daemon's own machine", of[Fault]),
                         "404": ("There is none, none any more, or none yet", of[Fault]),
-                        "415": ("Not sent as JSON", of[Fault]),
                         "503": ("The database is away", of[Fault]),
                     },
                 ),
@@ -292,10 +286,8 @@ def openapi() -> bytes:
                     of[DeleteRequest],
                     {
                         "200": ("It is deleted", of[RecordingReport]),
-                        "400": ("Not understood, and why", of[Fault]),
                         "403": ("Not asked for on the daemon's own machine", of[Fault]),
                         "409": ("There is none, or none any more", of[RecordingReport]),
-                        "415": ("Not sent as JSON", of[Fault]),
                         "503": ("The database or the disk does not do it", of[Fault]),
                     },
                 ),
@@ -313,8 +305,28 @@ def openapi() -> bytes:
     }
     for path, operations in document["paths"].items():
         for method in operations.keys() & {"get", "post", "delete"}:
+            _tell_faults(path, operations[method], of[Fault])
             operations[method] |= who_may(method.upper(), path, operations[method], of[Fault])
     return msgspec.json.encode(document)
+
+
+FAULTS_OF_ORDERS: Final = {
+    "400": "Not understood, and why",
+    "408": f"Not sent within {BODY_S:g} s",
+    "413": f"More than {MAX_BODY_BYTES} bytes",
+    "415": "Not sent as JSON",
+    "503": "Nobody takes this order here, or not at this moment",
+}
+
+
+def _tell_faults(path: str, operation: dict[str, Any], fault: Any) -> None:
+    """What every order may be answered, and every path that names something; unless the operation says it better."""
+    faults = dict(FAULTS_OF_ORDERS) if "requestBody" in operation else {}
+    if "{" in path:
+        faults["404"] = "There is nothing of that name"
+    for status, text in faults.items():
+        operation["responses"].setdefault(status, _answer(text, fault))
+    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
 def _get(summary: str, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
@@ -322,13 +334,15 @@ def _get(summary: str, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _post(summary: str, body: Any, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
-    request = {"requestBody": {"content": {"application/json": {"schema": body}}}}
+    request = {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
     return {"post": {**request, **_answers(summary, answers)}}
 
 
 def _answers(summary: str, answers: dict[str, tuple[str, Any]]) -> dict[str, Any]:
-    responses = {
-        status: {"description": text, "content": {"application/json": {"schema": schema}}}
-        for status, (text, schema) in answers.items()
-    }
+    responses = {status: _answer(text, schema) for status, (text, schema) in answers.items()}
     return {"summary": summary, "responses": responses}
+
+
+def _answer(text: str, schema: Any) -> dict[str, Any]:
+    kind = "audio/wav" if isinstance(schema, dict) and schema.get("format") == "binary" else "application/json"
+    return {"description": text, "content": {kind: {"schema": schema}}}

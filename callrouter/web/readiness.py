@@ -3,9 +3,11 @@
 from typing import Final
 
 from callrouter.core.leading import LeadingNow, Role, Sign
+from callrouter.descriptors import Descriptors
 from callrouter.web.sources import Health, InboxHealth, JournalHealth
 
 DRIFT_TOLD_S: Final = 1.0
+BEHIND_TOLD_S: Final = 2.0
 _LOSSES_TOLD: Final = 3
 
 
@@ -29,6 +31,7 @@ def hindrances(health: Health) -> tuple[str, ...]:
 def remarks(health: Health) -> tuple[str, ...]:
     """What an operator should know although calls are taken."""
     found = [*_of_journal(health.journal), *_of_inbox(health.inbox), *_of_leading(health.leading)]
+    found.extend(_of_load(health.not_taken, health.descriptors))
     if health.database is not None and not health.database.connected:
         why = health.database.last_error or "not yet connected"
         found.append(f"PostgreSQL is away ({why}); {health.database.backlog} CDRs wait in the journal")
@@ -74,6 +77,33 @@ def _of_leading(leading: LeadingNow | None) -> list[str]:
         found.append("no other daemon waits to take over; start one, or see why it does not run")
     if leading.lock is Sign.LOCK_ELSEWHERE:
         found.append("PostgreSQL's lock of the leader is another's: a daemon with another state folder; stop one")
+    if leading.has_copies:
+        found.extend(_of_copy(leading))
+    return found
+
+
+def _of_copy(leading: LeadingNow) -> list[str]:
+    """What would keep the other machine from taking over, or from knowing all calls when it does."""
+    found = []
+    copy = leading.copy
+    if leading.waiting and (copy is None or not copy.is_whole):
+        found.append("the other machine's copy of the journal is not whole: it would not know all calls")
+    elif copy is not None and copy.behind_s >= BEHIND_TOLD_S:
+        found.append(
+            f"the other machine's copy of the journal is {copy.behind_s:.0f} s behind ({copy.behind} commits): what"
+            " came since would be unknown to it; see to its disk, and the network between the two"
+        )
+    if leading.lock is Sign.LOCK_UNKNOWN:
+        found.append("PostgreSQL does not say who leads: until it does, the other machine takes over only by order")
+    return found
+
+
+def _of_load(not_taken: str | None, descriptors: Descriptors | None) -> list[str]:
+    found = []
+    if not_taken is not None:
+        found.append(f"callers are turned away: {not_taken}; see limits: in callrouter.yaml")
+    if descriptors is not None and descriptors.are_few_left:
+        found.append(f"{descriptors}; see who connects, and raise LimitNOFILE in the systemd unit")
     return found
 
 

@@ -11,6 +11,7 @@ from callrouter.core.live import Live
 from callrouter.core.states import CallState
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.core.surge import TopicNow
+from callrouter.descriptors import Descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,10 @@ class Health:
     holidays_end_days: Mapping[CalendarName, int] = field(default_factory=dict)
     """In how many days a calendar's holidays are not known any more; less than 0 since that day. Only those that go by
     holidays."""
+    descriptors: Descriptors | None = None
+    """How many files and sockets are open, and may be."""
+    not_taken: str | None = None
+    """Why calls were turned away a moment ago, in words; None: none was."""
     leading: LeadingNow | None = None
     """How this daemon stands to others of the same journal; None where no other may wait."""
 

@@ -11,9 +11,17 @@ MOST_WHO: Final = 80
 MOST_NOTE: Final = 200
 """Characters."""
 
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 9000
 Who = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_WHO)]
 Note = Annotated[str, msgspec.Meta(max_length=MOST_NOTE)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def in_years(*moments: datetime | None) -> None:
+    """See that they are times in any zone and in any database. Raises ValueError: one is in no year to speak of."""
+    if any(at is not None and not FIRST_YEAR <= at.year <= LAST_YEAR for at in moments):
+        raise ValueError(f"write a time of the years {FIRST_YEAR} to {LAST_YEAR}")
 
 
 class SwitchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +40,7 @@ class SwitchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what says two things at once."""
+        in_years(self.until)
         if self.for_s is not None and self.until is not None:
             raise ValueError("for_s and until exclude each other")
         if not self.on and (self.for_s is not None or self.until is not None):

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Protocol
 import msgspec
 
 from callrouter.core.audit import AuditEntry, AuditKind
-from callrouter.web.switches import MOST_NOTE
+from callrouter.web.switches import MOST_NOTE, in_years
 from callrouter.web.throttle import RateLimit
 
 MOST_ENTRIES: Final = 1_000
@@ -24,6 +24,12 @@ class AuditSearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     who: str | None = None
     name: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_ENTRIES)] = 50
+
+    def __post_init__(self) -> None:
+        """Refuse what no database can be asked."""
+        in_years(self.since, self.until)
+        if "\0" in f"{self.who}{self.name}":
+            raise ValueError("no name has a zero byte")
 
 
 class AuditDocument(msgspec.Struct, frozen=True):

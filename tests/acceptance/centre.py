@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,9 @@ def edit(path: Path, pattern: str, new: str) -> None:
 class Centre:
     """A daemon on the tests' Asterisk, with its own configuration, state and database.
 
-    ``clock`` is when its day begins, None: now. ``settings`` are more ``CALLROUTER_…`` variables, without that prefix;
-    ``edit`` may change the configuration.
+    ``clock`` is when its day begins, None: now. All its daemons have that clock, as have those of other centres with
+    the same ``clock_at_s`` (:class:`~lab.daemon.Daemon`). ``settings`` are more ``CALLROUTER_…`` variables, without
+    that prefix, ``surroundings`` other variables; ``edit`` may change the configuration.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class Centre:
         database_url: str | None,
         agents: Iterable[str] = ("201",),
         clock: str | None = TUESDAY_MORNING,
+        clock_at_s: float | None = None,
         settings: Mapping[str, str] | None = None,
+        surroundings: Mapping[str, str] | None = None,
         edit: Callable[[Path], None] | None = None,
         **times: str,
     ) -> None:
@@ -88,8 +91,6 @@ class Centre:
         config = sample_config(folder / "config", agents, **times)
         if edit is not None:
             edit(config)
-        self._began_at = datetime.fromisoformat(clock) if clock is not None else None
-        self._began_s = time.monotonic()
         self._make_daemon = partial(
             Daemon,
             asterisk,
@@ -98,20 +99,31 @@ class Centre:
             agi_port=agi_port,
             config=config,
             database_url=database_url,
-            settings=settings,
+            surroundings=surroundings,
         )
-        self.daemon = self._make_daemon(clock=clock)
+        self._settings = settings
+        self._clock = (clock, clock_at_s or time.time())
+        self.daemon = self._next_daemon(settings)
 
     async def start(self) -> None:
         """Have it take calls."""
         await asyncio.to_thread(self.daemon.start)
 
-    async def restart(self, at: datetime | None = None, *, wait: bool = True) -> None:
-        """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``."""
-        gone = timedelta(seconds=time.monotonic() - self._began_s)
-        now = at or (self._began_at + gone if self._began_at is not None else None)
-        self.daemon = self._make_daemon(clock=now.isoformat() if now is not None else None)
+    async def restart(
+        self, at: datetime | None = None, *, wait: bool = True, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Another daemon after the first has ended, on the same state; its clock has gone on, or is ``at``.
+
+        ``settings`` are its own, in place of the first one's.
+        """
+        if at is not None:
+            self._clock = (at.isoformat(), time.time())
+        self.daemon = self._next_daemon(self._settings if settings is None else settings)
         await asyncio.to_thread(self.daemon.start, wait=wait)
+
+    def _next_daemon(self, settings: Mapping[str, str] | None) -> Daemon:
+        clock, at_s = self._clock
+        return self._make_daemon(clock=clock, clock_at_s=at_s if clock is not None else None, settings=settings)
 
     async def kill(self) -> None:
         """The daemon dies at once, with all that has happened in its journal."""
@@ -122,9 +134,12 @@ class Centre:
         """The daemon dies at once; the journal may lose the last hundredths of a second."""
         await asyncio.to_thread(self.daemon.kill)
 
-    def assert_same_again(self) -> None:
-        """All that came in, run again through the same core in this process, is decided as the daemons decided it."""
-        for path in kept_runs(self.daemon.state_dir):
+    def assert_same_again(self, state_dir: Path | None = None) -> None:
+        """All that came in, run again through the same core in this process, is decided as the daemons decided it.
+
+        ``state_dir`` is where the daemons have their state, if not where this one would have it alone.
+        """
+        for path in kept_runs(state_dir or self.daemon.state_dir):
             for step in Again(read(path), rules_of).steps():
                 assert step.is_same, f"{path.name}, input #{step.number}: {step.kind} {step.event}\n{step.output}"
 

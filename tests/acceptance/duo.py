@@ -1,15 +1,15 @@
-"""Two daemons with one journal on the tests' Asterisk: one leads, the other waits."""
+"""Two daemons on the tests' Asterisk, with one journal or as if on two machines: one leads, the other waits."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
+from lab import ports
 from lab.asterisk import LabAsterisk
 from tests.acceptance.centre import POLL_S, TUESDAY_MORNING, Centre
 
@@ -18,7 +18,7 @@ IN_CHARGE_WITHIN_S = 5.0
 
 
 class Duo:
-    """Daemons ``a`` and ``b``. At first ``a`` leads."""
+    """Daemons ``a`` and ``b``. At first ``a`` leads. Unless in ``one_folder``, each has a state folder of its own."""
 
     def __init__(
         self,
@@ -30,15 +30,30 @@ class Duo:
         agents: Iterable[str] = ("201",),
         settings: Mapping[str, str] | None = None,
         a_settings: Mapping[str, str] | None = None,
+        b_settings: Mapping[str, str] | None = None,
+        clock: str | None = TUESDAY_MORNING,
         edit: Callable[[Path], None] | None = None,
+        one_folder: bool = True,
         **times: str,
     ) -> None:
-        self._began_s = time.monotonic()
+        began_s = time.time()
         self.state_dir = folder / "state"
 
-        of_a = a_settings or {}
+        own = {"a": dict(a_settings or {}), "b": dict(b_settings or {})}
+        if one_folder:
+            own = {name: {"STATE_DIR": str(self.state_dir), **settings} for name, settings in own.items()}
+        else:
+            addresses = [f"127.0.0.1:{ports.free_tcp()}" for _ in own]
+            lines = zip(own, addresses, reversed(addresses), strict=True)
+            for name, listen, peer in lines:
+                own[name] = {
+                    "STANDBY_LISTEN": listen,
+                    "STANDBY_PEER": peer,
+                    "STANDBY_SECRET": "a secret of the tests, and of nobody",
+                    **own[name],
+                }
 
-        def make(name: str, clock: str) -> Centre:
+        def make(name: str) -> Centre:
             return Centre(
                 asterisk,
                 folder / name,
@@ -46,30 +61,31 @@ class Duo:
                 database_url=database_url,
                 agents=agents,
                 clock=clock,
+                clock_at_s=began_s,
                 settings={
                     "STANDBY_ENABLED": "yes",
-                    "STATE_DIR": str(self.state_dir),
                     "SERVICE_DRAIN": "1s",
                     **(settings or {}),
-                    **(of_a if name == "a" else {}),
+                    **own[name],
                 },
                 edit=edit,
+                surroundings=None,
                 **times,
             )
 
         self._make = make
-        self.a = make("a", TUESDAY_MORNING)
+        self.a = make("a")
         self.b: Centre
 
     async def start(self) -> None:
         """Have ``a`` lead and ``b`` wait."""
         await self.a.start()
-        self.b = self._make("b", self._clock())
+        self.b = self._make("b")
         await self.stand_by(self.b)
 
     async def again(self, dead: Centre) -> None:
         """Start another in place of one that has ended; it waits."""
-        await dead.restart(datetime.fromisoformat(self._clock()), wait=False)
+        await dead.restart(wait=False)
         await self.until_role(dead, "standby")
 
     async def stand_by(self, centre: Centre) -> None:
@@ -113,7 +129,3 @@ class Duo:
         """The same over HTTP, which is quicker than to start a program."""
         report = await ask_hand_over(leader.daemon.url, HandOverRequest("test"))
         assert report.ok, report.message + leader.daemon.log_tail()
-
-    def _clock(self) -> str:
-        gone = timedelta(seconds=time.monotonic() - self._began_s)
-        return (datetime.fromisoformat(TUESDAY_MORNING) + gone).isoformat()

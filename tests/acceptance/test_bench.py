@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bench import restart
 from bench.__main__ import main
 from bench.competitors import ALL
 from lab import testing
@@ -30,3 +31,15 @@ def test_a_quick_run_takes_every_call_and_prints_a_table_with_all_competitors(tm
         each.name for each in ALL
     ]
     assert raw.with_suffix(".md").read_text(encoding="utf-8").startswith("# INVITE to 180 Ringing\n")
+
+
+def test_a_round_of_restarts_takes_up_three_calls_and_prints_figures() -> None:
+    testing.remove_leftovers()
+
+    done = CliRunner().invoke(
+        restart.main, ["--rounds", "1", "--name", f"{testing.PREFIX}restart-{os.getpid()}"], catch_exceptions=False
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "in charge of three calls    median" in done.output
+    assert "bare start of a client      median" in done.output

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,9 @@ from callrouter.core.cdr import Outcome
 from lab import audio
 from lab.baresip import CLOSED
 from lab.testing import PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import MakeCentre, People
+from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.ordering import resident_mb
+from tests.acceptance.talks import FIRST_HZ, RESIDENT_HZ
 
 pytestmark = pytest.mark.asterisk
 
@@ -78,3 +82,108 @@ async def test_a_fault_keeps_the_old_rules_whichever_way_the_daemon_is_asked(
     assert 'unknown queue "chagnwon"; did you mean "changwon"?' in told.stderr
     assert (await office.cdr()).queue == "changwon"
     assert any("not in force" in remark for remark in (await office.status())["remarks"])
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def an_endless_one(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def a_huge_one(path: Path) -> None:
+    with path.open("ab") as file:
+        for _ in range(100):
+            file.write(b"# nothing\n" * 100_000)
+
+
+def a_bomb(path: Path) -> None:
+    path.write_text(
+        "routes: &a [x]\n" + "".join(f"b{n}: &b{n} [*a, *a, *a]\n" for n in range(20_000)), encoding="utf-8"
+    )
+
+
+def another_encoding(path: Path) -> None:
+    path.write_bytes(path.read_text(encoding="utf-8").encode("cp949", "replace"))
+
+
+def a_deep_one(path: Path) -> None:
+    path.write_text("routes: " + "[" * 100_000, encoding="utf-8")
+
+
+def no_file(path: Path) -> None:
+    path.unlink()
+
+
+SPOILS = {
+    a_folder: "it is no file",
+    a_pipe: "it is no file",
+    an_endless_one: "it is no file",
+    a_huge_one: "has more than",
+    a_bomb: "the alias *a is not taken here",
+    another_encoding: "is not UTF-8",
+    a_deep_one: "is nested deeper than",
+    no_file: "routes",
+}
+CUTS = 8
+LONGEST_RELOAD_S = 6.0
+MOST_GROWN_MB = 160
+
+
+async def test_whatever_becomes_of_a_file_the_old_rules_stay_the_place_is_told_and_calls_notice_nothing(
+    caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201",))
+    resident, phone = await caller(FIRST, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=FIRST_HZ)
+    routes = office.daemon.config / "routes.yaml"
+    whole = routes.read_text(encoding="utf-8")
+    before = (await office.status())["service"]["config_hash"]
+    memory_mb = resident_mb(office.daemon.pid)
+    await office.talk(resident, phone)
+    began_s = time.monotonic()
+
+    for spoil, why in SPOILS.items():
+        spoil(routes)
+        report, took_s = await reloaded(office)
+        assert not report["ok"]
+        first = next((problem for problem in report["errors"] if why in problem), None)
+        assert first is not None, (spoil, report["errors"][:3])
+        assert took_s < LONGEST_RELOAD_S, spoil
+        put_back(routes, whole)
+    for cut in range(1, CUTS):
+        routes.write_bytes(whole.encode()[: len(whole.encode()) * cut // CUTS])  # in the middle of a letter, perhaps
+        report, _ = await reloaded(office)
+        assert not report["ok"], f"cut at {cut}/{CUTS}"
+        assert report["errors"]
+    put_back(routes, whole)
+    report, _ = await reloaded(office)
+    talked_s = time.monotonic() - began_s
+    await resident.hang_up()
+    await phone.closed()
+
+    assert (report["ok"], report["config_hash"]) == (True, before)
+    assert resident_mb(office.daemon.pid) - memory_mb < MOST_GROWN_MB
+    assert audio.tone_seconds(resident.heard(), FIRST_HZ) >= talked_s - 0.5
+    assert (await office.cdr()).config_hash == before
+
+
+def put_back(path: Path, text: str) -> None:
+    if path.is_dir():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+async def reloaded(office: Centre) -> tuple[dict[str, Any], float]:
+    """Have the daemon take what is there; its report, and how long that took."""
+    began_s = time.monotonic()
+    report = await asyncio.to_thread(office.daemon.order, "reload", {"who": "kim"}, timeout_s=30.0)
+    return report, time.monotonic() - began_s

@@ -20,6 +20,7 @@ from lab.baresip import INCOMING
 from lab.paths import PROJECT
 from lab.testing import MUSIC_HZ, PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People, sample_config
+from tests.acceptance.test_hostile_headers import Writer, call_all
 
 pytestmark = pytest.mark.asterisk
 
@@ -220,3 +221,17 @@ def taken_by(log: str, channels: Collection[str]) -> dict[str, str]:
     """Channel to the rule that took it."""
     found = re.findall(r"NOTICE.* the rule (\S+) takes (\S+)", log)
     return {channel: rule for rule, channel in found if channel in channels}
+
+
+async def test_whatever_callers_write_into_their_headers_is_text_to_the_rules_too(
+    counselor: People, cut_off: LabAsterisk
+) -> None:
+    bystander, began = await counselor("203"), len(cut_off.log_text())  # whom the strings name, and no queue does
+    await set_clock(cut_off, TUESDAY_MORNING)
+    answered = await call_all(cut_off, Writer(1), calls=16, talk_s=PROMPT_S + 1.0)
+    said = cut_off.log_text()[began:].splitlines()
+
+    assert [one for one in answered if one[1] != 200] == []
+    assert not bystander.seen(INCOMING)
+    assert [line for line in said if " ERROR[" in line or "not registered" in line] == []
+    assert {line.rpartition(" Called ")[2] for line in said if " dial.c: Called " in line} <= {"201", "202", "301"}

@@ -17,7 +17,7 @@ from lab.baresip import Baresip
 from lab.errors import LabError
 from lab.testing import PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import PATIENCE_S, POLL_S, Centre, MakeCentre, People
-from tests.acceptance.ordering import read
+from tests.acceptance.ordering import command, read
 
 pytestmark = pytest.mark.asterisk
 
@@ -126,7 +126,12 @@ async def test_a_message_is_greeted_recorded_listed_saved_heard_and_deleted(
     await office.until("nothing is new", lambda status: [box["unheard"] for box in status["boxes"]] == [0])
     await run(office, "delete", str(message.id), "--by", "201")
     await office.until("nothing is kept", lambda status: [box["kept"] for box in status["boxes"]] == [0])
+    noted = [one for one in json.loads(await command(office, "audit", "--json")) if one["kind"] == "recording"]
 
+    assert [(one["name"], one["becomes"]) for one in reversed(noted)] == [
+        (message.recording, "fetched"),
+        (message.recording, "deleted"),
+    ]
     assert (cdr.outcome, cdr.released_by, cdr.rule) == (Outcome.VOICEMAIL, ReleasedBy.CALLER, "closed-message")
     assert "message for night: kept" in cdr.explanation
     assert [one.recording for one in cdr.messages] == [message.recording]

@@ -136,6 +136,15 @@ def test_a_recording_that_is_under_way_or_may_be_has_not_failed() -> None:
     assert the_events_after(RECORD, answered(404)) == [ev.CallerLeft(CALLER)]
 
 
+def test_an_announcement_that_is_asked_for_is_over_only_if_asterisk_says_so() -> None:
+    (order,) = orders(cmd.AskPlayback(SITE, CALL, PlaybackId("p")), "callrouter")
+    assert order.on_reply is not None
+
+    assert order.on_reply(answered(404)) == ev.PlaybackEnded(PlaybackId("p"))
+    assert order.on_reply(answered(200)) is None
+    assert order.on_reply(unanswered(Doubt.TIMED_OUT)) is None
+
+
 def test_a_recording_that_is_asked_for_is_there_or_not_and_over_or_not() -> None:
     stored, live = orders(cmd.AskRecording(SITE, CALL, RecordingId("m")), "callrouter")
     assert stored.on_reply is not None

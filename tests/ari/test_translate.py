@@ -9,7 +9,7 @@ import pytest
 
 from callrouter.ari import wire
 from callrouter.ari.snapshots import Channel, ChannelState, Dialplan
-from callrouter.ari.sync import SiteSnapshot
+from callrouter.ari.sync import MissedChannel, SiteSnapshot
 from callrouter.ari.translate import MOST_LEAVING, EventReader
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -52,6 +52,16 @@ def test_a_caller_whom_the_dialplan_sends_arrives_with_what_is_known_of_the_call
     assert (event.facts.dialed, event.facts.caller, event.facts.trunk) == ("120", "0552251234", "carrier")
     assert event.facts.diversion == "0552110114"
     assert event.facts.site == SITE
+
+
+def test_what_a_caller_says_of_himself_is_kept_as_one_line_of_bounded_length() -> None:
+    said = a_channel(CALLER, caller={"name": "x" * 5000, "number": "055\u2028\x1b[31m"}, caller_rdnis="1\r\n2")
+    event = a_reader().read(a_message("StasisStart", channel=said, args=["inbound", "120\x00"]))
+
+    assert isinstance(event, ev.CallArrived)
+    facts = event.facts
+    assert (facts.dialed, facts.caller, facts.diversion) == ("120", "055 [31m", "1 2")
+    assert len(facts.caller_name) == 128
 
 
 def test_a_caller_without_a_dialled_number_arrives_all_the_same() -> None:
@@ -319,3 +329,23 @@ def test_a_supervisors_channels_are_no_callers_and_no_legs(channel: ChannelId) -
     assert ended == (ev.SupervisorLeft(channel) if channel == SUPERVISOR else None)
     ringing = a_message("Dial", peer=a_channel(channel), dialstatus="RINGING")
     assert reader.read(ringing) is None
+
+
+def test_a_snapshot_tells_how_long_callers_have_waited_and_who_was_missed() -> None:
+    reader = a_reader()
+    dialplan = Dialplan(app_name="Stasis", app_data="callrouter,inbound,120,")
+    waits = Channel(id=CALLER, name="PJSIP/carrier-00000001", state=ChannelState.RING, dialplan=dialplan)
+    gone = Channel(id="1.2", name="PJSIP/carrier-00000002", state=ChannelState.RING)
+    missed = (
+        MissedChannel(gone, ("inbound", "120"), 8.0, 3.0, 16, hung_up=True),
+        MissedChannel(gone, ("switch", "*21"), 8.0, 3.0),
+    )
+    at = datetime(2026, 11, 24, 4, tzinfo=UTC)
+    snapshot = SiteSnapshot(0.0, 0.0, "id", at, "22", (waits,), (), (), waits={CALLER: 7.5}, missed=missed)
+
+    event = reader.site_up(snapshot, at)
+
+    assert event.channels[CALLER].waited_s == 7.5
+    (told,) = event.missed
+    assert (told.channel, told.facts.dialed, told.facts.trunk) == (ChannelId("1.2"), "120", "carrier")
+    assert (told.came_s, told.went_s, told.cause, told.to_dialplan) == (8.0, 3.0, 16, False)

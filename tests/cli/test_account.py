@@ -14,6 +14,7 @@ from callrouter.config.problems import Problems
 from callrouter.core.access import Role
 from callrouter.web.passwords import matches
 from callrouter.web.sessions import digest
+from tests.cli.users import is_of
 from tests.fakes.threads import in_thread
 from tests.web.guarded import Office, token
 
@@ -130,7 +131,7 @@ def office() -> Office:
 
 @pytest.fixture
 def daemon(office: Office, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("LOGNAME", "root")
+    is_of(monkeypatch, "root")
     with in_thread(office.server()) as server:
         yield f"http://127.0.0.1:{server.port}"
 

@@ -9,7 +9,9 @@ from click.testing import CliRunner, Result
 from callrouter.cli import main
 from callrouter.core.pins import Pin
 from callrouter.web.agents import AgentRequest
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
+from tests.cli.users import is_of
 from tests.fakes.attendance import REFUSED, FakeAttendance
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -23,8 +25,8 @@ def attendance() -> FakeAttendance:
 @pytest.fixture
 def daemon(attendance: FakeAttendance, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), attendance=attendance)) as server:
+    is_of(monkeypatch, "kim")
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(attendance=attendance))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

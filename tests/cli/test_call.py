@@ -8,7 +8,9 @@ from click.testing import CliRunner, Result
 
 from callrouter.cli import main
 from callrouter.web.calls import CallRequest
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
+from tests.cli.users import is_of
 from tests.fakes.conversations import REFUSED, FakeConversations
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -22,8 +24,8 @@ def conversations() -> FakeConversations:
 @pytest.fixture
 def daemon(conversations: FakeConversations, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), conversations=conversations)) as server:
+    is_of(monkeypatch, "kim")
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(conversations=conversations))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -8,7 +8,9 @@ from click.testing import CliRunner, Result
 
 from callrouter.cli import main
 from callrouter.web.calling_back import CallbackOrderRequest
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
+from tests.cli.users import is_of
 from tests.fakes.returns import NOBODY, FakeReturns
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -22,8 +24,8 @@ def returns() -> FakeReturns:
 @pytest.fixture
 def daemon(returns: FakeReturns, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), callbacks=returns)) as server:
+    is_of(monkeypatch, "kim")
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(callbacks=returns))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

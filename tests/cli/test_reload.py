@@ -7,8 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.reload import ReloadReport
 from callrouter.web.server import WebServer
+from tests.cli.users import is_of
 from tests.fakes.reload import REFUSED, UNCHANGED, FakeReloader
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -22,7 +24,7 @@ def reloader() -> FakeReloader:
 @pytest.fixture
 def daemon(reloader: FakeReloader) -> Iterator[str]:
     """The URL of a web server."""
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), reloader)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(reloader=reloader))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
@@ -33,7 +35,7 @@ def run(*arguments: str) -> Result:
 def test_rules_that_were_taken_are_told_with_what_waits_for_a_restart(
     daemon: str, reloader: FakeReloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LOGNAME", "kim")
+    is_of(monkeypatch, "kim")
     result = run("--url", daemon)
     assert result.exit_code == 0
     assert result.stdout == (

@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
+from tests.cli.users import is_of
 from tests.fakes.remembered import NOBODY, FakeRemembering
 from tests.fakes.status import FakeStatus
 from tests.fakes.threads import in_thread
@@ -22,7 +24,7 @@ def memory() -> FakeRemembering:
 @pytest.fixture
 def daemon(memory: FakeRemembering) -> Iterator[str]:
     """The URL of a web server."""
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), remembering=memory)) as server:
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(remembering=memory))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
@@ -54,7 +56,7 @@ def test_programs_get_the_count_as_json(daemon: str) -> None:
 def test_a_caller_is_forgotten_and_the_daemon_told_who_asked(
     daemon: str, memory: FakeRemembering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LOGNAME", "kim")
+    is_of(monkeypatch, "kim")
     result = run("forget", "010-1234-5678", "--url", daemon)
     assert (result.exit_code, result.stdout) == (0, "1 caller forgotten; 1 left\n")
     assert memory.asked == [("010-1234-5678", "kim")]

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
-from callrouter.cli.status import url_of
 from callrouter.cli.text import fitted, width
+from callrouter.cli.where import url_of
 from callrouter.config.settings import WebSettings
 from callrouter.core.ids import AgentId, SiteName
 from callrouter.web.client import web_url

@@ -6,8 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from callrouter.web.supervision import SupervisionRequest
+from tests.cli.users import is_of
 from tests.fakes.status import FakeStatus
 from tests.fakes.supervision import REFUSED, FakeSupervision
 from tests.fakes.threads import in_thread
@@ -21,8 +23,8 @@ def supervision() -> FakeSupervision:
 @pytest.fixture
 def daemon(supervision: FakeSupervision, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "chief")
-    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), supervision=supervision)) as server:
+    is_of(monkeypatch, "chief")
+    with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(supervision=supervision))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -10,8 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callrouter.cli import main
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from callrouter.web.switches import SwitchRequest
+from tests.cli.users import is_of
 from tests.fakes.status import FakeStatus, exchange_now
 from tests.fakes.switches import REFUSED, FakeSwitcher
 from tests.fakes.threads import in_thread
@@ -32,8 +34,8 @@ def source() -> FakeStatus:
 @pytest.fixture
 def daemon(source: FakeStatus, switcher: FakeSwitcher, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "kim")
-    with in_thread(WebServer("127.0.0.1", 0, source, switcher=switcher)) as server:
+    is_of(monkeypatch, "kim")
+    with in_thread(WebServer("127.0.0.1", 0, source, Desks(switcher=switcher))) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -93,7 +93,8 @@ sites: {1: {title: true, password_file: secret}}
 web: {port: 8080, host: 0.0.0.0}
 agi: {port: "4573", allow: [10.0.0.0/8]}
 reload: {on_save: true}
-limits: {max_calls: 2000, connect: 5, announcement: 1 MIN 30 s, dead_man: 0.5, clearing: }
+limits: {max_calls: 2000, connect: 5, announcement: 1 MIN 30 s, dead_man: 0.5, clearing: ,
+  calls_per_second: 50, behind: 1s, when_full: busy}
 tenants: {2: {title: 2}}
 topics:
 numbering: {table: null}
@@ -150,6 +151,7 @@ VISIBLE = re.compile(
     r"unknown (key|section) "
     r"|the key .* is missing (?!in \"numbering\")"
     r"|is not (a list|a mapping|a text|a name|a duration|an endpoint|a whole number|an HTTP address|a TCP port|a time;)"
+    r"|is no host and port"
     r"|is not (a weight|a level|a lower level)"
     r"|is not known here|nothing is written here|nothing is expected here|is empty"
     r"|is not (a date;|hours;|opening hours;)|this is not closed and not hours"

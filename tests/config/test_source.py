@@ -1,6 +1,9 @@
 """Reading YAML: text as written, places, and files that are no good."""
 
+import os
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,13 +12,13 @@ from hypothesis import strategies as st
 
 from callrouter.config import nodes, source
 from callrouter.config.nodes import UnreadableError, parse
-from callrouter.config.problems import Place, Problems
+from callrouter.config.problems import MOST_ERRORS, Place, Problems
 from callrouter.config.source import read
 
 
-def read_text(folder: Path, text: str | bytes) -> tuple[source.Document, list[str]]:
+def read_text(folder: Path, text: str | bytes, name: str = "a.yaml") -> tuple[source.Document, list[str]]:
     data = text.encode() if isinstance(text, str) else text
-    (folder / "a.yaml").write_bytes(data)
+    (folder / name).write_bytes(data)
     problems = Problems()
     document = read(folder, problems)
     return document, [str(problem) for problem in problems.errors]
@@ -66,9 +69,20 @@ def test_a_file_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> 
 
 
 def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_FILE_BYTES", 10)
-    _, problems = read_text(tmp_path, "a: 0123456789")
-    assert problems == ["a.yaml:1:1: has 13 bytes; keep a file under 10; split it"]
+    (tmp_path / "a.yaml").touch()
+    os.truncate(tmp_path / "a.yaml", 64 * 1024**3)  # with a hole in it; nobody could read it to its end
+    problems = Problems()
+    assert read(tmp_path, problems).incomplete
+    assert list(map(str, problems.errors)) == [
+        "a.yaml:1:1: has more than 1048576 bytes; see that it is the right file; split it"
+    ]
+
+
+def test_files_that_are_too_much_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_ALL_BYTES", 10)
+    (tmp_path / "a.yaml").write_text("a: 1234")
+    _, problems = read_text(tmp_path, "b: 1234", name="b.yaml")
+    assert problems == ["b.yaml:1:1: makes more than 10 bytes with the files before it; take out what is not needed"]
 
 
 def test_a_control_character_is_named_with_its_line(tmp_path: Path) -> None:
@@ -80,13 +94,61 @@ def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path, monkeypatch: pyte
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(source, "read_bounded", refuse)
     (tmp_path / "a.yaml").touch()
     problems = Problems()
     read(tmp_path, problems)
     assert list(map(str, problems.errors)) == [
         "a.yaml:1:1: cannot be read: Permission denied; let the daemon's user read it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("put", "why"),
+    [
+        (Path.mkdir, "it is no file"),
+        (os.mkfifo, "it is no file"),
+        (lambda path: path.symlink_to("nothing"), "No such file or directory"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is no file"),
+    ],
+    ids=["folder", "pipe", "link-to-nothing", "endless"],
+)
+def test_what_only_has_the_name_of_a_file_does_not_pass_for_one_that_nobody_wrote(
+    tmp_path: Path, put: Callable[[Path], object], why: str
+) -> None:
+    (tmp_path / "a.yaml").write_text("a: 1")
+    put(tmp_path / "switches.yaml")
+    problems = Problems()
+    document = read(tmp_path, problems)
+    assert (document.incomplete, document.sections) == (True, {"a": "1"})
+    assert list(map(str, problems.errors)) == [
+        f"switches.yaml:1:1: cannot be read: {why}; put the file there, or take away what is in its place"
+    ]
+
+
+def test_what_editors_put_beside_a_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".#a.yaml").symlink_to("kim@host.4711")
+    (tmp_path / "._a.yaml").write_bytes(b"\0\1")
+    document, problems = read_text(tmp_path, "a: 1")
+    assert (document.sections, problems) == ({"a": "1"}, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a, *a, *a]\n" for n in range(20_000)),
+        "a:\n" + "  k: v\n" * 100_000,
+        "".join(f"s{n % 2}: 1\n" for n in range(100_000)),
+    ],
+    ids=["aliases", "keys-twice", "sections-twice"],
+)
+def test_a_file_full_of_faults_is_given_up_soon(tmp_path: Path, text: str) -> None:
+    began_s = time.process_time()
+    document, problems = read_text(tmp_path, text)
+    assert document.incomplete
+    assert len(problems) == MOST_ERRORS + 1
+    assert problems[-1].endswith("nothing was looked at behind it; mend these first; is it the right file?")
+    assert time.process_time() - began_s < 5.0
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n...\n", "~\n"])

@@ -356,6 +356,8 @@ class Asterisk:
                 self.playing[playback] = channel
             case cmd.StopPlayback(playback=playback):
                 self.end_playback(playback)
+            case cmd.AskPlayback(playback=playback) if playback not in self.playing:
+                self.tell(ev.PlaybackEnded(playback))
             case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
                 self._do_with_recording(command)
             case cmd.RecordTalk() | cmd.MuteRecording():

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from callrouter.core.acd import Acd, Place
+from callrouter.core.acd import Acd
 from callrouter.core.agent import Agent, AgentState
+from callrouter.core.groups import Place
 from callrouter.core.ids import CallId, QueueName, SkillName, TenantName
 from callrouter.core.pool import Way, way_to
 from callrouter.core.rulebook import QueueSpec, Strategy

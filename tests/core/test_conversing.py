@@ -648,6 +648,25 @@ def test_a_caller_who_left_a_dead_daemon_while_somebody_was_called_in_leaves_nob
     assert [agent for agent, _ in legs(hall.cdr(call))] == ["lee", "kim"]
 
 
+@pytest.mark.parametrize(("is_answered", "result"), [(False, OfferResult.FAILED), (True, OfferResult.ANSWERED)])
+@pytest.mark.parametrize("verb", [CallVerb.TRANSFER, CallVerb.CONSULT, CallVerb.CONFERENCE])
+def test_a_third_who_hung_up_unseen_with_the_counselor_is_in_the_record(
+    hall: Driver, call: Call, verb: CallVerb, is_answered: bool, result: OfferResult
+) -> None:
+    ordered(hall, call, verb, "lee")
+    if is_answered and verb is not CallVerb.TRANSFER:
+        answers(hall, call)
+    hall.asterisk.connected = False
+    hall.asterisk.hang_up(hall.invited(call))
+    hall.asterisk.hang_up(hall.leg(call))
+    hall.restart()
+    hall.sync()
+    assert not hall.exchange.calls
+    assert not hall.asterisk.channels
+    expected = OfferResult.FAILED if verb is CallVerb.TRANSFER else result
+    assert legs(hall.cdr(call)) == [("lee", expected), ("kim", OfferResult.ANSWERED)]
+
+
 def test_a_caller_and_a_third_whom_the_dead_daemon_did_not_come_to_put_in_are_put_in(hall: Driver, call: Call) -> None:
     ordered(hall, call, CallVerb.CONSULT, "lee")
     answers(hall, call)
@@ -796,3 +815,32 @@ def test_without_an_announcement_the_abusive_call_just_ends() -> None:
     press(hall, call, "*99")
     assert hall.cdr(call).mark is CallMark.ABUSIVE
     assert not hall.asterisk.channels
+
+
+def test_a_caller_whose_counselors_phone_fell_silent_is_served_by_the_next(hall: Driver, call: Call) -> None:
+    ends(hall, hall.leg(call), Cause.REQUESTED_CHANNEL_UNAVAILABLE)
+    assert call.state is CallState.OFFERED
+    assert hall.called() == ["kim", "lee"]
+    assert hall.channel(call).music
+    assert [notice.text for notice in hall.notices if notice.kind is NoticeKind.PHONE_SILENT] == [
+        "no sound came from the phone of kim: its caller is served by another"
+    ]
+    hall.pick_up(call)
+    hall.hang_up(call)
+    cdr = hall.cdr(call)
+    assert (cdr.outcome, cdr.released_by) == (Outcome.HANDLED, ReleasedBy.CALLER)
+    assert [(leg.agent, leg.result, leg.cause) for leg in cdr.legs] == [
+        ("kim", OfferResult.ANSWERED, Cause.REQUESTED_CHANNEL_UNAVAILABLE),
+        ("lee", OfferResult.ANSWERED, Cause.NORMAL_CLEARING),
+    ]
+    assert hall.agent("kim").state is AgentState.WRAP_UP
+
+
+def test_a_caller_whose_destination_fell_silent_is_put_through_to_the_next(hall: Driver) -> None:
+    call = hall.dial("130")
+    hall.announcement_ends(call)
+    hall.pick_up(call)
+    ends(hall, hall.leg(call), Cause.REQUESTED_CHANNEL_UNAVAILABLE)
+    assert call.state is CallState.OFFERED
+    assert call.offer is not None
+    assert call.offer.destination == DUTY_MOBILE.name

@@ -12,7 +12,17 @@ from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.call_keys import CallKey, CallKeys
 from callrouter.core.call_orders import CallVerb
-from callrouter.core.dial_string import MOST_NAME, MOST_NUMBER, endpoint, is_endpoint, shown_name, shown_number, to_dial
+from callrouter.core.dial_string import (
+    MOST_NAME,
+    MOST_NUMBER,
+    MOST_SAID,
+    endpoint,
+    is_endpoint,
+    legible,
+    shown_name,
+    shown_number,
+    to_dial,
+)
 from callrouter.core.ids import CallId, ChannelId
 from callrouter.core.outbound import NumberClass
 from callrouter.core.plan import Destination, Dial, HangUp, Plan
@@ -162,3 +172,17 @@ def test_what_is_usual_stays_as_it_is() -> None:
     assert shown_name('a"<b>\r\nc') == "a b c"
     assert shown_number("resident") == "resident"
     assert endpoint("PJSIP/carrier/sip:0552111120@192.0.2.1") == "PJSIP/carrier/sip:0552111120@192.0.2.1"
+
+
+@given(said=st.text() | hostile)
+def test_what_strangers_say_of_themselves_is_one_line_that_can_be_seen(said: str) -> None:
+    kept = legible(said)
+    assert kept.isprintable()
+    assert len(kept) <= MOST_SAID
+    assert legible(kept) == kept
+
+
+def test_what_can_be_seen_already_stays_as_it_is() -> None:
+    for said in ("0552251234", "+82-55-225-1234", "경상남도청 (민원)", "anonymous", ""):
+        assert legible(said) == said
+    assert legible("0552251234\u2028\x1b[31m\r\nX-Evil: 1") == "0552251234 [31m X-Evil: 1"

@@ -13,6 +13,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import Disposition, OfferResult, Outcome, ReleasedBy
 from callrouter.core.events import TimerKind
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId, PlaybackId
+from callrouter.core.inbound import CallFacts
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.rulebook import Limits
 from callrouter.core.states import CallState, Signal
@@ -461,6 +462,40 @@ def test_a_caller_who_will_not_leave_is_hung_up_again_and_then_written_off() -> 
     assert hall.cdr(call).outcome is Outcome.CLOSED
 
 
+def test_a_caller_who_could_not_be_sent_on_into_the_dialplan_is_not_hung_up_on_for_it() -> None:
+    hall = Driver(rulebook())
+    hall.asterisk.connected = False
+    hall.handle(ev.CallArrived(hall.new_call_id(), ChannelId("resident"), CallFacts("125", HALL, "0552251234")))
+    hall.advance(10.0)
+    assert not hall.given(cmd.Hangup)
+    assert [one.context for one in hall.given(cmd.ContinueInDialplan)] == ["office", "callrouter-fallback"]
+    assert (hall.given(cmd.SetDeadMan)[-1].after_s, hall.given(cmd.SetDeadMan)[-1].playing) == (1.0, True)
+
+
+def test_a_caller_whom_the_dialplan_took_is_not_hung_up_on_when_something_else_is_not_heard_of() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("140")
+    hall.announcement_ends(call)
+    hall.handle(ev.CallerLeft(call.channel, to_dialplan=True))
+    assert call.state is CallState.CLEARING, "what he said may be told still"
+    hall.advance(20.0)
+    assert not hall.given(cmd.Hangup)
+    assert call.id not in hall.exchange.calls
+
+
+def test_a_caller_who_is_there_still_after_we_gave_up_hanging_up_is_hung_up_when_the_site_is_compared() -> None:
+    hall = Driver(rulebook())
+    call = hall.dial("122")
+    hall.asterisk.connected = False
+    hall.fire(TimerKind.ANNOUNCEMENT, call.id)
+    hall.advance(20.0)
+    assert call.id not in hall.exchange.calls
+    hall.sync()
+    hall.advance(600.0)
+    assert call.channel not in hall.asterisk.channels
+    assert len(hall.cdrs) == 1
+
+
 def test_callers_beyond_the_limit_go_to_the_fallback() -> None:
     hall = Driver(rulebook(agent("kim"), limits=Limits(max_calls=1)))
     first = hall.dial()
@@ -468,7 +503,7 @@ def test_callers_beyond_the_limit_go_to_the_fallback() -> None:
     assert state(first) is CallState.OFFERED
     (command,) = hall.given(cmd.ContinueInDialplan)
     assert (command.context, command.extension) == ("callrouter-fallback", "s")
-    assert hall.notices[-1].kind is NoticeKind.NOT_TAKEN
+    assert NoticeKind.NOT_TAKEN in [one.kind for one in hall.notices]
     assert [cdr.outcome for cdr in hall.cdrs] == [Outcome.REJECTED]
 
 

@@ -11,13 +11,14 @@ from callrouter.core import events as ev
 from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
+from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId
 from callrouter.core.output import NoticeKind, Output
 from callrouter.core.states import CallState
 from callrouter.core.waiting import Waiting
-from tests.core.driver import BELL, CITY, DESK, START, Driver, agent, own_leg, rulebook, without_queue
+from tests.core.driver import BELL, CALLS_BACK, CITY, DESK, START, Driver, agent, own_leg, rulebook, without_queue
 
 
 @pytest.fixture
@@ -43,6 +44,53 @@ def test_a_caller_who_left_unseen_is_closed_with_an_estimated_time(hall: Driver)
     assert (cdr.outcome, cdr.released_by) == (Outcome.ABANDONED, ReleasedBy.SYSTEM)
     assert "ended_at is an estimate" in cdr.explanation
     assert hall.agent("kim").leg is None
+
+
+def test_a_phone_whose_hang_up_asterisk_did_not_hear_rings_no_longer_than_until_it_is_back(hall: Driver) -> None:
+    call = hall.dial()
+    rang = hall.leg(call)
+    hall.ring(call)
+    hall.lose_site()
+    hall.hang_up(call)
+    hall.tell(ev.CallerLeft(call.channel))
+    assert rang in hall.asterisk.channels
+    hall.sync()
+    assert rang not in hall.asterisk.channels
+    assert hall.agent("kim").leg is None
+
+
+def test_a_caller_whose_hang_up_asterisk_did_not_hear_is_hung_up_as_soon_as_it_is_back(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    hall.asterisk.connected = False
+    hall.tell(ev.LegEnded(hall.leg(call), Cause.NORMAL_CLEARING))
+    assert call.channel in hall.asterisk.channels
+    hall.advance(0.5)
+    hall.sync()
+    assert call.channel not in hall.asterisk.channels
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_leg_that_was_heard_of_and_is_gone_is_not_waited_for(hall: Driver, answered: bool) -> None:
+    call = hall.dial()
+    hall.ring(call)
+    if answered:
+        hall.pick_up(call)
+    hall.advance(0.5)
+    hall.lose_site()
+    unseen(hall, hall.leg(call))
+    hall.sync()
+    assert hall.agent("kim").leg is None
+    assert (call.state is CallState.ENDED) is answered
+
+
+def test_a_leg_that_was_heard_of_since_the_snapshot_was_asked_for_is_waited_for(hall: Driver) -> None:
+    call = hall.dial()
+    asked = hall.snapshot()
+    hall.advance(0.5)
+    hall.ring(call)
+    there = {channel: seen for channel, seen in asked.channels.items() if channel != hall.leg(call)}
+    hall.tell(ev.SiteUp(asked.site, asked.requested_at, there, asked.bridges))
+    assert (call.state, hall.agent("kim").leg) == (CallState.OFFERED, hall.leg(call))
 
 
 def test_a_caller_who_came_after_the_snapshot_was_asked_for_is_not_missed(hall: Driver) -> None:
@@ -280,10 +328,28 @@ def test_a_caller_without_music_is_not_sent_its_end() -> None:
 
 def test_two_who_were_being_bridged_are_bridged(hall: Driver) -> None:
     call = hall.reached(CallState.CONNECTING)
+    hall.channel(call).music = True  # its end did not arrive
     hall.restart()
     hall.sync()
     assert again(hall, call).state is CallState.CONNECTED
+    assert not hall.channel(call).music, "two sounds on one channel make it deaf to the other party"
     assert len({command.bridge for command in hall.given(cmd.Connect)}) == 1
+
+
+def test_two_who_were_being_bridged_hear_nothing_of_what_either_of_them_was_told_before() -> None:
+    hall = Driver(rulebook(agent("kim"), queues=[CALLS_BACK]))
+    call = hall.reached(CallState.GREETING)
+    hall.advance(0.0)
+    told = set(hall.asterisk.playing)
+    hall.asterisk.connected = False  # what ends it does not arrive, and the two are not bridged
+    assert call.playback is not None
+    hall.tell(ev.PlaybackEnded(call.playback))
+    assert call.state is CallState.CONNECTING
+    hall.restart()
+    hall.sync()
+    assert again(hall, call).state is CallState.CONNECTED
+    assert told
+    assert not hall.asterisk.playing
 
 
 def test_a_counselor_whom_two_calls_claim_stays_with_one(hall: Driver) -> None:
@@ -314,10 +380,35 @@ def test_a_waiting_caller_keeps_place_and_limit() -> None:
     assert again(hall, call).state is CallState.ANNOUNCING
 
 
-def test_an_announcement_that_an_earlier_daemon_began_is_not_waited_for(hall: Driver) -> None:
+def test_an_announcement_that_an_earlier_daemon_began_is_heard_to_its_end(hall: Driver) -> None:
+    call = hall.dial("122")
+    hall.restart()
+    hall.sync()
+    assert again(hall, call).state is CallState.ANNOUNCING
+    assert not hall.given(cmd.StopPlayback)
+    hall.announcement_ends(again(hall, call))
+    assert hall.cdr(call).outcome is Outcome.CLOSED
+    assert len(hall.given(cmd.Play)) == 1
+
+
+@pytest.mark.parametrize("dies", [True, False], ids=["the daemon", "the connection"])
+def test_an_announcement_that_ended_unseen_is_not_waited_for(hall: Driver, dies: bool) -> None:
+    call = hall.dial("121")
+    hall.lose_site()
+    assert call.playback is not None
+    hall.asterisk.end_playback(call.playback)
+    if dies:
+        hall.restart()
+    hall.sync()
+    hall.settle()
+    assert again(hall, call).state is CallState.OFFERED
+
+
+def test_an_announcement_whose_end_nobody_tells_is_waited_for_no_longer_than_any(hall: Driver) -> None:
     call = hall.dial("121")
     hall.restart()
     hall.sync()
+    hall.advance(hall.rules.limits.announcement_s)
     assert again(hall, call).state is CallState.OFFERED
     assert hall.given(cmd.StopPlayback)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from callrouter.core.acd import Outward
 from callrouter.core.ids import ChannelId, TenantName
 from callrouter.core.pool import Way
+from callrouter.core.shut import Outward
 from callrouter.core.trunk_group import Asker
 from callrouter.core.trunk_spec import Share, TrunkSpec
 from callrouter.core.trunks import Trunks

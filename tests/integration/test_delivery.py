@@ -1,7 +1,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,7 @@ from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
 from callrouter.store.set_aside import records_set_aside
 from tests.fakes import cdrs
-from tests.integration.delivering import running
+from tests.integration.delivering import running, stored, until
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -31,21 +31,6 @@ pytestmark = pytest.mark.postgres
 QUICK = DeliveryLimits(
     batch=20, connect_s=2, statement_s=1, first_pause_s=0.02, longest_pause_s=0.1, poll_s=0.1, rest_s=0.0
 )
-
-
-async def _until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not true():  # noqa: ASYNC110 - a server makes it true
-            await asyncio.sleep(0.005)
-
-
-async def _stored(url: str) -> list[CallId]:
-    connection = await connect(url)
-    try:
-        rows = await connection.fetch("SELECT call_id FROM callrouter.cdr ORDER BY number")
-        return [CallId(str(row["call_id"])) for row in rows]
-    finally:
-        await connection.close()
 
 
 def _finish(journal: Journal, count: int) -> list[CallId]:
@@ -62,7 +47,7 @@ async def test_cdrs_reach_the_database_in_order_and_leave_the_outbox(journal: Jo
         calls += _finish(journal, 1)
         assert await writer.drain(10)
         assert (writer.health.connected, writer.health.backlog, writer.health.delivered) == (True, 0, 56)
-    assert await _stored(database) == calls
+    assert await stored(database) == calls
     assert await journal.backlog() == 0
 
 
@@ -71,7 +56,7 @@ async def test_a_cdr_is_delivered_at_once_and_not_at_the_next_poll(journal: Jour
     async with running(CdrWriter(journal, database, limits)) as writer:
         assert await writer.drain(10)
         _finish(journal, 1)
-        await _until(lambda: writer.health.delivered == 1, 2)
+        await until(lambda: writer.health.delivered == 1, 2)
 
 
 async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
@@ -87,11 +72,11 @@ async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
     async with running(CdrWriter(journal, database, DeliveryLimits(rest_s=1.0))) as writer:
         assert await writer.drain(10)
         _finish(journal, 1)
-        await _until(lambda: writer.health.delivered == 1)
+        await until(lambda: writer.health.delivered == 1)
         for _ in range(5):
             _finish(journal, 1)
             assert await journal.flush()
-        await _until(lambda: writer.health.delivered == 6)
+        await until(lambda: writer.health.delivered == 6)
     assert trips == [1, 5]
 
 
@@ -111,7 +96,7 @@ async def test_calls_that_end_during_a_delivery_wait_for_the_next_which_comes_af
     async with running(CdrWriter(journal, database, DeliveryLimits(rest_s=0.5))) as writer:
         assert await writer.drain(10)
         _finish(journal, 1)
-        await _until(lambda: writer.health.delivered == 4)
+        await until(lambda: writer.health.delivered == 4)
     assert min(later - earlier for earlier, later in pairwise(trips)) >= 0.5
 
 
@@ -126,7 +111,7 @@ async def test_an_empty_database_is_migrated_when_it_is_first_reached(journal: J
     calls = _finish(journal, 1)
     async with running(CdrWriter(journal, empty_database, QUICK)) as writer:
         assert await writer.drain(10)
-    assert await _stored(empty_database) == calls
+    assert await stored(empty_database) == calls
 
 
 async def test_a_lost_acknowledgement_delivers_nothing_twice(
@@ -143,12 +128,12 @@ async def test_a_lost_acknowledgement_delivers_nothing_twice(
         patch.setattr(journal, "delivered", die)
         async with running(CdrWriter(journal, database, QUICK)):
             await asyncio.wait_for(marked.wait(), 10)
-    assert len(await _stored(database)) == 20
+    assert len(await stored(database)) == 20
     assert await journal.backlog() == 30
 
     async with running(CdrWriter(journal, database, QUICK)) as writer:
         assert await writer.drain(10)
-    assert sorted(await _stored(database)) == sorted(calls)
+    assert sorted(await stored(database)) == sorted(calls)
     assert records_set_aside(journal.path) == []
     connection = await connect(database)
     assert await connection.fetchval("SELECT count(*) FROM callrouter.cdr_leg") == 60
@@ -167,7 +152,7 @@ async def test_refused_cdrs_are_set_aside_and_hold_up_no_other(journal: Journal,
         assert await writer.drain(10)
         assert (writer.health.set_aside, writer.health.delivered) == (3, 14)
         assert writer.health.connected
-    assert await _stored(database) == good
+    assert await stored(database) == good
     aside = {one.call_id: one.why for one in records_set_aside(journal.path)}
     assert list(aside) == [bad.call_id, worse.call_id, ugly.call_id]
     assert "value out of int32 range" in aside[bad.call_id]
@@ -181,7 +166,7 @@ async def test_a_read_only_database_is_waited_out(journal: Journal, database: st
     calls = _finish(journal, 3)
     with structlog.testing.capture_logs() as lines:
         async with running(CdrWriter(journal, database, QUICK)) as writer:
-            await _until(lambda: "read-only" in (writer.health.last_error or ""))
+            await until(lambda: "read-only" in (writer.health.last_error or ""))
             for _ in range(5):  # several more tries, one line
                 await asyncio.sleep(0.05)
             assert (writer.health.connected, writer.health.backlog) == (False, 3)
@@ -189,7 +174,7 @@ async def test_a_read_only_database_is_waited_out(journal: Journal, database: st
             await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
             assert await writer.drain(10)
     await admin.close()
-    assert await _stored(database) == calls
+    assert await stored(database) == calls
     assert [line["event"] for line in lines] == ["database.unavailable", "database.available"]
 
 
@@ -200,11 +185,11 @@ async def test_a_table_locked_for_long_only_delays(journal: Journal, database: s
     await admin.execute("LOCK TABLE callrouter.cdr IN ACCESS EXCLUSIVE MODE")
     calls = _finish(journal, 3)
     async with running(CdrWriter(journal, database, QUICK)) as writer:
-        await _until(lambda: "timeout" in (writer.health.last_error or ""))
+        await until(lambda: "timeout" in (writer.health.last_error or ""))
         await transaction.rollback()
         assert await writer.drain(10)
     await admin.close()
-    assert await _stored(database) == calls
+    assert await stored(database) == calls
 
 
 async def test_a_server_that_does_not_answer_is_given_up_and_tried_again(journal: Journal) -> None:
@@ -221,7 +206,7 @@ async def test_a_server_that_does_not_answer_is_given_up_and_tried_again(journal
     port = server.sockets[0].getsockname()[1]
     _finish(journal, 1)
     async with server, running(CdrWriter(journal, f"postgresql://x@127.0.0.1:{port}/x", limits)) as writer:
-        await _until(lambda: attempts >= 3)
+        await until(lambda: attempts >= 3)
         assert not writer.health.connected
         assert writer.health.backlog == 1
     await server.wait_closed()
@@ -266,13 +251,12 @@ async def test_a_server_killed_in_mid_delivery_gets_every_cdr_exactly_once(
     calls = _finish(journal, 200)
     async with running(CdrWriter(journal, url, QUICK)) as writer:
         for _ in range(2):
-            await _until(lambda: kills > 0 and server.pid is None)
+            await until(lambda: kills > 0 and server.pid is None)
             calls += _finish(journal, 20)  # calls go on meanwhile
             await asyncio.to_thread(server.start)
             restarted.set()
         assert await writer.drain(20)
-    stored = await _stored(url)
-    assert sorted(stored) == sorted(calls)
+    assert sorted(await stored(url)) == sorted(calls)
     assert kills == 2
 
 
@@ -284,12 +268,12 @@ async def test_a_server_that_is_away_for_a_while_costs_one_log_line_each_way(
         assert await writer.drain(10)
         with structlog.testing.capture_logs() as lines:
             await asyncio.to_thread(server.stop)
-            await _until(lambda: not writer.health.connected)
+            await until(lambda: not writer.health.connected)
             assert writer.health.last_error
             calls = _finish(journal, 3)
             await asyncio.to_thread(server.start)
             assert await writer.drain(10)
-    assert await _stored(url) == calls
+    assert await stored(url) == calls
     events = [line["event"] for line in lines]
     said = ["database.unavailable", "database.available"]
     # Going away has more than one reason (shutting down, no socket, starting up): one warning all the same.

@@ -24,6 +24,7 @@ from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
 from callrouter.store.rules import LiveRules, Version, insert_rules, open_rules
 from callrouter.store.rules_delivery import RulesErrand
+from callrouter.web.desks import Desks
 from callrouter.web.reload import ReloadReport, ReloadRequest
 from callrouter.web.server import WebServer
 from tests.fakes import cdrs, rules
@@ -298,7 +299,7 @@ class TestGoingBack:
 
     @pytest.fixture
     def back(self, command: Command, reloader: FakeReloader) -> Iterator[Callable[..., Result]]:
-        with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), reloader)) as server:
+        with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(reloader=reloader))) as server:
             yield lambda *more: command("reload", "--url", f"http://127.0.0.1:{server.port}", *more)
 
     def test_the_files_are_those_of_the_version_and_the_daemon_takes_just_those(

@@ -1,9 +1,10 @@
 """The task that owns the exchange: what goes in, what comes out, and what happens when it goes wrong."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -247,6 +248,44 @@ async def test_a_nearly_full_inbox_drops_what_matters_least_first() -> None:
     assert scene.dispatcher.inbox.dropped == 1
     scene.dispatcher.post(ev.CallerLeft(ChannelId("9")), SITE)
     assert scene.dispatcher.inbox.waiting == 10
+
+
+async def test_who_comes_while_the_inbox_is_behind_is_turned_away_until_it_has_caught_up() -> None:
+    """A turn of the loop is a hundred events; each takes the clock here on by 20 ms."""
+    scene = a_scene()
+    clock = [datetime.now(UTC)]
+
+    def now() -> datetime:
+        clock[0] += timedelta(milliseconds=20)
+        return clock[0]
+
+    scene.dispatcher._now = now
+    for number in range(250):
+        scene.dispatcher.post(ev.CallerLeft(ChannelId(f"nobody.{number}")), SITE)
+    began = clock[0]
+    scene.arrives()
+    scene.dispatcher._inbox = deque((event, began - timedelta(seconds=2)) for event, _ in scene.dispatcher._inbox)
+    task = asyncio.create_task(scene.dispatcher.run())
+    await scene.settle()
+    (sent_on,) = (one for one in scene.commander.commands if isinstance(one, cmd.ContinueInDialplan))
+    scene.arrives(OTHER, channel="2.0")
+    play = await scene.commander.until(cmd.Play)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert isinstance(play, cmd.Play)
+    assert (sent_on.channel, play.channel) == ("1.0", "2.0")
+
+
+async def test_what_waited_while_the_process_was_stopped_is_no_lag_that_costs_a_caller() -> None:
+    scene = a_scene()
+    scene.arrives()
+    scene.dispatcher._inbox = deque((event, at - timedelta(seconds=30)) for event, at in scene.dispatcher._inbox)
+    task = asyncio.create_task(scene.dispatcher.run())
+    await scene.commander.until(cmd.Play)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not scene.dispatcher.exchange.counters.not_taken
 
 
 async def test_a_daemon_that_stood_down_commands_nothing_and_writes_nothing(scene: Scene) -> None:

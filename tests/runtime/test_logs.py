@@ -200,3 +200,19 @@ def test_who_shuts_addresses_out_finds_that_of_a_refused_log_in_whole_by_the_gui
     found = re.search(pattern.replace("<ADDR>", r"(?P<address>[0-9a-f:.]+)"), out.getvalue())
     assert found is not None, out.getvalue()
     assert found["address"] == address
+
+
+NASTY = "a\x1b[31m\x9b0m\u2028b\u202ec\x7f\x00"
+
+
+@pytest.mark.parametrize("format", LogFormat)
+def test_what_strangers_say_gives_a_terminal_no_orders_and_begins_no_line(format: LogFormat, out: io.StringIO) -> None:
+    configure_logging(format, stream=out)
+    structlog.get_logger("x").info("call.queued", said=NASTY, also=[NASTY], note="창원")
+    logging.getLogger("library").warning("of %s", NASTY)
+    text = out.getvalue()
+    assert re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", text) == []
+    assert text.count("\n") == 2
+    assert "창원" in text
+    if format is LogFormat.JSON:
+        assert lines(out)[0]["said"] == NASTY

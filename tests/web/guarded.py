@@ -9,6 +9,7 @@ import argon2
 from callrouter.config.settings import WebSettings
 from callrouter.core.access import Account, Role
 from callrouter.core.ids import AccountName, AgentId
+from callrouter.web.desks import Desks
 from callrouter.web.gate import Gate
 from callrouter.web.server import WebServer
 from tests.fakes.attendance import FakeAttendance
@@ -80,10 +81,17 @@ class Office:
             local_token=LOCAL,
             monotonic=lambda: self.now_s,
         )
-        return WebServer(
-            "127.0.0.1", 0, self.source, self.reloader, self.memory, self.switcher, self.attendance, self.talks,
-            self.supervision, self.recordings, self.returns, gate=gate,
-        )  # fmt: skip
+        desks = Desks(
+            reloader=self.reloader,
+            remembering=self.memory,
+            switcher=self.switcher,
+            attendance=self.attendance,
+            conversations=self.talks,
+            supervision=self.supervision,
+            recordings=self.recordings,
+            callbacks=self.returns,
+        )
+        return WebServer("127.0.0.1", 0, self.source, desks, gate=gate)
 
     def without(self, role: Role) -> None:
         """Its account is gone."""

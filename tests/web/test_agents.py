@@ -8,6 +8,8 @@ import pytest
 
 from callrouter.core.duty import DutyVerb
 from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
+from callrouter.web.desks import Desks
+from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.page import page
 from callrouter.web.server import WebServer
@@ -26,7 +28,7 @@ def attendance() -> FakeAttendance:
 
 @pytest.fixture
 async def server(source: FakeStatus, attendance: FakeAttendance) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, attendance=attendance) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(attendance=attendance)) as running:
         yield running
 
 
@@ -79,7 +81,7 @@ async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None
     async with client.get("/api/v1/openapi.json") as answer:
         paths = (await answer.json())["paths"][PLACE]
     assert set(paths) == {"get", "post"}
-    assert set(paths["post"]["responses"]) == {"200", "400", "409", "415", *REFUSALS}
+    assert set(paths["post"]["responses"]) == {"200", "409", *FAULTS_OF_ORDERS, *REFUSALS}
 
 
 def test_the_page_says_why_somebody_is_paused(source: FakeStatus) -> None:

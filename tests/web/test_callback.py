@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from callrouter.cli.status import _parts
+from callrouter.cli.status_text import parts
 from callrouter.web.callback import CallbacksDocument, callbacks_document
 from callrouter.web.openapi import openapi
 from callrouter.web.page import page
@@ -52,9 +52,9 @@ def test_a_queue_that_owes_nobody_a_call_does_not_warn() -> None:
 
 def test_where_nobody_is_called_back_nothing_is_said_of_it() -> None:
     assert "회신" not in the_page(CallbacksNow())
-    assert not any("to call back" in part for part in _parts(document(CallbacksNow())))
+    assert not any("to call back" in part for part in parts(document(CallbacksNow())))
 
 
 def test_the_status_command_counts_them() -> None:
-    (part,) = [part for part in _parts(document(fake.callbacks())) if "to call back" in part]
+    (part,) = [part for part in parts(document(fake.callbacks())) if "to call back" in part]
     assert part.splitlines()[1].split() == ["changwon", "창원", "<상담>", "1", "20:00"]

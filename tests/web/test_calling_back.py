@@ -8,6 +8,7 @@ import pytest
 
 from callrouter.core.callback_orders import CallbackVerb
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from tests.fakes.returns import HASTENED, NOBODY, FakeReturns
 from tests.fakes.status import FakeStatus
@@ -23,7 +24,7 @@ def returns() -> FakeReturns:
 
 @pytest.fixture
 async def server(source: FakeStatus, returns: FakeReturns) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, callbacks=returns) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(callbacks=returns)) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from callrouter.core.call_orders import CallVerb
 from callrouter.web.calls import CallReport, CallRequest
+from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from callrouter.web.status import status_document
 from tests.fakes.conversations import HELD, REFUSED, FakeConversations
@@ -24,7 +25,7 @@ def conversations() -> FakeConversations:
 
 @pytest.fixture
 async def server(source: FakeStatus, conversations: FakeConversations) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, conversations=conversations) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(conversations=conversations)) as running:
         yield running
 
 

@@ -143,6 +143,15 @@ async def test_an_order_is_the_accounts_whoever_it_says_it_is_from(
     assert noted.note == "agent=301 verb=pause reason=점심"
 
 
+async def test_an_order_says_in_words_who_gives_it_although_the_account_counts(
+    client: aiohttp.ClientSession, office: Office
+) -> None:
+    for said in (b'"who": {}', b'"who": ""', b'"via": 7'):
+        body = b'{"agent": "301", "verb": "pause", %s}' % said
+        assert (await ask(client, "POST", "/api/v1/agents", bearer("supervisor"), body))[0] == 400
+    assert office.attendance.asked == []
+
+
 async def test_a_command_of_this_machine_says_who_gives_it(client: aiohttp.ClientSession, office: Office) -> None:
     body = b'{"agent": "301", "verb": "pause", "who": "root", "via": "command"}'
     headers = {"Authorization": f"Bearer {LOCAL}"}
@@ -233,6 +242,7 @@ async def test_without_accounts_everybody_is_let_do_everything_but_see_whole_num
         ("http://[::1]:8080", 200),
         ("http://evil.example:8080", 403),
         ("null", 403),
+        ("http://[::1", 403),
     ],
 )
 async def test_without_accounts_a_page_whose_name_is_made_to_lead_here_gives_no_orders(

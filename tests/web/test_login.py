@@ -140,7 +140,9 @@ async def test_orders_by_cookie_are_taken_from_our_own_page_alone(
     assert (last.via, last.becomes, last.account) == ("page", str(status), "supervisor")
 
 
-@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}])
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "http://[::1"}]
+)
 async def test_nobody_is_logged_in_from_another_page(
     client: aiohttp.ClientSession, office: Office, headers: dict[str, str]
 ) -> None:

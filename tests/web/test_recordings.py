@@ -9,6 +9,7 @@ import pytest
 
 from callrouter.errors import AccessError
 from callrouter.web.client import ask_to_delete_recording, fetch_recording
+from callrouter.web.desks import Desks
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport
 from callrouter.web.server import WebServer
 from tests.fakes.recordings import DELETED, REFUSED, FakeRecordings
@@ -25,7 +26,7 @@ def recordings() -> FakeRecordings:
 
 @pytest.fixture
 async def server(source: FakeStatus, recordings: FakeRecordings) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, recordings=recordings) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(recordings=recordings)) as running:
         yield running
 
 

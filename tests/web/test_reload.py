@@ -6,9 +6,12 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.asking import MAX_BODY_BYTES
+from callrouter.web.desks import Desks
+from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.reload import ReloadReport
-from callrouter.web.server import MAX_BODY_BYTES, WebServer
+from callrouter.web.server import WebServer
 from tests.fakes.reload import REFUSED, TAKEN, FakeReloader
 from tests.fakes.status import FakeStatus
 from tests.web.asking import JSON
@@ -21,7 +24,7 @@ def reloader() -> FakeReloader:
 
 @pytest.fixture
 async def server(source: FakeStatus, reloader: FakeReloader) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, reloader) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(reloader=reloader)) as running:
         yield running
 
 
@@ -66,7 +69,7 @@ async def test_the_order_is_not_taken_by_looking_at_it(client: aiohttp.ClientSes
 async def test_the_description_knows_the_order(client: aiohttp.ClientSession) -> None:
     async with client.get("/api/v1/openapi.json") as answer:
         order = (await answer.json())["paths"]["/api/v1/reload"]["post"]
-    assert set(order["responses"]) == {"200", "409", "415", *REFUSALS}
+    assert set(order["responses"]) == {"200", "409", *FAULTS_OF_ORDERS, *REFUSALS}
     assert order["requestBody"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/ReloadRequest"
     }

@@ -6,6 +6,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.desks import Desks
+from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.remembered import ForgetReport, RememberedReport
 from callrouter.web.server import WebServer
@@ -21,7 +23,7 @@ def remembering() -> FakeRemembering:
 
 @pytest.fixture
 async def server(source: FakeStatus, remembering: FakeRemembering) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, remembering=remembering) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(remembering=remembering)) as running:
         yield running
 
 
@@ -90,5 +92,5 @@ async def test_where_there_is_no_memory_it_says_so(source: FakeStatus) -> None:
 async def test_the_description_knows_the_order(client: aiohttp.ClientSession) -> None:
     async with client.get("/api/v1/openapi.json") as answer:
         paths = (await answer.json())["paths"]
-    assert set(paths["/api/v1/remembered/forget"]["post"]["responses"]) == {"200", "400", "415", *REFUSALS}
+    assert set(paths["/api/v1/remembered/forget"]["post"]["responses"]) == {"200", *FAULTS_OF_ORDERS, *REFUSALS}
     assert set(paths["/api/v1/remembered"]) == {"get"}

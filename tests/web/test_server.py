@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -10,11 +11,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from callrouter.core.ids import SiteName
+from callrouter.descriptors import Descriptors
 from callrouter.errors import UnreachableError
 from callrouter.web.server import HEADERS, WebServer
 from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, MemoryHealth, SiteHealth
 from callrouter.web.status import StatusDocument
 from tests.fakes.status import AT, FakeStatus
+from tests.web.asking import JSON
+from tests.web.guarded import SETTINGS, Office, bearer
 
 PATHS = (
     "/",
@@ -96,6 +100,14 @@ async def test_an_absent_database_is_told_but_calls_are_taken(
         (
             {"database": DatabaseHealth(True, 0, None, AT, audit_refused=2)},
             "PostgreSQL would not take 2 entries of the audit log, which are missing there; the daemon's log says why",
+        ),
+        (
+            {"descriptors": Descriptors(190, 200)},
+            "190 of 200 file descriptors are in use; see who connects, and raise LimitNOFILE in the systemd unit",
+        ),
+        (
+            {"not_taken": "more than 8 calls at once"},
+            "callers are turned away: more than 8 calls at once; see limits: in callrouter.yaml",
         ),
         ({"clock_drift_s": 12.34}, "this machine's clock is 12.3 s ahead of the daemon's; it is coming round"),
         ({"clock_drift_s": -12.34}, "this machine's clock is 12.3 s behind the daemon's; it is coming round"),
@@ -184,6 +196,48 @@ async def test_every_answer_has_the_headers_that_protect_it(client: aiohttp.Clie
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status"),
+    [
+        ("GET", "/login", {}, b"", 200),
+        ("GET", "/", {}, b"", 303),
+        ("HEAD", "/healthz", {}, b"", 200),
+        ("DELETE", "/api/v1/session", bearer("admin"), b"", 204),
+        ("POST", "/api/v1/agents", {**JSON, **bearer("admin")}, b"{", 400),
+        ("GET", "/api/v1/status", {}, b"", 401),
+        ("POST", "/api/v1/reload", {**JSON, **bearer("agent")}, b"{}", 403),
+        ("GET", "/nothing", bearer("admin"), b"", 404),
+        ("DELETE", "/api/v1/status", bearer("admin"), b"", 405),
+        ("POST", "/api/v1/reload", {**JSON, **bearer("admin")}, b" " * 5000, 413),
+        ("POST", "/api/v1/reload", {"Content-Type": "text/plain", **bearer("admin")}, b"{}", 415),
+        ("GET", "/healthz", {"Expect": "a miracle"}, b"", 417),
+        ("POST", "/api/v1/hand-over", {**JSON, **bearer("admin")}, b"{}", 503),
+        ("POST", "/api/v1/recordings/12/fetch", {**JSON, **bearer("admin")}, b'{"who": "kim"}', 200),
+    ],
+)
+async def test_every_kind_of_answer_has_them(
+    tmp_path: Path, method: str, path: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    office = Office()
+    office.recordings.found = tmp_path / "12.wav"
+    (tmp_path / "12.wav").write_bytes(b"RIFF")
+    async with office.server() as server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
+        asked = client.request(method, path, headers=headers, data=body or None, allow_redirects=False)
+        async with asked as answer:
+            assert answer.status == status
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+async def test_who_asks_too_often_gets_them_too() -> None:
+    office = Office(settings=replace(SETTINGS, requests_per_s=1))
+    async with office.server() as server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
+        for _ in range(4):
+            assert (await client.get("/healthz")).status == 200
+        async with client.get("/healthz") as answer:
+            assert answer.status == 429
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def test_nothing_can_be_changed_here(client: aiohttp.ClientSession, method: str) -> None:
     async with client.request(method, "/api/v1/status") as answer:
@@ -262,6 +316,7 @@ async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientS
         "/api/v1/calls",
         "/api/v1/calls/{call_id}/number",
         "/api/v1/hand-over",
+        "/api/v1/take-over",
     }
     orders |= {f"/api/v1/recordings/{{number}}/{verb}" for verb in ("fetch", "delete")}
     assert set(document["paths"]) - set(readable) == orders, "see their own modules: test_calls.py and so on"

@@ -6,6 +6,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.desks import Desks
+from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.server import WebServer
 from callrouter.web.supervision import SupervisionDocument, SupervisionReport, SupervisionRequest
@@ -23,7 +25,7 @@ def supervision() -> FakeSupervision:
 
 @pytest.fixture
 async def server(source: FakeStatus, supervision: FakeSupervision) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, supervision=supervision) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(supervision=supervision)) as running:
         yield running
 
 
@@ -71,4 +73,4 @@ async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None
     async with client.get("/api/v1/openapi.json") as answer:
         path = (await answer.json())["paths"]["/api/v1/calls/{call_id}/supervision"]
     assert set(path) == {"parameters", "get", "post"}
-    assert set(path["post"]["responses"]) == {"200", "400", "409", "415", *REFUSALS}
+    assert set(path["post"]["responses"]) == {"200", "409", "404", *FAULTS_OF_ORDERS, *REFUSALS}

@@ -7,10 +7,13 @@ import aiohttp
 import msgspec
 import pytest
 
+from callrouter.web.asking import MAX_BODY_BYTES
+from callrouter.web.desks import Desks
 from callrouter.web.metrics import Metrics
+from callrouter.web.openapi import FAULTS_OF_ORDERS
 from callrouter.web.openapi_access import REFUSALS
 from callrouter.web.page import page
-from callrouter.web.server import MAX_BODY_BYTES, WebServer
+from callrouter.web.server import WebServer
 from callrouter.web.status import status_document
 from callrouter.web.switches import SwitchesDocument, SwitchReport, SwitchRequest
 from tests.fakes.status import AT, FakeStatus
@@ -27,7 +30,7 @@ def switcher() -> FakeSwitcher:
 
 @pytest.fixture
 async def server(source: FakeStatus, switcher: FakeSwitcher) -> AsyncIterator[WebServer]:
-    async with WebServer("127.0.0.1", 0, source, switcher=switcher) as running:
+    async with WebServer("127.0.0.1", 0, source, Desks(switcher=switcher)) as running:
         yield running
 
 
@@ -62,6 +65,9 @@ async def test_an_order_is_handed_on_and_its_answer_comes_back(
         (JSON, b'{"switch": "typhoon", "on": "yes"}', 400),
         (JSON, b'{"switch": "typhoon", "on": true, "for_s": -1}', 400),
         (JSON, b'{"switch": "typhoon", "on": true, "until": "2026-11-24T16:30:00"}', 400),
+        (JSON, b'{"switch": "typhoon", "on": true, "until": "0001-01-01T00:00:00+14:00"}', 400),
+        (JSON, b'{"switch": "typhoon", "on": true, "until": "9999-12-31T23:59:59-14:00"}', 400),
+        (JSON, b"[" * 2500, 400),
         (JSON, b'{"switch": "typhoon", "on": true, "for_s": 60, "until": "2026-11-24T16:30:00Z"}', 400),
         (JSON, b'{"switch": "typhoon", "on": false, "for_s": 60}', 400),
         (JSON, b'{"switch": "typhoon", "on": false, "until": "2026-11-24T16:30:00Z"}', 400),
@@ -95,7 +101,7 @@ async def test_the_description_knows_both(client: aiohttp.ClientSession) -> None
     async with client.get("/api/v1/openapi.json") as answer:
         paths = (await answer.json())["paths"][PLACE]
     assert set(paths) == {"get", "post"}
-    assert set(paths["post"]["responses"]) == {"200", "400", "409", "415", *REFUSALS}
+    assert set(paths["post"]["responses"]) == {"200", "409", *FAULTS_OF_ORDERS, *REFUSALS}
     schema = paths["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/SwitchRequest"}
 

@@ -41,7 +41,13 @@ async def test_an_auditor_reads_what_fits_and_that_he_did_is_noted(
     assert (noted.kind, noted.who, noted.name, noted.was) == (AuditKind.ACCESS, "auditor", PLACE, "GET")
 
 
-@pytest.mark.parametrize("query", ["since=soon", "limit=0", "limit=1001", "since=2026-11-24T00:00:00", "what=all"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=soon", "limit=0", "limit=1001", "since=2026-11-24T00:00:00", "what=all", "who=a%00b", "name=%00",
+        "since=0001-01-01T00:00:00%2B14:00", "until=9999-12-31T23:59:59-14:00",
+    ],
+)  # fmt: skip
 async def test_what_is_no_search_says_how_one_is_written(client: aiohttp.ClientSession, query: str) -> None:
     async with client.get(f"{PLACE}?{query}", headers=bearer("auditor")) as answer:
         assert answer.status == 400

@@ -13,6 +13,7 @@ from callrouter.ari.operations.bridges import (
     add_channels,
     create_bridge,
     destroy_bridge,
+    get_playback,
     list_bridges,
     remove_channels,
     stop_playback,
@@ -58,6 +59,7 @@ from callrouter.ari.operations.server import (
     set_device_state,
     set_event_filter,
     subscribe,
+    tell,
     unsubscribe,
 )
 
@@ -83,6 +85,7 @@ __all__ = [
     "get_channel",
     "get_info",
     "get_live_recording",
+    "get_playback",
     "get_recording_file",
     "get_stored_recording",
     "get_variable",
@@ -109,6 +112,7 @@ __all__ = [
     "stop_recording",
     "stop_ringing",
     "subscribe",
+    "tell",
     "tell_transfer",
     "unsubscribe",
 ]

@@ -19,6 +19,7 @@ _REMOVE_CHANNEL = Operation(
 )
 _DESTROY = Operation(name="destroy", method=Method.DELETE, path="bridges/{bridgeId}")
 _LIST = Operation(name="list", method=Method.GET, path="bridges")
+_GET_PLAYBACK = Operation(name="get", method=Method.GET, path="playbacks/{playbackId}")
 _STOP_PLAYBACK = Operation(name="stop", method=Method.DELETE, path="playbacks/{playbackId}")
 
 
@@ -59,6 +60,11 @@ def list_bridges() -> Request:
     return _LIST.request()
 
 
+def get_playback(playback_id: str) -> Request:
+    """A playback; 404 when it has ended."""
+    return _GET_PLAYBACK.request(playback_id)
+
+
 def stop_playback(playback_id: str) -> Request:
     """Stop a playback; 404 when it has ended by itself."""
     return _STOP_PLAYBACK.request(playback_id)
@@ -70,5 +76,6 @@ BRIDGE_OPERATIONS: Final = (
     _REMOVE_CHANNEL,
     _DESTROY,
     _LIST,
+    _GET_PLAYBACK,
     _STOP_PLAYBACK,
 )

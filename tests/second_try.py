@@ -1,0 +1,47 @@
+"""A second try for tests with a real Asterisk, counted, told, and not for more than a few in a run.
+
+Phones, sound and calls in real time share a machine with whatever else it does: now and then it stands still for half
+a second, and one of hundreds of calls comes too late. What fails twice is broken. What fails and then does not is told
+at the end of the run, with what it said the first time; and where more than :data:`MOST` need it, something is broken
+that shows by chance, and the run fails.
+"""
+
+from typing import Final
+
+import pytest
+
+MOST: Final = 2
+ALSO: Final = pytest.mark.flaky(reruns=1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark those that may be tried again."""
+    for item in items:
+        if item.get_closest_marker("asterisk") is not None:
+            item.add_marker(ALSO)
+
+
+def second_tries(session: pytest.Session) -> list[pytest.TestReport]:
+    """The first tries that failed, of all workers."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    return list(reporter.stats.get("rerun", ())) if reporter is not None else []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where too many needed it."""
+    if len(second_tries(session)) > MOST and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell which, and what they said."""
+    tried = terminalreporter.stats.get("rerun", [])
+    if not tried:
+        return
+    allowed = "" if len(tried) <= MOST else f"; more than {MOST} is a failure"
+    terminalreporter.section(f"{len(tried)} tried twice{allowed}", red=bool(allowed), yellow=not allowed)
+    for report in tried:
+        said = [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
+        terminalreporter.write_line("\n".join([report.nodeid, *said]))
