@@ -170,7 +170,9 @@ class TroubledAsterisk(Asterisk):
                 return
             case cmd.Connect(caller=channel) | cmd.Hear(phone=channel):
                 self.hang_up(channel)
-            case cmd.Originate() | cmd.SetLamp() | cmd.AskRecording() | cmd.DeleteRecording() | cmd.WatchPhones():
+            case cmd.AskPlayback() | cmd.AskRecording() | cmd.DeleteRecording():
+                return
+            case cmd.Originate() | cmd.SetLamp() | cmd.WatchPhones():
                 return
             case _:
                 self.hang_up(command.channel)
