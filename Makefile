@@ -4,6 +4,8 @@
 #   make call    place one call from a simulated resident to a simulated counselor, and show its record
 #   make test    every test, on a real Asterisk and a real PostgreSQL
 #   make check   the quick half: style, types, import contracts, unit tests
+#   make soak    ten minutes of calls while faults strike; SOAK_S, SOAK_RATE, SOAK_FAULT_EVERY, SOAK_DAEMONS, SOAK_SEED
+#   make release-check   all that a release has to pass: check, test, ten minutes of soak, benchmarks to be read
 #   make bench   the benchmarks, side by side with Asterisk's own queue
 #   make lab     have the lab's Asterisk and its callers and phones, without starting anything
 #   make deb     build the Debian package, for this machine's Python and architecture, into dist/
@@ -15,10 +17,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab run call test check soak bench deb clean
+.PHONY: help venv lab run call test check soak release-check bench deb clean
 
 help:
-	@sed -n '3,10s/^#   //p' Makefile
+	@sed -n '3,12s/^#   //p' Makefile
 
 venv: $(READY)
 
@@ -70,10 +72,18 @@ check: $(READY)
 	$(BIN)/python -m pytest -q -n auto -m 'not asterisk and not postgres and not slow'
 
 # Calls at a steady rate while faults strike at random: SOAK_S=600, SOAK_RATE=1.5 calls a second, a fault every
-# SOAK_FAULT_EVERY=3 s after the one before, SOAK_SEED to have the same again.
+# SOAK_FAULT_EVERY=3 s after the one before, SOAK_DAEMONS=2 with another that waits, SOAK_SEED for the same dice again,
+# SOAK_TRACES=folder to keep what the phones said when it fails.
 soak: $(READY)
 	@$(BIN)/python -m lab build
-	@SOAK_S=$${SOAK_S:-600} $(BIN)/python -m pytest -q -n 0 -s tests/acceptance/test_soak.py
+	@SOAK_S=$${SOAK_S:-600} SOAK_DAEMONS=$${SOAK_DAEMONS:-1} $(BIN)/python -m pytest -q -n 0 -s tests/acceptance/test_soak.py
+
+# The soak twice: one daemon that is started anew, and two that hand over. The benchmarks fail nothing: they are read.
+release-check: check test
+	@$(MAKE) soak
+	@$(MAKE) soak SOAK_S=300 SOAK_DAEMONS=2
+	@$(MAKE) bench
+	@$(BIN)/python -m bench.routing
 
 bench: $(READY)
 	@$(BIN)/python -m lab build

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from callrouter.pbx.dialling import DialOut
 from callrouter.prompts import provide_music
 from lab import asterisk_config, ports, processes
 from lab.asterisk_config import AsteriskSettings, Peer
@@ -82,6 +83,7 @@ class LabAsterisk:
         address: str = "127.0.0.1",
         peers: tuple[Peer, ...] = (),
         proxy: str = "",
+        dials: DialOut | None = None,
         home: AsteriskHome | None = None,
     ) -> None:
         self.name = name
@@ -103,6 +105,7 @@ class LabAsterisk:
             carrier_port,
             address,
             peers,
+            dials,
             proxy,
         )
         self.survival = survival

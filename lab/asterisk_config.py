@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from callrouter.pbx import dialling
+from callrouter.pbx.dialling import DialOut
 from callrouter.pbx.files import EMPTY, INDICATIONS
 from callrouter.pbx.modules import MODULES
 from lab.errors import LabError
@@ -58,6 +60,8 @@ class AsteriskSettings:
     """Where it takes SIP, and what the other sites know it by."""
     peers: tuple[Peer, ...] = ()
     """The other sites."""
+    dials: DialOut | None = None
+    """Where it dials the daemon; None: the daemon dials it."""
     proxy: str = ""
     """Host and port of the proxy between this Asterisk and the telephone network; empty: none."""
 
@@ -78,6 +82,7 @@ def render(
         "http.conf": (f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={settings.http_port}\nsessionlimit=200\n"),
         "ari.conf": (
             f"[general]\nenabled=yes\n[{ARI_USER}]\ntype=user\nread_only=no\npassword={credentials.ari_password}\n"
+            + (dialling.ari_section(settings.dials, ARI_USER) if settings.dials else "")
         ),
         "rtp.conf": f"[general]\nrtpstart={settings.rtp_range[0]}\nrtpend={settings.rtp_range[1]}\n",
         "musiconhold.conf": f"[general]\n[default]\nmode=files\ndirectory={directory}/moh/callrouter\nsort=alpha\n",
@@ -87,6 +92,8 @@ def render(
         "pjsip.conf": pjsip(settings, credentials),
         "callrouter-globals.conf": _globals(settings),
     }
+    if settings.dials:
+        files["websocket_client.conf"] = dialling.client(settings.dials, ARI_USER, credentials.ari_password)
     return files
 
 

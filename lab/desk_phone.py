@@ -5,16 +5,20 @@ It registers, is called, calls, holds, and sends REFER with Replaces. Its lines 
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from lab import ports, sip
 from lab.errors import LabError
 from lab.sip import Message
-from lab.speech import Speech
+from lab.speech import Keypad, Speech
 
 PATIENCE_S = 10.0
+MOST_TRACED = 2000
+"""So many messages are kept to be shown."""
 ALLOW = "INVITE, ACK, CANCEL, BYE, NOTIFY, OPTIONS"
 _CHALLENGED = (401, 407)
 
@@ -30,7 +34,7 @@ class Line:
         self.remote = remote
         """The value of the header that names the far end, with its tag once that is known."""
         self.target = target
-        self.speech = Speech(phone.address, phone.tone_hz)
+        self.speech = Speech(phone.address, phone.tone_hz) if phone.has_sound else Keypad(phone.address)
         self.status = 0
         """Of a call that was dialled: the last answer."""
         self.told: list[str] = []
@@ -41,6 +45,10 @@ class Line:
         self.direction = "sendrecv"
         self.is_up = False
         self.is_over = False
+        self.begun_at = datetime.now(UTC)
+        """When it was called, or called; aware, as are the next two."""
+        self.up_at: datetime | None = None
+        self.over_at: datetime | None = None
         self.cseq = 100
         self._changed = asyncio.Condition()
 
@@ -49,19 +57,26 @@ class Line:
         """The number at the far end."""
         return sip.uri_of(self.remote).removeprefix("sip:").partition("@")[0]
 
+    @property
+    def called(self) -> str:
+        """The number that was called, of a call that came in."""
+        return self.invited.start.split(" ")[1].removeprefix("sip:").partition("@")[0] if self.invited else ""
+
     # --- what a person does with it
 
     async def answer(self) -> None:
-        """Take the call that rings."""
+        """Take the call that rings; nothing, if it does not any more."""
         await self.speech.open()
-        if self.invited is not None:
+        if self.is_over:
+            await self.speech.close()
+        elif self.invited is not None:
             self.speech.speak_to(self.invited.body)
             self.phone.respond(self.invited, 200, "OK", line=self, body=self.description())
-        await self.become_up()
+            await self.become_up()
 
     async def decline(self) -> None:
         """Reject the call that rings: 486 Busy Here."""
-        if self.invited is not None:
+        if self.invited is not None and not self.is_over:
             self.phone.respond(self.invited, 486, "Busy Here", line=self)
         await self.end()
 
@@ -75,6 +90,10 @@ class Line:
         else:
             self.phone.cancel(self)
             await self.closed()
+
+    async def press(self, keys: str) -> None:
+        """Press keys (RFC 4733), one after another."""
+        await self.speech.press(keys)
 
     async def hold(self) -> None:
         """Put the far end on hold."""
@@ -108,19 +127,23 @@ class Line:
         if self.status != 180:
             raise LabError(f"line to {self.peer}: {self.status} instead of ringing")
 
-    async def established(self) -> None:
+    async def established(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the far end has answered.
 
         Raises:
-            LabError: it does not.
+            LabError: it does not within ``timeout_s`` seconds.
         """
-        await self._until(lambda: self.is_up or self.is_over, "answer")
+        await self._until(lambda: self.is_up or self.is_over, "answer", timeout_s)
         if not self.is_up:
             raise LabError(f"line to {self.peer}: {self.status} instead of an answer")
 
-    async def closed(self) -> int:
-        """Wait until the call is over; the last answer to it."""
-        await self._until(lambda: self.is_over, "end")
+    async def closed(self, timeout_s: float | None = PATIENCE_S) -> int:
+        """Wait until the call is over; the last answer to it.
+
+        Raises:
+            LabError: it is not within ``timeout_s`` seconds; None: wait for ever.
+        """
+        await self._until(lambda: self.is_over, "end", timeout_s)
         return self.status
 
     async def transferred(self) -> str:
@@ -129,7 +152,13 @@ class Line:
         return self.told[-1]
 
     def heard(self) -> Path:
-        """A recording of the far side."""
+        """A recording of the far side.
+
+        Raises:
+            LabError: the phone has no sound.
+        """
+        if not isinstance(self.speech, Speech):
+            raise LabError(f"phone {self.phone.user} has no sound")
         return self.speech.heard()
 
     # --- for the phone
@@ -137,7 +166,8 @@ class Line:
     def description(self) -> str:
         """What it can hear and say, and where (RFC 4566)."""
         lines = ["v=0", f"o=- 1 {self.cseq} IN IP4 {self.phone.address}", "s=-", f"c=IN IP4 {self.phone.address}"]
-        lines += ["t=0 0", f"m=audio {self.speech.port} RTP/AVP 0", "a=rtpmap:0 PCMU/8000", f"a={self.direction}"]
+        lines += ["t=0 0", f"m=audio {self.speech.port} RTP/AVP 0 101", "a=rtpmap:0 PCMU/8000"]
+        lines += ["a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16", f"a={self.direction}"]
         return "\r\n".join(lines) + "\r\n"
 
     async def note(self, status: int) -> None:
@@ -153,10 +183,12 @@ class Line:
     async def become_up(self) -> None:
         """Speech is set up."""
         self.is_up = self.speech.speaks = True
+        self.up_at = self.up_at or datetime.now(UTC)
         await self._wake()
 
     async def end(self) -> None:
         """The call is over."""
+        self.over_at = self.over_at or datetime.now(UTC)
         self.is_over, self.is_up = True, False
         await self.speech.close()
         await self._wake()
@@ -165,9 +197,9 @@ class Line:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _until(self, holds: Callable[[], bool], what: str) -> None:
+    async def _until(self, holds: Callable[[], bool], what: str, timeout_s: float | None = PATIENCE_S) -> None:
         try:
-            async with asyncio.timeout(PATIENCE_S), self._changed:
+            async with asyncio.timeout(timeout_s), self._changed:
                 await self._changed.wait_for(holds)
         except TimeoutError:
             raise LabError(f"line to {self.peer} does not {what}\n{self.phone.trace()}") from None
@@ -185,23 +217,33 @@ class DeskPhone(asyncio.DatagramProtocol):
     """One phone: ``async with DeskPhone("201", "127.0.0.3", server=…, password=…) as phone``.
 
     Without a password it does not register: it is one of the telephone network, which calls from its own address.
+    It takes calls at ``port``, or at any that is free. Without ``has_sound`` its lines say nothing but keys.
     """
 
     def __init__(
-        self, user: str, address: str, *, server: str, password: str = "", tone_hz: float | None = None
+        self,
+        user: str,
+        address: str,
+        *,
+        server: str,
+        password: str = "",
+        tone_hz: float | None = None,
+        port: int | None = None,
+        has_sound: bool = True,
     ) -> None:
         self.user = user
         self.address = address
         self.server = server
         self.password = password
         self.tone_hz = tone_hz
-        self.port = ports.free_udp(address)
+        self.has_sound = has_sound
+        self.port = port or ports.free_udp(address)
         self.lines: dict[str, Line] = {}
         self._ringing: asyncio.Queue[Line] = asyncio.Queue()
         self._answers: dict[str, asyncio.Queue[Message]] = {}
         self._said: dict[tuple[str, str], bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._trace: list[str] = []
+        self._trace: deque[str] = deque(maxlen=MOST_TRACED)
         self._transport: asyncio.DatagramTransport | None = None
 
     @property
@@ -229,14 +271,14 @@ class DeskPhone(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def incoming(self) -> Line:
+    async def incoming(self, timeout_s: float | None = PATIENCE_S) -> Line:
         """Wait until the phone rings.
 
         Raises:
-            LabError: it does not.
+            LabError: it does not within ``timeout_s`` seconds; None: wait for ever.
         """
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(timeout_s):
                 return await self._ringing.get()
         except TimeoutError:
             raise LabError(f"phone {self.user} does not ring\n{self.trace()}") from None
@@ -250,9 +292,9 @@ class DeskPhone(asyncio.DatagramProtocol):
         self._do(self._dial(line))
         return line
 
-    def trace(self) -> str:
-        """All messages, in and out."""
-        return "\n".join(self._trace)
+    def trace(self, call_id: str = "") -> str:
+        """The last messages, in and out: all, or those of one call."""
+        return "\n".join(message for message in self._trace if call_id in message)
 
     # --- requests of ours
 
@@ -356,7 +398,7 @@ class DeskPhone(asyncio.DatagramProtocol):
         """A message came in."""
         if not data.strip():
             return
-        self._trace.append(f"<<< {data.decode('utf-8', 'replace')}")
+        self._note("<<<", data)
         message = sip.parse(data)
         if message.is_response:
             queue = self._answers.get(message.branch)
@@ -374,13 +416,16 @@ class DeskPhone(asyncio.DatagramProtocol):
         match message.method:
             case "INVITE" if line is None:
                 self._ring(message)
+            case "INVITE" if line is not None and line.invited is not None and line.invited.branch == message.branch:
+                self.respond(message, 180, "Ringing", line=line)  # it was asked again, since we were not heard
             case "INVITE" if line is not None:
                 line.speech.speak_to(message.body)
                 self.respond(message, 200, "OK", line=line, body=line.description())
             case "CANCEL" if line is not None and line.invited is not None:
                 self.respond(message, 200, "OK", line=line)
-                self.respond(line.invited, 487, "Request Terminated", line=line)
-                await line.end()
+                if not line.is_up:  # else it was answered just before
+                    self.respond(line.invited, 487, "Request Terminated", line=line)
+                    await line.end()
             case "BYE" if line is not None:
                 self.respond(message, 200, "OK", line=line)
                 await line.end()
@@ -419,8 +464,11 @@ class DeskPhone(asyncio.DatagramProtocol):
         if self._transport is None:
             raise LabError(f"phone {self.user} is off")
         host, _, port = self.server.partition(":")
-        self._trace.append(f">>> {data.decode('utf-8', 'replace')}")
+        self._note(">>>", data)
         self._transport.sendto(data, (host, int(port)))
+
+    def _note(self, way: str, data: bytes) -> None:
+        self._trace.append(f"{datetime.now(UTC):%T.%f} {way} {data.decode('utf-8', 'replace')}")
 
     def _do(self, what: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(what)

@@ -1,9 +1,12 @@
-"""What a phone says and hears on one of its lines: RTP with G.711 µ-law (RFC 3551), a tone out and a recording in."""
+"""What a phone says and hears on one of its lines: RTP with G.711 µ-law (RFC 3551), a tone out and a recording in; and
+its keys (RFC 4733).
+"""
 
 import array
 import asyncio
 import contextlib
 import math
+import re
 import secrets
 import struct
 import tempfile
@@ -12,10 +15,23 @@ from pathlib import Path
 from typing import Final
 
 from lab import audio, ports
+from lab.errors import LabError
 
 FRAME: Final = 160
 """Samples in a packet: 20 ms."""
+FRAME_S: Final = FRAME / audio.RATE_HZ
+KEYS: Final = "0123456789*#"
+KEY_FRAMES: Final = 5
+"""So long a key is held: 100 ms."""
+KEY_PAUSE_S: Final = 0.1
+OPEN_TRIES: Final = 5
 _PT_ULAW: Final = 0
+_PT_KEYS: Final = 101
+_LAST_SENT: Final = 3
+"""So often it is said that a key was let go: packets get lost."""
+_LET_GO: Final = 0x80
+_VOLUME: Final = 10
+_EVENTS = re.compile(r"^a=rtpmap:(?P<type>\d+) telephone-event/", re.MULTILINE)
 _CLIP: Final = 32_635
 _BIAS: Final = 132
 
@@ -38,35 +54,42 @@ def from_ulaw(code: int) -> int:
 _DECODED: Final = tuple(from_ulaw(code) for code in range(256))
 
 
-class Speech(asyncio.DatagramProtocol):
-    """One line's sound: open it, let it speak to somebody, ask what was heard."""
+class Keypad(asyncio.DatagramProtocol):
+    """One line without sound: open it, and press its keys."""
 
-    def __init__(self, address: str, tone_hz: float | None) -> None:
+    def __init__(self, address: str) -> None:
         self.address = address
-        self.port = ports.free_udp(address)
+        self.port = 0
+        """Known once it is open."""
         self.speaks = False
-        """Whether packets go out: not while the far side is on hold."""
+        """Whether there is anything to be said: not while the far side is on hold."""
         self._to: tuple[str, int] | None = None
-        self._heard = array.array("h")
         self._transport: asyncio.DatagramTransport | None = None
-        self._speaking: asyncio.Task[None] | None = None
-        step = 2 * math.pi * (tone_hz or 0) / audio.RATE_HZ
-        amplitude = 0.4 * audio.FULL_SCALE if tone_hz else 0.0
-        second = bytes(to_ulaw(int(amplitude * math.sin(step * n))) for n in range(audio.RATE_HZ))
-        self._frames = [second[start : start + FRAME] for start in range(0, len(second), FRAME)]
+        self._source = secrets.randbits(32)
+        self._sent = 0
+        self._begun = 0.0
+        self._events = _PT_KEYS
+        self._is_pressed = False
 
     async def open(self) -> None:
-        """Listen, and speak as soon as it is known to whom."""
+        """Be there.
+
+        Raises:
+            LabError: no port is to be had.
+        """
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.address, self.port))
-        self._speaking = asyncio.create_task(self._speak())
+        for _ in range(OPEN_TRIES):
+            self.port = ports.free_udp(self.address)
+            with contextlib.suppress(OSError):  # somebody was quicker
+                local = (self.address, self.port)
+                self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=local)
+                break
+        else:
+            raise LabError(f"{self.address} has no free port for sound")
+        self._begun = time.monotonic()
 
     async def close(self) -> None:
-        """Be silent, and hear no more."""
-        if self._speaking is not None:
-            self._speaking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._speaking
+        """Be there no more."""
         if self._transport is not None:
             self._transport.close()
 
@@ -75,6 +98,61 @@ class Speech(asyncio.DatagramProtocol):
         lines = dict(line.split("=", 1) for line in description.splitlines() if line.startswith(("c=", "m=")))
         if "m" in lines and "c" in lines:
             self._to = (lines["c"].split()[-1], int(lines["m"].split()[1]))
+        if found := _EVENTS.search(description):
+            self._events = int(found["type"])
+
+    async def press(self, keys: str) -> None:
+        """Press keys, one after another."""
+        for key in keys:
+            self._is_pressed = True
+            at = self._now()
+            for held in range(1, KEY_FRAMES + 1):
+                self._tell_key(key, at, held, is_first=held == 1)
+                await asyncio.sleep(FRAME_S)
+            for _ in range(_LAST_SENT):
+                self._tell_key(key, at, KEY_FRAMES, is_over=True)
+            self._is_pressed = False
+            await asyncio.sleep(KEY_PAUSE_S)
+
+    def _tell_key(self, key: str, at: int, held: int, *, is_first: bool = False, is_over: bool = False) -> None:
+        body = struct.pack("!BBH", KEYS.index(key), _VOLUME | (_LET_GO if is_over else 0), held * FRAME)
+        self._send(self._events | (0x80 if is_first else 0), at, body)
+
+    def _now(self) -> int:
+        return int((time.monotonic() - self._begun) * audio.RATE_HZ)
+
+    def _send(self, kind: int, at: int, body: bytes) -> None:
+        if self._to is None or self._transport is None or self._transport.is_closing():
+            return
+        head = struct.pack("!BBHII", 0x80, kind, self._sent & 0xFFFF, at & 0xFFFFFFFF, self._source)
+        self._transport.sendto(head + body, self._to)
+        self._sent += 1
+
+
+class Speech(Keypad):
+    """One line's sound: open it, let it speak to somebody, ask what was heard."""
+
+    def __init__(self, address: str, tone_hz: float | None) -> None:
+        super().__init__(address)
+        self._heard = array.array("h")
+        self._speaking: asyncio.Task[None] | None = None
+        step = 2 * math.pi * (tone_hz or 0) / audio.RATE_HZ
+        amplitude = 0.4 * audio.FULL_SCALE if tone_hz else 0.0
+        second = bytes(to_ulaw(int(amplitude * math.sin(step * n))) for n in range(audio.RATE_HZ))
+        self._frames = [second[start : start + FRAME] for start in range(0, len(second), FRAME)]
+
+    async def open(self) -> None:
+        """Listen, and speak as soon as it is known to whom."""
+        await super().open()
+        self._speaking = asyncio.create_task(self._speak())
+
+    async def close(self) -> None:
+        """Be silent, and hear no more."""
+        if self._speaking is not None:
+            self._speaking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._speaking
+        await super().close()
 
     def heard(self) -> Path:
         """A recording of all that was heard so far."""
@@ -89,10 +167,9 @@ class Speech(asyncio.DatagramProtocol):
             self._heard.extend(_DECODED[code] for code in data[12:])
 
     async def _speak(self) -> None:
-        source, number, begun = secrets.randbits(32), 0, time.monotonic()
+        number = 0
         while True:
-            if self.speaks and self._to is not None and self._transport is not None:
-                head = struct.pack("!BBHII", 0x80, _PT_ULAW, number & 0xFFFF, number * FRAME & 0xFFFFFFFF, source)
-                self._transport.sendto(head + self._frames[number % len(self._frames)], self._to)
+            if self.speaks and not self._is_pressed:
+                self._send(_PT_ULAW, number * FRAME, self._frames[number % len(self._frames)])
             number += 1
-            await asyncio.sleep(max(0.0, begun + number * FRAME / audio.RATE_HZ - time.monotonic()))
+            await asyncio.sleep(max(0.0, self._begun + number * FRAME_S - time.monotonic()))

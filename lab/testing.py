@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from callrouter.pbx.dialling import DialOut
 from lab import audio, kamailio, ports
 from lab.asterisk import LabAsterisk
 from lab.asterisk_config import Peer
@@ -145,6 +146,7 @@ def asterisk_for_tests(
     peers: tuple[Peer, ...] = (),
     carrier_port: int | None = None,
     proxy: str = "",
+    dials: DialOut | None = None,
 ) -> LabAsterisk:
     """An Asterisk of this process alone, not started yet. Several have an ``address`` each, and are ``peers``.
 
@@ -170,6 +172,7 @@ def asterisk_for_tests(
         address=address,
         peers=peers,
         proxy=proxy,
+        dials=dials,
     )
     write_tones(instance.sounds_dir / "callrouter")
     audio.write_tone(instance.moh_dir / "callrouter/music.wav", MUSIC_HZ, duration_s=20)

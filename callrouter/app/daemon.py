@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -41,6 +40,7 @@ from callrouter.app.several import (
     listen_when_free,
     one_of_several,
 )
+from callrouter.app.standby import KEEP_JOURNAL
 from callrouter.app.status import DaemonStatus
 from callrouter.app.supervising import HearingDesk
 from callrouter.app.surge import SurgeWatch
@@ -75,8 +75,6 @@ log = structlog.get_logger(__name__)
 
 LAST_DELIVERY_S: Final = 5.0
 """How long, at the end, CDRs are still handed to PostgreSQL; the rest stay in the journal for the next start."""
-KEEP_JOURNAL: Final = timedelta(days=7)
-"""How long facts and delivered CDRs stay in the journal."""
 PRUNE_EVERY_S: Final = 3600.0
 GC_THRESHOLDS: Final = (20_000, 20, 50)
 """Calls leave hardly any cycles behind: to look for some after every 700 objects, as Python does, finds nothing and
@@ -139,7 +137,8 @@ async def _daemon(
         partial(new_call_id, clock.now),
         clock.now,
         time.monotonic,
-        standby.may_act,
+        standby.may_connect,
+        settings.dial_in,
     )
     async with (
         background() as start_outside,

@@ -33,22 +33,25 @@ async def remember(dispatcher: Dispatcher, journal: Journal, sites: Collection[S
     open_calls = await journal.open_calls()
     restored = 0
     for call_id, records in open_calls.items():
-        history = _decode(records)
+        history = decoded(records)
         opened = history[0] if history else None
         if not isinstance(opened, facts.Opened):
             await _set_aside(journal, call_id, "the beginning of its history cannot be read")
         elif opened.site not in sites:
-            await _close(journal, call_id, history, f"its site {opened.site} is not in the configuration any more")
+            await close_history(
+                journal, call_id, history, f"its site {opened.site} is not in the configuration any more"
+            )
         elif dispatcher.restore([history]):
             restored += 1
         else:
-            await _close(journal, call_id, history, "its history contradicts itself")
+            await close_history(journal, call_id, history, "its history contradicts itself")
     if open_calls:
         log.info("journal.restored", calls=restored, unusable=len(open_calls) - restored)
     await _try_again(journal)
 
 
-def _decode(records: Iterable[Fact]) -> list[facts.Fact]:
+def decoded(records: Iterable[Fact]) -> list[facts.Fact]:
+    """The facts up to the first that cannot be read."""
     decoder = msgspec.msgpack.Decoder(facts.Fact)
     history: list[facts.Fact] = []
     for record in records:
@@ -60,7 +63,8 @@ def _decode(records: Iterable[Fact]) -> list[facts.Fact]:
     return history
 
 
-async def _close(journal: Journal, call_id: CallId, history: Sequence[facts.Fact], why: str) -> None:
+async def close_history(journal: Journal, call_id: CallId, history: Sequence[facts.Fact], why: str) -> None:
+    """Have a record made of a call whose end nobody saw: it ended with its last fact."""
     try:
         cdr = fold([*history, *_ending(history)])
     except ValueError as error:
@@ -104,7 +108,7 @@ async def remember_lost_places(dispatcher: Dispatcher, journal: Journal) -> None
     except JournalError as error:
         log.warning("journal.lost_places_unknown", why=str(error))
         return
-    dispatcher.restore_lost_places(_decode(records) for records in closed.values())
+    dispatcher.restore_lost_places(decoded(records) for records in closed.values())
 
 
 async def _set_aside(journal: Journal, call_id: CallId, why: str) -> None:

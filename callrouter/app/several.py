@@ -84,6 +84,10 @@ class Alone:
         """Always."""
         return True
 
+    def may_connect(self) -> bool:
+        """Always."""
+        return True
+
     def around(self, _: Fleet) -> AbstractAsyncContextManager[None]:
         """Nothing."""
         return contextlib.nullcontext()
@@ -141,12 +145,11 @@ class Entrance:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a term of leading has from around it. ``hangs``: the journal is to be taken from a leader that hangs."""
+    """What a term of leading has from around it."""
 
     standby: Standby
     web: WebServer
     entrance: Entrance
-    hangs: bool
 
 
 class Daemon(Protocol):
@@ -199,10 +202,10 @@ async def one_of_several(
         start(manager.keep_status(line))
         start(_keep_idle_time(clock, standby))
         start(reach.run())
-        while (hangs := await _turn(standby, stop)) is not None:
+        while await _turn(standby, stop) is not None:
             loaded = await asyncio.to_thread(as_written_now, directory, loaded)
             try:
-                async with daemon(directory, loaded, clock, Shared(standby, web, entrance, hangs)) as running:
+                async with daemon(directory, loaded, clock, Shared(standby, web, entrance)) as running:
                     telling = running.status
                     log.info("daemon.leads", version=callrouter.__version__, config=loaded.rulebook.hash)
                     await unless_stopped(running.over(), stop)
@@ -272,10 +275,8 @@ async def _keep_idle_time(clock: SteadyClock, standby: Standby) -> None:
 
 
 def journal_of(path: Path, shared: Shared | None) -> Journal:
-    """The journal; taken from a leader that hangs where one does, unless it has woken meanwhile."""
-    if shared is None or not shared.hangs:
-        return Journal(path)
-    return Journal(path, steal=True, heard=shared.standby.heard)
+    """The journal; where others may wait, as what ties this daemon to them has it."""
+    return Journal(path) if shared is None else shared.standby.journal(path)
 
 
 async def listen_when_free(agi: AgiServer) -> None:

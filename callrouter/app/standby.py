@@ -1,4 +1,4 @@
-"""One daemon among several with the same journal: it waits, takes over, leads, hands over or stands down.
+"""One daemon among several: it waits, takes over, leads, hands over or stands down.
 
 What follows from what is decided in :mod:`callrouter.core.leading`; here is where the signs come from. A term of
 leading is one run of the daemon's parts (:mod:`callrouter.app.daemon`); they are put together anew for each.
@@ -8,28 +8,37 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import structlog
 
+from callrouter.app.one_folder import OneFolder
+from callrouter.app.tie import LeadersLine, Tie
+from callrouter.app.two_machines import TwoMachines
 from callrouter.ari.fleet import Fleet
 from callrouter.config.settings import DaemonSettings
 from callrouter.core.leading import LeadingNow, Pulse, Role, Sign, Silence, after
 from callrouter.errors import JournalError, JournalFencedError
 from callrouter.runtime.dispatcher import Dispatcher
-from callrouter.runtime.leader_line import FILE_NAME, LeaderLine, WaitingLine
 from callrouter.store.journal import Journal
-from callrouter.store.leader_lock import LeaderLock
-from callrouter.store.term_journal import Mark
-from callrouter.web.leading import HandOverReport, HandOverRequest
+from callrouter.web.leading import HandOverReport, HandOverRequest, TakeOverReport, TakeOverRequest
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S: Final = 0.1
-"""How often one who waits looks for a leader while there is none, and whether to try again."""
+KEEP_JOURNAL: Final = timedelta(days=7)
+"""How long facts and delivered CDRs stay in the journal, and in its copies."""
+SETTLED_WITHIN_S: Final = 2.0
+"""How long one who hands over waits for another's disk to have all of the journal."""
+NO_ARBITER: Final = (
+    "the other daemon is not heard, and PostgreSQL, without whose word none of two machines begins to lead, cannot be"
+    " asked; mend either, or, if the other is certainly dead: callrouter take-over --force"
+)
 TAKEN_WITHIN_S: Final = 4.0
 """How long one who hands over waits for another to take the application."""
+TAKEN_OVER_WITHIN_S: Final = 10.0
+"""How long it is waited that one leads who was ordered to."""
 _NEWS: Final = frozenset({Role.LEADING, Role.HANDING_OVER, Role.RESTING})
 _WORDS: Final = {
     Role.STANDBY: "another daemon leads, or soon will",
@@ -62,30 +71,56 @@ class Standby:
         self._since = now()
         self._changes = 0
         self._lock_sign = Sign.LOCK_UNKNOWN
-        self._socket = settings.state_dir / FILE_NAME
         self._awaiting: list[asyncio.Future[None]] = []
-        self._hears = WaitingLine(self._socket, silence_s=silence_s, beat_s=beat_s, reaches=reaches)
-        self._line: LeaderLine | None = None
-        names = [f"{site.name}:{site.application}" for site in settings.sites.values()]
-        self._lock = LeaderLock(
-            settings.database_url, names, lease_s=self._lease_s, beat_s=beat_s, on_sign=self._remember_lock
-        )
+        self._line: LeadersLine | None = None
+        self._tie = self._tied(settings)
         self._pulse = Pulse(time.monotonic(), lease_s=self._lease_s)
         self._term: int | None = None
         self._is_hung = False
         """Whether the leader before hangs."""
+        self._is_heard = False
+        """Whether a leader is."""
         self._failure = ""
         self._open = contextlib.AsyncExitStack()
 
+    def _tied(self, settings: DaemonSettings) -> Tie:
+        times = {"silence_s": self._silence_s, "beat_s": self._beat_s, "lease_s": self._lease_s}
+        peer = settings.standby.peer
+        if peer is None:
+            return OneFolder(settings, **times, reaches=self._reaches, on_sign=self._lock_said)
+        keep_s = KEEP_JOURNAL.total_seconds()
+        return TwoMachines(settings, peer, **times, keep_s=keep_s, reaches=self._reaches, on_sign=self._lock_said)
+
     def now(self) -> LeadingNow:
         """For people and programs."""
-        waiting = self._line.waiting if self._line is not None else 0
-        words = f"could not take over: {self._failure}" if self._failure else _WORDS[self.role]
-        return LeadingNow(self.role, self._since, self._term, waiting, self._changes, self._lock_sign, words)
+        line = self._line
+        return LeadingNow(
+            self.role,
+            self._since,
+            self._term,
+            line.waiting if line is not None else 0,
+            self._changes,
+            self._lock_sign,
+            self._words,
+            self._tie.has_copies,
+            line.copy if line is not None else self._tie.copy,
+        )
+
+    @property
+    def _words(self) -> str:
+        if self._failure:
+            return f"could not take over: {self._failure}"
+        if self._lock_sign is Sign.NO_ARBITER and self.role in (Role.STANDBY, Role.CLAIMING):
+            return NO_ARBITER
+        return _WORDS[self.role]
 
     def may_act(self) -> bool:
         """Whether what is decided now may be done: it leads, and see :class:`callrouter.core.leading.Pulse`."""
         return self._pulse.may_act(time.monotonic()) and self._is(Role.LEADING)
+
+    def may_connect(self) -> bool:
+        """Whether a new connection to Asterisk may be made, which takes the application from whoever has it."""
+        return self.may_act() and self._tie.may_connect(self._line)
 
     # Waiting.
 
@@ -96,26 +131,28 @@ class Standby:
             if self.role in (Role.STANDBY, Role.RESTING):
                 self._is_hung = await self._watch() is Sign.SILENT
             if self._is(Role.CLAIMING):
-                self._remember_lock(await self._lock.claim())
+                self._remember_lock(await self._tie.claim(self._is_hung))
                 self.see(self._lock_sign)
             if self._is(Role.TAKING_OVER):
                 return self._is_hung
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(self._tie.look_every_s)
 
     def _is(self, role: Role) -> bool:
         return self.role is role  # asked anew: it changes while we wait
 
     async def _watch(self) -> Sign:
         last = Sign.GONE
-        async with contextlib.aclosing(self._hears.watch()) as signs:
+        async with contextlib.aclosing(self._tie.watch()) as signs:
             async for last in signs:
+                self._is_heard = last is Sign.BEATS
+                if last is Sign.BEATS and self._lock_sign is Sign.NO_ARBITER:
+                    self._remember_lock(Sign.LOCK_UNKNOWN)  # it is not asked while somebody leads
                 self.see(last)
         return last
 
-    @property
-    def heard(self) -> Mark | None:
-        """What the leader said before it fell silent: it is relieved only if it has not woken since."""
-        return self._hears.heard
+    def journal(self, path: Path) -> Journal:
+        """The journal, to lead with."""
+        return self._tie.journal(path, self._is_hung)
 
     def failed(self, why: JournalError) -> None:
         """The term did not begin."""
@@ -132,7 +169,7 @@ class Standby:
 
         A new call comes to a daemon at every moment of a hand-over, and to no fallback.
         """
-        keeping = asyncio.create_task(self._lock.keep())
+        keeping = asyncio.create_task(self._tie.keep())
         try:
             async with contextlib.AsyncExitStack() as self._open:
                 yield
@@ -143,7 +180,7 @@ class Standby:
             self._line, self._term = None, None
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
-            await self._lock.release()
+            await self._tie.release()
 
     async def opened(self, journal: Journal) -> None:
         """The journal is open; where one that hangs keeps it from being read, that one is ended.
@@ -151,12 +188,9 @@ class Standby:
         Raises:
             JournalError: it is not ours.
         """
-        hung = self._hears.leader if self._is_hung and journal.term is None else None
-        if hung is not None and hung.end():
-            log.error("standby.leader_ended", pid=hung.pid, why="it hangs, and holds the journal's file")
+        await self._tie.opened(journal, self._is_hung)
         await journal.open_calls()  # it can be read; on a full disk, no more than that
-        line = LeaderLine(self._socket, lambda: (journal.term or 0, journal.proofs), beat_s=self._beat_s)
-        self._line = await self._open.enter_async_context(line)
+        self._line = await self._open.enter_async_context(self._tie.line(journal))
         self._pulse = Pulse(time.monotonic(), lease_s=self._lease_s)
         self._term = journal.term
         self._changes += 1
@@ -170,6 +204,9 @@ class Standby:
             await asyncio.sleep(self._beat_s)
             if self._reaches():
                 blind.heard(time.monotonic())
+            elif not self._tie.may_connect(self._line):
+                log.error("standby.cut_off", remedy="see to this machine's network; it waits until PostgreSQL is heard")
+                self.see(Sign.CUT_OFF)
             elif blind.is_too_long(time.monotonic()) and self._line is not None and self._line.other_reaches:
                 log.error("standby.cut_off", remedy="see to this daemon's way to Asterisk; another takes over")
                 self.ask_to_hand_over()
@@ -195,7 +232,7 @@ class Standby:
 
     async def _see_who_took(self, journal: Journal) -> None:
         try:
-            await journal.prove(self._lease_s)
+            await self._tie.prove(journal, self._lease_s)
         except JournalFencedError:
             self.see(Sign.FENCED)
         else:
@@ -207,7 +244,7 @@ class Standby:
         """We slept: another may lead. The journal's answer comes when what Asterisk had to say has been read, too."""
         asked_s = time.monotonic()
         try:
-            is_known = await journal.prove(self._lease_s / 2)
+            is_known = await self._tie.prove(journal, self._lease_s / 2)
         except JournalFencedError:
             dispatcher.stand_down()
             self.see(Sign.FENCED)
@@ -219,11 +256,16 @@ class Standby:
     # Handing over.
 
     def ask_to_hand_over(self) -> bool:
-        """Begin to hand over; False if nobody waits."""
-        if self._line is None or not self._line.waiting:
+        """Begin to hand over; False if nobody waits who would know all calls."""
+        if self._line is None or not self._line.waiting or not self._is_copied:
             return False
         self.see(Sign.ASKED)
         return self._is(Role.HANDING_OVER)
+
+    @property
+    def _is_copied(self) -> bool:
+        copy = self._line.copy if self._line is not None else None
+        return not self._tie.has_copies or (copy is not None and copy.is_whole)
 
     async def hand_over(self, request: HandOverRequest) -> HandOverReport:
         """See the Protocol."""
@@ -231,6 +273,8 @@ class Standby:
             return HandOverReport(False, f"this daemon does not lead ({_WORDS[self.role]}); ask the one that does")
         if not self._line.waiting:
             return HandOverReport(False, "no other daemon waits to take over; start one with standby: {enabled: yes}")
+        if not self._is_copied:
+            return HandOverReport(False, "the other daemon has not copied all of the journal yet; try again soon")
         log.info("standby.asked_to_hand_over", who=request.who)
         self.ask_to_hand_over()
         while self.role in (Role.HANDING_OVER, Role.CLAIMING, Role.TAKING_OVER):
@@ -239,12 +283,45 @@ class Standby:
             return HandOverReport(False, "nobody took over in time; this daemon leads again")
         return HandOverReport(True, "another daemon leads now; this one waits")
 
+    async def take_over(self, request: TakeOverRequest) -> TakeOverReport:
+        """See the Protocol."""
+        if (why := self._why_not_to_take_over(request)) is not None:
+            return TakeOverReport(self._is(Role.LEADING), why)
+        log.warning("standby.ordered_to_take_over", who=request.who)
+        self._remember_lock(Sign.LOCK_UNKNOWN)  # it is asked once more
+        self._tie.order()
+        self.see(Sign.ORDERED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TAKEN_OVER_WITHIN_S):
+                while not self._is(Role.LEADING) and self._lock_sign is not Sign.LOCK_ELSEWHERE:
+                    await self._change()
+        if self._is(Role.LEADING):
+            return TakeOverReport(True, "this daemon leads now")
+        return TakeOverReport(False, f"it does not lead: {self._words} (PostgreSQL's lock: {self._lock_sign})")
+
+    def _why_not_to_take_over(self, request: TakeOverRequest) -> str | None:
+        if self._is(Role.LEADING):
+            return "this daemon leads already"
+        if not self._tie.has_copies:
+            return "daemons with one state folder see by themselves whether another leads; there is nothing to order"
+        if self._is_heard:
+            return "the other daemon is alive, and leads; on its machine: callrouter hand-over"
+        if not request.force:
+            return (
+                "two daemons that lead at once would tear calls from one another; see that the other is dead, and that"
+                " its machine stays off or without network; then: callrouter take-over --force"
+            )
+        return None
+
     async def _hand_over_to_one(self, fleet: Fleet) -> None:
-        await self._lock.release()
+        if self._line is not None:
+            await self._tie.settle(self._line, SETTLED_WITHIN_S)
+        await self._tie.release()
+        fleet.let_go()
         if self._line is not None and self._line.hand_over():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TAKEN_WITHIN_S):
-                    await fleet.taken.wait()
+                    await fleet.until_taken()
                     await fleet.none_up.wait()
             if fleet.none_up.is_set():  # taken, or there is no Asterisk to take
                 self.see(Sign.REPLACED)
@@ -272,7 +349,15 @@ class Standby:
         self._awaiting.append(change)
         return change
 
+    def _lock_said(self, sign: Sign) -> None:
+        if sign is Sign.FENCED:
+            self.see(sign)
+        else:
+            self._remember_lock(sign)
+
     def _remember_lock(self, sign: Sign) -> None:
         if sign is not self._lock_sign:
             log.info("standby.lock", now=sign, was=self._lock_sign)
+            if sign is Sign.NO_ARBITER:
+                log.error("standby.nobody_leads", why=NO_ARBITER)
         self._lock_sign = sign

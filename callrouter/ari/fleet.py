@@ -14,11 +14,13 @@ from callrouter.ari import wire
 from callrouter.ari.orders import Order, orders
 from callrouter.ari.outcome import Outcome, Reply
 from callrouter.ari.peer import Peer
+from callrouter.ari.reception import Reception
 from callrouter.ari.recordings import RecordingStore
 from callrouter.ari.session import AriSession
 from callrouter.ari.snapshots import Endpoint
 from callrouter.ari.sync import SiteSnapshot
 from callrouter.ari.translate import EventReader, phones_seen
+from callrouter.config.settings import DialInSettings
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.ids import CallId, SiteName
@@ -66,6 +68,7 @@ class Fleet:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         may_connect: Callable[[], bool] = lambda: True,
+        dial_in: DialInSettings | None = None,
     ) -> None:
         self.inbox: Inbox | None = None
         self.taken = asyncio.Event()
@@ -79,13 +82,33 @@ class Fleet:
         self._monotonic = monotonic
         self._applications: Mapping[SiteName, str] = {peer.site: peer.application for peer in peers}
         self._readers = {peer.site: EventReader(peer.site, peer.application, new_call) for peer in peers}
-        self._sessions = {peer.site: AriSession(peer, self, clock=monotonic, may_connect=may_connect) for peer in peers}
+        guests = [peer for peer in peers if peer.dials_in]
+        self.reception = Reception(dial_in or DialInSettings(), guests) if guests else None
+        self._is_dialled_by_all = len(guests) == len(peers)
+        self._sessions = {
+            peer.site: AriSession(peer, self, clock=monotonic, may_connect=may_connect, reception=self.reception)
+            for peer in peers
+        }
 
     async def run(self) -> None:
         """Keep every site connected, until cancelled or until every one has been taken over by another daemon."""
         async with asyncio.TaskGroup() as group:
+            if self.reception is not None:
+                group.create_task(self.reception.run(), name="ari:reception")
             for site, session in self._sessions.items():
                 group.create_task(session.run(), name=f"ari:{site}")
+
+    def let_go(self) -> None:
+        """Have Asterisks that dial in dial another daemon, who listens next."""
+        if self.reception is not None:
+            self.reception.stop()
+
+    async def until_taken(self) -> None:
+        """After :meth:`let_go`: wait until another daemon has an application, or what Asterisk dials for it."""
+        if self.reception is not None and self._is_dialled_by_all:
+            await self.reception.until_another_listens()
+        else:
+            await self.taken.wait()
 
     @property
     def turned_away(self) -> Mapping[SiteName, int]:
@@ -181,6 +204,10 @@ class Fleet:
         """Not connected any more."""
         self._not_up(site, reason)
         self._post(ev.SiteDown(site), None)
+
+    def away(self, site: SiteName, why: str) -> None:
+        """Why it is not connected, by now."""
+        self.states[site].words = why
 
     def overflow(self, site: SiteName) -> None:
         """Events were lost before they reached us; the session takes a snapshot by itself."""

@@ -20,6 +20,8 @@ class Peer:
     application: str = "callrouter"
     ca_file: Path | None = None
     """Who vouches for its certificate (PEM); None: whom the system trusts."""
+    dials_in: bool = False
+    """Whether Asterisk opens the websocket of events. Commands and questions go to ``url`` all the same."""
 
     @property
     def rest_url(self) -> str:
@@ -43,4 +45,6 @@ class Peer:
 
 def peer_of(site: SiteSettings) -> Peer:
     """Whom a site's Asterisk is reached by."""
-    return Peer(site.name, site.ari_url, site.user, site.password, site.application, site.ca_file)
+    return Peer(
+        site.name, site.ari_url, site.user, site.password, site.application, site.ca_file, dials_in=site.dials_in
+    )

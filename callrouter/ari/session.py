@@ -11,7 +11,9 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
 
@@ -21,13 +23,17 @@ import structlog
 from callrouter.ari import operations, wire
 from callrouter.ari.backoff import Backoff
 from callrouter.ari.http import HttpChannel, http_session
+from callrouter.ari.outcome import Outcome
 from callrouter.ari.peer import Peer
 from callrouter.ari.presence import PhoneWatch
-from callrouter.ari.snapshots import Application, AsteriskInfo, Endpoint
+from callrouter.ari.reception import Reception, another_asterisk
+from callrouter.ari.snapshots import Application, AsteriskInfo, AsteriskPing, Endpoint
 from callrouter.ari.sockets import CommandSockets, can_carry_rest
-from callrouter.ari.sync import SiteSnapshot, ask, await_modules, take_snapshot
+from callrouter.ari.sync import ANSWER_TIMEOUT_S, SiteSnapshot, ask, await_modules, take_snapshot
+from callrouter.ari.translate import FROM_DIALPLAN
 from callrouter.ari.transport import Commands
-from callrouter.ari.websocket import UNREACHABLE, allowed, expected, open_websocket, read_text
+from callrouter.ari.waited import sort_out
+from callrouter.ari.websocket import UNREACHABLE, Events, allowed, dialled, expected
 from callrouter.core.ids import SiteName
 from callrouter.errors import AriError, AriProtocolError, AriRejectedError, UnreachableError
 
@@ -53,6 +59,9 @@ EVENT_FILTER: Final = tuple(
 )
 """The events that Asterisk sends us; of fifteen a call, four or five are left."""
 
+KNOCK: Final = "callrouter-knock"
+"""What Asterisk is asked to say to a daemon to whom it has not dialled."""
+
 MOST_EARLY_EVENTS: Final = 10_000
 """How many events may arrive before the snapshot is there. Beyond it the connection starts over."""
 
@@ -76,6 +85,9 @@ class Listener(Protocol):
 
     def down(self, site: SiteName, reason: str) -> None:
         """Not connected any more; follows every ``up`` exactly once."""
+
+    def away(self, site: SiteName, why: str) -> None:
+        """Not connected, and this is why by now. Told while down."""
 
     def overflow(self, site: SiteName) -> None:
         """Events were lost: too many came before the snapshot, or one could not be read. A snapshot follows."""
@@ -103,7 +115,7 @@ class AriSession:
 
     ``command_sockets`` is how many websockets carry commands (0: all commands go over HTTP). ``may_connect`` is asked
     before each connection: the newest one has the application, and a daemon that another has relieved must not take it
-    back.
+    back. ``reception`` is where an Asterisk comes in that dials by itself.
     """
 
     def __init__(
@@ -116,8 +128,10 @@ class AriSession:
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
         may_connect: Callable[[], bool] = lambda: True,
+        reception: Reception | None = None,
     ) -> None:
         self._peer = peer
+        self._reception = reception if peer.dials_in else None
         self._may_connect = may_connect
         self._listener = listener
         self._timing = timing
@@ -130,6 +144,10 @@ class AriSession:
         self._last_trouble = ""
         self._is_up = False
         self._early: list[wire.Event] = []
+        self._filter = EVENT_FILTER if self._reception is None else (*EVENT_FILTER, wire.ChannelUserevent.__name__)
+        self._mark = ""
+        self._has_knocked = False
+        self._marked = asyncio.Event()
         self.phones = PhoneWatch(
             peer,
             f"{peer.application}-phones",
@@ -153,6 +171,8 @@ class AriSession:
                 raise _ReplacedError  # the one way to end the helpers of this group with it
         except ExceptionGroup as errors:
             expected(errors, _ReplacedError)
+        if self._reception is not None:
+            self._reception.close(self._peer.site)
         self._listener.replaced(self._peer.site)
 
     def resync(self) -> None:
@@ -176,39 +196,99 @@ class AriSession:
             if reason != self._last_trouble:
                 self._last_trouble = reason
                 _log.warning("ari.not_connected", site=self._peer.site, why=reason)
+            self._listener.away(self._peer.site, reason)
+            if self._reception is not None and not self._has_knocked:
+                await self._knock()
             rejected = isinstance(error, AriRejectedError)
             await asyncio.sleep(self._timing.rejected_s if rejected else self._backoff.next_s())
 
     async def _connect(self, session: aiohttp.ClientSession) -> Exception:
         """One connection, from its begin to its end; returns why it ended."""
         try:
-            async with (
-                open_websocket(session, self._peer, self._peer.application) as websocket,
-                asyncio.TaskGroup() as group,
-            ):
-                group.create_task(self._read(websocket))
-                await self._synchronise()
+            async with self._opened(session) as events, asyncio.TaskGroup() as group:
+                group.create_task(self._read(events))
+                await self._synchronise(events)
                 group.create_task(self._probe())
                 await self._repeat_snapshots()
         except Exception as error:
             return expected(error, *UNREACHABLE, AriError, UnreachableError, _ReplacedError)
         raise AssertionError("snapshots are repeated for ever")
 
-    async def _synchronise(self) -> None:
+    async def _knock(self) -> None:
+        """Have Asterisk say something, once for each time it is away.
+
+        It does not ping: a connection that is half-open on its side (our machine died, a network forgot it) it would
+        hold until the next call.
+        """
+        self._has_knocked = True
+        await self._http.call(operations.tell(self._peer.application, KNOCK), ANSWER_TIMEOUT_S)
+
+    def _opened(self, session: aiohttp.ClientSession) -> AbstractAsyncContextManager[Events]:
+        if self._reception is not None:
+            return self._reception.received(self._peer.site)
+        return dialled(session, self._peer)
+
+    async def _synchronise(self, events: Events) -> None:
+        if self._reception is not None:
+            await self._see_application()
         await self._set_filter()
         await await_modules(self._http, self._peer)
         info = await ask(self._http, self._peer, operations.get_info(), AsteriskInfo)
         if can_carry_rest(info.system.version):
             self._carries_rest.set()
-        self._rise(await take_snapshot(self._http, self._peer, self._clock))
+        if self._reception is None:
+            self._rise(await take_snapshot(self._http, self._peer, self._clock))
+            return
+        if events.asterisk_id != info.system.entity_id:
+            why = another_asterisk(self._peer, events.asterisk_id, info.system.entity_id)
+            raise AriRejectedError(why, 403)
+        self._reception.knows(self._peer.site, info.system.entity_id)
+        await self._read_what_was_kept()
+        asked_at = await self._their_time()
+        snapshot = await take_snapshot(self._http, self._peer, self._clock)
+        snapshot, self._early = sort_out(self._early, snapshot, asked_at, FROM_DIALPLAN)
+        self._rise(snapshot)
+
+    async def _see_application(self) -> None:
+        """Who dials in has the application since Asterisk's start, unless a websocket took it, and then went away."""
+        name = self._peer.application
+        reply = await self._http.call(operations.get_application(name), ANSWER_TIMEOUT_S)
+        if reply.outcome is Outcome.GONE:
+            raise UnreachableError(
+                f"Asterisk at {self._peer.url} dials in, and has no application {name!r} any more: somebody took it and"
+                " left; say in its console: ari shutdown websocket sessions, then: ari start"
+                " outbound-websocket, and the name of the section in ari.conf"
+            )
+
+    async def _read_what_was_kept(self) -> None:
+        """Wait until Asterisk has told all that it kept for us: what we have it say now comes after that."""
+        self._mark = f"callrouter-{secrets.token_hex(8)}"
+        self._marked.clear()
+        reply = await self._http.call(operations.tell(self._peer.application, self._mark), ANSWER_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self._marked.wait()
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"what Asterisk at {self._peer.url} is to say does not come by the connection that it has dialled"
+                f" (it answered {reply.status})"
+            ) from error
+
+    async def _their_time(self) -> datetime:
+        """What time it is by Asterisk's clock."""
+        ping = await ask(self._http, self._peer, operations.ping(), AsteriskPing)
+        try:
+            return datetime.fromisoformat(ping.timestamp)
+        except ValueError as error:
+            raise AriProtocolError(f"Asterisk at {self._peer.url} tells no time: {ping.timestamp!r}") from error
 
     async def _set_filter(self) -> None:
-        request = operations.set_event_filter(self._peer.application, EVENT_FILTER)
+        request = operations.set_event_filter(self._peer.application, self._filter)
         await ask(self._http, self._peer, request, Application)
 
-    async def _read(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _read(self, events: Events) -> None:
         while True:
-            text = await read_text(websocket)
+            text = await events.read()
             try:
                 message = wire.decode(text)
             except AriProtocolError as error:
@@ -218,6 +298,10 @@ class AriSession:
                 continue
             if isinstance(message, wire.ApplicationReplaced):
                 raise _ReplacedError(f"another daemon took the application {self._peer.application!r}")
+            if isinstance(message, wire.ChannelUserevent):
+                if message.eventname == self._mark:
+                    self._marked.set()
+                continue
             if isinstance(message, wire.RESTResponse | wire.Unknown):
                 continue
             if self._is_up:
@@ -235,6 +319,7 @@ class AriSession:
         """Up, then what came early, then (by :meth:`_read`) what comes: no event can get in between."""
         self._backoff.reset()
         self._last_trouble = ""
+        self._has_knocked = False
         self._is_up = True
         site = self._peer.site
         _log.info(
@@ -268,7 +353,7 @@ class AriSession:
 
     async def _probe(self) -> None:
         """See again and again that the application is alive and filtered: being connected does not mean that."""
-        wanted = set(EVENT_FILTER)
+        wanted = set(self._filter)
         while True:
             await asyncio.sleep(self._timing.probe_s)
             request = operations.get_application(self._peer.application)

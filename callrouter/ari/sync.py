@@ -1,8 +1,8 @@
 """What is true at an Asterisk now: the snapshot after every connect, repeated to catch what was missed."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -18,6 +18,22 @@ ANSWER_TIMEOUT_S: Final = 5.0
 """How long one answer may take. An Asterisk whose application is deadlocked never answers for it."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class MissedChannel:
+    """A channel that came into our application, and was gone again, while nobody was connected.
+
+    ``came_s`` and ``went_s``: so many seconds before the snapshot was asked for. Unless it ``hung_up`` (with the Q.850
+    ``cause``, 0 if Asterisk did not know), the dialplan went on with it.
+    """
+
+    channel: Channel
+    args: tuple[str, ...]
+    came_s: float
+    went_s: float
+    cause: int = 0
+    hung_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,9 @@ class SiteSnapshot:
     bridges: tuple[Bridge, ...]
     endpoints: tuple[Endpoint, ...] = ()
     system_name: str = ""
+    waits: Mapping[str, float] = field(default_factory=dict)
+    """How many seconds before that the channels came in, of those who came while nobody was connected."""
+    missed: tuple[MissedChannel, ...] = ()
 
 
 async def ask(http: HttpChannel, peer: Peer, request: Request, kind: type[T]) -> T:

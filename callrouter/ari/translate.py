@@ -1,11 +1,11 @@
 """What Asterisk says, in the exchange's words: events, and the snapshot of a site."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from callrouter.ari import wire
 from callrouter.ari.snapshots import Channel, Endpoint, LiveRecording, PlaybackState
-from callrouter.ari.sync import SiteSnapshot
+from callrouter.ari.sync import MissedChannel, SiteSnapshot
 from callrouter.core import events as ev
 from callrouter.core import loops, naming
 from callrouter.core.causes import Cause
@@ -24,6 +24,7 @@ CODE = "switch"
 RELAY = "relay"
 """The first argument with which it sends in a leg from another site; the second is the word that names it."""
 LINE = "line"
+FROM_DIALPLAN = frozenset({INBOUND, CODE, RELAY, LINE})
 """The first argument with which it sends a phone that dialled of its own accord; the second is what it dialled."""
 
 MOST_LEAVING = 10_000
@@ -87,12 +88,23 @@ class EventReader:
                 self._relays[channel_id] = None
             line = self._line(channel, value) if word == LINE and value else None
             endpoint = _endpoint(channel.name)
+            waited_s = snapshot.waits.get(channel.id, 0.0)
             seen[channel_id] = ev.ChannelSeen(
-                channel_id, channel.state, inbound, fresh, dialed_code, line, relay, endpoint
+                channel_id, channel.state, inbound, fresh, dialed_code, line, relay, endpoint, waited_s
             )
         members = {BridgeId(one.id): frozenset(map(ChannelId, one.channels)) for one in snapshot.bridges}
         phones = phones_seen(snapshot.endpoints)
-        return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members, phones)
+        missed = tuple(self._missed(snapshot.missed))
+        return ev.SiteUp(self._site, requested_at, seen, frozenset(members), members, phones, missed)
+
+    def _missed(self, channels: Iterable[MissedChannel]) -> Iterator[ev.CallMissed]:
+        """Of callers; a code or a number that a phone dialled in vain is nothing."""
+        for one in channels:
+            facts = self._arrival(one.channel, one.args)
+            if facts is not None:
+                call, channel = self._new_call(), ChannelId(one.channel.id)
+                went = not one.hung_up
+                yield ev.CallMissed(call, channel, facts, one.came_s, one.went_s, one.cause, to_dialplan=went)
 
     def _entered(self, event: wire.StasisStart) -> ev.Event | None:
         channel = ChannelId(event.channel.id)

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp import web
 from yarl import URL
 
 from callrouter.ari.peer import Peer
@@ -25,6 +26,37 @@ CLOSE_TIMEOUT_S: Final = 1.0
 
 UNREACHABLE: Final = (aiohttp.ClientError, OSError, TimeoutError)
 """What aiohttp raises when the other side is not there (any more)."""
+
+
+class Events(Protocol):
+    """A websocket on which an application's events come, whoever has opened it."""
+
+    @property
+    def asterisk_id(self) -> str:
+        """Which Asterisk is at its other end, if that one said so; empty: nobody knows."""
+
+    async def read(self) -> str:
+        """The next text message. Raises :class:`UnreachableError` when the websocket is at its end."""
+
+
+class Dialled:
+    """One that we have opened."""
+
+    asterisk_id = ""
+
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        self._websocket = websocket
+
+    async def read(self) -> str:
+        """See the Protocol."""
+        return await read_text(self._websocket)
+
+
+@asynccontextmanager
+async def dialled(session: aiohttp.ClientSession, peer: Peer) -> AsyncIterator[Events]:
+    """The events of the peer's application, on a websocket that we open; raises as :func:`open_websocket` does."""
+    async with open_websocket(session, peer, peer.application) as websocket:
+        yield Dialled(websocket)
 
 
 @asynccontextmanager
@@ -79,7 +111,7 @@ def _refusal(error: aiohttp.WSServerHandshakeError, peer: Peer, application: str
     )
 
 
-async def read_text(websocket: aiohttp.ClientWebSocketResponse) -> str:
+async def read_text(websocket: aiohttp.ClientWebSocketResponse | web.WebSocketResponse) -> str:
     """The next text message. Raises :class:`UnreachableError` when the websocket is at its end."""
     while True:
         message = await websocket.receive()
@@ -90,7 +122,7 @@ async def read_text(websocket: aiohttp.ClientWebSocketResponse) -> str:
             raise UnreachableError(_ending(message, websocket))
 
 
-def _ending(message: aiohttp.WSMessage, websocket: aiohttp.ClientWebSocketResponse) -> str:
+def _ending(message: aiohttp.WSMessage, websocket: aiohttp.ClientWebSocketResponse | web.WebSocketResponse) -> str:
     if message.type is aiohttp.WSMsgType.ERROR:
         return f"the websocket to Asterisk failed: {message.data or websocket.exception()!r}"
     return f"Asterisk closed the websocket (code {websocket.close_code})"

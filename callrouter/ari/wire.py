@@ -79,6 +79,12 @@ class ChannelHangupRequest(_Event, frozen=True, kw_only=True):
     soft: bool = False
 
 
+class ChannelUserevent(_Event, frozen=True, kw_only=True):
+    """Something that somebody had Asterisk say."""
+
+    eventname: str
+
+
 class ChannelDestroyed(_Event, frozen=True, kw_only=True):
     """A channel is no more. ``cause`` is a Q.850 cause (0: Asterisk did not know)."""
 
@@ -261,6 +267,7 @@ Event = (
     StasisStart
     | StasisEnd
     | ChannelHangupRequest
+    | ChannelUserevent
     | ChannelDestroyed
     | ChannelStateChange
     | Dial

@@ -49,6 +49,7 @@ COMMANDS = {
     "status": "callrouter.cli.status:status",
     "supervise": "callrouter.cli.supervise:supervise",
     "switch": "callrouter.cli.switch:switch",
+    "take-over": "callrouter.cli.take_over:take_over",
     "test": "callrouter.cli.test:test",
     "top": "callrouter.cli.top:top",
     "trunk": "callrouter.cli.trunk:trunk",

@@ -11,9 +11,11 @@ import click
 from callrouter.cli.options import config_option, site_of
 from callrouter.config import load
 from callrouter.config.problems import nearest
+from callrouter.config.settings import DaemonSettings
 from callrouter.core.ids import SiteName
 from callrouter.errors import CallrouterError
 from callrouter.pbx.certificates import make_certificate
+from callrouter.pbx.dialling import DialOut
 from callrouter.pbx.files import render
 from callrouter.pbx.modules import MODULES
 from callrouter.pbx.side import Certificate, Ports, Side, counselors_at, make_password, phones_at, trunks_at
@@ -25,6 +27,7 @@ Examples:
 """
 _NEEDS_NO_TLS = "127.0.0.1"
 _CERTIFICATE, _KEY = "callrouter.crt", "callrouter.key"
+_DAEMON_CERTIFICATE = "callrouter-daemon.crt"
 _HOST = re.compile(r"[A-Za-z0-9.:\-\[\]]{1,255}")
 
 
@@ -86,12 +89,27 @@ def asterisk(
         daemon=_ip(daemon_address),
         certificate=Certificate(str(installed_as / _CERTIFICATE), str(installed_as / _KEY)) if with_tls else None,
         user=loaded.settings.sites[site].user,
+        dials=_dials(loaded.settings, site, _ip(daemon_address), installed_as),
         ports=Ports(sip=sip_port, ari=ari_port or (8089 if with_tls else 8088)),
         fallback_phones=counselors_at(site, loaded.rulebook),
     )
     there = MODULES if modules is None else tuple(path.stem for path in modules.glob("*.so"))
     _write(folder, side, there)
-    click.echo(_what_next(folder, side, installed_as))
+    click.echo(_what_next(folder, side, installed_as).rstrip())
+
+
+def _dials(settings: DaemonSettings, site: SiteName, daemon: str, installed_as: Path) -> DialOut | None:
+    """Where it is to dial the daemon, if it is."""
+    own, to = settings.sites[site], settings.dial_in
+    if not own.dials_in:
+        return None
+    if to.host in ("127.0.0.1", "::1", "localhost") and not _is_loopback(daemon):
+        message = f"the daemon lets Asterisks dial in at {to.host} alone; write dial_in: {{host: {daemon}}}"
+        raise click.BadParameter(message, param_hint="--daemon-address")
+    host = f"[{daemon}]" if ":" in daemon else daemon
+    if to.certificate is None:
+        return DialOut(f"ws://{host}:{to.port}/{site}", own.application)
+    return DialOut(f"wss://{host}:{to.port}/{site}", own.application, str(installed_as / _DAEMON_CERTIFICATE))
 
 
 def _addresses(given: tuple[str, ...], wanted: tuple[str, ...], site: SiteName) -> Mapping[str, str]:
@@ -163,4 +181,14 @@ def _what_next(folder: Path, side: Side, installed_as: Path) -> str:
    without ari-password and phones.txt: nothing there needs them
 2. under sites: {side.site}: write ari_url: {url}, {files}; those files go next to the rules
 3. phones.txt has the password of each phone; write them into the phones, and delete it
-4. music on hold: WAV files in moh of Asterisk's data; announcements: callrouter prompts; then callrouter doctor"""
+4. music on hold: WAV files in moh of Asterisk's data; announcements: callrouter prompts; then callrouter doctor
+{_dialling(side)}"""
+
+
+def _dialling(side: Side) -> str:
+    """What is left to do where it dials the daemon."""
+    if side.dials is None:
+        return ""
+    if side.dials.ca_file:
+        return f"5. it dials {side.dials.uri}: copy certificate: of dial_in: to {side.dials.ca_file}"
+    return f"5. it dials {side.dials.uri}, without TLS"

@@ -16,7 +16,8 @@ from callrouter.cli.looks import HIDE, note_numbers
 from callrouter.cli.options import json_option
 from callrouter.config import load
 from callrouter.core.cdr import Cdr, Outcome
-from callrouter.core.numbers import forms, masked
+from callrouter.core.ids import DestinationName
+from callrouter.core.numbers import forms, masked, parse
 from callrouter.errors import JournalError, UnreachableError
 from callrouter.runtime.masking import mask_text
 from callrouter.store.journal_file import FILE_NAME
@@ -143,4 +144,18 @@ def _without_number(call: Cdr) -> Cdr:
     for form in forms(call.caller):  # the trace of the decision may quote the number too
         explanation = explanation.replace(form, hidden)
     callback = replace(call.callback, number=masked(call.callback.number)) if call.callback is not None else None
-    return replace(call, caller=hidden, explanation=explanation, callback=callback)
+    return replace(
+        call,
+        caller=hidden,
+        explanation=mask_text(explanation),  # and those of others who were called in
+        callback=callback,
+        destination=_hidden(call.destination),
+        legs=tuple(replace(leg, destination=_hidden(leg.destination)) for leg in call.legs),
+    )
+
+
+def _hidden(destination: DestinationName | None) -> DestinationName | None:
+    """Who was called by a number, and not by the name that the rules have for it, is somebody outside."""
+    if destination is None or parse(destination).e164 is None:
+        return destination
+    return DestinationName(masked(destination))

@@ -1,6 +1,7 @@
 """What commands that read the database need: where it is, and what the times mean that people write."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -18,6 +19,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 MOMENT = "DATE[THH:MM[:SS][ZONE]]"
 """How a time is written that :func:`moment` reads."""
+_PASSWORD = re.compile(r"^[^:]+://[^/?#]*:[^/?#@]+@|[?&]password=[^&]", re.IGNORECASE)
 USUAL_URL_ENV = "CALLROUTER_DATABASE_URL"
 """Where the URL is looked for if the configuration cannot say."""
 
@@ -50,7 +52,14 @@ def config_for_database(command: _Command) -> _Command:
 def database_option(command: _Command) -> _Command:
     """``--database-url``, passed on as ``database_url``."""
     text = "Default: the variable that database.url_env names, $CALLROUTER_DATABASE_URL."
-    return click.option("--database-url", help=text)(command)
+    return click.option("--database-url", callback=_without_password, help=text)(command)
+
+
+def _without_password(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
+    if url is not None and _PASSWORD.search(url):
+        remedy = f"set {USUAL_URL_ENV} to the URL instead, or write the password into ~/.pgpass"
+        raise click.BadParameter(f"what is written here everybody sees in the list of processes; {remedy}")
+    return url
 
 
 def database_place(config: Path, url: str | None) -> DatabasePlace:

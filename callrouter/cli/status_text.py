@@ -7,7 +7,7 @@ from callrouter.cli.text import Column, clock, elapsed, plain, table
 from callrouter.core.leading import Role
 from callrouter.core.live import QueueLive
 from callrouter.core.surge import TopicNow
-from callrouter.web.status import Call, Queue, Site, StatusDocument
+from callrouter.web.status import Call, Leading, Queue, Site, StatusDocument
 
 _SITES = (Column("site", 16), Column("title", 24), Column("up", 3), Column("since", 9, right=True), Column("", 40))
 _QUEUES = (
@@ -127,7 +127,16 @@ def _leading(found: StatusDocument) -> Iterator[str]:
     """Nothing where no other daemon may wait; one who waits says so among what hinders it."""
     now = found.leading
     if now is not None and now.role is Role.LEADING:
-        yield f"leads for {elapsed(now.since, found.at)}, term {now.term}; {now.waiting} wait to take over"
+        others = f"{now.waiting} wait to take over{_copied(now)}"
+        yield f"leads for {elapsed(now.since, found.at)}, term {now.term}; {others}"
+
+
+def _copied(now: Leading) -> str:
+    """Nothing where all have one journal."""
+    copy = now.copy
+    if copy is None:
+        return ""
+    return f", its copy {'whole' if copy.is_whole else 'not whole yet'}, {copy.behind} commits behind"
 
 
 def _database(found: StatusDocument) -> str:

@@ -2,12 +2,13 @@
 
 import os
 import ssl
-from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from callrouter.config import model
+from callrouter.config.dial_in import compile_dial_in, is_this_machine, unusable_key
 from callrouter.config.nodes import Tree
 from callrouter.config.problems import Place
 from callrouter.config.references import Context
@@ -16,6 +17,7 @@ from callrouter.config.settings import (
     DaemonSettings,
     LogFormat,
     LoggingSettings,
+    PeerSettings,
     RetentionSettings,
     SiteSettings,
     StandbySettings,
@@ -28,6 +30,7 @@ _SECTIONS: dict[str, type[model.Section]] = {
     "service": model.Service,
     "web": model.Web,
     "agi": model.Agi,
+    "dial_in": model.DialIn,
     "state": model.State,
     "logging": model.Logging,
     "reload": model.Reload,
@@ -36,13 +39,14 @@ _SECTIONS: dict[str, type[model.Section]] = {
 }
 """Sections whose every single value ``CALLROUTER_<SECTION>_<KEY>`` overrides."""
 
-_LISTS = {("agi", "allow"), ("web", "proxies")}
+_LISTS = {("agi", "allow"), ("dial_in", "allow"), ("web", "proxies")}
 """Values that are lists of networks; the environment has them with commas."""
 
 _SITE_KEYS = {
     "CALLROUTER_ARI_URL": "ari_url",
     "CALLROUTER_ARI_USER": "user",
     "CALLROUTER_ARI_SOUNDS_DIR": "sounds_dir",
+    "CALLROUTER_ARI_CONNECTION": "connection",
 }
 """What the environment may say of the site, where there is one only."""
 
@@ -50,6 +54,9 @@ DEBIAN_SOUNDS = FilePath("/usr/share/asterisk/sounds")
 """Debian's package moves Asterisk's data directory there (``astdatadir``)."""
 SOUNDS = FilePath("/var/lib/asterisk/sounds")
 """Where Asterisk as it is built by default, FreePBX among others, looks for sounds."""
+
+SHORTEST_SECRET = 32
+"""Characters of the secret of two daemons: one that a person thinks of is guessed from a recorded line."""
 
 ARI_PASSWORD = "CALLROUTER_ARI_PASSWORD"  # noqa: S105  # the variable's name
 
@@ -96,9 +103,20 @@ def compile_settings(
         if ca_file is not None and (why := _unusable(ca_file)):
             missing.append(f'who vouches for the certificate of site "{name}" is not known: {ca_file}: {why}')
         sites[SiteName(name)] = SiteSettings(
-            SiteName(name), site.title, site.ari_url, site.user, password, site.application, sounds, ca_file
+            SiteName(name),
+            site.title,
+            site.ari_url,
+            site.user,
+            password,
+            site.application,
+            sounds,
+            ca_file,
+            dials_in=site.connection == "outbound",
         )
         _warn_of_plain_text(context, name, site)
+    dial_in = compile_dial_in(context, directory)
+    if any(site.dials_in for site in sites.values()) and (why := unusable_key(dial_in)):
+        missing.append(f"Asterisk cannot dial in over TLS: {why}")
     settings = DaemonSettings(
         title=whole.service.title,
         sites=sites,
@@ -122,9 +140,39 @@ def compile_settings(
         database_url=environ.get(whole.database.url_env) or None,
         database_url_env=whole.database.url_env,
         reload_on_save=whole.reload.on_save,
-        standby=StandbySettings(whole.standby.enabled, whole.standby.silence),
+        standby=StandbySettings(whole.standby.enabled, whole.standby.silence, _peer(whole.standby, environ)),
+        dial_in=dial_in,
     )
+    missing.extend(_missing_for_two_machines(whole, settings))
     return settings, tuple(missing)
+
+
+def _peer(standby: model.Standby, environ: Mapping[str, str]) -> PeerSettings | None:
+    if standby.listen is None or standby.peer is None:
+        return None
+    return PeerSettings(_address(standby.listen), _address(standby.peer), environ.get(standby.secret_env, ""))
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _missing_for_two_machines(whole: model.Model, settings: DaemonSettings) -> Iterator[str]:
+    standby = settings.standby
+    if not standby.enabled or standby.peer is None:
+        return
+    if len(standby.peer.secret) < SHORTEST_SECRET:
+        source = f"${whole.standby.secret_env}"
+        yield (
+            f"the secret of the two daemons is not set, or shorter than {SHORTEST_SECRET} characters; set the same in"
+            f" {source} on both machines (openssl rand -hex 32)"
+        )
+    if settings.database_url is None:
+        yield (
+            "daemons on two machines need PostgreSQL, which says who may lead; set the same database in"
+            f" ${settings.database_url_env} on both, or leave out standby: peer"
+        )
 
 
 def _unusable(ca_file: FilePath) -> str:
@@ -138,17 +186,10 @@ def _unusable(ca_file: FilePath) -> str:
 
 def _warn_of_plain_text(context: Context, name: str, site: model.Site) -> None:
     host = urlsplit(site.ari_url).hostname or ""
-    if site.ari_url.startswith("http://") and not _is_this_machine(host):
+    if site.ari_url.startswith("http://") and not is_this_machine(host):
         message = f'the ARI password of site "{name}", and all that callers press, goes to {host} in the clear'
         remedy = "write ari_url: https://… with ca_file:, as callrouter asterisk sets it up"
         context.warn(("sites", name, "ari_url"), message, remedy)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def usual_sounds_dir() -> FilePath:

@@ -171,6 +171,11 @@ KINDS: Mapping[str, Schema] = {
         "type": "string",
         "pattern": "^https?://[^@]+$",
     },
+    "host-and-port": {
+        "description": "Host and port: 10.0.0.1:4570, or [fd00::1]:4570.",
+        "type": "string",
+        "pattern": r"^([^\[\]:/@ ]+|\[[^\[\]]+\]):[0-9]{1,5}$",
+    },
     "media": {
         "description": "What Asterisk plays: sound:…, tone:… and the like.",
         "type": "string",
@@ -229,6 +234,7 @@ PARSERS: Mapping[Callable[..., Any], Schema] = {
     model.parse_yes_no: _kind("switch"),
     model.parse_network: _kind("network"),
     model.parse_url: _kind("address"),
+    model.parse_host_and_port: _kind("host-and-port"),
     model.parse_media: _kind("media"),
     model.parse_endpoint: _kind("endpoint"),
     model.parse_code: _kind("code"),

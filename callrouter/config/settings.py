@@ -31,6 +31,8 @@ class SiteSettings:
     sounds_dir: Path
     ca_file: Path | None = None
     """Who vouches for its certificate; None: whom the system trusts."""
+    dials_in: bool = False
+    """Whether its Asterisk opens the websocket of events (``connection: outbound``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,18 @@ class AgiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DialInSettings:
+    """Where Asterisks dial in that open the websocket themselves, and from where they may."""
+
+    host: str = "127.0.0.1"
+    port: int = 4574
+    allow: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+    certificate: Path | None = None
+    """Ours, with its ``key`` (PEM); None: they come without TLS."""
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """Log level (``debug``, ``info``, ``warning``, ``error``) and format."""
 
@@ -79,6 +93,17 @@ class StandbySettings:
 
     enabled: bool = False
     silence_s: float = 2.0
+    peer: "PeerSettings | None" = None
+    """The daemon on the other machine; None: all have one state folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """How two daemons on two machines find one another: hosts and ports, and the secret that both know."""
+
+    listen: tuple[str, int]
+    other: tuple[str, int]
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +128,4 @@ class DaemonSettings:
     reload_on_save: bool = False
     """Whether saving a file of the configuration is an order to take it anew."""
     standby: StandbySettings = StandbySettings()
+    dial_in: DialInSettings = DialInSettings()

@@ -279,6 +279,12 @@ class Call:
         return self.request is not None and not self.is_reached
 
     @property
+    def is_hung_up_on(self) -> bool:
+        """Whether Asterisk was asked to hang the caller up."""
+        reasons = (facts.ReleaseReason.AGENT_HUNG_UP, facts.ReleaseReason.PLAN_ENDED)
+        return self.released is not None and self.released.reason in reasons
+
+    @property
     def phones(self) -> tuple[Offer, ...]:
         """All who are called for it, or talk in it."""
         return tuple(offer for offer in (self.offer, self.invited, *self.others.values()) if offer is not None)

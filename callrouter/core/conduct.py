@@ -69,7 +69,6 @@ AT_ONCE_S: Final = 1.0
 """So soon the dead man's switch is to take a caller to the fallback who could not be sent there."""
 _SENT_ON = (ReleaseReason.HANDED_OVER, ReleaseReason.NOT_TAKEN, ReleaseReason.DEFECT)
 """Why a caller goes on in the dialplan, unless another cause than normal clearing hung him up."""
-_HUNG_UP_ON = (ReleaseReason.AGENT_HUNG_UP, ReleaseReason.PLAN_ENDED)
 
 
 def _released(call: Call) -> facts.Released:
@@ -226,10 +225,12 @@ class Conduct:
         at: datetime,
         out: Output,
         request: facts.Request | None = None,
+        *,
+        came_at: datetime | None = None,
     ) -> Call:
-        """A caller has come in, or (for a ``request``) is to be called back."""
+        """A caller has come in, or (for a ``request``) is to be called back. ``came_at``: already then."""
         trunk = self.floor.trunks.group_at(arrival.site, arrival.trunk) if request is None else None
-        opened = facts.Opened(at, call_id, arrival.site, channel, arrival, request, trunk)
+        opened = facts.Opened(came_at or at, call_id, arrival.site, channel, arrival, request, trunk)
         call = Call.open(opened)
         self.calls[call_id] = call
         self._by_channel[channel] = call_id
@@ -437,7 +438,7 @@ class Conduct:
 
     def _remember_unheard(self, call: Call) -> None:
         """The site did not do, or hear, what was to become of the caller: if he is there, it does then."""
-        if _released(call).reason in _HUNG_UP_ON:
+        if call.is_hung_up_on:
             self.unheard[call.channel] = (call.id, call.site)
         else:
             self.let_return(call.channel)

@@ -247,6 +247,24 @@ class ChannelSeen(msgspec.Struct, frozen=True, gc=False):
     """Of a leg that came in from another site: the word that names it."""
     endpoint: str = ""
     """By which it came in."""
+    waited_s: float = 0.0
+    """How long before the snapshot it came in, if that was while nobody listened."""
+
+
+class CallMissed(msgspec.Struct, frozen=True, gc=False):
+    """A caller came in while nobody listened, and has gone again. ``call`` is a fresh id.
+
+    ``came_s`` and ``went_s``: so many seconds before the snapshot was asked for.
+    """
+
+    call: CallId
+    channel: ChannelId
+    facts: CallFacts
+    came_s: float
+    went_s: float
+    cause: int = 0
+    to_dialplan: bool = False
+    """He has not hung up: the dialplan went on with him, to its fallback."""
 
 
 SNAPSHOT_MARGIN: Final = timedelta(seconds=6)
@@ -269,6 +287,8 @@ class SiteUp(msgspec.Struct, frozen=True):
     """Who is in those bridges."""
     phones: Mapping[str, PhoneSeen] = {}
     """All phones and trunks, by what Asterisk dials."""
+    missed: tuple[CallMissed, ...] = ()
+    """Of calls that came and went before, and were told of only now."""
 
 
 class SiteDown(msgspec.Struct, frozen=True):

@@ -315,8 +315,10 @@ class Exchange:
             if call is not None:
                 self.conduct.give_up(call, repr(defect), at, out)
 
-    def call_arrived(self, event: ev.CallArrived, at: datetime, out: Output) -> None:
-        """A caller came in, or is found waiting."""
+    def call_arrived(
+        self, event: ev.CallArrived, at: datetime, out: Output, *, came_at: datetime | None = None
+    ) -> None:
+        """A caller came in, or is found waiting (since ``came_at``, where that is known)."""
         known = self.conduct.call_of(event.channel)
         if known is not None and known.site != event.facts.site:
             self.conduct.send_on_namesake(event, known, out)
@@ -324,7 +326,7 @@ class Exchange:
         if known is not None:
             self.signal(known, Cue(Signal.ARRIVED), at, out)
             return
-        call = self.conduct.open(event.call, event.channel, event.facts, at, out)
+        call = self.conduct.open(event.call, event.channel, event.facts, at, out, came_at=came_at)
         if loops.cut(self, call, at, out):
             return
         why_not = self.admission.against(self, at)
@@ -384,6 +386,7 @@ class Exchange:
         if leg is None:
             return
         leg.rang = True
+        leg.heard_of_at = leg.heard_of_at or at
         self.floor.got_through(leg, out)
         if leg.agent is not None and leg.agent.state is AgentState.RESERVED:
             leg.agent.change(AgentState.RINGING, at)
@@ -392,6 +395,7 @@ class Exchange:
     def _leg_answered(self, event: ev.LegAnswered, at: datetime, out: Output) -> None:
         leg = self._leg(event.channel, out)
         if leg is not None:
+            leg.heard_of_at = leg.heard_of_at or at
             self.floor.got_through(leg, out)
             self.signal_of_leg(leg, Cue(Signal.LEG_ANSWERED), at, out)
 

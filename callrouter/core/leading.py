@@ -62,6 +62,11 @@ class Sign(StrEnum):
     LOCK_ELSEWHERE = "lock-elsewhere"
     LOCK_UNKNOWN = "lock-unknown"
     """PostgreSQL is away, or none is configured."""
+    NO_ARBITER = "no-arbiter"
+    """PostgreSQL is away, or has just come back, and without its word nobody may begin: the leader may be alive on a
+    machine that is cut off."""
+    ORDERED = "ordered"
+    """People say that the other daemon is dead, and this one is to lead."""
     TAKEN = "taken"
     """The journal is ours, with a new term, and its calls are known."""
     FAILED = "failed"
@@ -70,6 +75,9 @@ class Sign(StrEnum):
     """Asterisk says that another has the application."""
     FENCED = "fenced"
     """The journal says that another has begun a newer term."""
+    CUT_OFF = "cut-off"
+    """No word of PostgreSQL's or of the other machine's daemon, and no Asterisk to be told by: a leader can do nothing
+    for anybody, and another may lead already."""
     ASKED = "asked"
     """Somebody wants another daemon to lead, and one waits for it."""
     NOBODY_TOOK = "nobody-took"
@@ -83,21 +91,25 @@ _NEXT: Final[Mapping[tuple[Role, Sign], Role]] = MappingProxyType(
         (Role.STANDBY, Sign.YIELDS): Role.CLAIMING,
         # Else those who wait would take it back one after another, and those of the stranger, too, for ever.
         (Role.STANDBY, Sign.ROBBED): Role.RESTING,
+        (Role.STANDBY, Sign.ORDERED): Role.CLAIMING,
         (Role.CLAIMING, Sign.BEATS): Role.STANDBY,
         (Role.CLAIMING, Sign.LOCK_OURS): Role.TAKING_OVER,
         # The leader of this very journal is known to be gone or to hang; PostgreSQL is not needed to see that.
         (Role.CLAIMING, Sign.LOCK_UNKNOWN): Role.TAKING_OVER,
         (Role.CLAIMING, Sign.LOCK_ELSEWHERE): Role.STANDBY,
+        (Role.CLAIMING, Sign.NO_ARBITER): Role.STANDBY,
         (Role.TAKING_OVER, Sign.TAKEN): Role.LEADING,
         (Role.TAKING_OVER, Sign.FAILED): Role.STANDBY,
         (Role.TAKING_OVER, Sign.FENCED): Role.STANDBY,
         (Role.LEADING, Sign.REPLACED): Role.RESTING,
         (Role.LEADING, Sign.FENCED): Role.STANDBY,
+        (Role.LEADING, Sign.CUT_OFF): Role.STANDBY,
         (Role.LEADING, Sign.ASKED): Role.HANDING_OVER,
         (Role.HANDING_OVER, Sign.REPLACED): Role.STANDBY,
         (Role.HANDING_OVER, Sign.FENCED): Role.STANDBY,
         (Role.HANDING_OVER, Sign.NOBODY_TOOK): Role.CLAIMING,
         (Role.RESTING, Sign.BEATS): Role.STANDBY,
+        (Role.RESTING, Sign.ORDERED): Role.CLAIMING,
     }
 )
 """What is not in here changes nothing: a sign may come late, or twice."""
@@ -160,6 +172,18 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyNow:
+    """How the copy of the leader's journal on another machine is doing."""
+
+    is_whole: bool
+    """Whether all that had been there when it began has come. Before, a leader with it would not know every call."""
+    behind: int
+    """How many commits are not on its disk, of those that are known to the leader."""
+    behind_s: float
+    """For how long (seconds) it has not been up to date."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeadingNow:
     """How this daemon stands to others, for people and programs. ``since`` is aware UTC."""
 
@@ -175,3 +199,7 @@ class LeadingNow:
     """What was last heard of PostgreSQL's lock."""
     words: str
     """What there is to say of the other daemon, and why the role is as it is."""
+    has_copies: bool = False
+    """Whether each daemon has a journal of its own, on a machine of its own."""
+    copy: CopyNow | None = None
+    """Where it has: of one who waits his own, of the leader the best of the others; None if there is none."""

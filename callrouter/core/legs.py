@@ -25,6 +25,8 @@ class Leg:
     result: OfferResult | None = None
     """Why the call let go of it; None while it is the call's."""
     rang: bool = False
+    heard_of_at: datetime | None = None
+    """When Asterisk first told of it: it was there then. None: it has not, or to an earlier daemon."""
     insisted: bool = False
     queue: QueueName | None = None
     """The queue that the call came by."""

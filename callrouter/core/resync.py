@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from callrouter.core import calling_back_resync, facts, naming, relaying, supervision_resync, trunk_audit
+from callrouter.core import calling_back_resync, facts, missed, naming, relaying, supervision_resync, trunk_audit
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core.call import Call, Offer
@@ -58,6 +58,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
             _compare_caller(exchange, call, event, at, out)
     relaying.compare(exchange, event, at, out)
     _compare_legs(exchange, event, at, out)
+    missed.record(exchange, event, at, out)
     _take_unknown(exchange, event, at, out)
     _forget_unheard(exchange, event)
     trunk_audit.put_right(exchange, event, in_vain, at, out)
@@ -82,6 +83,8 @@ def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: date
             _vanished(exchange, call, at, out)
     elif call.to_be_adopted:
         _adopt(exchange, call, event, at, out)
+    elif call.is_hung_up_on:  # Asterisk has not heard that, or not come to it
+        out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
 
 
 def _take_up_request(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -123,9 +126,12 @@ def _compare_legs(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
     for leg in [leg for leg in exchange.floor.legs.values() if leg.site == event.site]:
         seen = event.channels.get(leg.channel)
         if seen is None:
-            if leg.made_at < event.requested_at - ev.SNAPSHOT_MARGIN:
+            was_there = leg.heard_of_at is not None and leg.heard_of_at < event.requested_at
+            if was_there or leg.made_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 with exchange.contained(leg.call, at, out):
                     exchange.leg_ended(ev.LegEnded(leg.channel, Cause.NOT_DEFINED), at, out)
+        elif leg.result is not None:  # Asterisk has not heard that, or not come to it
+            out.commands.append(cmd.Hangup(leg.site, leg.call, leg.channel, Cause.NORMAL_CLEARING))
         elif seen.state == "Up":
             with exchange.contained(leg.call, at, out):
                 exchange.catch_up_leg(leg, at, out)
@@ -148,8 +154,10 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
             and exchange.conduct.call_of(seen.channel) is None
             and not exchange.conduct.has_left(seen.channel)
         ):
+            came_at = event.requested_at - timedelta(seconds=seen.waited_s) if seen.waited_s else None
             with exchange.contained(seen.fresh_call, at, out):
-                exchange.call_arrived(ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound), at, out)
+                arrived = ev.CallArrived(seen.fresh_call, seen.channel, seen.inbound)
+                exchange.call_arrived(arrived, at, out, came_at=came_at)
 
 
 def _forget_unheard(exchange: "Exchange", event: ev.SiteUp) -> None:

@@ -24,6 +24,7 @@ from callrouter.ari.websocket import open_websocket
 from callrouter.config.settings import SiteSettings
 from callrouter.core.rulebook import AgentSpec
 from callrouter.doctor.asking import asking
+from callrouter.doctor.dialling import WAIT, check_application, check_can_dial, check_dialling_modules, check_wait
 from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
 from callrouter.doctor.modules import check_modules
 from callrouter.doctor.phones import check_phones, technologies
@@ -139,7 +140,10 @@ class _Examination:
         return None
 
     async def _version(self, reply: Reply) -> list[Finding]:
-        return check_version(self._check, reply.read(AsteriskInfo).system.version)
+        version = reply.read(AsteriskInfo).system.version
+        return check_version(self._check, version) + (
+            check_can_dial(self._check, version) if self._peer.dials_in else []
+        )
 
     async def _rights(self) -> list[Finding]:
         reply = await self._ask(operations.set_event_filter(self._scratch, ()))
@@ -165,6 +169,8 @@ class _Examination:
     async def _application(self) -> list[Finding]:
         name = self._peer.application
         reply = await self._ask(operations.get_application(name))
+        if self._peer.dials_in and reply.outcome in (Outcome.DONE, Outcome.GONE):
+            return check_application(self._check, self._peer, is_there=reply.outcome is Outcome.DONE)
         if reply.outcome is Outcome.DONE:
             return [ok(self._check, f"a daemon is connected as application {name!r}")]
         if reply.outcome is Outcome.GONE:
@@ -181,7 +187,8 @@ class _Examination:
             return [self._unclear("which modules are loaded", reply)]
         modules = reply.read(list[_Module])
         running = {module.name.removesuffix(".so") for module in modules if module.status == "Running"}
-        return check_modules(self._check, running, technologies(self._agents))
+        found = check_modules(self._check, running, technologies(self._agents))
+        return found + (check_dialling_modules(self._check, running) if self._peer.dials_in else [])
 
     async def _phones(self) -> list[Finding]:
         reply = await self._ask(operations.list_endpoints())
@@ -225,6 +232,8 @@ class _Examination:
             found.append(warning(self._check, "the fallback rings nobody while no daemon is there", remedy))
         elif phones:
             found.append(ok(self._check, f"the fallback rings {phones}"))
+        if self._peer.dials_in:
+            found.append(check_wait(self._check, await self._global(WAIT)))
         return found
 
     async def _sounds(self) -> list[Finding]:

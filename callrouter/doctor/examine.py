@@ -84,4 +84,6 @@ async def _listening(settings: DaemonSettings) -> list[Finding]:
     ours = ours or status is not None
     found.append(await check_port("web", settings.web.host, settings.web.port, ours=ours))
     found.append(await check_port("fastagi", settings.agi.host, settings.agi.port, ours=ours))
+    if any(site.dials_in for site in settings.sites.values()):
+        found.append(await check_port("dial-in", settings.dial_in.host, settings.dial_in.port, ours=ours))
     return found

@@ -46,6 +46,24 @@ How an Asterisk that you have takes callrouter in
        password=A-LONG-RANDOM-PASSWORD
    The same password goes into $CALLROUTER_ARI_PASSWORD of the daemon (callrouter.yaml, password_env).
 
+   For callers to wait while the daemon is restarted, Asterisk (22.5, 20.15 or newer) can dial it: connection: outbound
+   in callrouter.yaml. In ari.conf, besides:
+       [callrouter-daemon]
+       type=outbound_websocket
+       websocket_client_id=callrouter-daemon
+       apps=callrouter
+       local_ari_user=callrouter
+   In websocket_client.conf, with the site's name at the end of uri:
+       [callrouter-daemon]
+       type=websocket_client
+       connection_type=persistent
+       uri=ws://127.0.0.1:4574/gyeongnam
+       protocols=ari
+       username=callrouter
+       password=A-LONG-RANDOM-PASSWORD
+       reconnect_interval=250
+   In [globals] of extensions.conf, CALLROUTER_WAIT_S=20: how long they wait. Then restart Asterisk.
+
 4. Announcements and music. Asterisk looks for sounds below its data directory: /usr/share/asterisk in Debian's package,
    /var/lib/asterisk elsewhere. To see it:
        asterisk -rx "core show settings" | grep "Data directory"

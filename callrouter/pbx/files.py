@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from callrouter.pbx.dialling import WAIT_S, ari_section, client
 from callrouter.pbx.modules import MODULES
 from callrouter.pbx.side import Side
 
@@ -55,6 +56,8 @@ def render(side: Side, ari_password: str, phone_passwords: Mapping[str, str], mo
         "extensions.conf": _extensions(side),
         **{f"{name}.conf": "" for name in EMPTY},
     }
+    if side.dials is not None:
+        files["websocket_client.conf"] = client(side.dials, side.user, ari_password)
     return {name: f"{_HEAD}{text}" for name, text in files.items()}
 
 
@@ -76,7 +79,7 @@ def _ari(side: Side, password: str) -> str:
     return (
         f"[general]\nenabled=yes\n\n[{side.user}]\ntype=user\nread_only=no\npassword={password}\n"
         "; From nowhere else than the daemon's machine: acl.conf.\nacl=callrouter-daemon\n"
-    )
+    ) + (ari_section(side.dials, side.user) if side.dials is not None else "")
 
 
 def _pjsip(side: Side, passwords: Mapping[str, str]) -> str:
@@ -161,4 +164,6 @@ qualify_frequency=30
 def _extensions(side: Side) -> str:
     rung = "&".join(f"PJSIP/{name}" for name in side.fallback_phones)
     own = f"[globals]\nCALLROUTER_FALLBACK_PHONES={rung}\n"
+    if side.dials is not None:
+        own += f"CALLROUTER_WAIT_S={WAIT_S}\n"
     return f"[general]\nstatic=yes\nwriteprotect=yes\n\n{own}\n#include callrouter.conf\n"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from callrouter.core.ids import SiteName
 from callrouter.core.rulebook import Rulebook
+from callrouter.pbx.dialling import DialOut
 
 _TECHNOLOGY = "PJSIP/"
 _PASSWORD_BYTES = 24
@@ -48,6 +49,8 @@ class Side:
     certificate: Certificate | None
     """None: the daemon is on the same machine, and asks without TLS."""
     user: str = "callrouter"
+    dials: DialOut | None = None
+    """Where it dials the daemon; None: the daemon dials it."""
     ports: Ports = field(default_factory=Ports)
     fallback_phones: tuple[str, ...] = ()
     """Those of the counselors, who are rung while no daemon is there."""

@@ -106,6 +106,11 @@ class LeaderLine:
         """Whether one who waits reaches an Asterisk."""
         return any(one.reaches for one in self._alive())
 
+    @property
+    def copy(self) -> None:
+        """There is one journal."""
+        return
+
     def say_robbed(self) -> None:
         """Tell all who wait that a stranger took the application: they do not take it back."""
         for one in self._waiting:

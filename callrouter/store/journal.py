@@ -23,8 +23,10 @@ from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError, JournalFencedError, StoreError
-from callrouter.store import audit_journal, journal_file, rules_journal, term_journal
+from callrouter.store import audit_journal, copied, journal_file, rules_journal, term_journal
 from callrouter.store.audit_journal import AuditRecord
+from callrouter.store.copied import Copied, encode
+from callrouter.store.journal_feed import JournalFeed
 from callrouter.store.journal_writer import FinishedRow, Job, JournalWriter, OutboxRow
 from callrouter.store.records import decode_cdr, encode_cdr
 from callrouter.store.rules import LiveRules, encode_rules
@@ -98,7 +100,8 @@ class Journal:
 
     ``on_alarm`` is called in the event loop whenever the journal begins or ceases to fail, or has lost something.
     ``steal``: take it from a daemon that hangs, too; see :func:`callrouter.store.journal_file.lock`. ``heard``: unless
-    it has proven since it said this that it does not (:func:`callrouter.store.term_journal.begin`).
+    it has proven since it said this that it does not (:func:`callrouter.store.term_journal.begin`). ``term``: the
+    number of the term to begin, where another than the journal counts. ``feed`` is told what was committed.
     """
 
     def __init__(
@@ -109,6 +112,8 @@ class Journal:
         on_alarm: Callable[[JournalHealth], None] | None = None,
         steal: bool = False,
         heard: Mark | None = None,
+        term: int | None = None,
+        feed: JournalFeed | None = None,
     ) -> None:
         self.path = path
         self.cdr_waiting = asyncio.Event()
@@ -117,7 +122,15 @@ class Journal:
         self._on_alarm = on_alarm
         self._steal = steal
         self._count = _Counters()
-        self._writer = JournalWriter(path, self._limits.linger_s, self._alarm_from_thread, heard)
+        self._feed = feed
+        self._writer = JournalWriter(
+            path,
+            self._limits.linger_s,
+            self._alarm_from_thread,
+            heard,
+            number=term,
+            on_commit=feed.committed if feed is not None else None,
+        )
         self.proofs = 0
         """How often we have proven that the term is ours."""
         self._pending = self._writer.pending
@@ -234,8 +247,15 @@ class Journal:
 
     async def delivered(self, numbers: Iterable[int]) -> None:
         """Mark CDRs as delivered."""
-        rows = [(number,) for number in numbers]
-        await self._ask(lambda c: _do(c, "UPDATE outbox SET delivered = 1 WHERE seq = ?", rows), is_urgent=False)
+        rows = tuple(numbers)
+
+        def mark(connection: sqlite3.Connection) -> None:
+            query = "UPDATE outbox SET delivered = 1 WHERE seq = ? RETURNING call_id"
+            calls = [call for number in rows for (call,) in connection.execute(query, (number,)).fetchall()]
+            if self._feed is not None:
+                self._feed.note(Copied(delivered=calls))
+
+        await self._ask(mark, is_urgent=False)
 
     async def set_aside(self, number: int, fault: str) -> None:
         """Keep a CDR that PostgreSQL will not take, with the reason, out of the way of the others."""
@@ -270,11 +290,45 @@ class Journal:
         """Keep a version that PostgreSQL will not take, with the reason, out of the way of the others."""
         await self._ask(lambda c: rules_journal.set_aside(c, number, fault))
 
+    async def whole(self, since: float) -> tuple[int, list[bytes]]:
+        """All that another daemon must know to lead with, for :class:`callrouter.store.journal_copy.JournalCopy`.
+
+        ``since`` is when its newest record was handed over (seconds since 1970). With it, after which commit that was.
+        """
+        feed = self._feed
+
+        def read(connection: sqlite3.Connection) -> tuple[int, list[bytes]]:
+            count = feed.commits if feed is not None else 0
+            return count, [encode(part) for part in copied.whole(connection, since, self.term)]
+
+        return await self._ask(read)
+
+    async def take_in(self, left: Copied) -> dict[CallId, list[Fact]]:
+        """Deliver what the journal of one that led before had left; the calls of it that are not known here at all."""
+
+        def take(connection: sqlite3.Connection) -> dict[CallId, list[Fact]]:
+            copied.take_in(connection, left)
+            known = "SELECT 1 FROM fact WHERE call_id = ? UNION ALL SELECT 1 FROM outbox WHERE call_id = ?"
+            unknown: dict[CallId, list[Fact]] = {}
+            for at, call, kind, body in left.facts:
+                if connection.execute(known, (call, call)).fetchone() is None:
+                    unknown.setdefault(CallId(call), []).append(Fact(datetime.fromtimestamp(at, UTC), kind, body))
+            return unknown
+
+        unknown = await self._ask(take)
+        self.cdr_waiting.set()
+        return unknown
+
+    async def opened_since(self, since: datetime) -> dict[CallId, list[Fact]]:
+        """The facts, in order, of every call that has come in since then and is kept still, ended or not."""
+        which = "call_id IN (SELECT call_id FROM fact GROUP BY call_id HAVING min(at) >= ?)"
+        return await self._ask(lambda c: _calls(c, which, since.timestamp()))
+
     async def prune(self, older_than: datetime) -> int:
         """Forget calls whose CDR was delivered and was handed over before ``older_than``; how many."""
         await self._ask(lambda c: audit_journal.prune(c, older_than.timestamp()))
         total = 0
-        while pruned := await self._ask(lambda c: _prune(c, older_than.timestamp())):
+        while pruned := await self._ask(lambda c: prune_calls(c, older_than.timestamp())):
             total += pruned
         return total
 
@@ -480,7 +534,8 @@ def _do(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[int
     connection.executemany(statement, rows)
 
 
-def _prune(connection: sqlite3.Connection, older_than: float) -> int:
+def prune_calls(connection: sqlite3.Connection, older_than: float) -> int:
+    """Forget some of the calls whose record was delivered, and handed over before; how many."""
     query = "SELECT call_id FROM outbox WHERE delivered = 1 AND at < ? ORDER BY at LIMIT ?"
     calls = connection.execute(query, (older_than, _PRUNE_CALLS)).fetchall()
     connection.executemany("DELETE FROM fact WHERE call_id = ?", calls)

@@ -20,12 +20,10 @@ import structlog
 
 from callrouter.errors import JournalError, JournalFencedError
 from callrouter.store import term_journal
+from callrouter.store.copied import FactRow
 from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
 
 log = structlog.get_logger(__name__)
-
-FactRow = tuple[float, str, str, bytes]
-"""When (seconds since 1970), call, kind, body."""
 
 
 class OutboxRow(Protocol):
@@ -95,10 +93,19 @@ class JournalWriter:
     """Owns the SQLite connection. Every method but :meth:`run` may be called from any thread."""
 
     def __init__(
-        self, path: Path, linger_s: float, on_change: Callable[[], None], heard: term_journal.Mark | None = None
+        self,
+        path: Path,
+        linger_s: float,
+        on_change: Callable[[], None],
+        heard: term_journal.Mark | None = None,
+        *,
+        number: int | None = None,
+        on_commit: Callable[[list[FactRow], list[OutboxRow]], None] | None = None,
     ) -> None:
         self.path = path
         self._heard = heard
+        self._number = number
+        self._on_commit = on_commit
         self.pending: deque[Item] = deque()
         self.wake = threading.Event()
         """Set whenever ``pending`` has something in it."""
@@ -212,26 +219,33 @@ class JournalWriter:
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
-        self.commits += 1
-        self._mend()
+        self._committed(facts, finished)
         return True
+
+    def _committed(self, facts: list[FactRow], finished: list[OutboxRow]) -> None:
+        self.commits += 1
+        if self._on_commit is not None:
+            self._on_commit(facts, finished)
+        self._mend()
 
     def _try_commit_singly(
         self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]
     ) -> bool:
         """Commit row by row, without those that hold what SQLite cannot keep: such a row would hold up all others."""
-        statements = chain(
-            ((f"call {fact[1]!r}", _insert_facts(1), fact) for fact in facts),
-            ((row.what, *row.statement) for row in finished),
-        )
         refused: list[str] = []
+
+        def is_taken(what: str, statement: str, values: tuple[object, ...]) -> bool:
+            try:
+                connection.execute(statement, values)
+            except _BAD_VALUE as exc:
+                refused.append(f"a record of {what}: {exc}")
+                return False
+            return True
+
         try:
             with self._transaction(connection):
-                for what, statement, values in statements:
-                    try:
-                        connection.execute(statement, values)
-                    except _BAD_VALUE as exc:
-                        refused.append(f"a record of {what}: {exc}")
+                facts = [fact for fact in facts if is_taken(f"call {fact[1]!r}", _insert_facts(1), fact)]
+                finished = [row for row in finished if is_taken(row.what, *row.statement)]
         except JournalFencedError as exc:
             self._fenced(exc)
             return False
@@ -240,8 +254,7 @@ class JournalWriter:
             return False
         for what in refused:
             self._say_lost(what)
-        self.commits += 1
-        self._mend()
+        self._committed(facts, finished)
         return True
 
     @contextlib.contextmanager
@@ -310,7 +323,7 @@ class JournalWriter:
         try:
             with self._transaction(connection):
                 if own is None:
-                    new = term_journal.begin(connection, self._heard)
+                    new = term_journal.begin(connection, self._heard, self._number)
                 else:
                     term_journal.resume(connection, new := own)
             own = new

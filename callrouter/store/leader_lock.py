@@ -45,7 +45,7 @@ class LeaderLock:
         on_sign: Callable[[Sign], None] = lambda _: None,
     ) -> None:
         self._url = url
-        self._key = _signed(zlib.crc32("\0".join(sorted(names)).encode()))
+        self._key = lock_key(names)
         self._lease_s = lease_s
         self._beat_s = beat_s
         self._on_sign = on_sign
@@ -117,6 +117,11 @@ class LeaderLock:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+def lock_key(names: Iterable[str]) -> int:
+    """The lock's second number, by what is served."""
+    return _signed(zlib.crc32("\0".join(sorted(names)).encode()))
 
 
 def _signed(number: int) -> int:

@@ -407,3 +407,19 @@ DELETE FROM callrouter.voicemail WHERE id IN (SELECT id FROM callrouter.voicemai
 
 -- name: delete_old_recordings
 DELETE FROM callrouter.recording WHERE id IN (SELECT id FROM callrouter.recording WHERE deleted_at < $1 LIMIT $2)
+
+-- name: begin_term
+INSERT INTO callrouter.leader AS l (service, term, holder, machine) VALUES ($1, $2::bigint + 1, $3, $4)
+ON CONFLICT (service) DO UPDATE SET term = greatest(l.term, $2) + 1, holder = $3, machine = $4, proofs = 0, since = now()
+    WHERE $5::bigint IS NULL OR (l.term, l.proofs) = ($5, $6::bigint)
+RETURNING term
+
+-- name: term_now
+SELECT term, holder FROM callrouter.leader WHERE service = $1
+
+-- name: register_term
+INSERT INTO callrouter.leader AS l (service, term, holder, machine) VALUES ($1, $2, $3, $4)
+ON CONFLICT (service) DO UPDATE SET term = $2, holder = $3, machine = $4, proofs = 0, since = now() WHERE l.term < $2
+
+-- name: prove_term
+UPDATE callrouter.leader SET proofs = proofs + 1 WHERE service = $1 AND term = $2 AND holder = $3 RETURNING proofs

@@ -25,8 +25,8 @@ Mark = tuple[int, int]
 _READ: Final = "SELECT number FROM term"
 
 
-def begin(connection: sqlite3.Connection, heard: Mark | None = None) -> int:
-    """Begin a term of one's own; its number.
+def begin(connection: sqlite3.Connection, heard: Mark | None = None, given: int | None = None) -> int:
+    """Begin a term of one's own; its number, which is ``given`` where PostgreSQL counts for several journals.
 
     ``heard`` is what the leader said last before it fell silent. If that is not what the journal says, it has woken and
     proven itself meanwhile, or another was quicker: of a proof and a beginning, only the first is valid.
@@ -38,8 +38,8 @@ def begin(connection: sqlite3.Connection, heard: Mark | None = None) -> int:
     mark = connection.execute("SELECT number, proofs FROM term").fetchone()
     if heard is not None and mark != heard:
         raise JournalFencedError(f"the leader was last heard at {heard}, and is at {mark} by now: it is not relieved")
-    query = "UPDATE term SET number = number + 1, proofs = 0 RETURNING number"
-    (number,) = connection.execute(query).fetchall()[0]
+    query = "UPDATE term SET number = coalesce(?, number + 1), proofs = 0 RETURNING number"
+    (number,) = connection.execute(query, (given,)).fetchall()[0]
     return int(number)
 
 

@@ -16,7 +16,7 @@ from callrouter.web.agents import AgentReport, AgentRequest, AgentsDocument
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
-from callrouter.web.leading import HandOverReport, HandOverRequest
+from callrouter.web.leading import HandOverReport, HandOverRequest, TakeOverReport, TakeOverRequest
 from callrouter.web.openapi import Fault
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingReport
 from callrouter.web.reload import ReloadReport, ReloadRequest
@@ -104,6 +104,15 @@ async def ask_hand_over(url: str, request: HandOverRequest, *, timeout_s: float 
         UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
     """
     return await _order(url, "/api/v1/hand-over", request, HandOverReport, timeout_s)
+
+
+async def ask_take_over(url: str, request: TakeOverRequest, *, timeout_s: float = ORDER_TIMEOUT_S) -> TakeOverReport:
+    """Have the daemon at ``url`` lead without PostgreSQL's word, the other being dead.
+
+    Raises:
+        UnreachableError: nobody answers there within ``timeout_s``, or something that is not callrouter.
+    """
+    return await _order(url, "/api/v1/take-over", request, TakeOverReport, timeout_s)
 
 
 async def fetch_remembered(url: str, *, timeout_s: float = TIMEOUT_S) -> RememberedReport:

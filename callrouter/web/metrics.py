@@ -25,6 +25,7 @@ from callrouter.core.states import CallState, Signal
 from callrouter.core.stats import Counters, ExchangeNow
 from callrouter.core.tapes import TapeResult
 from callrouter.core.trunk_audit import Drift
+from callrouter.web.loop_tasks import loop_tasks
 from callrouter.web.readiness import hindrances
 from callrouter.web.sources import CallbacksNow, Health, StatusSource, SurgesNow, VoicemailNow
 
@@ -72,6 +73,7 @@ class _Collector(Collector):
         yield from _of_calendars(health)
         yield from _of_records(health)
         yield from _of_leading(health)
+        yield from _of_tasks()
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[_Labels, float]) -> Metric:
@@ -303,11 +305,24 @@ def _of_leading(health: Health) -> Iterator[Metric]:
     if now is None:
         return
     roles = {(role.value,): float(role is now.role) for role in Role}
-    yield _gauge("role", "1 for what the daemon is among those of its journal.", ("role",), roles)
+    yield _gauge("role", "1 for what the daemon is among the others.", ("role",), roles)
     yield _gauge("standbys_waiting", "Daemons that wait to take over, as the leader sees them.", (), _one(now.waiting))
     yield _count("leads_begun", "How often this daemon began to lead.", (), _one(now.changes))
     text = "1 while PostgreSQL's lock of the leader is this daemon's."
     yield _gauge("leader_lock", text, (), _one(now.lock is Sign.LOCK_OURS))
+    if now.copy is not None:
+        text = "1 while a copy of the journal on another machine is whole; of one who waits, its own."
+        yield _gauge("journal_copy_whole", text, (), _one(now.copy.is_whole))
+        text = "Commits of the journal that are not on the disk of the other machine."
+        yield _gauge("journal_copy_behind", text, (), _one(now.copy.behind))
+        text = "For how long the copy of the journal has not been up to date."
+        yield _gauge("journal_copy_behind_seconds", text, (), _one(now.copy.behind_s))
+
+
+def _of_tasks() -> Iterator[Metric]:
+    """Those of the event loop that is asked in."""
+    tasks = {(doing,): float(count) for doing, count in loop_tasks().items()}
+    yield _gauge("tasks", "Tasks of the event loop, by what they do.", ("doing",), tasks)
 
 
 def _of_records(health: Health) -> Iterator[Metric]:

@@ -44,6 +44,7 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("POST", "/api/v1/callbacks"): Permission.ORDER_CALLBACKS,
     ("POST", "/api/v1/reload"): Permission.RELOAD,
     ("POST", "/api/v1/hand-over"): Permission.RELOAD,
+    ("POST", "/api/v1/take-over"): Permission.RELOAD,
     ("GET", "/api/v1/remembered"): Permission.FORGET,
     ("POST", "/api/v1/remembered/forget"): Permission.FORGET,
     ("GET", "/api/v1/agents"): Permission.SEE_AGENTS,

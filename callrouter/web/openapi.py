@@ -12,7 +12,7 @@ from callrouter.web.asking import BODY_S, MAX_BODY_BYTES
 from callrouter.web.callback import CallbacksDocument
 from callrouter.web.calling_back import CallbackOrderRequest, CallbackReport
 from callrouter.web.calls import CallReport, CallRequest
-from callrouter.web.leading import HandOverReport, HandOverRequest
+from callrouter.web.leading import HandOverReport, HandOverRequest, TakeOverReport, TakeOverRequest
 from callrouter.web.login import LoginRequest, SessionDocument
 from callrouter.web.numbers import NumberReport, NumberRequest
 from callrouter.web.openapi_access import SCHEMES, who_may
@@ -78,6 +78,8 @@ _KINDS: Final = (
     CallbackOrderRequest,
     HandOverReport,
     HandOverRequest,
+    TakeOverReport,
+    TakeOverRequest,
     LoginRequest,
     SessionDocument,
     NumberRequest,
@@ -147,6 +149,16 @@ def openapi() -> bytes:
                 {
                     "200": ("Another leads", of[HandOverReport]),
                     "409": ("Refused, and why: nothing has changed", of[HandOverReport]),
+                    "503": ("No other may wait here", of[Fault]),
+                },
+            ),
+            "/api/v1/take-over": _post(
+                "Have this daemon lead, the one on the other machine being dead, without PostgreSQL's word",
+                of[TakeOverRequest],
+                {
+                    "200": ("It leads", of[TakeOverReport]),
+                    "409": ("Refused, and why: it does not lead", of[TakeOverReport]),
+                    "415": ("Not sent as JSON", of[Fault]),
                     "503": ("No other may wait here", of[Fault]),
                 },
             ),

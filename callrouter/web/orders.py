@@ -15,7 +15,7 @@ from callrouter.web.calling_back import CallbackOrderRequest
 from callrouter.web.calls import CallRequest
 from callrouter.web.desks import Desks
 from callrouter.web.gate import visitor_now
-from callrouter.web.leading import HandOverRequest, LeadDesk
+from callrouter.web.leading import HandOverRequest, LeadDesk, TakeOverRequest
 from callrouter.web.own import is_own_call
 from callrouter.web.recordings import DeleteRequest, FetchRequest, RecordingDesk
 from callrouter.web.reload import ReloadRequest
@@ -45,6 +45,7 @@ class Orders:
         router.add_post("/api/v1/callbacks", self._call_back)
         router.add_post("/api/v1/reload", self._reload)
         router.add_post("/api/v1/hand-over", self._hand_over)
+        router.add_post("/api/v1/take-over", self._take_over)
         router.add_get("/api/v1/remembered", self._remembered)
         router.add_post("/api/v1/remembered/forget", self._forget)
         router.add_post("/api/v1/agents", self._agent)
@@ -77,6 +78,13 @@ class Orders:
         if self._lead is None:
             raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
         report = await self._lead.hand_over(asked)
+        return as_json(report, status=200 if report.ok else 409)
+
+    async def _take_over(self, request: web.Request) -> web.Response:
+        asked = await asked_for(request, TakeOverRequest, '{"who": "your name", "force": true}')
+        if self._lead is None:
+            raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
+        report = await self._lead.take_over(asked)
         return as_json(report, status=200 if report.ok else 409)
 
     async def _remembered(self, _: web.Request) -> web.Response:

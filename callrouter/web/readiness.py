@@ -7,6 +7,7 @@ from callrouter.descriptors import Descriptors
 from callrouter.web.sources import Health, InboxHealth, JournalHealth
 
 DRIFT_TOLD_S: Final = 1.0
+BEHIND_TOLD_S: Final = 2.0
 _LOSSES_TOLD: Final = 3
 
 
@@ -76,6 +77,24 @@ def _of_leading(leading: LeadingNow | None) -> list[str]:
         found.append("no other daemon waits to take over; start one, or see why it does not run")
     if leading.lock is Sign.LOCK_ELSEWHERE:
         found.append("PostgreSQL's lock of the leader is another's: a daemon with another state folder; stop one")
+    if leading.has_copies:
+        found.extend(_of_copy(leading))
+    return found
+
+
+def _of_copy(leading: LeadingNow) -> list[str]:
+    """What would keep the other machine from taking over, or from knowing all calls when it does."""
+    found = []
+    copy = leading.copy
+    if leading.waiting and (copy is None or not copy.is_whole):
+        found.append("the other machine's copy of the journal is not whole: it would not know all calls")
+    elif copy is not None and copy.behind_s >= BEHIND_TOLD_S:
+        found.append(
+            f"the other machine's copy of the journal is {copy.behind_s:.0f} s behind ({copy.behind} commits): what"
+            " came since would be unknown to it; see to its disk, and the network between the two"
+        )
+    if leading.lock is Sign.LOCK_UNKNOWN:
+        found.append("PostgreSQL does not say who leads: until it does, the other machine takes over only by order")
     return found
 
 

@@ -119,11 +119,20 @@ class Journal(msgspec.Struct, frozen=True):
     lost: tuple[str, ...] = ()
 
 
+class Copy(msgspec.Struct, frozen=True):
+    """A copy of the leader's journal on another machine: ``behind`` commits, and for how long, are not on its disk."""
+
+    is_whole: bool
+    behind: int
+    behind_s: float
+
+
 class Leading(msgspec.Struct, frozen=True):
     """How this daemon stands to others of the same journal: ``role`` since when, in words, and how many others wait.
 
     ``term`` is the number of the leader's time in charge, None for one who does not lead; ``waiting`` is known to the
-    leader alone. ``changes`` counts how often this daemon began to lead.
+    leader alone. ``changes`` counts how often this daemon began to lead. ``copy`` is of the journal, where each daemon
+    has one on a machine of its own: of one who waits his own, of the leader the best of the others.
     """
 
     role: Role
@@ -132,6 +141,7 @@ class Leading(msgspec.Struct, frozen=True):
     waiting: int
     changes: int
     words: str
+    copy: Copy | None = None
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -215,7 +225,10 @@ def status_document(
 
 
 def _leading(now: LeadingNow | None) -> Leading | None:
-    return Leading(now.role, now.since, now.term, now.waiting, now.changes, now.words) if now is not None else None
+    if now is None:
+        return None
+    copy = Copy(now.copy.is_whole, now.copy.behind, round(now.copy.behind_s, 3)) if now.copy is not None else None
+    return Leading(now.role, now.since, now.term, now.waiting, now.changes, now.words, copy)
 
 
 def _of_sites_away(now: ExchangeNow) -> Iterator[str]:

@@ -134,9 +134,12 @@ class Centre:
         """The daemon dies at once; the journal may lose the last hundredths of a second."""
         await asyncio.to_thread(self.daemon.kill)
 
-    def assert_same_again(self) -> None:
-        """All that came in, run again through the same core in this process, is decided as the daemons decided it."""
-        for path in kept_runs(self.daemon.state_dir):
+    def assert_same_again(self, state_dir: Path | None = None) -> None:
+        """All that came in, run again through the same core in this process, is decided as the daemons decided it.
+
+        ``state_dir`` is where the daemons have their state, if not where this one would have it alone.
+        """
+        for path in kept_runs(state_dir or self.daemon.state_dir):
             for step in Again(read(path), rules_of).steps():
                 assert step.is_same, f"{path.name}, input #{step.number}: {step.kind} {step.event}\n{step.output}"
 

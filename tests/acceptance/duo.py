@@ -1,4 +1,4 @@
-"""Two daemons with one journal on the tests' Asterisk: one leads, the other waits."""
+"""Two daemons on the tests' Asterisk, with one journal or as if on two machines: one leads, the other waits."""
 
 import asyncio
 import contextlib
@@ -9,15 +9,16 @@ from typing import Any
 
 from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
+from lab import ports
 from lab.asterisk import LabAsterisk
-from tests.acceptance.centre import POLL_S, Centre
+from tests.acceptance.centre import POLL_S, TUESDAY_MORNING, Centre
 
 IN_CHARGE_WITHIN_S = 5.0
 """What is promised: how long after its death, or its falling silent, the leader has a successor."""
 
 
 class Duo:
-    """Daemons ``a`` and ``b``. At first ``a`` leads."""
+    """Daemons ``a`` and ``b``. At first ``a`` leads. Unless in ``one_folder``, each has a state folder of its own."""
 
     def __init__(
         self,
@@ -29,13 +30,28 @@ class Duo:
         agents: Iterable[str] = ("201",),
         settings: Mapping[str, str] | None = None,
         a_settings: Mapping[str, str] | None = None,
+        b_settings: Mapping[str, str] | None = None,
+        clock: str | None = TUESDAY_MORNING,
         edit: Callable[[Path], None] | None = None,
+        one_folder: bool = True,
         **times: str,
     ) -> None:
         began_s = time.time()
         self.state_dir = folder / "state"
 
-        of_a = a_settings or {}
+        own = {"a": dict(a_settings or {}), "b": dict(b_settings or {})}
+        if one_folder:
+            own = {name: {"STATE_DIR": str(self.state_dir), **settings} for name, settings in own.items()}
+        else:
+            addresses = [f"127.0.0.1:{ports.free_tcp()}" for _ in own]
+            lines = zip(own, addresses, reversed(addresses), strict=True)
+            for name, listen, peer in lines:
+                own[name] = {
+                    "STANDBY_LISTEN": listen,
+                    "STANDBY_PEER": peer,
+                    "STANDBY_SECRET": "a secret of the tests, and of nobody",
+                    **own[name],
+                }
 
         def make(name: str) -> Centre:
             return Centre(
@@ -44,13 +60,13 @@ class Duo:
                 agi_port=agi_port,
                 database_url=database_url,
                 agents=agents,
+                clock=clock,
                 clock_at_s=began_s,
                 settings={
                     "STANDBY_ENABLED": "yes",
-                    "STATE_DIR": str(self.state_dir),
                     "SERVICE_DRAIN": "1s",
                     **(settings or {}),
-                    **(of_a if name == "a" else {}),
+                    **own[name],
                 },
                 edit=edit,
                 surroundings=None,

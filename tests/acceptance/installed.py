@@ -5,8 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,15 +14,13 @@ from lab.asterisk import LabAsterisk
 from lab.debian import Debian
 from lab.errors import LabError
 from lab.paths import PROJECT
-from tests.acceptance.centre import PATIENCE_S, POLL_S, TUESDAY_MORNING, Centre
+from tests.acceptance.centre import PATIENCE_S, POLL_S, Centre
 
 CONFIG = "/etc/callrouter"
 STATE = "/var/lib/callrouter"
 NEW_VERSION = "0.2.0~test1"
 _DATABASE = "/srv/postgres"
 _UP_S = 20.0
-_AHEAD_S = 2.0
-"""How far a daemon's day begins after what its predecessor's clock said: no clock runs backwards."""
 
 
 class Packages:
@@ -87,14 +83,6 @@ class InstalledCentre(Centre):
         text = "".join(f"{name}={value}\n" for name, value in kept.items())
         (inside / "environment").write_text(text, encoding="utf-8")
 
-    def set_clock(self) -> None:
-        """Whoever starts from now on has a clock that has gone on since the first."""
-        gone = timedelta(seconds=time.monotonic() - self._began_s + _AHEAD_S)
-        now = (datetime.fromisoformat(TUESDAY_MORNING) + gone).isoformat()
-        path = self.machine.root / CONFIG.lstrip("/") / "environment"
-        text = re.sub(r"CALLROUTER_LAB_CLOCK=.*", f"CALLROUTER_LAB_CLOCK={now}", path.read_text(encoding="utf-8"))
-        path.write_text(text, encoding="utf-8")
-
     async def start(self) -> None:
         """Have systemd start it, or both, and see that the first takes calls."""
         for unit in self.units:
@@ -135,7 +123,6 @@ class InstalledCentre(Centre):
 
     async def upgrade(self, package: Path) -> str:
         """What dpkg says to it."""
-        self.set_clock()
         return await asyncio.to_thread(install, self.machine, package)
 
 

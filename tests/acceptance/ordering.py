@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,3 +51,9 @@ async def hears(phone: Baresip, number: str, prompt: str) -> None:
     await phone.established()
     await phone.closed(timeout_s=PROMPT_S + DEADLINE_S + 4)
     assert audio.tone_seconds(phone.heard(), PROMPT_HZ[prompt]) == pytest.approx(PROMPT_S, abs=TOLERANCE_S)
+
+
+def resident_mb(pid: int) -> int:
+    """How much memory a process has."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20

@@ -3,12 +3,18 @@
 import asyncio
 import contextlib
 import os
+import re
 import resource
+import socket
+import struct
 import time
 
 import pytest
 
+from callrouter.cli.replay import kept_runs
 from callrouter.core.cdr import Outcome
+from callrouter.replay.records import Happened
+from callrouter.replay.records import read as records
 from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED
@@ -16,7 +22,8 @@ from lab.phones import CARRIER_ADDRESS
 from lab.sipp import Sipp
 from lab.testing import PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import POLL_S, Centre, MakeCentre, People
-from tests.acceptance.ordering import read
+from tests.acceptance.ordering import read, resident_mb
+from tests.acceptance.phones import phone_that
 from tests.acceptance.talks import FIRST_HZ, RESIDENT, RESIDENT_HZ, people_talk
 
 pytestmark = pytest.mark.asterisk
@@ -188,3 +195,99 @@ async def logged(office: Centre, event: str) -> None:
         # The log is a file, which tells nobody.
         while event not in office.daemon.log_text():  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
+
+
+class Presser:
+    """Somebody who presses keys faster than fingers can: RFC 4733, straight to Asterisk's RTP port."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._to = (address, port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sequence = self._time = 0
+
+    def press(self, digit: int) -> None:
+        """One key: it goes down, and three times up (RFC 4733, 2.5.1.4)."""
+        self._time += 160
+        for number, (is_end, length) in enumerate(((0, 80), (0x80, 160), (0x80, 160), (0x80, 160))):
+            self._sequence += 1
+            marker = 0x80 if number == 0 else 0
+            self._send(marker | 101, struct.pack("!BBH", digit, is_end | 10, length))
+
+    async def be_silent(self, packets: int) -> None:
+        """Send silence at the pace of a phone: Asterisk hears nobody whom it does not know by that."""
+        for _ in range(packets):
+            self._time += 160
+            self._sequence += 1
+            self._send(8, b"\xd5" * 160)
+            await asyncio.sleep(0.02)
+
+    def _send(self, kind: int, payload: bytes) -> None:
+        head = struct.pack("!BBHII", 0x80, kind, self._sequence & 0xFFFF, self._time, 4711)
+        self._socket.sendto(head + payload, self._to)
+
+    def close(self) -> None:
+        """Be done with it."""
+        self._socket.close()
+
+
+def presser_of(caller: Sipp) -> Presser:
+    """At the phone of a caller who has been answered."""
+    sdp = next(text for text in reversed(caller.received("SIP/2.0 200")) if "m=audio" in text)
+    address, port = re.search(r"c=IN IP4 (\S+)", sdp), re.search(r"m=audio (\d+)", sdp)
+    assert address is not None
+    assert port is not None
+    return Presser(address[1], int(port[1]))
+
+
+async def press_for(presser: Presser, seconds: float) -> int:
+    """Press keys for so long; how many that were."""
+    pressed, until_s = 0, time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        for _ in range(10):
+            presser.press(2 + pressed % 8)  # 1 would lead him out of the line
+            pressed += 1
+        await asyncio.sleep(0.01)  # as fast as a network brings them
+    return pressed
+
+
+async def test_a_flood_of_keys_while_waiting_and_talking_is_noticed_by_nobody_else(
+    lab_asterisk: LabAsterisk, caller: People, counselor: People, centre: MakeCentre
+) -> None:
+    office = await centre(agents=("201", "202"))
+    resident, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=FIRST_HZ)
+    await office.talk(resident, phone)
+    began_s = time.monotonic()
+    memory_mb = resident_mb(office.daemon.pid)
+    kept = sum(file.stat().st_size for file in office.daemon.state_dir.rglob("*") if file.is_file())
+
+    async with Sipp(
+        "uac_keys", address=CARRIER_ADDRESS, target=lab_asterisk.sip_address, caller=PATIENT, pause_ms=6000
+    ) as keys:
+        await keys.saw("SIP/2.0 200")
+        await office.until_waiting(1)
+        presser = presser_of(keys)
+        await presser.be_silent(20)
+        pressed = await press_for(presser, 1.0)
+        async with phone_that(lab_asterisk, "uas_answer", "202") as other:
+            await other.saw("ACK")
+            await office.until_call_states("connected", "connected")
+            pressed += await press_for(presser, 1.0)
+            assert (await office.status())["inbox_depth"] < 1000
+            presser.close()
+            (await keys.result()).check()
+    assert not resident.seen(CLOSED), "who talks is cut off"
+    talked_s = time.monotonic() - began_s
+    await resident.hang_up()
+    await phone.closed()
+
+    assert pressed > 500
+    runs = (record for path in kept_runs(office.daemon.state_dir) for record in records(path))
+    heard = sum(isinstance(record, Happened) and record.kind == "DigitPressed" for record in runs)
+    assert heard > 10, "Asterisk lets through some twenty a second of each caller, and these were not heard"
+    assert audio.tone_seconds(resident.heard(), FIRST_HZ) >= talked_s - 0.7
+    assert audio.tone_seconds(phone.heard(), RESIDENT_HZ) >= talked_s - 0.7
+    assert resident_mb(office.daemon.pid) - memory_mb < 30
+    grown = sum(file.stat().st_size for file in office.daemon.state_dir.rglob("*") if file.is_file()) - kept
+    assert grown < 2_000_000
+    assert len(await office.cdrs(2)) == 2
+    await at_rest(office, lab_asterisk)

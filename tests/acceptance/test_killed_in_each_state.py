@@ -145,7 +145,7 @@ async def has_entered_half_a_number(stage: Stage) -> Scene:
     await resident.incoming()
     await resident.accept()
     await resident.established()
-    await stage.until_call("connected")
+    await stage.office.until_call("connected")
     await talk_and_part(resident, first)
     assert [cdr.outcome for cdr in await stage.records(2)] == [Outcome.CALLBACK, Outcome.HANDLED]
 

@@ -14,6 +14,7 @@ from lab import audio
 from lab.baresip import CLOSED
 from lab.testing import PROMPT_HZ, PROMPT_S
 from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.ordering import resident_mb
 from tests.acceptance.talks import FIRST_HZ, RESIDENT_HZ
 
 pytestmark = pytest.mark.asterisk
@@ -186,9 +187,3 @@ async def reloaded(office: Centre) -> tuple[dict[str, Any], float]:
     began_s = time.monotonic()
     report = await asyncio.to_thread(office.daemon.order, "reload", {"who": "kim"}, timeout_s=30.0)
     return report, time.monotonic() - began_s
-
-
-def resident_mb(pid: int) -> int:
-    """How much memory a process has."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20

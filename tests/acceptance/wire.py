@@ -1,14 +1,18 @@
-"""The network between the daemon and Asterisk, which may fail while both go on."""
+"""The network between the daemon and others, which may fail while both ends go on."""
 
 import asyncio
+from pathlib import Path
 from typing import Self
 
 
 class Wire:
-    """A way to a TCP port of this machine that can be cut and mended: ``async with Wire(8088) as wire: wire.url``."""
+    """A way to a TCP port of this machine that can be cut and mended: ``async with Wire(8088) as wire: wire.url``.
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    Instead of the port there may be the path of a Unix socket.
+    """
+
+    def __init__(self, to: int | Path) -> None:
+        self._to = to
         self._port = 0
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
@@ -16,6 +20,13 @@ class Wire:
         self._carries, self._carries_requests = asyncio.Event(), asyncio.Event()
         self._carries.set()
         self._carries_requests.set()
+        self._bytes_per_s: float | None = None
+        self._at_once = 65536
+
+    @property
+    def port(self) -> int:
+        """What to connect to, on this machine."""
+        return self._port
 
     @property
     def url(self) -> str:
@@ -40,6 +51,11 @@ class Wire:
         self._carries_requests.set()
         await asyncio.gather(*self._carrying, return_exceptions=True)
 
+    def slow_down(self, bytes_per_s: float | None) -> None:
+        """Carry no more than that each way on each connection from now on; None: as fast as it comes."""
+        self._bytes_per_s = bytes_per_s
+        self._at_once = 65536 if bytes_per_s is None else 512
+
     def swallow(self) -> None:
         """Carry nothing any more until it is cut, and tell neither end."""
         self._carries.clear()
@@ -61,7 +77,10 @@ class Wire:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
         try:
-            there, to = await asyncio.open_connection("127.0.0.1", self._to)
+            if isinstance(self._to, Path):
+                there, to = await asyncio.open_unix_connection(self._to)
+            else:
+                there, to = await asyncio.open_connection("127.0.0.1", self._to)
         except OSError:
             writer.transport.abort()
             return
@@ -73,9 +92,11 @@ class Wire:
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, carries: asyncio.Event) -> None:
         try:
-            while data := await source.read(65536):
+            while data := await source.read(self._at_once):
                 await self._carries.wait()
                 await carries.wait()
+                if self._bytes_per_s is not None:
+                    await asyncio.sleep(len(data) / self._bytes_per_s)
                 sink.write(data)
                 await sink.drain()
         except OSError:

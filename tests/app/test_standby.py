@@ -55,9 +55,9 @@ class Term:
 async def leading(standby: Standby, folder: Path) -> AsyncIterator[Term]:
     """What :mod:`callrouter.app.daemon` does with it."""
     async with asyncio.timeout(PATIENCE_S):
-        hangs = await standby.wait_to_lead()
+        await standby.wait_to_lead()
     fleet = a_fleet()
-    journal = Journal(folder / FILE_NAME, steal=hangs, heard=standby.heard if hangs else None)
+    journal = standby.journal(folder / FILE_NAME)
     async with standby.around(fleet), journal:
         await standby.opened(journal)
         dispatcher = a_dispatcher(load(BASE, SECRETS).rulebook, journal)
@@ -283,6 +283,31 @@ async def test_a_leader_that_was_stopped_in_the_middle_of_writing_is_ended(
             assert term.journal.term == 2
             assert time.monotonic() - began_s < SILENCE_S + 3
         assert await asyncio.to_thread(process.wait) == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+LISTEN_AND_LEAD = LISTEN_AND_HOLD.replace('c.execute("BEGIN IMMEDIATE")', "")
+
+
+@pytest.mark.parametrize("dialled", [True, False])
+async def test_a_leader_that_hangs_is_ended_where_asterisk_dials_it_for_the_connection_stays_with_it(
+    settings: DaemonSettings, tmp_path: Path, dialled: bool
+) -> None:
+    sites = {name: replace(site, dials_in=dialled) for name, site in settings.sites.items()}
+    async with Journal(tmp_path / FILE_NAME):
+        pass
+    command = [sys.executable, "-c", LISTEN_AND_LEAD, str(tmp_path), str(tmp_path / FILE_NAME)]
+    process = await asyncio.to_thread(subprocess.Popen, command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"leads\n"
+        process.send_signal(signal.SIGSTOP)
+        async with leading(one_of(replace(settings, sites=sites)), tmp_path):
+            assert (process.poll() is not None) is dialled
     finally:
         process.kill()
         process.wait()

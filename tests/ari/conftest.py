@@ -20,6 +20,8 @@ class Diary:
     """A listener that writes down everything; :meth:`until` waits for a condition on what is written."""
 
     entries: list[tuple[str, Any]] = field(default_factory=list)
+    whys: list[str] = field(default_factory=list)
+    """Why it was not connected."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def _write(self, word: str, about: Any = None) -> None:
@@ -40,6 +42,10 @@ class Diary:
 
     def phones(self, site: SiteName, phones: Iterable[Endpoint]) -> None:
         self._write("phones", list(phones))
+
+    def away(self, site: SiteName, why: str) -> None:
+        self.whys.append(why)
+        self._changed.set()
 
     def overflow(self, site: SiteName) -> None:
         self._write("overflow")

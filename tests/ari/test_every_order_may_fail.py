@@ -75,6 +75,15 @@ def speaks_while_the_site_is_away(hall: TroubledHall, _: ChannelId) -> None:
     hall.passes(10)
 
 
+def hears_the_end_while_the_site_is_away(hall: TroubledHall, _: ChannelId) -> None:
+    """So nobody tells that the announcement is over: we ask."""
+    hall.passes(1)
+    hall.lose_site()
+    hall.passes(3)
+    hall.sync()
+    hall.passes(10)
+
+
 def ordered(hall: Driver, verb: CallVerb, target: str = "") -> None:
     """Of whoever talks to kim; where nobody does, it is refused."""
     hall.handle(ev.CallOrdered(CallOrder("kim", verb, "boss", CallVia.API, target), 7))
@@ -131,6 +140,7 @@ STORIES: Mapping[type[cmd.AriCommand], tuple[str, Callable[[], Rulebook], Story]
     cmd.Play: ("121", desk, nothing),
     cmd.SetLanguage: ("127", desk, presses_two),
     cmd.StopPlayback: ("127", desk, presses_two),
+    cmd.AskPlayback: ("121", desk, hears_the_end_while_the_site_is_away),
     cmd.Record: ("140", desk, says_nothing),
     cmd.StopRecording: ("140", desk, speaks_and_is_not_heard_to_end),
     cmd.AskRecording: ("140", desk, speaks_while_the_site_is_away),

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
+from callrouter.ari import reception as reception_module
 from callrouter.ari.fleet import Fleet
 from callrouter.ari.outcome import Outcome
 from callrouter.ari.peer import Peer
 from callrouter.ari.sync import SiteSnapshot
+from callrouter.config.settings import DialInSettings
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -155,3 +157,60 @@ async def test_of_several_sites_each_needs_a_name_by_which_its_channels_are_know
     assert both.namesakes == {peer.site, other.site}
     assert up(both, other, "two") == []
     assert both.namesakes == frozenset()
+
+
+async def test_an_asterisk_that_dials_is_up_by_its_own_connection_and_why_it_is_not_is_known(
+    peer: Peer, inbox: Inbox, fake: FakeAri, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception_module, "PATIENCE_S", 0.1)
+    fleet = a_dialled_fleet(peer, inbox)
+    task = asyncio.create_task(fleet.run())
+    assert fleet.reception is not None
+    await asyncio.wait_for(fleet.reception.listening.wait(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        while "has not dialled in" not in fleet.states[peer.site].words:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+    async with fake.dialling(fleet.reception.port):
+        await inbox.until(ev.SiteUp)
+        assert fleet.states[peer.site].up
+        fleet.let_go()
+        await asyncio.wait_for(fleet.none_up.wait(), PATIENCE_S)
+
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_who_lets_go_of_what_asterisk_dials_sees_that_another_has_it(peer: Peer, inbox: Inbox) -> None:
+    old = a_dialled_fleet(peer, inbox)
+    leading = asyncio.create_task(old.run())
+    assert old.reception is not None
+    await asyncio.wait_for(old.reception.listening.wait(), PATIENCE_S)
+    old.let_go()
+    seeing = asyncio.create_task(old.until_taken())
+    await asyncio.sleep(0.15)  # for what it might take for another
+    assert not seeing.done()
+
+    new = a_dialled_fleet(peer, inbox, port=old.reception.port)
+    following = asyncio.create_task(new.run())
+    await asyncio.wait_for(seeing, PATIENCE_S)
+
+    for task in (leading, following):
+        task.cancel()
+    await asyncio.gather(leading, following, return_exceptions=True)
+
+
+async def test_where_one_of_several_is_dialled_by_us_its_application_tells_who_has_it(peer: Peer, inbox: Inbox) -> None:
+    fleet = a_dialled_fleet(peer, inbox, others=(replace(peer, site=SiteName("hall")),))
+    seeing = asyncio.create_task(fleet.until_taken())
+    fleet.replaced(SiteName("hall"))
+
+    await asyncio.wait_for(seeing, PATIENCE_S)
+
+
+def a_dialled_fleet(peer: Peer, inbox: Inbox, *, port: int = 0, others: tuple[Peer, ...] = ()) -> Fleet:
+    """Whom one Asterisk dials."""
+    peers = [replace(peer, dials_in=True), *others]
+    fleet = Fleet(peers, lambda: CALL, lambda: datetime.now(UTC), time.monotonic, dial_in=DialInSettings(port=port))
+    fleet.inbox = inbox
+    return fleet

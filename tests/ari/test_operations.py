@@ -60,6 +60,7 @@ EXAMPLES = (
     operations.set_event_filter("callrouter", ["Dial"]),
     operations.get_info(),
     operations.ping(),
+    operations.tell("callrouter", "callrouter-1"),
     operations.list_endpoints(),
     operations.subscribe("callrouter-phones", ["endpoint:PJSIP/201"]),
     operations.unsubscribe("callrouter-phones", ["endpoint:PJSIP/201"]),

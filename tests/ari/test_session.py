@@ -4,16 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
+import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
 from callrouter.ari import operations
+from callrouter.ari import session as session_module
 from callrouter.ari.outcome import Outcome
 from callrouter.ari.peer import Peer
+from callrouter.ari.reception import Reception
 from callrouter.ari.session import EVENT_FILTER, AriSession, Timing
 from callrouter.ari.snapshots import ChannelState
 from callrouter.ari.wire import StasisStart
+from callrouter.config.settings import DialInSettings
 from callrouter.core.ids import SiteName
 from tests.ari.conftest import Diary
 from tests.fakes.ari import PATIENCE_S, TIMESTAMP, Answer, FakeAri, Seen, arrival, channel, fake_ari
@@ -311,3 +317,143 @@ async def test_one_that_may_not_connect_leaves_the_application_to_whoever_has_it
     await diary.until_written("up")
     task.cancel()
     await asyncio.wait({task}, timeout=PATIENCE_S)
+
+
+@asynccontextmanager
+async def dialled_session(
+    fake: FakeAri, peer: Peer, diary: Diary, timing: Timing = CALM
+) -> AsyncIterator[tuple[Reception, asyncio.Task[None]]]:
+    """A session whose Asterisk dials."""
+    guest = replace(peer, dials_in=True)
+    reception = Reception(DialInSettings(port=0), [guest], patience_s=0.2)
+    listening = asyncio.create_task(reception.run())
+    session = AriSession(guest, diary, timing=timing, command_sockets=0, chance=lambda: 0.0, reception=reception)
+    running = asyncio.create_task(session.run())
+    try:
+        await asyncio.wait_for(reception.listening.wait(), PATIENCE_S)
+        yield reception, running
+    finally:
+        for task in (running, listening):
+            task.cancel()
+        await asyncio.wait({running, listening}, timeout=PATIENCE_S)
+
+
+def long_ago(event: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The event as one that happened so long before the fake's clock, which stands still."""
+    at = datetime.fromisoformat(TIMESTAMP) - timedelta(seconds=seconds)
+    return {**event, "timestamp": at.isoformat()}
+
+
+async def test_where_asterisk_dials_it_comes_up_with_who_waited_and_tells_who_was_missed(
+    fake: FakeAri, peer: Peer, diary: Diary
+) -> None:
+    waits, gone = arrival("waits") | {"args": ["inbound", "120"]}, arrival("gone") | {"args": ["inbound", "120"]}
+    left = {"type": "StasisEnd", "channel": channel("gone")}
+    fake.channels = [channel("waits")]
+    kept = [long_ago(waits, 9), long_ago(gone, 8), long_ago(left, 3)]
+
+    async with dialled_session(fake, peer, diary) as (reception, _), fake.dialling(reception.port, kept=kept):
+        await diary.until_written("up")
+        await fake.emit(arrival("next"))
+        await diary.until_written("event")
+
+    snapshot = diary.all("up")[0]
+    assert snapshot.waits == {"waits": 9.0}
+    assert [(one.channel.id, one.came_s, one.went_s) for one in snapshot.missed] == [("gone", 8.0, 3.0)]
+    assert [event.channel.id for event in diary.all("event")] == ["next"]
+    assert "callrouter" not in [seen.query.get("app") for seen in fake.requests("GET events")], "it was dialled"
+
+
+async def test_it_is_up_only_when_all_that_was_kept_has_come(fake: FakeAri, peer: Peer, diary: Diary) -> None:
+    fake.passes_on = False
+    async with dialled_session(fake, peer, diary) as (reception, _), fake.dialling(reception.port):
+        await fake.until(lambda: any(one.line.startswith("POST events/user/") for one in fake.seen))
+        (asked,) = [one for one in fake.seen if one.line.startswith("POST events/user/")]
+        assert diary.words == []
+        mark = {"type": "ChannelUserevent", "timestamp": TIMESTAMP, "userevent": {}}
+        await fake.emit({**mark, "eventname": "of somebody else"})
+        await fake.emit(long_ago(arrival("gone") | {"args": ["inbound", "120"]}, 5))
+        await fake.emit({**mark, "eventname": asked.path.rpartition("/")[2]})
+        await diary.until_written("up")
+
+    assert [one.channel.id for one in diary.all("up")[0].missed] == ["gone"]
+    assert diary.all("event") == []
+
+
+async def test_a_connection_by_which_nothing_comes_is_not_up(
+    fake: FakeAri, peer: Peer, diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "ANSWER_TIMEOUT_S", 0.05)
+    fake.passes_on = False
+    async with dialled_session(fake, peer, diary) as (reception, _), fake.dialling(reception.port):
+        await diary.until(lambda: any("does not come by the connection" in why for why in diary.whys))
+
+    assert "up" not in diary.words
+
+
+async def test_when_asterisk_dials_again_it_comes_up_again(fake: FakeAri, peer: Peer, diary: Diary) -> None:
+    async with dialled_session(fake, peer, diary) as (reception, _):
+        for times in (1, 2):
+            async with fake.dialling(reception.port):
+                await diary.until_written("up", times)
+            await diary.until_written("down", times)
+
+    assert diary.words == ["up", "down", "up", "down"]
+
+
+async def test_another_asterisk_than_the_one_that_is_commanded_is_not_taken(
+    fake: FakeAri, peer: Peer, diary: Diary
+) -> None:
+    async with dialled_session(fake, peer, diary) as (reception, _), fake.dialling(reception.port, asterisk_id="cc:dd"):
+        await diary.until(lambda: bool(diary.whys) and "another Asterisk (cc:dd) dials in" in diary.whys[-1])
+
+    assert "up" not in diary.words
+
+
+async def test_an_application_that_somebody_took_away_is_told_with_its_remedy(
+    fake: FakeAri, peer: Peer, diary: Diary
+) -> None:
+    fake.on("GET applications/callrouter", Answer(404))
+    async with dialled_session(fake, peer, diary) as (reception, _), fake.dialling(reception.port):
+        await diary.until(lambda: bool(diary.whys))
+
+    assert "ari shutdown websocket sessions, then: ari start outbound-websocket" in diary.whys[-1]
+
+
+async def test_an_asterisk_that_tells_no_time_is_not_up(fake: FakeAri, peer: Peer, diary: Diary) -> None:
+    fake.on("GET asterisk/ping", Answer(200, {"asterisk_id": "aa:bb", "timestamp": "noon"}))
+    async with dialled_session(fake, peer, diary) as (reception, _), fake.dialling(reception.port):
+        await diary.until(lambda: any("tells no time: 'noon'" in why for why in diary.whys))
+
+
+async def test_a_dialled_session_that_was_replaced_lets_nobody_in_any_more(
+    fake: FakeAri, peer: Peer, diary: Diary
+) -> None:
+    async with dialled_session(fake, peer, diary) as (reception, running):
+        async with fake.dialling(reception.port):
+            await diary.until_written("up")
+            await fake.emit({"type": "ApplicationReplaced", "timestamp": TIMESTAMP})
+            await asyncio.wait_for(running, PATIENCE_S)
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            async with fake.dialling(reception.port):
+                pass
+
+    assert diary.words == ["up", "down", "replaced"]
+
+
+async def test_an_asterisk_that_does_not_dial_is_made_to_say_something_once(
+    fake: FakeAri, peer: Peer, diary: Diary
+) -> None:
+    """A connection that is half-open on its side it would hold on to for as long as it has nothing to say."""
+    knock = "POST events/user/callrouter-knock"
+    fake.passes_on = False
+    async with dialled_session(fake, peer, diary) as (reception, _):
+        await diary.until(lambda: len(diary.whys) == 3)
+        assert len(fake.requests(knock)) == 1
+        fake.passes_on = True
+        async with fake.dialling(reception.port):
+            await diary.until_written("up")
+        fake.passes_on = False
+        await diary.until(lambda: len(diary.whys) == 6)
+
+    assert len(fake.requests(knock)) == 2, "once for each time that it is away"

@@ -9,7 +9,7 @@ import pytest
 
 from callrouter.ari import wire
 from callrouter.ari.snapshots import Channel, ChannelState, Dialplan
-from callrouter.ari.sync import SiteSnapshot
+from callrouter.ari.sync import MissedChannel, SiteSnapshot
 from callrouter.ari.translate import MOST_LEAVING, EventReader
 from callrouter.core import events as ev
 from callrouter.core import naming
@@ -329,3 +329,23 @@ def test_a_supervisors_channels_are_no_callers_and_no_legs(channel: ChannelId) -
     assert ended == (ev.SupervisorLeft(channel) if channel == SUPERVISOR else None)
     ringing = a_message("Dial", peer=a_channel(channel), dialstatus="RINGING")
     assert reader.read(ringing) is None
+
+
+def test_a_snapshot_tells_how_long_callers_have_waited_and_who_was_missed() -> None:
+    reader = a_reader()
+    dialplan = Dialplan(app_name="Stasis", app_data="callrouter,inbound,120,")
+    waits = Channel(id=CALLER, name="PJSIP/carrier-00000001", state=ChannelState.RING, dialplan=dialplan)
+    gone = Channel(id="1.2", name="PJSIP/carrier-00000002", state=ChannelState.RING)
+    missed = (
+        MissedChannel(gone, ("inbound", "120"), 8.0, 3.0, 16, hung_up=True),
+        MissedChannel(gone, ("switch", "*21"), 8.0, 3.0),
+    )
+    at = datetime(2026, 11, 24, 4, tzinfo=UTC)
+    snapshot = SiteSnapshot(0.0, 0.0, "id", at, "22", (waits,), (), (), waits={CALLER: 7.5}, missed=missed)
+
+    event = reader.site_up(snapshot, at)
+
+    assert event.channels[CALLER].waited_s == 7.5
+    (told,) = event.missed
+    assert (told.channel, told.facts.dialed, told.facts.trunk) == (ChannelId("1.2"), "120", "carrier")
+    assert (told.came_s, told.went_s, told.cause, told.to_dialplan) == (8.0, 3.0, 16, False)

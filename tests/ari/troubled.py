@@ -152,14 +152,14 @@ class TroubledAsterisk(Asterisk):
         self.do_well(command)
         told = self.inbox[before:]
         del self.inbox[before:]
-        is_question = isinstance(command, cmd.AskRecording)
+        is_question = isinstance(command, cmd.AskRecording | cmd.AskPlayback)
         self.inbox += [event for event in told if not is_question and not isinstance(event, _REPLIES)]
 
     def _lose_subject(self, command: cmd.AriCommand) -> None:
         """It is gone, and the event that said so is lost; but whoever talks to it sees it go."""
         before = len(self.inbox)
         match command:
-            case cmd.StopPlayback(playback=playback):
+            case cmd.StopPlayback(playback=playback) | cmd.AskPlayback(playback=playback):
                 self.end_playback(playback)
                 return
             case cmd.DestroyBridge(bridge=bridge) | cmd.RecordTalk(bridge=bridge):
@@ -170,9 +170,14 @@ class TroubledAsterisk(Asterisk):
                 return
             case cmd.Connect(caller=channel) | cmd.Hear(phone=channel):
                 self.hang_up(channel)
-            case cmd.AskPlayback() | cmd.AskRecording() | cmd.DeleteRecording():
-                return
-            case cmd.Originate() | cmd.SetLamp() | cmd.WatchPhones():
+            case (
+                cmd.Originate()
+                | cmd.SetLamp()
+                | cmd.AskRecording()
+                | cmd.DeleteRecording()
+                | cmd.WatchPhones()
+                | cmd.AskPlayback()
+            ):
                 return
             case _:
                 self.hang_up(command.channel)

@@ -82,6 +82,57 @@ def test_for_a_daemon_elsewhere_it_is_over_tls_and_for_that_address_alone(config
     assert (config.parent / "new" / "callrouter.key").stat().st_mode & 0o007 == 0
 
 
+def dials_in(config: Path, dial_in: str = "") -> None:
+    """Have the site's Asterisk dial."""
+    path = config / "callrouter.yaml"
+    text = path.read_text(encoding="utf-8").replace("connection: inbound", "connection: outbound")
+    path.write_text(re.sub(r"^dial_in:\n(?:[ ].*\n)+", f"dial_in: {{{dial_in}}}\n", text, flags=re.M), encoding="utf-8")
+
+
+def test_an_asterisk_that_is_to_dial_the_daemon_is_told_where_and_by_which_password(config: Path) -> None:
+    dials_in(config)
+    output = run(config, *KNOWN).output
+
+    password = written(config, "ari-password").strip()
+    client, ari = written(config, "websocket_client.conf"), written(config, "ari.conf")
+    assert "connection_type=persistent\nuri=ws://127.0.0.1:4574/gyeongnam\nprotocols=ari\n" in client
+    assert f"username=callrouter\npassword={password}\n" in client
+    assert "tls_enabled" not in client
+    assert "type=outbound_websocket\nwebsocket_client_id=callrouter-daemon\napps=callrouter\n" in ari
+    assert "local_ari_user=callrouter\n" in ari
+    assert "CALLROUTER_WAIT_S=20\n" in written(config, "extensions.conf")
+    assert output.endswith("5. it dials ws://127.0.0.1:4574/gyeongnam, without TLS\n")
+    assert (config.parent / "new" / "websocket_client.conf").stat().st_mode & 0o007 == 0
+
+
+def test_it_dials_over_tls_where_the_daemon_has_a_certificate(config: Path) -> None:
+    dials_in(config, "host: 10.0.0.6, allow: [10.0.0.0/8], certificate: own.crt, key: own.key")
+    result = run(config, *KNOWN, "--daemon-address", "10.0.0.6")
+    output = result.output
+    assert result.exit_code == 0, result.exception
+
+    client = written(config, "websocket_client.conf")
+    assert "uri=wss://10.0.0.6:4574/gyeongnam\n" in client
+    assert "tls_enabled=yes\nca_list_file=/etc/asterisk/callrouter-daemon.crt\nverify_server_cert=yes\n" in client
+    assert "copy certificate: of dial_in: to /etc/asterisk/callrouter-daemon.crt" in output
+
+
+def test_one_that_is_dialled_dials_nobody(config: Path) -> None:
+    output = run(config, *KNOWN).output
+    assert "[" not in written(config, "websocket_client.conf")
+    assert "outbound_websocket" not in written(config, "ari.conf")
+    assert "CALLROUTER_WAIT_S" not in written(config, "extensions.conf")
+    assert "5. it dials" not in output
+
+
+def test_where_it_could_not_reach_the_daemon_that_is_said(config: Path) -> None:
+    dials_in(config)
+    result = run(config, *KNOWN, "--daemon-address", "10.0.0.6")
+    assert result.exit_code == 2
+    words = " ".join(result.output.split())
+    assert "the daemon lets Asterisks dial in at 127.0.0.1 alone; write dial_in: {host: 10.0.0.6}" in words
+
+
 def test_only_modules_that_are_there_are_loaded(config: Path, tmp_path: Path) -> None:
     modules = tmp_path / "modules"
     modules.mkdir()
@@ -143,6 +194,18 @@ def test_without_openssl_that_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_what_openssl_says_is_told(tmp_path: Path) -> None:
     with pytest.raises(CallrouterError, match="openssl made no certificate for"):
         make_certificate(tmp_path / "no" / "folder", tmp_path / "b", "pbx.local")
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_a_certificate_that_cannot_be_used_keeps_the_daemon_from_starting_and_that_is_said(
+    config: Path, text: str | None
+) -> None:
+    dials_in(config, "certificate: own.crt, key: own.key")
+    if text is not None:
+        for name in ("own.crt", "own.key"):
+            (config / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"Asterisk cannot dial in over TLS: .*own\.crt and .*own\.key: "):
+        load(config, {"CALLROUTER_ARI_PASSWORD": "x"}).require_secrets()
 
 
 class TestVouching:

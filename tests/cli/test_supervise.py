@@ -9,6 +9,7 @@ from callrouter.cli import main
 from callrouter.web.desks import Desks
 from callrouter.web.server import WebServer
 from callrouter.web.supervision import SupervisionRequest
+from tests.cli.users import is_of
 from tests.fakes.status import FakeStatus
 from tests.fakes.supervision import REFUSED, FakeSupervision
 from tests.fakes.threads import in_thread
@@ -22,7 +23,7 @@ def supervision() -> FakeSupervision:
 @pytest.fixture
 def daemon(supervision: FakeSupervision, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a web server."""
-    monkeypatch.setenv("LOGNAME", "chief")
+    is_of(monkeypatch, "chief")
     with in_thread(WebServer("127.0.0.1", 0, FakeStatus(), Desks(supervision=supervision))) as server:
         yield f"http://127.0.0.1:{server.port}"
 

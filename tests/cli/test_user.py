@@ -1,7 +1,9 @@
-"""Whose command it is, for logs."""
+"""Whose command it is, for logs; and what does not belong into one."""
 
 import pytest
+from click.testing import CliRunner
 
+from callrouter.cli import main
 from callrouter.cli.options import user_name
 from tests.cli.users import is_of
 
@@ -30,3 +32,17 @@ def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert user_name().startswith("uid ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://kim:hunter2@db/calls",
+        "postgresql://kim@db/calls?password=hunter2",
+        "postgresql:///calls?host=/run&PASSWORD=hunter2",
+    ],
+)
+def test_a_password_that_everybody_would_see_in_the_list_of_processes_is_refused(url: str) -> None:
+    done = CliRunner().invoke(main, ["cdr", "--database-url", url])
+    assert (done.exit_code, "set CALLROUTER_DATABASE_URL to the URL instead" in done.output) == (2, True)
+    assert "hunter2" not in done.output

@@ -151,6 +151,7 @@ VISIBLE = re.compile(
     r"unknown (key|section) "
     r"|the key .* is missing (?!in \"numbering\")"
     r"|is not (a list|a mapping|a text|a name|a duration|an endpoint|a whole number|an HTTP address|a TCP port|a time;)"
+    r"|is no host and port"
     r"|is not (a weight|a level|a lower level)"
     r"|is not known here|nothing is written here|nothing is expected here|is empty"
     r"|is not (a date;|hours;|opening hours;)|this is not closed and not hours"

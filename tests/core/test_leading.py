@@ -20,6 +20,12 @@ from callrouter.core.leading import BEAT_S, LEASE_S, SILENCE_S, Pulse, Role, Sig
         ((Sign.SILENT, Sign.BEATS), Role.STANDBY),
         ((Sign.GONE, Sign.LOCK_OURS), Role.TAKING_OVER),
         ((Sign.GONE, Sign.LOCK_UNKNOWN), Role.TAKING_OVER),
+        ((Sign.GONE, Sign.NO_ARBITER), Role.STANDBY),
+        ((Sign.SILENT, Sign.NO_ARBITER), Role.STANDBY),
+        ((Sign.GONE, Sign.NO_ARBITER, Sign.ORDERED, Sign.LOCK_UNKNOWN), Role.TAKING_OVER),
+        ((Sign.ORDERED, Sign.LOCK_ELSEWHERE), Role.STANDBY),
+        ((Sign.ORDERED, Sign.BEATS), Role.STANDBY),
+        ((Sign.ROBBED, Sign.ORDERED, Sign.LOCK_OURS), Role.TAKING_OVER),
         ((Sign.GONE, Sign.LOCK_OURS, Sign.FAILED), Role.STANDBY),
         ((Sign.GONE, Sign.LOCK_OURS, Sign.TAKEN), Role.LEADING),
     ],
@@ -38,8 +44,11 @@ def test_one_who_waits_leads_once_the_leader_is_gone_and_the_lock_is_no_others(
     [
         (Sign.LOCK_ELSEWHERE, Role.LEADING),
         (Sign.LOCK_UNKNOWN, Role.LEADING),
+        (Sign.NO_ARBITER, Role.LEADING),
+        (Sign.ORDERED, Role.LEADING),
         (Sign.GONE, Role.LEADING),
         (Sign.FENCED, Role.STANDBY),
+        (Sign.CUT_OFF, Role.STANDBY),
         (Sign.REPLACED, Role.RESTING),
         (Sign.ASKED, Role.HANDING_OVER),
     ],
@@ -50,7 +59,7 @@ def test_a_leader_stops_for_the_journal_for_asterisk_and_for_people_and_for_no_l
     assert after(Role.LEADING, sign) is role
 
 
-@pytest.mark.parametrize("sign", [sign for sign in Sign if sign is not Sign.BEATS])
+@pytest.mark.parametrize("sign", [sign for sign in Sign if sign not in (Sign.BEATS, Sign.ORDERED)])
 def test_one_whose_application_a_stranger_took_does_not_take_it_back(sign: Sign) -> None:
     assert after(Role.RESTING, sign) is Role.RESTING
 

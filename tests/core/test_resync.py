@@ -11,6 +11,7 @@ from callrouter.core import events as ev
 from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
+from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult, Outcome, ReleasedBy
 from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import AgentId, BridgeId, CallId, ChannelId
@@ -43,6 +44,53 @@ def test_a_caller_who_left_unseen_is_closed_with_an_estimated_time(hall: Driver)
     assert (cdr.outcome, cdr.released_by) == (Outcome.ABANDONED, ReleasedBy.SYSTEM)
     assert "ended_at is an estimate" in cdr.explanation
     assert hall.agent("kim").leg is None
+
+
+def test_a_phone_whose_hang_up_asterisk_did_not_hear_rings_no_longer_than_until_it_is_back(hall: Driver) -> None:
+    call = hall.dial()
+    rang = hall.leg(call)
+    hall.ring(call)
+    hall.lose_site()
+    hall.hang_up(call)
+    hall.tell(ev.CallerLeft(call.channel))
+    assert rang in hall.asterisk.channels
+    hall.sync()
+    assert rang not in hall.asterisk.channels
+    assert hall.agent("kim").leg is None
+
+
+def test_a_caller_whose_hang_up_asterisk_did_not_hear_is_hung_up_as_soon_as_it_is_back(hall: Driver) -> None:
+    call = hall.reached(CallState.CONNECTED)
+    hall.asterisk.connected = False
+    hall.tell(ev.LegEnded(hall.leg(call), Cause.NORMAL_CLEARING))
+    assert call.channel in hall.asterisk.channels
+    hall.advance(0.5)
+    hall.sync()
+    assert call.channel not in hall.asterisk.channels
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_leg_that_was_heard_of_and_is_gone_is_not_waited_for(hall: Driver, answered: bool) -> None:
+    call = hall.dial()
+    hall.ring(call)
+    if answered:
+        hall.pick_up(call)
+    hall.advance(0.5)
+    hall.lose_site()
+    unseen(hall, hall.leg(call))
+    hall.sync()
+    assert hall.agent("kim").leg is None
+    assert (call.state is CallState.ENDED) is answered
+
+
+def test_a_leg_that_was_heard_of_since_the_snapshot_was_asked_for_is_waited_for(hall: Driver) -> None:
+    call = hall.dial()
+    asked = hall.snapshot()
+    hall.advance(0.5)
+    hall.ring(call)
+    there = {channel: seen for channel, seen in asked.channels.items() if channel != hall.leg(call)}
+    hall.tell(ev.SiteUp(asked.site, asked.requested_at, there, asked.bridges))
+    assert (call.state, hall.agent("kim").leg) == (CallState.OFFERED, hall.leg(call))
 
 
 def test_a_caller_who_came_after_the_snapshot_was_asked_for_is_not_missed(hall: Driver) -> None:

@@ -19,6 +19,7 @@ TABLES: dict[str, type[model.Section]] = {
     "`sites:`": model.Site,
     "`web:`": model.Web,
     "`agi:`": model.Agi,
+    "`dial_in:`": model.DialIn,
     "`state:`": model.State,
     "`database:`": model.Database,
     "`logging:`": model.Logging,

@@ -28,7 +28,7 @@ def named(chapter: str, pattern: str) -> set[str]:
     return {word for row in rows(GUIDE[chapter]) for word in re.findall(pattern, row[0])}
 
 
-def test_every_metric_is_in_the_guide_with_its_labels_and_no_other() -> None:
+async def test_every_metric_is_in_the_guide_with_its_labels_and_no_other() -> None:
     text = Metrics(FakeStatus()).exposition("")[0].decode()
     there = set()
     for name, _, labels in re.findall(r"^(callrouter_\w+)(\{(.*)\})? ", text, re.MULTILINE):

@@ -62,7 +62,7 @@ def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None
             assert helped.exit_code == 0, line
             known = set(re.findall(r"--[a-z-]+", helped.output))
             assert known.issuperset(re.findall(r" (--[a-z-]+)", command[2])), line
-        for target in re.findall(r"^make ([a-z]+)\b", line):
+        for target in re.findall(r"^make ([a-z]+(?:-[a-z]+)*)\b", line):
             assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), line
 
 

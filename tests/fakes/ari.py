@@ -7,12 +7,13 @@ nobody looks.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 PATIENCE_S = 5.0
 """How long a test waits for what must happen."""
@@ -74,6 +75,8 @@ class FakeAri:
         self.started = "2026-11-24T03:55:18.565+0000"
         self.user_is_known = True
         self.rest_over_websocket = True
+        self.passes_on = True
+        """Whether what somebody has it say arrives."""
         self.channels: list[dict[str, Any]] = []
         self.bridges: list[dict[str, Any]] = []
         self.endpoints: list[dict[str, Any]] = [{"technology": "PJSIP", "resource": "201", "channel_ids": []}]
@@ -81,7 +84,7 @@ class FakeAri:
         self.filters_set = 0
         self.seen: list[Seen] = []
         self.connected: list[str] = []
-        self.sockets: dict[str, web.WebSocketResponse] = {}
+        self.sockets: dict[str, web.WebSocketResponse | ClientWebSocketResponse] = {}
         self._answers: dict[str, Callable[[Seen], Answer]] = {}
         self._transports: dict[str, asyncio.WriteTransport] = {}
         self._changed = asyncio.Condition()
@@ -105,6 +108,34 @@ class FakeAri:
         """Lose a websocket without a good-bye."""
         del self.sockets[application]
         self._transports[application].abort()
+
+    @asynccontextmanager
+    async def dialling(
+        self,
+        port: int,
+        *,
+        site: str = "province",
+        user: str = "callrouter",
+        password: str = "secret",  # noqa: S107 - of nothing
+        application: str = "callrouter",
+        asterisk_id: str = "aa:bb",
+        kept: Sequence[dict[str, Any]] = (),
+        says: bool = True,
+    ) -> AsyncIterator[ClientWebSocketResponse]:
+        """Dial a daemon, tell it what was kept, and have events go that way. ``says``: whether anything is said."""
+        credentials = {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+        uri = f"ws://127.0.0.1:{port}/{site}"
+        async with (
+            ClientSession() as session,
+            session.ws_connect(uri, headers=credentials, protocols=("ari",)) as socket,
+        ):
+            about = {"application": application, "asterisk_id": asterisk_id, "timestamp": TIMESTAMP}
+            for event in (*kept, {"type": "ApplicationRegistered"}) if says else ():
+                await socket.send_json({**about, **event})
+            self.sockets[application] = socket
+            self.connected.append(application)
+            await self._tell()
+            yield socket
 
     def stop_reading(self, application: str) -> None:
         """Read nothing any more of a websocket, and keep it open."""
@@ -166,6 +197,10 @@ class FakeAri:
     async def _answer(self, seen: Seen) -> Answer:
         self.seen.append(seen)
         await self._tell()
+        if seen.line.startswith("POST events/user/") and self.passes_on:
+            name = seen.path.rpartition("/")[2]
+            event = {"type": "ChannelUserevent", "timestamp": TIMESTAMP, "eventname": name, "userevent": {}}
+            await self.emit(event, seen.query["application"])
         answer = self._answers.get(seen.line, self._usual_answer)(seen)
         if answer.after is not None:
             await answer.after.wait()

@@ -20,7 +20,7 @@ from callrouter.core.ids import (
     TopicName,
     TrunkName,
 )
-from callrouter.core.leading import LeadingNow, Role, Sign
+from callrouter.core.leading import CopyNow, LeadingNow, Role, Sign
 from callrouter.core.live import Figures, GroupLive, Live, QueueLive
 from callrouter.core.outbound_meter import LimitNow
 from callrouter.core.states import CallState, Signal
@@ -55,6 +55,8 @@ from callrouter.web.sources import (
 AT = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 CALLER = "0552251234"
 LEADS = LeadingNow(Role.LEADING, AT - timedelta(hours=1), 7, 1, 2, Sign.LOCK_OURS, "leads")
+COPIED = replace(LEADS, has_copies=True, copy=CopyNow(True, 1, 0.01))
+"""The same where each daemon has a journal of its own."""
 SITE = SiteName("gyeongnam")
 
 
@@ -219,7 +221,7 @@ def health() -> Health:
         ari_turned_away={SITE: 3},
         ari_late={SITE: 4},
         clock_drift_s=0.25,
-        leading=LEADS,
+        leading=COPIED,
     )
 
 

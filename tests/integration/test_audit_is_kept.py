@@ -93,7 +93,7 @@ async def test_old_entries_go_by_the_purge_which_says_so(owner: "Connection", da
 
 
 GRANTS = next(
-    block.text for block in blocks(ROOT / "docs" / "operator.md") if "INSERT ON callrouter.audit" in block.text
+    block.text for block in blocks(ROOT / "docs" / "operator.md") if "REVOKE ALL ON callrouter.audit" in block.text
 )
 
 

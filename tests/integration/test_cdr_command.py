@@ -187,9 +187,9 @@ def test_wrong_usage_is_2_and_says_what_is_right(command: Command, arguments: tu
     assert message in result.output
 
 
-async def test_a_database_that_is_away_is_3() -> None:
-    arguments = ["cdr", "--database-url", "postgresql://x:sesame@127.0.0.1:1/x"]
-    result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+async def test_a_database_that_is_away_is_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLROUTER_DATABASE_URL", "postgresql://x:sesame@127.0.0.1:1/x")
+    result = await asyncio.to_thread(CliRunner().invoke, main, ["cdr", "--config", str(tmp_path / "none")])
     assert result.exit_code == 3
     assert result.output.startswith("PostgreSQL cannot be reached")
     assert "sesame" not in result.output

@@ -17,7 +17,7 @@ from callrouter.core.cdr import Cdr
 from callrouter.store.audit import AuditLog, AuditSearch
 from callrouter.store.postgres import insert_cdrs
 from tests.cli.users import is_of
-from tests.integration.test_personal import NUMBER, SAMPLE, wanting_a_call, with_message
+from tests.integration.test_personal import NUMBER, SAMPLE, called_back, wanting_a_call, with_message
 from tests.integration.test_recording import recorded
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ Command = Callable[[str], Awaitable[Result]]
 
 @pytest.fixture
 async def calls(connection: "Connection") -> list[Cdr]:
-    made = [recorded(), with_message(caller=NUMBER), wanting_a_call()]
+    asked = wanting_a_call()
+    made = [recorded(), with_message(caller=NUMBER), asked, called_back(asked)]
     await insert_cdrs(connection, made)
     return made
 
@@ -95,6 +96,15 @@ async def test_who_sees_numbers_without_their_ends_is_not_noted(
     assert shown.exit_code == 0, shown.output
     assert not any(number in shown.output for number in SEEN)
     assert await looks(connection) == []
+
+
+async def test_who_was_called_by_a_number_is_shown_without_its_end(command: Command, calls: list[Cdr]) -> None:
+    returned = calls[-1]
+    assert returned.legs[0].destination == NUMBER
+    for line in (f"cdr {returned.call_id}", f"cdr {returned.call_id} --json", "cdr --json --limit 9"):
+        shown = (await command(line)).output
+        assert not any(number in shown for number in SEEN)
+        assert "055-225-****" in shown
 
 
 async def test_of_one_call_its_id_is_noted(command: Command, connection: "Connection", calls: list[Cdr]) -> None:

@@ -1,5 +1,6 @@
 """Metrics say what the daemon says, at the moment they are asked."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 
@@ -129,11 +130,28 @@ def test_a_figure_of_nothing_is_no_sample() -> None:
     assert ("today_service_level_ratio", group) not in found
 
 
-def test_labels_never_name_a_person() -> None:
+async def test_tasks_are_counted_by_what_they_do() -> None:
+    over = asyncio.Event()
+
+    async def wait() -> None:
+        await over.wait()
+
+    function = "test_tasks_are_counted_by_what_they_do.wait"
+    async with asyncio.TaskGroup() as waiting:
+        for _ in range(3):
+            waiting.create_task(wait())
+        counted = samples(FakeStatus())
+        over.set()
+    assert counted["tasks", (("doing", function),)] == 3
+    assert ("tasks", (("doing", function),)) not in samples(FakeStatus())
+
+
+async def test_labels_never_name_a_person() -> None:
     labels = {key for _, pairs in samples(FakeStatus()) for key, _ in pairs}
     assert labels - {"implementation", "major", "minor", "patchlevel"} == {
         *("state", "box", "outcome", "result", "queue", "site", "trunk", "switch", "signal", "version", "config_hash"),
         *("calendar", "by", "group", "topic", "tenant", "endpoint", "drift", "sign", "limit", "bound", "role", "why"),
+        "doing",
     }
 
 

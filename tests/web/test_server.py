@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -16,6 +17,8 @@ from callrouter.web.server import HEADERS, WebServer
 from callrouter.web.sources import DatabaseHealth, InboxHealth, JournalHealth, MemoryHealth, SiteHealth
 from callrouter.web.status import StatusDocument
 from tests.fakes.status import AT, FakeStatus
+from tests.web.asking import JSON
+from tests.web.guarded import SETTINGS, Office, bearer
 
 PATHS = (
     "/",
@@ -193,6 +196,48 @@ async def test_every_answer_has_the_headers_that_protect_it(client: aiohttp.Clie
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status"),
+    [
+        ("GET", "/login", {}, b"", 200),
+        ("GET", "/", {}, b"", 303),
+        ("HEAD", "/healthz", {}, b"", 200),
+        ("DELETE", "/api/v1/session", bearer("admin"), b"", 204),
+        ("POST", "/api/v1/agents", {**JSON, **bearer("admin")}, b"{", 400),
+        ("GET", "/api/v1/status", {}, b"", 401),
+        ("POST", "/api/v1/reload", {**JSON, **bearer("agent")}, b"{}", 403),
+        ("GET", "/nothing", bearer("admin"), b"", 404),
+        ("DELETE", "/api/v1/status", bearer("admin"), b"", 405),
+        ("POST", "/api/v1/reload", {**JSON, **bearer("admin")}, b" " * 5000, 413),
+        ("POST", "/api/v1/reload", {"Content-Type": "text/plain", **bearer("admin")}, b"{}", 415),
+        ("GET", "/healthz", {"Expect": "a miracle"}, b"", 417),
+        ("POST", "/api/v1/hand-over", {**JSON, **bearer("admin")}, b"{}", 503),
+        ("POST", "/api/v1/recordings/12/fetch", {**JSON, **bearer("admin")}, b'{"who": "kim"}', 200),
+    ],
+)
+async def test_every_kind_of_answer_has_them(
+    tmp_path: Path, method: str, path: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    office = Office()
+    office.recordings.found = tmp_path / "12.wav"
+    (tmp_path / "12.wav").write_bytes(b"RIFF")
+    async with office.server() as server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
+        asked = client.request(method, path, headers=headers, data=body or None, allow_redirects=False)
+        async with asked as answer:
+            assert answer.status == status
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+async def test_who_asks_too_often_gets_them_too() -> None:
+    office = Office(settings=replace(SETTINGS, requests_per_s=1))
+    async with office.server() as server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
+        for _ in range(4):
+            assert (await client.get("/healthz")).status == 200
+        async with client.get("/healthz") as answer:
+            assert answer.status == 429
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def test_nothing_can_be_changed_here(client: aiohttp.ClientSession, method: str) -> None:
     async with client.request(method, "/api/v1/status") as answer:
@@ -271,6 +316,7 @@ async def test_the_api_description_covers_what_is_served(client: aiohttp.ClientS
         "/api/v1/calls",
         "/api/v1/calls/{call_id}/number",
         "/api/v1/hand-over",
+        "/api/v1/take-over",
     }
     orders |= {f"/api/v1/recordings/{{number}}/{verb}" for verb in ("fetch", "delete")}
     assert set(document["paths"]) - set(readable) == orders, "see their own modules: test_calls.py and so on"

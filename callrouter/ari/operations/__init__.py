@@ -59,6 +59,7 @@ from callrouter.ari.operations.server import (
     set_device_state,
     set_event_filter,
     subscribe,
+    tell,
     unsubscribe,
 )
 
@@ -111,6 +112,7 @@ __all__ = [
     "stop_recording",
     "stop_ringing",
     "subscribe",
+    "tell",
     "tell_transfer",
     "unsubscribe",
 ]

@@ -44,6 +44,13 @@ _UNSUBSCRIBE = Operation(
 )
 _GET_INFO = Operation(name="getInfo", method=Method.GET, path="asterisk/info", optional=("only",))
 _PING = Operation(name="ping", method=Method.GET, path="asterisk/ping", since=("13.25.0", "16.2.0"))
+_TELL = Operation(
+    name="userEvent",
+    method=Method.POST,
+    path="events/user/{eventName}",
+    required=("application",),
+    since=("12.3.0",),
+)
 _LIST_ENDPOINTS = Operation(name="list", method=Method.GET, path="endpoints")
 _SET_DEVICE_STATE = Operation(
     name="update", method=Method.PUT, path="deviceStates/{deviceName}", required=("deviceState",)
@@ -87,6 +94,11 @@ def ping() -> Request:
     return _PING.request()
 
 
+def tell(application: str, event: str) -> Request:
+    """Send an event of our own through an application: a ChannelUserevent of that name; 404 if there is none."""
+    return _TELL.request(event, query=(("application", application),))
+
+
 def list_endpoints() -> Request:
     """All phones and trunks; an empty list means that Asterisk is still loading."""
     return _LIST_ENDPOINTS.request()
@@ -104,6 +116,7 @@ SERVER_OPERATIONS: Final = (
     _UNSUBSCRIBE,
     _GET_INFO,
     _PING,
+    _TELL,
     _LIST_ENDPOINTS,
     _SET_DEVICE_STATE,
 )

@@ -84,6 +84,7 @@ from callrouter.config.model.section import (
     Reference,
     Section,
     parse_endpoint,
+    parse_host_and_port,
     parse_lifetime,
     parse_media,
     parse_member,
@@ -98,6 +99,7 @@ from callrouter.config.model.section import (
 from callrouter.config.model.service import (
     Agi,
     Database,
+    DialIn,
     LimitsSection,
     Logging,
     Reload,
@@ -140,6 +142,7 @@ __all__ = [
     "ClosedOn",
     "Database",
     "Destination",
+    "DialIn",
     "DirectKey",
     "Holidays",
     "Key",
@@ -209,6 +212,7 @@ __all__ = [
     "parse_exception",
     "parse_factor",
     "parse_holiday",
+    "parse_host_and_port",
     "parse_key",
     "parse_level",
     "parse_lifetime",
@@ -239,6 +243,8 @@ class Model(Section):
     """Pages, API and metrics."""
     agi: Agi = Agi()
     """FastAGI, for dialplans that only ask."""
+    dial_in: DialIn = DialIn()
+    """Where Asterisks dial in that open the connection themselves."""
     state: State = State()
     """What must survive a restart."""
     database: Database = Database()

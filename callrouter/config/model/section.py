@@ -77,6 +77,15 @@ def parse_url(value: object) -> object:
     raise ValueError(f'"{value}" is not an HTTP address; write it as http://127.0.0.1:8088')
 
 
+def parse_host_and_port(value: object) -> object:
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    has_host = bool(host.strip("[]")) and (is_bracketed or not set(host) & set("[]:/@ "))
+    if has_host and port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535:
+        return value
+    raise ValueError(f'"{value}" is no host and port; write them as 10.0.0.1:4570, or [fd00::1]:4570')
+
+
 def parse_endpoint(value: object) -> object:
     technology, slash, rest = value.partition("/") if isinstance(value, str) else ("", "", "")
     if technology and slash and rest and isinstance(value, str) and is_endpoint(value):

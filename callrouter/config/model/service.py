@@ -8,6 +8,7 @@ from callrouter.config.model.section import (
     Name,
     Port,
     Section,
+    parse_host_and_port,
     parse_lifetime,
     parse_member,
     parse_network,
@@ -55,6 +56,9 @@ class Site(Section):
     """A file that holds nothing but the ARI password; relative to the configuration."""
     application: Name = "callrouter"
     """The name in the dialplan's ``Stasis()``."""
+    connection: Literal["inbound", "outbound"] = "inbound"
+    """Who opens the websocket of events, as Asterisk sees it: ``inbound``: we do; ``outbound``: Asterisk does, and
+    callers who come while we are away wait."""
     sounds_dir: Text | None = None
     """Where the prompts are written; Asterisk must know it as ``callrouter/``. Default: see ``usual_sounds_dir``."""
 
@@ -105,6 +109,27 @@ class Agi(Section):
     """Port to listen on."""
     allow: list[Annotated[str, BeforeValidator(parse_network)]] = Field(default=["127.0.0.0/8", "::1/128"])
     """Networks that may ask; FastAGI knows no password."""
+
+
+class DialIn(Section):
+    """``dial_in:``: where Asterisks dial in, of sites with ``connection: outbound``."""
+
+    host: Text = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 4574
+    """Port to listen on."""
+    allow: list[Annotated[str, BeforeValidator(parse_network)]] = Field(default=["127.0.0.0/8", "::1/128"])
+    """Networks that may dial in; a password is asked for all the same."""
+    certificate: Text | None = None
+    """Our certificate (PEM), relative to the configuration; left out: they come without TLS."""
+    key: Text | None = None
+    """Its key (PEM), relative to the configuration."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "DialIn":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a certificate is of no use without its key, nor a key alone; write both or neither")
+        return self
 
 
 class State(Section):
@@ -161,12 +186,27 @@ class Retention(Section):
 
 
 class Standby(Section):
-    """``standby:``: several daemons with one state folder, of which one leads."""
+    """``standby:``: several daemons, of which one leads: with one state folder, or on two machines with one each."""
 
     enabled: Annotated[bool, BeforeValidator(parse_yes_no)] = False
     """Whether a daemon that finds another in charge waits to take over, instead of ending with an error."""
     silence: Seconds = 2.0
     """A leader that says nothing for so long is taken for one that hangs. Between 1 s and 30 s."""
+
+    listen: Annotated[str, BeforeValidator(parse_host_and_port)] | None = None
+    """Where the daemon on the other machine finds this one while it leads, as ``10.0.0.1:4570``."""
+    peer: Annotated[str, BeforeValidator(parse_host_and_port)] | None = None
+    """The other machine's daemon, as it is written there as ``listen``. Left out: all have one state folder."""
+    secret_env: Text = "CALLROUTER_STANDBY_SECRET"  # noqa: S105 - the variable's name
+    """The environment variable that holds the secret of both; 32 characters or more."""
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> "Standby":
+        if (self.listen is None) != (self.peer is None):
+            raise ValueError("two machines need both ends of their line; write listen and peer, or neither")
+        if self.listen is not None and self.listen == self.peer:
+            raise ValueError("listen and peer are the same address; write the other machine's as peer")
+        return self
 
     @field_validator("silence")
     @classmethod
