@@ -6,7 +6,6 @@ begin; the row tells one that slept, or was away, that another has begun.
 """
 
 import asyncio
-import contextlib
 import socket
 import time
 import uuid
@@ -17,9 +16,10 @@ import asyncpg
 import structlog
 
 from callrouter.core.leading import Sign
-from callrouter.errors import JournalFencedError, UnreachableError
-from callrouter.store.leader_lock import ANSWER_S, CLASS, lock_key
-from callrouter.store.postgres import FOREIGN_ERRORS, connect, connected, describe
+from callrouter.errors import JournalFencedError
+from callrouter.store.leader_lock import CLASS, lock_key
+from callrouter.store.leased_session import ANSWER_S, TROUBLE, LeasedSession
+from callrouter.store.postgres import connected
 from callrouter.store.queries import query
 from callrouter.store.schema import migrate
 from callrouter.store.term_journal import Mark
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_TROUBLE = (*FOREIGN_ERRORS, UnreachableError)
 _NO_TABLE = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
 
@@ -51,7 +50,8 @@ class TermLock:
         patience_s: float,
         on_sign: Callable[[Sign], None] = lambda _: None,
     ) -> None:
-        self._url = url
+        remedy = "who leads goes on leading, nobody begins; see to PostgreSQL"
+        self._session = LeasedSession(url, lease_s, event="term_lock.unknown", remedy=remedy)
         names = sorted(names)
         self._service = ", ".join(names)
         self._key = lock_key(names)
@@ -64,12 +64,10 @@ class TermLock:
         """Ours while we lead; set by :meth:`begin`, or by who leads without PostgreSQL's word."""
         self.proofs = 0
         """How often we have proven that the term is ours."""
-        self._connection: Connection | None = None
         self._has_lock = False
         self._sure_s = float("-inf")
         self._away_since_s: float | None = None
         self._back_s: float | None = None
-        self._trouble = ""
         self._busy = asyncio.Lock()
 
     @property
@@ -83,13 +81,13 @@ class TermLock:
         Ours: ``term`` is begun. Another's: so it is, or the leader has proven itself since it said what was ``heard``.
         No arbiter: the server does not answer, or has just come back. ``known`` is the newest term that is known here.
         """
-        was_open = self._connection is not None
+        was_open = self._session.is_open
         try:
             async with self._busy, asyncio.timeout(2 * ANSWER_S):
                 return await self._try_to_begin(heard, known)
         except _NO_TABLE:
             return await self._migrate()
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if was_open:  # the server ends one that says nothing: that is no sign of being away
                 self._drop()
                 return await self.begin(heard, known)
@@ -97,7 +95,7 @@ class TermLock:
             return Sign.NO_ARBITER
 
     async def _try_to_begin(self, heard: Mark | None, known: int) -> Sign:
-        connection = await self._session()
+        connection = await self._open()
         if self._is_just_back():
             return Sign.NO_ARBITER
         if not await self._lock(connection):
@@ -116,9 +114,9 @@ class TermLock:
         """Have the table, which may take longer than anything else here."""
         self._drop()
         try:
-            async with connected(self._url) as connection:
+            async with connected(self._session.url) as connection:
                 await migrate(connection)
-        except _TROUBLE as error:
+        except TROUBLE as error:
             self._lose(error)
         return Sign.NO_ARBITER  # for now
 
@@ -141,7 +139,7 @@ class TermLock:
         """
         try:
             async with asyncio.timeout(within_s), self._busy:
-                connection = await self._session()
+                connection = await self._open()
                 asked_s = time.monotonic()
                 proofs = await connection.fetchval(query("prove_term"), self._service, self.term, self._holder)
                 if proofs is None:
@@ -149,7 +147,7 @@ class TermLock:
                     if row is None or row["term"] < (self.term or 0):
                         return False  # what we began without PostgreSQL is not known there yet
                     raise JournalFencedError(f"term {self.term} is over, {row['term']} has begun on another machine")
-        except _TROUBLE as error:
+        except TROUBLE as error:
             self._lose(error)
             return False
         self.proofs, self._sure_s = int(proofs), asked_s
@@ -158,19 +156,13 @@ class TermLock:
     async def release(self) -> None:
         """Let another have the lock; the term stays as it is until another begins."""
         async with self._busy:
-            connection, self._connection, self._has_lock = self._connection, None, False
-            self._sure_s = float("-inf")
-            if connection is None:
-                return
-            with contextlib.suppress(*FOREIGN_ERRORS):
-                async with asyncio.timeout(ANSWER_S):
-                    await connection.execute("SELECT pg_advisory_unlock_all()")
-            connection.terminate()
+            self._has_lock, self._sure_s = False, float("-inf")
+            await self._session.release()
 
     async def _look(self) -> Sign:
         try:
             async with self._busy, asyncio.timeout(2 * ANSWER_S):
-                connection = await self._session()
+                connection = await self._open()
                 asked_s = time.monotonic()
                 has_lock = await self._lock(connection)
                 row = await connection.fetchrow(query("term_now"), self._service)
@@ -180,7 +172,7 @@ class TermLock:
                 elif has_lock:
                     values = (self._service, self.term, self._holder, socket.gethostname())
                     await connection.execute(query("register_term"), *values)
-        except _TROUBLE as error:
+        except TROUBLE as error:
             self._lose(error)
             return Sign.LOCK_UNKNOWN
         if not has_lock:
@@ -203,25 +195,18 @@ class TermLock:
         self._away_since_s = self._back_s = None
         return False
 
-    async def _session(self) -> "Connection":
-        if self._connection is None or self._connection.is_closed():
+    async def _open(self) -> "Connection":
+        if not self._session.is_open:
             self._has_lock = False
-            self._connection = await connect(self._url, timeout_s=ANSWER_S, statement_timeout_s=ANSWER_S)
-            await self._connection.execute(f"SET idle_session_timeout = {int(self._lease_s * 1000)}")
-            self._trouble = ""
-        return self._connection
+        connection = await self._session.connection()
+        self._session.is_well()
+        return connection
 
     def _lose(self, error: Exception) -> None:
-        why = describe(error)
-        if why != self._trouble:
-            self._trouble = why
-            log.warning(
-                "term_lock.unknown", why=why, remedy="who leads goes on leading, nobody begins; see to PostgreSQL"
-            )
-        self._drop()
+        self._session.lose(error)
+        self._has_lock = False
         self._away_since_s, self._back_s = time.monotonic(), None
 
     def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-        self._connection, self._has_lock = None, False
+        self._session.drop()
+        self._has_lock = False

@@ -44,12 +44,12 @@ class Machine:
         self.tie = self.standby._tie
 
     def lose_database(self) -> None:
-        self.tie._lock._url = NOWHERE
-        if self.tie._lock._connection is not None:
-            self.tie._lock._connection.terminate()
+        self.tie._lock._session.url = NOWHERE
+        if self.tie._lock._session._connection is not None:
+            self.tie._lock._session._connection.terminate()
 
     def find_database(self, url: str) -> None:
-        self.tie._lock._url = url
+        self.tie._lock._session.url = url
 
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[Term]:

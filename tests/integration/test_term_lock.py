@@ -88,7 +88,7 @@ async def test_of_a_proof_and_a_beginning_only_the_first_is_valid(database: str)
     slept, other = lock(database, lease_s=0.3), lock(database)
     await begun(slept)
     async with asyncio.timeout(PATIENCE_S):
-        while slept._connection is not None and not slept._connection.is_closed():  # noqa: ASYNC110 - the server ends it
+        while slept._session.is_open:  # noqa: ASYNC110 - the server ends it
             await asyncio.sleep(0.02)
     assert await slept.prove(PATIENCE_S)
     assert (slept.proofs, slept.is_sure) == (1, True)
@@ -106,10 +106,10 @@ async def test_a_leader_whose_session_is_lost_claims_the_lock_again(database: st
     await begun(leads)
     async with kept(leads):
         await until_sign(signs, Sign.LOCK_OURS)
-        before = leads._connection
+        before = leads._session._connection
         await end_sessions(database)
         async with asyncio.timeout(PATIENCE_S):
-            while leads._connection is before or not leads._has_lock:  # noqa: ASYNC110 - as above
+            while leads._session._connection is before or not leads._has_lock:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
         other = lock(database)
         assert await other.begin(None, 1) is Sign.LOCK_ELSEWHERE
@@ -158,7 +158,7 @@ async def test_a_server_that_is_just_back_is_left_to_the_leader_at_first(databas
     await first.release()
     waits = lock(NOWHERE, patience_s=0.5)
     assert await waits.begin(None, 1) is Sign.NO_ARBITER
-    waits._url = database
+    waits._session.url = database
     began_s = asyncio.get_running_loop().time()
     assert await waits.begin(None, 1) is Sign.NO_ARBITER
     assert await begun(waits) == 2
@@ -171,7 +171,7 @@ async def test_one_who_has_waited_for_long_and_was_let_go_of_by_the_server_begin
     await begun(first)
     assert await waits.begin(None, 1) is Sign.LOCK_ELSEWHERE
     await first.release()
-    assert waits._connection is not None
-    waits._connection.terminate()
+    assert waits._session._connection is not None
+    waits._session._connection.terminate()
     assert await waits.begin(None, 1) is Sign.LOCK_OURS
     await waits.release()

@@ -29,10 +29,9 @@ LOOKED_AT = {
         "connection.execute(statement, values)",
     },
     "copied.py": {"connection.execute(f'SELECT 1 FROM {table} WHERE id = ?', (name,))"},
-    "leader_lock.py": {"self._connection.execute(f'SET idle_session_timeout = {int(self._lease_s * 1000)}')"},
+    "leased_session.py": {"self._connection.execute(f'SET idle_session_timeout = {int(self._lease_s * 1000)}')"},
     "reception.py": {"websocket.prepare(request)"},
     "schema.py": {"connection.execute(step.sql, timeout=_MIGRATION_TIMEOUT_S)"},
-    "term_lock.py": {"self._connection.execute(f'SET idle_session_timeout = {int(self._lease_s * 1000)}')"},
 }
 """What this cannot see through, and people have: numbers, question marks, names of ours, and what is handed on from a
 place that is seen through."""
