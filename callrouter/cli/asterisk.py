@@ -16,7 +16,7 @@ from callrouter.core.ids import SiteName
 from callrouter.errors import CallrouterError
 from callrouter.pbx.certificates import make_certificate
 from callrouter.pbx.dialling import DialOut
-from callrouter.pbx.files import render
+from callrouter.pbx.files import LOGROTATE, render
 from callrouter.pbx.modules import MODULES
 from callrouter.pbx.side import Certificate, Ports, Side, counselors_at, make_password, phones_at, trunks_at
 
@@ -153,6 +153,7 @@ def _write(folder: Path, side: Side, modules: tuple[str, ...]) -> None:
     ari_password = make_password()
     files = render(side, ari_password, passwords, modules)
     files["ari-password"] = f"{ari_password}\n"
+    files["logrotate-asterisk"] = LOGROTATE
     files["phones.txt"] = "".join(f"{name}  {password}\n" for name, password in passwords.items())
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -178,7 +179,7 @@ def _what_next(folder: Path, side: Side, installed_as: Path) -> str:
     return f"""\
 {folder}: {len(side.phones)} phones, {len(side.outside) + len(side.between)} trunks
 1. copy it, and dialplan/callrouter.conf, to {installed_as} of Asterisk's machine, for Asterisk's user alone,
-   without ari-password and phones.txt: nothing there needs them
+   without ari-password and phones.txt: nothing there needs them; logrotate-asterisk is for /etc/logrotate.d there
 2. under sites: {side.site}: write ari_url: {url}, {files}; those files go next to the rules
 3. phones.txt has the password of each phone; write them into the phones, and delete it
 4. music on hold: WAV files in moh of Asterisk's data; announcements: callrouter prompts; then callrouter doctor

@@ -19,6 +19,25 @@ messages.log => notice,warning,error
 security.log => security
 """
 
+LOGROTATE = """\
+# For /etc/logrotate.d of Asterisk's machine, in place of a file for Asterisk that is there. The folder is the one that
+# Asterisk is built with; security.log is what tells who was refused, and from where.
+/var/log/asterisk/messages.log /var/log/asterisk/security.log {
+    daily
+    rotate 30
+    maxsize 200M
+    missingok
+    notifempty
+    compress
+    delaycompress
+    sharedscripts
+    postrotate
+        /usr/sbin/asterisk -rx 'logger reload' >/dev/null 2>&1 || true
+    endscript
+}
+"""
+"""It would fill the disk in the end; without the reload Asterisk would go on writing into the old file."""
+
 # Korea's tones (ITU-T E.180, supplement 2): without a zone Asterisk has no ring-back to give.
 INDICATIONS = """\
 [general]

@@ -43,6 +43,8 @@ _MIGRATIONS = (
     term_journal.MIGRATION,
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
+VERSION = len(_MIGRATIONS)
+"""Of the tables that this program knows; it brings older ones to it."""
 
 FILE_NAME = "journal.sqlite3"
 """Of the journal, in the state folder."""

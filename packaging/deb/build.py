@@ -59,7 +59,6 @@ def stage(root: Path) -> None:
     _put(HERE / "callrouter.tmpfiles", root / "usr/lib/tmpfiles.d/callrouter.conf")
     _put(PROJECT / "packaging/systemd/callrouter.sysusers.conf", root / "usr/lib/sysusers.d/callrouter.conf")
     _put(PROJECT / "packaging/logrotate/callrouter", root / "etc/logrotate.d/callrouter")
-    _put(PROJECT / "packaging/logrotate/asterisk-callrouter", root / SHARE / "logrotate/asterisk-callrouter")
     _put(HERE / "lintian-overrides", root / "usr/share/lintian/overrides/callrouter")
     compile_all(root)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from callrouter.core.cdr import Outcome, ReleasedBy
+from callrouter.pbx.files import LOGROTATE
 from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.debian import Debian
@@ -176,6 +177,25 @@ async def test_of_two_daemons_the_one_that_leads_hands_over_and_a_version_that_c
     assert (record.outcome, record.agent, record.released_by) == (Outcome.HANDLED, "201", ReleasedBy.CALLER)
     assert [leg.result for leg in record.legs] == ["answered"]
     assert "exchange.adopted" in machine.log("callrouter@2")
+
+
+def test_logs_are_rotated_and_asterisk_is_told_to_begin_new_ones(machine: Debian) -> None:
+    ours, theirs = machine.root / "var/log/callrouter", machine.root / "var/log/asterisk"
+    for folder, name in ((ours, "callrouter.log"), (theirs, "security.log"), (theirs, "messages.log")):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text("said\n", encoding="utf-8")
+    program = machine.root / "usr/sbin/asterisk"
+    program.write_text('#!/bin/sh\necho "$@" >> /var/log/asterisk/told\n', encoding="utf-8")
+    program.chmod(0o755)
+    (machine.root / "etc/logrotate.d/asterisk").write_text(LOGROTATE, encoding="utf-8")
+
+    for snippet in ("callrouter", "asterisk"):
+        machine.do("logrotate", "--force", "--verbose", f"/etc/logrotate.d/{snippet}")
+
+    assert (ours / "callrouter.log").read_text(encoding="utf-8") == ""
+    assert (ours / "callrouter.log.1").read_text(encoding="utf-8") == "said\n"
+    assert (theirs / "security.log.1").read_text(encoding="utf-8") == "said\n"
+    assert (theirs / "told").read_text(encoding="utf-8") == "-rx logger reload\n"
 
 
 def test_removing_leaves_rules_and_records_and_purging_leaves_recorded_conversations_alone(machine: Debian) -> None:
