@@ -33,9 +33,11 @@ class LeaderLock:
         self._key = lock_key(names)
         self._beat_s = beat_s
         self._on_sign = on_sign
+        self._has_lock = False
 
     async def claim(self) -> Sign:
         """Ask for the lock now: ours, another's, or unknown because the server does not answer. Never raises."""
+        self._has_lock = False
         if self._session is None:
             return Sign.LOCK_UNKNOWN
         try:
@@ -49,6 +51,7 @@ class LeaderLock:
         if not is_ours:
             self._session.drop()
             return Sign.LOCK_ELSEWHERE
+        self._has_lock = True
         return Sign.LOCK_OURS
 
     async def keep(self) -> None:
@@ -58,17 +61,21 @@ class LeaderLock:
         """
         while True:
             await asyncio.sleep(self._beat_s)
-            if self._session is None or not self._session.is_open:
+            if self._session is None or not self._has_lock:
                 self._on_sign(await self.claim())
             elif not await self._beat(self._session):
+                self._has_lock = False
                 self._on_sign(Sign.LOCK_UNKNOWN)
 
     async def release(self) -> None:
         """Let another have it."""
+        self._has_lock = False
         if self._session is not None:
             await self._session.release()
 
     async def _beat(self, session: LeasedSession) -> bool:
+        if not session.is_open:  # another one would not have the lock
+            return False
         try:
             async with asyncio.timeout(ANSWER_S):
                 await (await session.connection()).execute("SELECT 1")

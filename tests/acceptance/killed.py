@@ -111,6 +111,7 @@ class Stage:
         self.other = f"05574{number[5:]}"
         """The number of somebody else who calls."""
         self.others = 0
+        self.dialed = ""
 
     async def somebody_else(self, number: str) -> Baresip:
         """Another resident, who dials ``number`` too."""
@@ -122,6 +123,7 @@ class Stage:
     async def dials(self, number: str) -> Baresip:
         """A resident who speaks in a tone, and dials what leads to what the scene needs."""
         resident = await self.caller(self.number, tone_hz=RESIDENT_HZ)
+        self.dialed = number
         await resident.dial(number)
         return resident
 
@@ -142,7 +144,7 @@ class Stage:
         first = await self.first()
         resident = await self.dials(number)
         await answers(first)
-        await self.office.until_call("connected")
+        await self.until_call("connected")
         await people_talk(TALK_S / 2)  # baresip loses a stream that changes its source within its first packets
         return resident, first
 
@@ -166,6 +168,13 @@ class Stage:
         await first.closed()
         await first.incoming()
         return first, resident
+
+    async def until_call(self, state: str) -> None:
+        """Wait until the resident's call is in ``state``, whoever else calls."""
+        await self.office.until(
+            f"the call to {self.dialed} is {state}",
+            lambda now: [one["state"] for one in now["calls"] if one["dialed"] == self.dialed] == [state],
+        )
 
     async def until_calls(self, what: str, *wanted: object, of: Callable[[dict[str, Any]], object]) -> None:
         """Wait until what ``of`` tells of each call is ``wanted``."""
@@ -203,8 +212,8 @@ class Stage:
         (only,) = await self.records()
         return only
 
-    async def is_at_rest(self, records: int, agent: str) -> None:
-        """Each call has left its record and nothing else; the counselor 201 is where he should be.
+    async def is_at_rest(self, agent: str) -> None:
+        """No call has left anything but its record; the counselor 201 is where he should be.
 
         Raises:
             LabError: it is not so.
@@ -221,7 +230,14 @@ class Stage:
         left = [await asyncio.to_thread(self.asterisk.get, what) for what in ("channels", "bridges")]
         if left != [[], []]:
             raise LabError(f"Asterisk still has {left}\n{self.office.daemon.log_tail()}")
-        await self.records(records)
+
+    async def has_records(self, count: int) -> None:
+        """So many there are of the resident, and one of each call of somebody else.
+
+        Raises:
+            LabError: it is not so.
+        """
+        await self.records(count)
         await self.records(self.others, caller=self.other)
 
 
