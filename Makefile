@@ -52,9 +52,9 @@ run: $(READY)
 call: $(READY)
 	@$(BIN)/python -m lab call
 
-# Tests with Asterisk wait more than they compute: three at a time, each worker with an Asterisk and a PostgreSQL of its
+# Tests with Asterisk wait more than they compute: four at a time, each worker with an Asterisk and a PostgreSQL of its
 # own, keep two cores busy.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 # Every branch of the core is tested. Not asked of those who choose tests with PYTEST_OPTIONS.
 PYTEST_OPTIONS ?= -n $(TEST_WORKERS) --cov=callrouter.core --cov-branch --cov-report= --cov-fail-under=100
 

@@ -26,6 +26,7 @@ START_TIMEOUT_S = 10.0
 START_TRIES = 3
 _TAKEN = "Address already in use"
 END_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 10.0
 
 INCOMING = "CALL_INCOMING"
 RINGING = "CALL_RINGING"
@@ -242,7 +243,7 @@ class Baresip:
         message = json.dumps({"command": name, "params": parameters, "token": token}).encode()
         self._writer.write(b"%d:%b," % (len(message), message))
         try:
-            async with asyncio.timeout(END_TIMEOUT_S):
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._writer.drain()
                 reply = await answer
         except (OSError, TimeoutError) as exc:

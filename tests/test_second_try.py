@@ -45,11 +45,11 @@ def test_one_that_fails_twice_has_failed(pytester: pytest.Pytester) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_where_three_need_it_the_run_fails(pytester: pytest.Pytester) -> None:
-    assert run(pytester, tests=2, failures=1).ret == pytest.ExitCode.OK
-    result = run(pytester, tests=3, failures=1)
+def test_where_five_need_it_the_run_fails(pytester: pytest.Pytester) -> None:
+    assert run(pytester, tests=4, failures=1).ret == pytest.ExitCode.OK
+    result = run(pytester, tests=5, failures=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*3 tried twice; more than 2 is a failure*"])
+    result.stdout.fnmatch_lines(["*5 tried twice; more than 4 is a failure*"])
 
 
 def test_nothing_else_has_a_second_try(pytester: pytest.Pytester) -> None:
