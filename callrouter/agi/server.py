@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from types import TracebackType
 from typing import Self
 
 import structlog
 
+from callrouter.addresses import is_in
 from callrouter.agi.protocol import (
     AgiEvent,
     AgiReply,
@@ -177,7 +178,7 @@ class AgiServer:
         """Let a connection in, or close it at once. Synchronous: those turned away cost no task."""
         peer = _address(writer)
         turned_away: Outcome | None = None
-        if not self._is_allowed(peer):
+        if not is_in(peer, self._allowed):
             turned_away = Outcome.REFUSED
         elif self._open >= share(self._limits.sessions) or self._closing:
             turned_away = Outcome.CROWDED_OUT
@@ -189,15 +190,6 @@ class AgiServer:
         self._accepted += 1
         self._open += 1
         self._tasks.create_task(self._serve(reader, writer, peer), name=f"agi {peer}")
-
-    def _is_allowed(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._allowed)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """One session from beginning to end; nothing that happens in it leaves it, save cancellation."""

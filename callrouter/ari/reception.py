@@ -12,10 +12,9 @@ import asyncio
 import hmac
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
 
 import aiohttp
@@ -23,6 +22,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from callrouter.addresses import is_in
 from callrouter.ari.peer import Peer
 from callrouter.ari.websocket import CLOSE_TIMEOUT_S, HEARTBEAT_S, Events, read_text
 from callrouter.ari.wire import MAX_MESSAGE_BYTES
@@ -44,8 +44,6 @@ _MOST_TOLD: Final = 256
 _CLOSING_S: Final = 0.5
 
 _log = structlog.get_logger(__name__)
-
-Network = IPv4Network | IPv6Network
 
 
 class _FirstWord(msgspec.Struct):
@@ -222,7 +220,7 @@ class Reception:
 
     def lets_in(self, address: str, connections: int) -> bool:
         """Whether one from that address may say anything at all, where there are so many already."""
-        if not _is_in(address, self._settings.allow):
+        if not is_in(address, self._settings.allow):
             self._refuse(None, address, "the address is in no network of allow: under dial_in:")
             return False
         if connections >= MOST_CONNECTIONS:
@@ -344,16 +342,6 @@ def _is_free(family: int, address: tuple[object, ...]) -> bool:
         except OSError:
             return False
     return True
-
-
-def _is_in(address: str, networks: Sequence[Network]) -> bool:
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return any(ip in network for network in networks)
 
 
 def _is_right(authorization: str, peer: Peer) -> bool:

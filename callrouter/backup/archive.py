@@ -81,9 +81,13 @@ class Writer:
             self._file.close()
             self._part.unlink(missing_ok=True)
 
+    @property
+    def manifest(self) -> Manifest:
+        """What it holds so far."""
+        return Manifest(FORMAT, self._version, self._made_at, self.journal, self.files, self.left_out)
+
     def _finish(self) -> None:
-        manifest = Manifest(FORMAT, self._version, self._made_at, self.journal, self.files, self.left_out)
-        self._member(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)), 0o600)
+        self._member(MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest)), 0o600)
         self._tar.close()
         self._file.flush()
         os.fsync(self._file.fileno())

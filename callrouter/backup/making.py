@@ -34,10 +34,9 @@ async def make(
     Raises:
         CallrouterError: it cannot be made; then there is none.
     """
-    made_at = datetime.now(UTC)
     settings = loaded.settings
     with (
-        Writer(target, version=callrouter.__version__, made_at=made_at) as writer,
+        Writer(target, version=callrouter.__version__, made_at=datetime.now(UTC)) as writer,
         tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch,
     ):
         _journal(writer, settings.state_dir / FILE_NAME, Path(scratch, FILE_NAME))
@@ -53,7 +52,7 @@ async def make(
             _folder(writer, f"{SOUNDS}/{name}", site.sounds_dir, "**/*")
         with locked(config, to_write=False):
             _configuration(writer, config)
-    return Manifest(1, callrouter.__version__, made_at, writer.journal, writer.files, writer.left_out)
+    return writer.manifest
 
 
 def _journal(writer: Writer, path: Path, copy: Path) -> None:

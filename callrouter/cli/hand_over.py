@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option, user_name
+from callrouter.cli.orders import tell
 from callrouter.cli.where import url_of
 from callrouter.web.client import ask_hand_over
 from callrouter.web.leading import HandOverRequest
@@ -30,5 +30,4 @@ def hand_over(context: click.Context, /, config: Path, url: str | None, as_json:
     Exit status: 0 another leads, 1 refused: this one leads still, or did not before, 3 no daemon can be reached.
     """
     report = asyncio.run(ask_hand_over(url or url_of(config), HandOverRequest(user_name())))
-    click.echo(for_programs(report) if as_json else report.message, err=not report.ok and not as_json)
-    context.exit(0 if report.ok else 1)
+    tell(context, report, as_json=as_json)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from callrouter.cli.documents import for_programs
 from callrouter.cli.options import daemon_options, json_option, user_name
+from callrouter.cli.orders import tell
 from callrouter.cli.where import url_of
 from callrouter.web.client import ask_take_over
 from callrouter.web.leading import TakeOverRequest
@@ -32,5 +32,4 @@ def take_over(context: click.Context, /, config: Path, url: str | None, force: b
     Exit status: 0 it leads, 1 refused, and why, 3 no daemon can be reached.
     """
     report = asyncio.run(ask_take_over(url or url_of(config), TakeOverRequest(user_name(), force)))
-    click.echo(for_programs(report) if as_json else report.message, err=not report.ok and not as_json)
-    context.exit(0 if report.ok else 1)
+    tell(context, report, as_json=as_json)

@@ -8,11 +8,11 @@ import os
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path as FilePath
 
 from pydantic import ValidationError
 
+from callrouter.addresses import is_loopback
 from callrouter.config.account_model import AccountFile, AccountSpec
 from callrouter.config.problems import Problems, nearest
 from callrouter.config.settings import WebSettings
@@ -106,11 +106,3 @@ def check_guard(document: Document, web: WebSettings, accounts: Accounts | None,
     elif not web.https:
         message = f'passwords and cookies would cross the network to "{web.host}" in the clear'
         problems.warn(place, message, "let a proxy serve HTTPS before it, and write https: yes")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nothing but this machine reaches what listens there; a name counts only if it is ``localhost``."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

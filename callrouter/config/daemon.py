@@ -7,8 +7,9 @@ from ipaddress import ip_network
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
+from callrouter.addresses import is_loopback
 from callrouter.config import model
-from callrouter.config.dial_in import compile_dial_in, is_this_machine, unusable_key
+from callrouter.config.dial_in import compile_dial_in, unusable_key
 from callrouter.config.nodes import Tree
 from callrouter.config.problems import Place
 from callrouter.config.references import Context
@@ -186,7 +187,7 @@ def _unusable(ca_file: FilePath) -> str:
 
 def _warn_of_plain_text(context: Context, name: str, site: model.Site) -> None:
     host = urlsplit(site.ari_url).hostname or ""
-    if site.ari_url.startswith("http://") and not is_this_machine(host):
+    if site.ari_url.startswith("http://") and not is_loopback(host):
         message = f'the ARI password of site "{name}", and all that callers press, goes to {host} in the clear'
         remedy = "write ari_url: https://… with ca_file:, as callrouter asterisk sets it up"
         context.warn(("sites", name, "ari_url"), message, remedy)

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from callrouter.addresses import is_in, is_loopback
 from callrouter.config.references import Context
 from callrouter.config.settings import DialInSettings
 
@@ -20,7 +21,7 @@ def compile_dial_in(context: Context, directory: Path) -> DialInSettings:
     allow = tuple(ip_network(net) for net in written.allow)
     settings = DialInSettings(written.host, written.port, allow, certificate, key)
     guests = {name: site for name, site in context.model.sites.items() if site.connection == "outbound"}
-    if guests and certificate is None and not is_this_machine(written.host):
+    if guests and certificate is None and not is_loopback(written.host):
         message = f"Asterisks that dial in at {written.host} send the ARI password in the clear"
         remedy = "write certificate: and key:, or let them dial 127.0.0.1"
         context.warn(("dial_in", "host"), message, remedy)
@@ -31,7 +32,7 @@ def compile_dial_in(context: Context, directory: Path) -> DialInSettings:
 
 def _warn_of_locked_out(context: Context, name: str, host: str, settings: DialInSettings) -> None:
     place = ("sites", name, "connection")
-    if not is_this_machine(host) and is_this_machine(settings.host):
+    if not is_loopback(host) and is_loopback(settings.host):
         message = f'the Asterisk of site "{name}" is at {host}, and can dial in at {settings.host} never'
         context.warn(place, message, "write the address of this machine as host: of dial_in:, and TLS")
         return
@@ -39,7 +40,7 @@ def _warn_of_locked_out(context: Context, name: str, host: str, settings: DialIn
         address = ip_address(host)
     except ValueError:
         return  # a name: where it leads is not known here
-    if not any(address in network for network in settings.allow):
+    if not is_in(host, settings.allow):
         message = f'the Asterisk of site "{name}" is at {host}, which is in no network that may dial in'
         context.warn(place, message, f"write {host}/{address.max_prefixlen} into allow: of dial_in:")
 
@@ -57,11 +58,3 @@ def unusable_key(dial_in: DialInSettings) -> str:
         why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
         return f"{dial_in.certificate} and {dial_in.key}: {why}"
     return ""
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether it is a name or an address of loopback."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -3,10 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import Collection
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from callrouter.addresses import is_loopback
 from callrouter.config.settings import SiteSettings
 from callrouter.doctor.finding import WAIT_S, Finding, error, ok, warning
 
@@ -16,11 +16,7 @@ _INCLUDE: Final = "include callrouter.conf in extensions.conf (callrouter doctor
 
 def is_here(site: SiteSettings) -> bool:
     """Whether this site's Asterisk runs on this machine."""
-    host = urlsplit(site.ari_url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(urlsplit(site.ari_url).hostname or "")
 
 
 async def check_console(site: SiteSettings, contexts: Collection[str], music_classes: Collection[str]) -> list[Finding]:

@@ -16,6 +16,7 @@ import structlog
 
 from callrouter.core.leading import CopyNow
 from callrouter.runtime.peer_words import (
+    ENDED,
     Beat,
     Left,
     NoFriendError,
@@ -42,7 +43,6 @@ MOST_STRANGERS: Final = 8
 UNHEARD_S: Final = 15.0
 """A line on which the other has said nothing for so long is let go of."""
 LISTEN_AGAIN_S: Final = 1.0
-_ENDED = (OSError, EOFError, NoFriendError)
 
 
 class Source(Protocol):
@@ -261,7 +261,7 @@ class PeerLine:
                     copying = asyncio.create_task(self._copy(one, word.since))
                 else:
                     await self._hear(one, word)
-        except _ENDED:
+        except ENDED:
             pass
         except Exception as error:
             log.exception("peer_line.defect", why=str(error))

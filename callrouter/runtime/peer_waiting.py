@@ -14,6 +14,7 @@ from callrouter.core.leading import CopyNow, Sign, Silence
 from callrouter.errors import CallrouterError
 from callrouter.runtime.peer_line import SHAKE_S, Address
 from callrouter.runtime.peer_words import (
+    ENDED,
     Beat,
     Left,
     NoFriendError,
@@ -34,7 +35,6 @@ AGAIN_S: Final = 1.0
 """After how long a copy that failed is begun anew."""
 LAST_ROWS_S: Final = 2.0
 """How long, when the line has ended, what came over it is still brought to the disk."""
-_ENDED = (OSError, EOFError, NoFriendError)
 
 
 class Copy(Protocol):
@@ -183,7 +183,7 @@ class PeerWaiting:
     def _understood(self, line: "_Line", reading: "asyncio.Task[Word]") -> Sign:
         try:
             word = reading.result()
-        except _ENDED:
+        except ENDED:
             return Sign.GONE
         match word:
             case Beat():

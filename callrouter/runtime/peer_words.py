@@ -86,6 +86,10 @@ class NoFriendError(Exception):
     """The other end does not know the secret, or does not speak as we do."""
 
 
+ENDED: Final = (OSError, EOFError, NoFriendError)
+"""What is raised where the line has ended, or is none."""
+
+
 def say(writer: asyncio.StreamWriter, word: Word) -> None:
     """Send it, as far as that can be told."""
     body = _encoder.encode(word)

@@ -33,7 +33,7 @@ MIGRATION: Final = """
     """
 CHECK: Final = "SELECT seq, at, id, kind, name, body, delivered, fault FROM audit LIMIT 0"
 
-_INSERT: Final = "INSERT INTO audit (at, id, kind, name, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+INSERT: Final = "INSERT INTO audit (at, id, kind, name, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AuditEntry)
 
@@ -56,7 +56,7 @@ class AuditRow:
     @property
     def statement(self) -> tuple[str, tuple[object, ...]]:
         """The SQL that keeps it, and its values."""
-        return _INSERT, (self.at, self.id, self.kind, self.name, self.body)
+        return INSERT, (self.at, self.id, self.kind, self.name, self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from callrouter.errors import StoreError
+from callrouter.store import audit_journal
 
 ROWS_AT_ONCE: Final = 500
 """In one message of a whole journal, about a hundred kilobytes."""
@@ -124,9 +125,7 @@ def add(connection: sqlite3.Connection, copied: Copied) -> None:
     connection.executemany(
         "INSERT INTO rules (at, id, digest, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", copied.rules
     )
-    connection.executemany(
-        "INSERT INTO audit (at, id, kind, name, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", copied.audit
-    )
+    connection.executemany(audit_journal.INSERT, copied.audit)
     connection.executemany("UPDATE outbox SET delivered = 1 WHERE call_id = ?", [(call,) for call in copied.delivered])
     if copied.term is not None:
         connection.execute("UPDATE term SET number = ?, proofs = 0", (copied.term,))

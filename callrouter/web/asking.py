@@ -1,7 +1,7 @@
 """What is asked for, read from requests, and answers made of documents."""
 
 import asyncio
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -24,6 +24,32 @@ _Order = TypeVar("_Order", bound=msgspec.Struct)
 def as_json(value: msgspec.Struct, *, status: int = 200) -> web.Response:
     """The answer that has it."""
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+class Report(Protocol):
+    """What became of an order: an answer of ours."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is as was asked for."""
+        ...
+
+
+_Desk = TypeVar("_Desk")
+
+
+def as_report(report: Report) -> web.Response:
+    """The answer that says what became of an order: 409 if nothing has changed."""
+    return web.Response(
+        body=msgspec.json.encode(report), status=200 if report.ok else 409, content_type="application/json"
+    )
+
+
+def needed(desk: _Desk | None, without: str) -> _Desk:
+    """The desk that takes an order; where there is none, the answer is 503 with what it is ``without``."""
+    if desk is None:
+        raise web.HTTPServiceUnavailable(reason=without)
+    return desk
 
 
 async def asked_for(request: web.Request, kind: type[_Order], example: str) -> _Order:

@@ -20,7 +20,8 @@ from urllib.parse import SplitResult, urlsplit
 import structlog
 from aiohttp import web
 
-from callrouter.config.accounts import LOCAL, is_loopback
+from callrouter.addresses import is_loopback
+from callrouter.config.accounts import LOCAL
 from callrouter.config.settings import WebSettings
 from callrouter.core.access import Account, Permission, Role, Scope, scope_of
 from callrouter.core.audit import AuditKind

@@ -4,13 +4,14 @@ Orders are taken as JSON alone, which no page of another origin can send. Withou
 nobody but the daemon's own machine.
 """
 
-from ipaddress import ip_address
+from typing import Final
 
 from aiohttp import web
 
+from callrouter.addresses import is_loopback
 from callrouter.errors import CallrouterError
 from callrouter.web.agents import AgentRequest
-from callrouter.web.asking import as_json, asked_for, one_line, only_one
+from callrouter.web.asking import as_json, as_report, asked_for, needed, one_line, only_one
 from callrouter.web.calling_back import CallbackOrderRequest
 from callrouter.web.calls import CallRequest
 from callrouter.web.desks import Desks
@@ -23,6 +24,8 @@ from callrouter.web.remembered import ForgetRequest, Remembering
 from callrouter.web.sources import StatusSource
 from callrouter.web.supervision import SupervisionDesk, SupervisionRequest
 from callrouter.web.switches import SwitchRequest
+
+NOBODY_WAITS: Final = "no other daemon may wait here; see standby: in callrouter.yaml"
 
 
 class Orders:
@@ -61,31 +64,23 @@ class Orders:
         asked = await asked_for(
             request, CallbackOrderRequest, '{"request": "its id", "verb": "cancel", "who": "your name"}'
         )
-        if self._desks.callbacks is None:
-            raise web.HTTPServiceUnavailable(reason="nobody is called back here")
-        report = await self._desks.callbacks.order(asked)
-        return as_json(report, status=200 if report.ok else 409)
+        report = await needed(self._desks.callbacks, "nobody is called back here").order(asked)
+        return as_report(report)
 
     async def _reload(self, request: web.Request) -> web.Response:
         asked = await asked_for(request, ReloadRequest, '{"who": "your name"}')
-        if self._desks.reloader is None:
-            raise web.HTTPServiceUnavailable(reason="nothing can be reloaded here")
-        report = await self._desks.reloader.reload(asked)
-        return as_json(report, status=200 if report.ok else 409)
+        report = await needed(self._desks.reloader, "nothing can be reloaded here").reload(asked)
+        return as_report(report)
 
     async def _hand_over(self, request: web.Request) -> web.Response:
         asked = await asked_for(request, HandOverRequest, '{"who": "your name"}')
-        if self._lead is None:
-            raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
-        report = await self._lead.hand_over(asked)
-        return as_json(report, status=200 if report.ok else 409)
+        report = await needed(self._lead, NOBODY_WAITS).hand_over(asked)
+        return as_report(report)
 
     async def _take_over(self, request: web.Request) -> web.Response:
         asked = await asked_for(request, TakeOverRequest, '{"who": "your name", "force": true}')
-        if self._lead is None:
-            raise web.HTTPServiceUnavailable(reason="no other daemon may wait here; see standby: in callrouter.yaml")
-        report = await self._lead.take_over(asked)
-        return as_json(report, status=200 if report.ok else 409)
+        report = await needed(self._lead, NOBODY_WAITS).take_over(asked)
+        return as_report(report)
 
     async def _remembered(self, _: web.Request) -> web.Response:
         return as_json(self._memory().report())
@@ -103,18 +98,14 @@ class Orders:
         return as_json(report)
 
     def _memory(self) -> Remembering:
-        if self._desks.remembering is None:
-            raise web.HTTPServiceUnavailable(reason="nothing is remembered here")
-        return self._desks.remembering
+        return needed(self._desks.remembering, "nothing is remembered here")
 
     async def _agent(self, request: web.Request) -> web.Response:
         asked = await asked_for(request, AgentRequest, '{"agent": "its name", "verb": "pause", "who": "your name"}')
         if (only := only_one()) not in (None, asked.agent):
             raise web.HTTPForbidden(reason=f"this account orders counselor {only} alone")
-        if self._desks.attendance is None:
-            raise web.HTTPServiceUnavailable(reason="no agent takes orders here")
-        report = await self._desks.attendance.order(asked)
-        return as_json(report, status=200 if report.ok else 409)
+        report = await needed(self._desks.attendance, "no agent takes orders here").order(asked)
+        return as_report(report)
 
     async def _call(self, request: web.Request) -> web.Response:
         example = '{"call": "its id or agent", "verb": "transfer", "target": "whom", "who": "your name"}'
@@ -122,10 +113,8 @@ class Orders:
         only = only_one()
         if only is not None and not is_own_call(self._source.now(), asked.call, only):
             raise web.HTTPForbidden(reason=f"this account orders calls of counselor {only} alone")
-        if self._desks.conversations is None:
-            raise web.HTTPServiceUnavailable(reason="no call takes orders here")
-        report = await self._desks.conversations.order(asked)
-        return as_json(report, status=200 if report.ok else 409)
+        report = await needed(self._desks.conversations, "no call takes orders here").order(asked)
+        return as_report(report)
 
     async def _list_recordings(self, _: web.Request) -> web.Response:
         try:
@@ -149,31 +138,23 @@ class Orders:
             report = await self._tapes_for(request).delete(int(request.match_info["number"]), asked)
         except CallrouterError as exc:
             raise web.HTTPServiceUnavailable(reason=one_line(exc)) from exc
-        return as_json(report, status=200 if report.ok else 409)
+        return as_report(report)
 
     def _tapes_for(self, request: web.Request) -> RecordingDesk:
         """Voices are for accounts that may hear them; without accounts, for whoever may log in to this machine."""
         if visitor_now() is not None:
             return self._tapes()
-        try:
-            is_here = ip_address(request.remote or "").is_loopback
-        except ValueError:
-            is_here = False
-        if not is_here:
+        if not is_loopback(request.remote or ""):
             raise web.HTTPForbidden(reason="recordings are given out and deleted on the daemon's own machine alone")
         return self._tapes()
 
     def _tapes(self) -> RecordingDesk:
-        if self._desks.recordings is None:
-            raise web.HTTPServiceUnavailable(reason="no recording is known here: there is no database")
-        return self._desks.recordings
+        return needed(self._desks.recordings, "no recording is known here: there is no database")
 
     async def _switch(self, request: web.Request) -> web.Response:
         asked = await asked_for(request, SwitchRequest, '{"switch": "its name", "on": true, "who": "your name"}')
-        if self._desks.switcher is None:
-            raise web.HTTPServiceUnavailable(reason="no switch can be set here")
-        report = await self._desks.switcher.switch(asked)
-        return as_json(report, status=200 if report.ok else 409)
+        report = await needed(self._desks.switcher, "no switch can be set here").switch(asked)
+        return as_report(report)
 
     async def _hearings(self, request: web.Request) -> web.Response:
         found = self._supervisors().hearings(request.match_info["call"])
@@ -186,9 +167,7 @@ class Orders:
             request, SupervisionRequest, '{"verb": "listen", "phone": "a supervisor", "who": "your name"}'
         )
         report = await self._supervisors().order(request.match_info["call"], asked)
-        return as_json(report, status=200 if report.ok else 409)
+        return as_report(report)
 
     def _supervisors(self) -> SupervisionDesk:
-        if self._desks.supervision is None:
-            raise web.HTTPServiceUnavailable(reason="no call can be heard here")
-        return self._desks.supervision
+        return needed(self._desks.supervision, "no call can be heard here")

@@ -83,6 +83,13 @@ class Duo:
         self.b = self._make("b")
         await self.stand_by(self.b)
 
+    async def stop(self, leader: Centre, other: Centre) -> tuple[float, int | None]:
+        """Have ``leader`` end; how long it took (seconds) until ``other`` was in charge, and its exit status."""
+        stopped_s = time.monotonic()
+        leader.daemon.terminate()
+        took_s = await self.until_in_charge(other, stopped_s)
+        return took_s, await asyncio.to_thread(leader.daemon.wait_ended)
+
     async def again(self, dead: Centre) -> None:
         """Start another in place of one that has ended; it waits."""
         await dead.restart(wait=False)

@@ -296,19 +296,30 @@ async def is_on_hold(stage: Stage) -> Scene:
     assert TALK_S <= cdr.hold_s < cdr.talk_s
 
 
-@dies(_S.CONNECTED)
-async def waits_while_the_counselor_asks_a_colleague(stage: Stage) -> Scene:
-    """The two counselors talk on; when the first hangs up, the caller is with the second."""
+async def a_colleague_called(stage: Stage, keys: str) -> tuple[Baresip, Baresip, Baresip]:
+    """Resident, counselor, and the colleague who has answered to the counselor's keys."""
     resident, first = await stage.talk()
     second = await stage.second()
-    await press(first, "*4202#")
+    await press(first, keys)
     await answers(second)
     await stage.office.until_agent("202", "on-call")
-    yield stage.office.kill
+    return resident, first, second
+
+
+async def the_first_leaves_the_second(stage: Stage, resident: Baresip, first: Baresip, second: Baresip) -> None:
+    """They talk on as they did, and then the counselor hangs up, and the caller has the colleague."""
     await people_talk(TALK_S)
     await first.hang_up()
     await stage.until_calls("the caller is with the colleague", "202", of=lambda call: call["agent"])
     await talk_and_part(resident, second, SECOND_HZ)
+
+
+@dies(_S.CONNECTED)
+async def waits_while_the_counselor_asks_a_colleague(stage: Stage) -> Scene:
+    """The two counselors talk on; when the first hangs up, the caller is with the second."""
+    resident, first, second = await a_colleague_called(stage, "*4202#")
+    yield stage.office.kill
+    await the_first_leaves_the_second(stage, resident, first, second)
     assert seconds(first, SECOND_HZ) >= TALK_S
     assert seconds(resident, MUSIC_HZ) >= TALK_S
 
@@ -316,16 +327,9 @@ async def waits_while_the_counselor_asks_a_colleague(stage: Stage) -> Scene:
 @dies(_S.CONNECTED)
 async def talks_with_two(stage: Stage) -> Scene:
     """All three hear one another on; when one leaves, the others talk."""
-    resident, first = await stage.talk()
-    second = await stage.second()
-    await press(first, "*5202#")
-    await answers(second)
-    await stage.office.until_agent("202", "on-call")
+    resident, first, second = await a_colleague_called(stage, "*5202#")
     yield stage.office.kill
-    await people_talk(TALK_S)
-    await first.hang_up()
-    await stage.until_calls("the caller is with the colleague", "202", of=lambda call: call["agent"])
-    await talk_and_part(resident, second, SECOND_HZ)
+    await the_first_leaves_the_second(stage, resident, first, second)
     assert audio.chord_seconds(resident.heard(), FIRST_HZ, SECOND_HZ) >= TALK_S
 
 

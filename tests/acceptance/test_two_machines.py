@@ -134,10 +134,7 @@ async def test_going_back_and_forth_between_two_machines_loses_nothing_and_what_
         leader, other = other, leader
     lasted_s = time.monotonic() - began_s
     await until_copied(leader)
-    stopped_s = time.monotonic()
-    leader.daemon.terminate()
-    took_s = await two.until_in_charge(other, stopped_s)
-    ended = await asyncio.to_thread(leader.daemon.wait_ended)
+    took_s, ended = await two.stop(leader, other)
     await other.until_call_states("connected", "offered", "queued")
     assert not phone.seen(CLOSED)
     assert not other_phone.seen(CLOSED)

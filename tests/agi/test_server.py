@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 from structlog.testing import capture_logs
 
+from callrouter.addresses import is_in
 from callrouter.agi.protocol import AgiRequest, WireLimits
 from callrouter.agi.server import AgiCounters, AgiHandler, AgiLimits, AgiServer
 from callrouter.errors import UnreachableError
@@ -339,7 +340,7 @@ async def test_only_peers_of_the_allowed_networks_are_heard(
     [("::1", True), ("::ffff:127.0.0.1", True), ("fe80::1%lo", False), ("10.0.0.1", False), ("", False)],
 )
 def test_an_address_is_judged_in_whichever_form_it_comes(peer: str, allowed: bool) -> None:
-    assert AgiServer("127.0.0.1", 0, {})._is_allowed(peer) is allowed
+    assert is_in(peer, AgiServer("127.0.0.1", 0, {})._allowed) is allowed
 
 
 async def test_leaving_finishes_the_session_in_progress_and_takes_no_other() -> None:

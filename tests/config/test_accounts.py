@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from callrouter.addresses import is_loopback
 from callrouter.config import load
-from callrouter.config.accounts import account_file, account_text, is_loopback, read_accounts
+from callrouter.config.accounts import account_file, account_text, read_accounts
 from callrouter.config.folder import at_rest, files_of, put_in_place
 from callrouter.config.load import examine
 from callrouter.config.problems import Problems
