@@ -151,7 +151,13 @@ async def _daemon(
         exchange = Exchange(loaded.rulebook, began)
         inputs = recorder_of(loaded, exchange, began)
         dispatcher = Dispatcher(
-            exchange, fleet, journal, clock.now, memory=remembered, may_act=standby.may_act, inputs=inputs
+            exchange,
+            fleet,
+            journal,
+            clock.now,
+            memory=remembered,
+            may_act=lambda: standby.may_act() and not journal.is_fenced,
+            inputs=inputs,
         )
         fleet.inbox = dispatcher
         await remember(dispatcher, journal, settings.sites)

@@ -128,7 +128,7 @@ class DaemonStatus:
             sites=self._sites(),
             journal=self._journal_health(),
             database=self._database(),
-            inbox=InboxHealth(inbox.waiting, inbox.capacity, inbox.dropped, inbox.failures),
+            inbox=InboxHealth(inbox.waiting, inbox.capacity, inbox.dropped, inbox.failures, inbox.hastened),
             dispatcher_alive=self._dispatcher.is_alive,
             draining=self._dispatcher.exchange.draining,
             replaced=self._dispatcher.stood_down,

@@ -267,7 +267,7 @@ def _playback_failed(playback: PlaybackId) -> Callable[[Reply], ev.Event | None]
 
 def _not_playing(playback: PlaybackId) -> Callable[[Reply], ev.Event | None]:
     def read(reply: Reply) -> ev.Event | None:
-        return ev.PlaybackEnded(playback) if reply.outcome is Outcome.GONE else None
+        return ev.PlaybackEnded(playback, unknown=True) if reply.outcome is Outcome.GONE else None
 
     return read
 

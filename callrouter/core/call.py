@@ -262,6 +262,8 @@ class Call:
     stood: Standing | None = None
     """Where the caller stood on entering the queue, if he had to wait."""
     to_be_adopted: bool = False
+    in_doubt: bool = False
+    """What followed from its last facts may not have been sent to Asterisk: the earlier daemon died in between."""
     hastened: bool = False
     """Somebody wants the resident called now, whatever the time is."""
     timers: set[TimerKind] = field(default_factory=set)

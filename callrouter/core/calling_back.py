@@ -342,6 +342,10 @@ class CallingBack:
         self._conduct.record(call, _calling_back(call, seizure, at), out)
         self._conduct.floor.call_resident(call, seizure, to, at, out)
         self._conduct.set_timer(call, TimerKind.RESIDENT, rule.ring_timeout_s, out)
+        self.tell_counselor(call, rule, counselor, out)
+
+    def tell_counselor(self, call: Call, rule: CallBackRule, counselor: Leg, out: Output) -> None:
+        """Let the counselor hear whom he calls back, and how it rings there."""
         agent, media = counselor.agent, self._conduct.floor.rulebook.media
         words = self._conduct.briefing.take_words(call, agent) if agent is not None else ()
         words = words if rule.to_agent is None else (*words, rule.to_agent)

@@ -54,12 +54,18 @@ def adopt_greeted(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dateti
     call.to_be_adopted = False
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"called back, taken up in state {call.state}"))
     conduct = exchange.conduct
-    out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
+    rule, in_doubt = conduct.calling_back.rule_of(call), call.in_doubt
+    if not in_doubt:
+        out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
     conduct.guard(call, at, out, playing=False)
     if _leg_of(exchange, call, call.offer, event, at) is None:
         conduct.record(call, facts.OfferClosed(at, OfferResult.LOST, Cause.NOT_DEFINED), out)
         conduct.waiting.wait(call, at, out)
-    elif call.taped.notice is None:  # else it is told anew: see Taping.after_silence
+    elif call.taped.notice is not None:
+        pass  # it is told anew: see Taping.after_silence
+    elif in_doubt and rule is not None and rule.to_resident is not None:
+        conduct.following.play(call, (rule.to_resident,), at, out)
+    else:
         conduct.offering.join(call, at, out)
 
 
@@ -89,6 +95,8 @@ def _adopt_calling(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datet
         ring_timeout_s = rule.ring_timeout_s if rule is not None else 0.0
         left_s = ring_timeout_s - (at - resident.at).total_seconds()
         conduct.set_timer(call, TimerKind.RESIDENT, max(1.0, left_s), out)
+        if call.in_doubt and rule is not None:
+            conduct.calling_back.tell_counselor(call, rule, leg, out)
     elif seen.state == "Up":  # he answered, and the counselor is gone: he waits on, like any caller
         conduct.record_moved(call, facts.ResidentAnswered(at), out)
         conduct.record(call, facts.OfferClosed(at, OfferResult.LOST, Cause.NOT_DEFINED), out)

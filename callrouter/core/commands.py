@@ -301,4 +301,6 @@ AriCommand = (
     | Hear
 )
 
-Command = AriCommand | SetTimer | CancelTimer | Remember | Forget
+LocalCommand = SetTimer | CancelTimer | Remember | Forget
+
+Command = AriCommand | LocalCommand

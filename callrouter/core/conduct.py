@@ -318,7 +318,7 @@ class Conduct:
         goes_on = isinstance(fact, facts.InviteClosed) and fact.goes_on
         if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed) and not goes_on:
             self.lines.let_go(call, call.line, fact, out)
-        tenant = call.tenant
+        tenant, call.in_doubt = call.tenant, False
         call.apply(fact)
         if call.tenant != tenant:
             self.floor.trunks.assign(call.channel, call.tenant, fact.at)
@@ -376,7 +376,8 @@ class Conduct:
             case CallState.CONNECTED:
                 self.lift_dead_man(call, out)
             case CallState.RECORDING if call.recording is not None:
-                self.recording.ask(call, call.recording, out)  # the switch was set for as long as it may last
+                if not call.in_doubt:  # the switch was set for as long as it may last
+                    self.recording.ask(call, call.recording, out)
             case CallState.CLEARING | CallState.ENDED:
                 pass
             case _:

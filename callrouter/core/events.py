@@ -101,6 +101,8 @@ class PlaybackEnded(msgspec.Struct, frozen=True, gc=False):
     playback: PlaybackId
     failed: bool = False
     """It was not heard to its end."""
+    unknown: bool = False
+    """Asterisk, when it was asked, knew no such playback: it has ended, or was never begun."""
 
 
 class DigitPressed(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ then, in :class:`callrouter.core.conduct.Conduct`; what happens when a site come
 :mod:`callrouter.core.resync`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -164,15 +164,19 @@ class Exchange:
             event = relaying.near(event, self.floor.relays)
         self._handlers[type(event)](event, at, out)
 
-    def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
+    def restore(
+        self, histories: Iterable[Sequence[facts.Fact]], in_doubt: Collection[CallId] = ()
+    ) -> tuple[CallId, ...]:
         """Know again the calls that an earlier daemon had, from their facts; before the first event.
 
         They are taken up, or closed, when their site comes up. A history that does not begin with an opening, or
-        contradicts itself, is left out; the ids of those that were taken are returned.
+        contradicts itself, is left out; the ids of those that were taken are returned. Of those ``in_doubt`` it may not
+        have come to send to Asterisk what followed from their last facts.
         """
-        return tuple(
-            call.id for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)
-        )
+        known = [call for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)]
+        for call in known:
+            call.in_doubt = call.id in in_doubt
+        return tuple(call.id for call in known)
 
     def restore_outward(self, cdrs: Iterable[Cdr], since: datetime) -> None:
         """Count again the calls that went out since then (aware UTC), and are over; before the first event."""
@@ -355,7 +359,7 @@ class Exchange:
         elif call.playback != event.playback or (call.queue is not None and not _listens(call)):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
-            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, failed=event.failed), at, out)
+            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, failed=event.failed, unknown=event.unknown), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
         conduct = self.conduct

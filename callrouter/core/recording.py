@@ -52,16 +52,25 @@ class Recording:
         if call.recording is not None:  # told once more: we stopped the greeting ourselves
             return
         step = self._step(call)
+        if cue.unknown and call.in_doubt:  # the earlier daemon died before it said to Asterisk that it be played
+            call.in_doubt = False
+            self.greet(call, step, at, out)
+            return
         self._conduct.following.playback_over(call, out)
         recording = naming.recording(call.id, call.recordings + 1)
         self._conduct.record(call, facts.RecordingBegun(at, recording, step.box, step.min_s), out)
         self._conduct.cancel_timer(call, TimerKind.DEAD_MAN, out)
+        self._speak(call, recording, out)
+        self._conduct.set_timer(call, TimerKind.RECORDING, step.max_s + OVERDUE_S, out)
+
+    def _speak(self, call: Call, recording: RecordingId, out: Output) -> None:
+        """Record; said twice, Asterisk goes on with the first."""
+        step = self._step(call)
         after_s = step.max_s + OVERDUE_S + self._conduct.floor.rulebook.limits.dead_man_s
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing=False))
         out.commands.append(
             cmd.Record(call.site, call.id, call.channel, recording, step.max_s, step.silence_s, step.end_key)
         )
-        self._conduct.set_timer(call, TimerKind.RECORDING, step.max_s + OVERDUE_S, out)
 
     def note_key(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Asterisk sees to the key that ends the recording; others mean nothing."""
@@ -70,7 +79,7 @@ class Recording:
     def over(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """The recording is over, and the caller still there."""
         self._close(call, cue, at, out)
-        self._go_on(call, at, out)
+        self.tell(call, at, out)
 
     def due(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """It should have ended long ago."""
@@ -110,8 +119,13 @@ class Recording:
         That Asterisk is asked whether he still does comes with the dead man's switch.
         """
         if call.recording is None or call.recording_at is None:
-            self.begin(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+            if call.in_doubt:
+                self._conduct.following.hear_out(call, out)
+            else:
+                self.begin(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
             return
+        if call.in_doubt:
+            self._speak(call, call.recording, out)
         left_s = self._step(call).max_s + OVERDUE_S - (at - call.recording_at).total_seconds()
         self._conduct.set_timer(call, TimerKind.RECORDING, max(0.0, left_s), out)
 
@@ -145,7 +159,7 @@ class Recording:
         is_kept = length_s >= int(step.min_s)
         return facts.RecordingEnded(at, RecordingResult.KEPT if is_kept else RecordingResult.TOO_SHORT, length_s)
 
-    def _go_on(self, call: Call, at: datetime, out: Output) -> None:
+    def tell(self, call: Call, at: datetime, out: Output) -> None:
         """Say whether the message is kept; the plan goes on behind that."""
         step, ended = self._step(call), call.history[-1]
         is_kept = isinstance(ended, facts.RecordingEnded) and ended.result is RecordingResult.KEPT

@@ -31,6 +31,20 @@ _REMEMBER_GONE = timedelta(minutes=2)
 """How long a caller who left, and a leg that ended, is remembered, so that an old snapshot does not bring it back."""
 
 
+_PLAYING = frozenset(
+    {
+        CallState.ANNOUNCING,
+        CallState.ASKING,
+        CallState.DICTATING,
+        CallState.RECORDING,
+        CallState.CONFIRMING,
+        CallState.BRIEFING,
+        CallState.CALLING,
+    }
+)
+"""States in which the last playback may be heard rightly."""
+
+
 def remember(history: Sequence[facts.Fact]) -> Call | None:
     """The call that these facts tell of, waiting to be adopted; None if they make no sense."""
     opened = history[0] if history else None
@@ -52,6 +66,7 @@ def compare(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Output) -
     """Make our calls and legs at a site agree with its snapshot."""
     exchange.conduct.forget_left(at - _REMEMBER_GONE)
     exchange.floor.forget_ended(at - _REMEMBER_GONE)
+    _leave_out_attempts(exchange, event)
     in_vain = trunk_audit.held_in_vain(exchange, event, event.requested_at - ev.SNAPSHOT_MARGIN)
     for call in [call for call in exchange.calls.values() if call.site == event.site]:
         with exchange.contained(call.id, at, out):
@@ -144,7 +159,6 @@ def _take_unknown(exchange: "Exchange", event: ev.SiteUp, at: datetime, out: Out
             floor = exchange.floor
             if seen.channel not in floor.legs and not floor.ended_since(seen.channel, event.requested_at):
                 hang_up_orphan(exchange, seen.channel, out)
-                _leave_out_attempt(exchange, leg)
         elif seen.channel in exchange.conduct.unheard:
             call_id, site = exchange.conduct.unheard[seen.channel]
             out.commands.append(cmd.Hangup(site, call_id, seen.channel, Cause.NORMAL_CLEARING))
@@ -166,12 +180,14 @@ def _forget_unheard(exchange: "Exchange", event: ev.SiteUp) -> None:
         del unheard[channel]
 
 
-def _leave_out_attempt(exchange: "Exchange", leg: naming.LegName) -> None:
-    """The journal lost that offer when the daemon died, and Asterisk still has its channel: another leg with the same
-    id would be refused, and take the end of this one for its own."""
-    call = exchange.calls.get(leg.call)
-    if call is not None:
-        call.attempts = max(call.attempts, leg.attempt)
+def _leave_out_attempts(exchange: "Exchange", event: ev.SiteUp) -> None:
+    """Where the journal lost an offer when the daemon died, and Asterisk has its channel still: another leg with the
+    same id would be refused, and take the end of this one for its own. Before any call goes on with another offer."""
+    for channel in event.channels:
+        leg = naming.parse_leg_channel(channel)
+        call = exchange.calls.get(leg.call) if leg is not None else None
+        if leg is not None and call is not None:
+            call.attempts = max(call.attempts, leg.attempt)
 
 
 def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
@@ -180,6 +196,7 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
     call.to_be_adopted = False
     conduct.hold_arrival(call, at)  # which was given back if the site was away for long
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
+    _say_what_was_not_heard(call, event, out)
     # First of all: over HTTP alone, what waits behind a sound holds up the command that ends it.
     was_told = conduct.comforting.recall(call, out)
     conduct.reset_dead_man(call, at, out)
@@ -205,6 +222,18 @@ def _adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out
                 conduct.comforting.resume(call, at, out)
         case _:  # being let go
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
+
+
+def _say_what_was_not_heard(call: Call, event: ev.SiteUp, out: Output) -> None:
+    """What the earlier daemon may not have come to say to Asterisk, whatever comes next: the answer, and silence."""
+    if call.answered and call.request is None and event.channels[call.channel].state != "Up":
+        out.commands.append(cmd.Answer(call.site, call.id, call.channel))
+    if not call.in_doubt or call.state is CallState.GREETING:
+        return  # two hear something: a resident who is called back, and the counselor
+    is_called_in = call.invited is not None and call.invited.bridge is None
+    last = call.playbacks - 1 if call.state in _PLAYING or is_called_in else call.playbacks
+    for number in range(max(1, last - 1), last + 1):
+        out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
 
 
 def _adopt_waiting(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:

@@ -15,7 +15,7 @@ from callrouter.core.call import Call
 from callrouter.core.call_orders import CallOrder, CallVerb
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import RecordingId
+from callrouter.core.ids import BridgeId, RecordingId
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.plan import EnterQueue
 from callrouter.core.rulebook import QueueSpec
@@ -141,7 +141,11 @@ class Taping:
         recording = naming.talk_recording(call.id, call.taped.tapes + 1)
         begun = facts.TapeBegun(at, recording, call.queue, offer.agent, rule.notice, rule.retention_s, rule.pausable)
         self._conduct.record(call, begun, out)
-        out.commands.append(cmd.RecordTalk(call.site, call.id, offer.bridge, recording))
+        self._record(call, offer.bridge, recording, out)
+
+    def _record(self, call: Call, bridge: BridgeId, recording: RecordingId, out: Output) -> None:
+        """Record; said twice, Asterisk goes on with the first."""
+        out.commands.append(cmd.RecordTalk(call.site, call.id, bridge, recording))
 
     def _rule(self, call: Call) -> TapeRule | None:
         """What the call's queue says of recording; None for who talks to somebody outside."""
@@ -213,8 +217,12 @@ class Taping:
             if recording != going_on:
                 out.commands.append(cmd.StopRecording(call.site, call.id, recording))
         if taped.tape is not None:
-            out.commands.append(cmd.MuteRecording(call.site, call.id, taped.tape.recording, bool(taped.tape.muted)))
-            out.commands.append(cmd.AskRecording(call.site, call.id, taped.tape.recording))
+            tape, bridge = taped.tape, call.offer.bridge if call.offer is not None else None
+            if call.in_doubt and bridge is not None:
+                self._record(call, bridge, tape.recording, out)
+            out.commands.append(cmd.MuteRecording(call.site, call.id, tape.recording, bool(tape.muted)))
+            if not call.in_doubt:
+                out.commands.append(cmd.AskRecording(call.site, call.id, tape.recording))
         self.follow(call, at, out)
 
     def _tell_anew(self, call: Call, at: datetime, out: Output) -> None:

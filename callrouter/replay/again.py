@@ -25,7 +25,7 @@ LoadRules = Callable[[Rules], Rulebook]
 _Entries = list[AuditEntry]
 _Histories = list[list[facts.Fact]]
 _RECALLS: Final[Mapping[str, tuple[tuple[Any, ...], bool]]] = {
-    "restore": ((_Histories,), False),
+    "restore": ((_Histories, list[CallId]), False),
     "restore_lost_places": ((_Histories,), False),
     "restore_outward": ((list[Cdr], datetime), False),
     "restore_switches": ((_Entries,), True),
@@ -136,7 +136,8 @@ class Again:
         if record.what not in _RECALLS:
             raise InputsError(f"this version cannot be told {record.what!r}")
         types, with_time = _RECALLS[record.what]
-        told = [msgspec.msgpack.decode(raw, type=kind) for raw, kind in zip(record.arguments, types, strict=True)]
+        # An earlier version may have told less.
+        told = [msgspec.msgpack.decode(raw, type=kind) for raw, kind in zip(record.arguments, types, strict=False)]
         out = getattr(exchange, record.what)(*told, *([record.at] if with_time else []))
         return out if isinstance(out, Output) else None
 

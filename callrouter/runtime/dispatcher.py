@@ -1,7 +1,8 @@
 """The one task that owns the exchange: events in from a bounded inbox, commands, facts and CDRs out.
 
 Nothing in here decides anything. What is decided in :mod:`callrouter.core` is carried out through the Protocols below,
-in the order in which it was decided; no call ever waits for a disk or a database.
+in the order in which it was decided, and after the facts that led to it (:mod:`callrouter.runtime.held_orders`); no
+call ever waits for a database, or for a disk in trouble.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from callrouter.core.ids import CallId, ChannelId, SiteName
 from callrouter.core.output import Answer, Notice, NoticeKind, Output
 from callrouter.core.supervisors import HearingAnswer, HearingOrder
 from callrouter.core.switches import SwitchAnswer, SwitchOrder
+from callrouter.runtime.held_orders import HeldOrders, Keeping
 from callrouter.runtime.recall import Memory, NoMemory, event_with_memory
 from callrouter.runtime.timers import Timers
 
@@ -75,7 +77,7 @@ class Commander(Protocol):
         """Have the site's snapshot taken soon: events of it were lost."""
 
 
-class Ledger(Protocol):
+class Ledger(Keeping, Protocol):
     """Keeps facts and CDRs. Never waits and never raises."""
 
     def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
@@ -130,6 +132,8 @@ class InboxNow:
     handled: int
     failures: int
     """Events whose handling raised: defects, each contained to its call."""
+    hastened: int
+    """Orders that were sent before the facts that they follow from were on disk, which was slow."""
 
 
 class Dispatcher:
@@ -158,6 +162,7 @@ class Dispatcher:
         self._inputs = inputs or KeepsNothing()
         self._capacity = capacity
         self._may_act = may_act
+        self._held = HeldOrders(ledger, self._is_to_act, self._see_whether_idle)
         self._inbox: deque[tuple[ev.Event, datetime]] = deque()
         self._is_due = False
         self._defect: asyncio.Future[None] | None = None
@@ -176,7 +181,8 @@ class Dispatcher:
     @property
     def inbox(self) -> InboxNow:
         """For metrics and health."""
-        return InboxNow(len(self._inbox), self._capacity, self._dropped, self._handled, self._failures)
+        waiting, hastened = len(self._inbox), self._held.hastened
+        return InboxNow(waiting, self._capacity, self._dropped, self._handled, self._failures, hastened)
 
     def post(self, event: ev.Event, site: SiteName | None = None) -> None:
         """Hand an event in. When the inbox is full it is lost, and its ``site`` will be compared anew."""
@@ -190,6 +196,7 @@ class Dispatcher:
     def stand_down(self) -> None:
         """Another daemon is in charge: command nothing and write nothing any more."""
         self._stood_down = True
+        self._held.drop()
         self._idle.set()
         if self._alarm is not None:
             self._alarm.cancel()
@@ -202,10 +209,14 @@ class Dispatcher:
     @property
     def acts(self) -> bool:
         """Whether this daemon may command anything now: it leads, and is sure of it."""
+        return self._is_to_act()
+
+    def _is_to_act(self) -> bool:
         return not self._stood_down and self._may_act()
 
     def go_on(self) -> None:
-        """It may act again: handle what has come meanwhile."""
+        """It may act again: send what was decided, and handle what has come meanwhile."""
+        self._held.go_on()
         self._have_turn()
 
     @property
@@ -271,15 +282,18 @@ class Dispatcher:
 
     async def wait_idle(self) -> None:
         """Wait until no call is in progress, or those that are have become another daemon's."""
-        while self.exchange.has_callers and not self._stood_down:
+        while (self.exchange.has_callers or self._held) and not self._stood_down:
             self._idle.clear()
             await self._idle.wait()
 
-    def restore(self, histories: Iterable[Sequence[facts.Fact]]) -> tuple[CallId, ...]:
-        """Let the exchange remember the calls of an earlier daemon; before :meth:`run`."""
-        told = [list(history) for history in histories]
-        known = self.exchange.restore(told)
-        self._inputs.recalled("restore", [told], None, self._now())
+    def restore(self, histories: Iterable[Sequence[facts.Fact]], in_doubt: Iterable[CallId] = ()) -> tuple[CallId, ...]:
+        """Let the exchange remember the calls of an earlier daemon; before :meth:`run`.
+
+        Those ``in_doubt`` have facts of which it may not have sent to Asterisk what followed.
+        """
+        told = ([list(history) for history in histories], list(in_doubt))
+        known = self.exchange.restore(*told)
+        self._inputs.recalled("restore", told, None, self._now())
         return known
 
     def restore_lost_places(self, histories: Iterable[Sequence[facts.Fact]]) -> None:
@@ -410,21 +424,28 @@ class Dispatcher:
     def _carry_out(self, out: Output) -> None:
         for call_id, fact in out.facts:
             self._ledger.append_facts(call_id, type(fact).__name__, self._encoder.encode(fact))
-        for command in out.commands:
-            self._obey(command)
         for entry in out.audit:
             self._ledger.audit(entry)
         for cdr in out.cdrs:
             self._ledger.finish(cdr)
             _log_cdr(cdr)
+        orders: list[cmd.AriCommand] = []
+        for command in out.commands:
+            if isinstance(command, cmd.LocalCommand):
+                self._obey(command)
+            else:
+                orders.append(command)
+        if orders or out.answers:
+            self._held.send(partial(self._send, orders, out.answers))
+        elif out.facts:
+            self._held.send_nothing()
         for notice in out.notices:
             _log_notice(notice)
-        self._answer(out)
-        if (out.cdrs or self.exchange.draining) and not self.exchange.has_callers:
-            self._idle.set()
+        if out.cdrs or self.exchange.draining:
+            self._see_whether_idle()
         self._set_alarm()
 
-    def _obey(self, command: cmd.Command) -> None:
+    def _obey(self, command: cmd.LocalCommand) -> None:
         match command:
             case cmd.SetTimer(key=key, after_s=after_s):
                 self._timers.set(key, self._now() + timedelta(seconds=after_s))
@@ -434,15 +455,19 @@ class Dispatcher:
                 self._memory.remember(number, region, until)
             case cmd.Forget(number=number):
                 self._memory.forget(number)
-            case _:
-                self._commander.carry_out(command)
 
-    def _answer(self, out: Output) -> None:
-        """Tell those who asked for something what has become of it."""
-        for ticket, answer in out.answers:
+    def _send(self, orders: Sequence[cmd.AriCommand], answers: Sequence[tuple[int, Answer]]) -> None:
+        """Have orders carried out at the sites, and tell those who asked for something what has become of it."""
+        for order in orders:
+            self._commander.carry_out(order)
+        for ticket, answer in answers:
             awaited = self._awaited.get(ticket)
             if awaited is not None and not awaited.done():
                 awaited.set_result(answer)
+
+    def _see_whether_idle(self) -> None:
+        if not self.exchange.has_callers and not self._held:
+            self._idle.set()
 
     def _set_alarm(self) -> None:
         """Wake up for the next timer. An alarm for one that has been cancelled is left to ring: that costs less."""

@@ -1,7 +1,8 @@
 """The journal: every fact of every call in progress, and every finished CDR, on disk before it counts.
 
 The event loop hands records over and goes on (about a microsecond each); a thread of its own commits many of them
-together (:mod:`callrouter.store.journal_writer`). A disk that is full, slow, read-only or locked never reaches a call:
+together (:mod:`callrouter.store.journal_writer`). Whoever must not act before a record is on disk asks to be told
+(:meth:`Journal.keep_now`). A disk that is full, slow, read-only or locked never reaches a call:
 records wait in bounded memory, an alarm is raised, and what finds no room is counted and said.
 """
 
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -23,7 +25,7 @@ from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError, JournalFencedError, StoreError
-from callrouter.store import audit_journal, copied, journal_file, rules_journal, term_journal
+from callrouter.store import audit_journal, copied, journal_file, rules_journal, sent_journal, term_journal
 from callrouter.store.audit_journal import AuditRecord
 from callrouter.store.copied import Copied, encode
 from callrouter.store.journal_feed import JournalFeed
@@ -212,6 +214,27 @@ class Journal:
         self._wake.set()
         self.cdr_waiting.set()
 
+    @property
+    def handed(self) -> int:
+        """How many records were handed over since the start."""
+        return self._count.handed_rows
+
+    @property
+    def kept(self) -> int:
+        """How many of them need not be waited for: they are on disk, or it is known to take none just now."""
+        written = self._writer.written_rows
+        return written if self._writer.error is None else self._count.handed_rows
+
+    def keep_now(self, tell: Callable[[], None]) -> None:
+        """Write what was handed over without waiting for more; ``tell`` is called once, soon after some of it is."""
+        self._writer.on_written = partial(self._tell_from_thread, tell)
+        self._writer.hurry()
+
+    def sent(self, at: float) -> None:
+        """All has been sent to Asterisk that followed from facts handed over up to ``at`` (seconds since 1970)."""
+        self._writer.sent_at = at
+        self._wake.set()
+
     async def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all that was handed over is on disk. False if it is not, within the time, or some was dropped."""
         drops = self._drops
@@ -231,6 +254,10 @@ class Journal:
             JournalError: the journal cannot be read now (so for every question below).
         """
         return await self._ask(_open_calls)
+
+    async def sent_until(self) -> float | None:
+        """Up to when (seconds since 1970) an earlier daemon has sent all that followed from its facts, if it said."""
+        return await self._ask(sent_journal.read)
 
     async def calls_closed_within(self, seconds: float) -> dict[CallId, list[Fact]]:
         """The facts, in order, of every call whose CDR was handed over in the last ``seconds``."""
@@ -426,9 +453,12 @@ class Journal:
             self._on_alarm(self.health)
 
     def _alarm_from_thread(self) -> None:
+        self._tell_from_thread(self._alarm)
+
+    def _tell_from_thread(self, tell: Callable[[], None]) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
-                self._loop.call_soon_threadsafe(self._alarm)
+                self._loop.call_soon_threadsafe(tell)
 
     async def _ask(
         self,

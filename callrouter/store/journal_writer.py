@@ -19,7 +19,7 @@ from typing import Final, Protocol, TypeVar
 import structlog
 
 from callrouter.errors import JournalError, JournalFencedError
-from callrouter.store import term_journal
+from callrouter.store import sent_journal, term_journal
 from callrouter.store.copied import FactRow
 from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
 
@@ -119,6 +119,11 @@ class JournalWriter:
         """What could not be kept, for people: damaged files set aside, records given up at the end."""
         self.opened = threading.Event()
         """Set once opening has been tried."""
+        self.on_written: Callable[[], None] | None = None
+        """Called once, after the next batch: it is on disk, or given up."""
+        self.sent_at: float | None = None
+        """Up to when (seconds since 1970) all that followed from facts has been sent; see `sent_journal`."""
+        self._written_sent_at: float | None = None
         self.term: int | None = None
         """Ours, once the file has been opened; nobody writes under an older one."""
         self._linger_s = linger_s
@@ -152,6 +157,7 @@ class JournalWriter:
                 self._hurry.clear()
                 self._drain()
                 self._rested_at = time.monotonic() + self._linger_s
+            self._write_what_was_sent()
         except Exception as exc:
             log.exception("journal.defect", path=str(self.path))
             self.fatal = JournalError(f"{self.path}: the writer failed: {exc!r}")
@@ -168,6 +174,7 @@ class JournalWriter:
             job = self._write_batch()
             if job is not None:
                 self._run_job(job)
+        self._write_what_was_sent()
 
     def _write_batch(self) -> Job | None:
         """Commit the records up to the next job, and return that job, if one follows."""
@@ -187,6 +194,9 @@ class JournalWriter:
             self._commit(facts, finished)
             self.written_rows += len(facts) + len(finished)
             self.written_bytes += sum(len(fact[3]) for fact in facts) + sum(len(row.body) for row in finished)
+            if self.on_written is not None:
+                told, self.on_written = self.on_written, None
+                told()
         return job
 
     def _commit(self, facts: list[FactRow], finished: list[OutboxRow]) -> None:
@@ -201,8 +211,11 @@ class JournalWriter:
             self._rest(pause_s)
 
     def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]) -> bool:
+        sent_at = self.sent_at
         try:
             with self._transaction(connection):
+                if sent_at is not None:
+                    sent_journal.write(connection, sent_at)
                 for facts_now in _in_statements(facts):
                     connection.execute(_insert_facts(len(facts_now)), tuple(chain.from_iterable(facts_now)))
                 for rows in _in_statements([row for row in finished if isinstance(row, FinishedRow)]):
@@ -219,8 +232,28 @@ class JournalWriter:
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
+        self._written_sent_at = sent_at
         self._committed(facts, finished)
         return True
+
+    def _write_what_was_sent(self) -> None:
+        """Where no record comes that this could be written with."""
+        sent_at, connection = self.sent_at, self._connection
+        if sent_at is None or sent_at == self._written_sent_at or connection is None or self.error is not None:
+            return
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self._transaction(connection):
+                    sent_journal.write(connection, sent_at)
+            finally:
+                connection.execute("PRAGMA synchronous = FULL")
+        except JournalFencedError as exc:
+            self._fenced(exc)
+        except sqlite3.Error as exc:
+            self._broken(exc)
+        else:
+            self._written_sent_at = sent_at
 
     def _committed(self, facts: list[FactRow], finished: list[OutboxRow]) -> None:
         self.commits += 1

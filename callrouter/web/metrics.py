@@ -259,6 +259,8 @@ def _of_events(counters: Counters, health: Health) -> Iterator[Metric]:
         "inbox_dropped", "Events that found no room; their site was compared anew.", (), _one(health.inbox.dropped)
     )
     yield _count("event_failures", "Events whose handling failed.", (), _one(health.inbox.failures))
+    text = "Orders sent to Asterisk before the facts that they follow from were on disk, which was slow."
+    yield _count("orders_hastened", text, (), _one(health.inbox.hastened))
     text = "Faults met on an event of other calls; each cost the call that met it."
     yield _count("defects", text, (), _one(counters.defects))
 

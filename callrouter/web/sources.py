@@ -81,6 +81,8 @@ class InboxHealth:
     """Events that found no room since the start."""
     failures: int = 0
     """Events whose handling failed since the start: defects, each contained to its call."""
+    hastened: int = 0
+    """Orders that were sent before the facts that they follow from were on disk, which was slow."""
 
 
 @dataclass(frozen=True, slots=True)

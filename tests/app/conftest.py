@@ -26,6 +26,7 @@ from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.journal import Journal
 from callrouter.store.remembered import Remembered
+from tests.fakes.keeping import KeepsAtOnce
 
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
 HALL = SiteName("hall")
@@ -61,7 +62,7 @@ async def parts(tmp_path: Path) -> Parts:
     return Parts(tmp_path)
 
 
-class Nobody:
+class Nobody(KeepsAtOnce):
     """Carries nothing out and keeps nothing."""
 
     def carry_out(self, command: cmd.AriCommand) -> None:

@@ -1,5 +1,6 @@
 """What an earlier daemon left in the journal is dealt with once."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,16 @@ async def test_a_call_that_can_be_taken_up_is(parts: Parts) -> None:
         await remember(parts.dispatcher, journal, [HALL])
         assert list(parts.dispatcher.exchange.calls) == [CALL]
         assert await journal.undelivered(10) == []
+
+
+@pytest.mark.parametrize(("sent_s", "in_doubt"), [(None, False), (1.0, False), (-1.0, True)])
+async def test_what_may_not_have_been_sent_is_in_doubt(parts: Parts, sent_s: float | None, in_doubt: bool) -> None:
+    async with parts.journal as journal:
+        await left(journal, [opened()])
+        if sent_s is not None:
+            journal.sent(time.time() + sent_s)
+        await remember(parts.dispatcher, journal, [HALL])
+        assert parts.dispatcher.exchange.calls[CALL].in_doubt is in_doubt
 
 
 async def test_a_call_of_a_site_that_is_no_more_is_closed_with_an_estimated_end(parts: Parts) -> None:

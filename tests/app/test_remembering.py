@@ -25,6 +25,7 @@ from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.store.remembered import Remembered
 from callrouter.web.remembered import ForgetReport
 from tests.config.test_remembering import RULES
+from tests.fakes.keeping import KeepsAtOnce
 
 BASE = Path(__file__).parents[1] / "bad_config" / "base"
 HALL = SiteName("hall")
@@ -33,7 +34,7 @@ NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 PATIENCE_S = 10.0
 
 
-class Daemon:
+class Daemon(KeepsAtOnce):
     """The parts of a daemon that decide and remember; what it would have Asterisk do is left."""
 
     def __init__(self, folder: Path, remembered: Remembered) -> None:

@@ -3,7 +3,7 @@
 Commands are carried out at once; what Asterisk answers waits in ``inbox`` until it is delivered, as in the daemon.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -357,7 +357,7 @@ class Asterisk:
             case cmd.StopPlayback(playback=playback):
                 self.end_playback(playback)
             case cmd.AskPlayback(playback=playback) if playback not in self.playing:
-                self.tell(ev.PlaybackEnded(playback))
+                self.tell(ev.PlaybackEnded(playback, unknown=True))
             case cmd.Record() | cmd.StopRecording() | cmd.AskRecording() | cmd.DeleteRecording():
                 self._do_with_recording(command)
             case cmd.RecordTalk() | cmd.MuteRecording():
@@ -580,7 +580,11 @@ class Driver:
                 case cmd.Forget(number=number):
                     self.memory.pop(number, None)
                 case _:
-                    self.site(command.site).do(command)
+                    self.give(command)
+
+    def give(self, command: cmd.AriCommand) -> None:
+        """Have an order carried out at its site."""
+        self.site(command.site).do(command)
 
     def site(self, name: SiteName) -> Asterisk:
         """The Asterisk of a site."""
@@ -759,8 +763,11 @@ class Driver:
         self.inbox.clear()
         self.tell(ev.SiteDown(HALL))
 
-    def restart(self, rules: Rulebook | None = None, lost: int = 0) -> None:
-        """The daemon dies, the last ``lost`` records of its journal with it, and a new one begins."""
+    def restart(self, rules: Rulebook | None = None, lost: int = 0, in_doubt: Collection[CallId] = ()) -> None:
+        """The daemon dies, the last ``lost`` records of its journal with it, and a new one begins.
+
+        ``in_doubt``: of which it did not come to send what followed from their last facts.
+        """
         if lost:
             del self.log[-lost:]
         self.rules = rules or self.rules
@@ -775,7 +782,7 @@ class Driver:
         self.inbox.clear()
         self.timers.clear()
         self.exchange = Exchange(self.rules, self.now)
-        self.exchange.restore([history for call, history in self.journal.items() if call not in ended])
+        self.exchange.restore([history for call, history in self.journal.items() if call not in ended], in_doubt)
         self.exchange.restore_outward(self.cdrs, self.now - KEPT)
         self.exchange.restore_lost_places([history for call, history in self.journal.items() if call in ended])
 

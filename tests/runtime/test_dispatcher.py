@@ -34,6 +34,7 @@ from callrouter.core.plan import Announce, EnterQueue, HangUp, Plan
 from callrouter.core.rulebook import AgentSpec, QueueSpec, Rulebook
 from callrouter.core.switches import ALL_OFF, SwitchesOn, SwitchOrder, SwitchSpec, SwitchVia
 from callrouter.runtime.dispatcher import Dispatcher
+from tests.fakes.keeping import SlowDisk
 
 PATIENCE_S = 5.0
 SITE = SiteName("gyeongnam")
@@ -102,19 +103,29 @@ class Commander:
 
 
 @dataclass
-class Ledger:
-    kept: list[tuple[CallId, str, bytes]] = field(default_factory=list)
+class Ledger(SlowDisk):
+    facts: list[tuple[CallId, str, bytes]] = field(default_factory=list)
     cdrs: list[Cdr] = field(default_factory=list)
     entries: list[AuditEntry] = field(default_factory=list)
+    is_slow: bool = False
+    """Nothing gets to the disk before the test says so."""
 
     def append_facts(self, call_id: CallId, kind: str, body: bytes) -> None:
-        self.kept.append((call_id, kind, body))
+        self.facts.append((call_id, kind, body))
+        self._take()
 
     def finish(self, cdr: Cdr) -> None:
         self.cdrs.append(cdr)
+        self._take()
 
     def audit(self, entry: AuditEntry) -> None:
         self.entries.append(entry)
+        self._take()
+
+    def _take(self) -> None:
+        self.hand_over()
+        if not self.is_slow:
+            self.write()
 
 
 @dataclass
@@ -160,14 +171,50 @@ async def test_commands_are_carried_out_in_their_order_and_facts_are_kept(scene:
     await scene.commander.until(cmd.Play)
 
     assert [type(command) for command in scene.commander.commands] == [cmd.SetDeadMan, cmd.Answer, cmd.Play]
-    kept = [msgspec.msgpack.decode(body, type=facts.Fact) for _, _, body in scene.ledger.kept]
+    kept = [msgspec.msgpack.decode(body, type=facts.Fact) for _, _, body in scene.ledger.facts]
     assert [type(fact) for fact in kept] == [facts.Opened, facts.Routed, facts.StepBegun, facts.Answered]
+
+
+async def test_nothing_is_sent_before_the_facts_are_on_disk_and_nobody_is_answered(scene: Scene) -> None:
+    scene.ledger.is_slow = True
+    scene.arrives()
+    answer = asyncio.create_task(scene.dispatcher.order(an_order()))
+    await scene.settle()
+    await asyncio.sleep(0)
+    assert len(scene.ledger.facts) == 4
+    assert scene.commander.commands == []
+    assert not answer.done()
+    scene.ledger.write()
+    assert [type(command) for command in scene.commander.commands] == [cmd.SetDeadMan, cmd.Answer, cmd.Play]
+    assert (await answer).ok
+
+
+async def test_the_daemon_is_not_idle_before_its_last_order_is_sent(scene: Scene) -> None:
+    scene.ledger.is_slow = True
+    answer = asyncio.create_task(scene.dispatcher.order(an_order()))
+    await asyncio.sleep(0)
+    await scene.settle()
+    idle = asyncio.create_task(scene.dispatcher.wait_idle())
+    await asyncio.sleep(0)
+    assert not idle.done()
+    scene.ledger.write()
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(idle, answer)
+
+
+async def test_a_daemon_that_stood_down_sends_nothing_of_what_it_had_decided(scene: Scene) -> None:
+    scene.ledger.is_slow = True
+    scene.arrives()
+    await scene.settle()
+    scene.dispatcher.stand_down()
+    scene.ledger.write()
+    assert scene.commander.commands == []
 
 
 async def test_kept_facts_bring_a_call_back_in_another_exchange(scene: Scene) -> None:
     scene.arrives()
     await scene.commander.until(cmd.Play)
-    history = [msgspec.msgpack.decode(body, type=facts.Fact) for _, _, body in scene.ledger.kept]
+    history = [msgspec.msgpack.decode(body, type=facts.Fact) for _, _, body in scene.ledger.facts]
 
     assert a_scene().dispatcher.restore([history]) == (CALL,)
 
@@ -294,7 +341,7 @@ async def test_a_daemon_that_stood_down_commands_nothing_and_writes_nothing(scen
     await scene.settle()
 
     assert scene.commander.commands == []
-    assert scene.ledger.kept == []
+    assert scene.ledger.facts == []
     assert scene.dispatcher.stood_down
 
 

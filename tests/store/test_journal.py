@@ -457,3 +457,39 @@ async def _opens_and_works(path: Path) -> None:
         assert _bodies(await journal.open_calls())[CALL] == [b"after"]
         kept = list(path.parent.glob("*.corrupt-*"))
         assert bool(kept) == any("damaged" in what for what in journal.health.lost)
+
+
+async def test_who_must_not_act_before_a_record_is_on_disk_is_told_when_it_is(path: Path) -> None:
+    async with Journal(path, limits=JournalLimits(linger_s=60.0)) as journal:
+        journal.append_facts(CALL, "step", b"first")
+        assert await journal.flush()
+        journal.append_facts(CALL, "step", b"next")  # lingers
+        assert (journal.handed, journal.kept) == (2, 1)
+        told = asyncio.Event()
+        journal.keep_now(told.set)
+        async with asyncio.timeout(5.0):
+            await told.wait()
+        assert (journal.handed, journal.kept) == (2, 2)
+
+
+async def test_nobody_waits_for_a_disk_that_is_known_to_take_nothing(path: Path) -> None:
+    async with Journal(path, limits=JournalLimits(close_s=0.1)) as journal:
+        with _locked_by_a_stranger(path):
+            journal.append_facts(CALL, "step", b"first")
+            await _until(lambda: journal.health.error is not None, 15.0)
+            journal.append_facts(CALL, "step", b"next")
+            assert journal.kept == journal.handed
+
+
+async def test_how_far_all_was_sent_outlives_the_daemon_with_the_next_record_or_without(path: Path) -> None:
+    async with Journal(path) as journal:
+        assert await journal.sent_until() is None
+        journal.sent(10.0)
+        journal.append_facts(CALL, "step", b"a record")
+    async with Journal(path) as journal:
+        assert await journal.sent_until() == 10.0
+        commits = journal.health.commits
+        journal.sent(20.0)
+    async with Journal(path) as journal:
+        assert await journal.sent_until() == 20.0
+        assert commits == 0

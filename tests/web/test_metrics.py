@@ -118,9 +118,10 @@ def test_a_journal_that_has_lost_records_is_not_well(journal: JournalHealth) -> 
 
 def test_events_that_were_lost_or_failed_are_counted() -> None:
     source = FakeStatus()
-    source.condition = replace(source.condition, inbox=InboxHealth(2, 10, dropped=8, failures=9))
+    source.condition = replace(source.condition, inbox=InboxHealth(2, 10, dropped=8, failures=9, hastened=7))
     counted = samples(source)
     assert (counted["inbox_dropped_total", ()], counted["event_failures_total", ()]) == (8, 9)
+    assert counted["orders_hastened_total", ()] == 7
 
 
 def test_a_figure_of_nothing_is_no_sample() -> None:

@@ -1,0 +1,289 @@
+"""The daemon dies when a fact is on disk, and the order that follows from it is not sent: before every order there is.
+
+The next daemon knows only the facts, and what Asterisk has. Residents and counselors notice nothing but a pause.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from callrouter.core import commands as cmd
+from callrouter.core import events as ev
+from callrouter.core import facts, naming
+from callrouter.core.call import Call
+from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
+from callrouter.core.causes import Cause
+from callrouter.core.ids import CallId, ChannelId, PromptName
+from callrouter.core.output import Output
+from callrouter.core.rulebook import QueueSpec, Rulebook
+from callrouter.core.states import CallState
+from callrouter.core.tapes import TapeRule
+from tests.core.driver import BELL, CALLS_BACK, DESK, NIGHT, Driver, agent, rulebook
+
+PATIENCE_S = 900.0
+PROMPTS = [*map(PromptName, ("welcome", "sorry", "ask", "may", "greeting", "thanks", "right", "enter", "wrong"))]
+LASTS_S = 8.0
+"""How long each prompt lasts."""
+GAP = timedelta(seconds=1.5)
+"""How long there is no daemon."""
+CALLS_A_PHONE = facts.Offered | facts.AlsoOffered | facts.Invited | facts.CallingBack
+
+
+class DiedError(Exception):
+    """The daemon is no more."""
+
+
+class Mortal(Driver):
+    """Dies before it sends the order with the number ``dies_at``, or right after; the next daemon begins later."""
+
+    def __init__(self, story: "Story", dies_at: int, *, sends_it: bool, meanwhile: Callable[["Mortal"], None]) -> None:
+        self.busy = story.busy
+        self.sent = 0
+        self.dies_at = dies_at
+        self.sends_it = sends_it
+        self.meanwhile = meanwhile
+        self.died_at: cmd.AriCommand | None = None
+        self.heard: Counter[str] = Counter()
+        self.in_doubt: set[CallId] = set()
+        super().__init__(story.rules())
+
+    def carry_out(self, out: Output) -> None:
+        self.in_doubt = {call for call, _ in out.facts}
+        super().carry_out(out)
+
+    def give(self, command: cmd.AriCommand) -> None:
+        dies = self.sent == self.dies_at and self.died_at is None
+        if not dies or self.sends_it:
+            self.sent += 1
+            super().give(command)
+            if isinstance(command, cmd.Play) and command.channel in self.asterisk.channels:
+                self.heard.update(command.media)
+        if dies:
+            self.died_at = command
+            raise DiedError
+
+    def handle(self, event: ev.Event) -> Output:
+        try:
+            return super().handle(event)
+        except DiedError:
+            self.meanwhile(self)
+            self.now += GAP
+            self.restart(in_doubt=self.in_doubt)
+            return super().handle(self.snapshot())
+
+
+def nothing(driver: Mortal) -> None:
+    """Happens."""
+
+
+def sounds_end(driver: Mortal) -> None:
+    """What plays comes to its end."""
+    for playback in list(driver.asterisk.playing):
+        driver.asterisk.end_playback(playback)
+
+
+def phones_are_answered(driver: Mortal) -> None:
+    """Whatever rings, but where nobody would have answered."""
+    for channel in list(driver.asterisk.channels.values()):
+        is_called = channel.inbound is None and channel.state in ("Down", "Ringing")
+        if is_called and driver.asterisk.endpoints[channel.id] not in driver.busy:
+            driver.asterisk.pick_up(channel.id)
+
+
+def residents_hang_up(driver: Mortal) -> None:
+    """All of them."""
+    for channel in list(driver.asterisk.channels.values()):
+        if channel.inbound is not None:
+            driver.asterisk.hang_up(channel.id)
+
+
+class World:
+    """A resident and counselors who do what people do: they listen, press keys, pick up, talk, and hang up."""
+
+    def __init__(self, driver: Mortal, story: "Story") -> None:
+        self.driver = driver
+        self.story = story
+        self.orders = list(story.orders)
+        self.keys = dict(story.keys)
+        self.caller = driver.arrive(story.dialed)
+        self.talks = 0
+        driver.settle()
+
+    def go_on(self) -> None:
+        """Until nobody is there any more."""
+        until = self.driver.now.timestamp() + PATIENCE_S
+        while self.driver.exchange.calls or any(one.in_app for one in self.driver.asterisk.channels.values()):
+            if not self._does_something():
+                self.driver.advance(1.0)
+            self.driver.settle()
+            assert self.driver.now.timestamp() < until, (self.driver.exchange.calls, self.driver.asterisk)
+
+    def _does_something(self) -> bool:
+        asterisk = self.driver.asterisk
+        for channel in asterisk.channels.values():
+            if channel.inbound is None and channel.state in ("Down", "Ringing"):
+                self._phone_is_called(channel.id, asterisk.endpoints[channel.id])
+                return True
+        if any(self._acts(call) for call in list(self.driver.exchange.calls.values())):
+            return True
+        for playback in asterisk.playing:
+            asterisk.end_playback(playback)
+            return True
+        for recording in asterisk.recording:
+            asterisk.end_recording(recording)
+            return True
+        return False
+
+    def _phone_is_called(self, channel: ChannelId, endpoint: str) -> None:
+        asterisk = self.driver.asterisk
+        asterisk.ring(channel)
+        if endpoint in self.story.busy:
+            asterisk.hang_up(channel, Cause.CALL_REJECTED)
+        else:
+            asterisk.pick_up(channel)
+
+    def _acts(self, call: Call) -> bool:
+        if call.state in self.keys and call.channel in self.driver.asterisk.channels:
+            who = self.driver.leg(call) if call.state is CallState.CONFIRMING else call.channel
+            self.driver.tell(ev.DigitPressed(who, self.keys.pop(call.state)))
+            return True
+        if call.state is not CallState.CONNECTED:
+            return False
+        if self.orders:
+            verb, target = self.orders[0]
+            self._orders(call, verb, target)
+            return True
+        self._they_talk(call)
+        self.driver.hang_up(call)
+        return True
+
+    def _orders(self, call: Call, verb: CallVerb, target: str) -> None:
+        """An order that was not answered is given again."""
+        lived = self.driver.died_at is None
+        order = CallOrder(call.id, verb, "boss", CallVia.API, target)
+        self.driver.handle(ev.CallOrdered(order, 7))
+        if (self.driver.died_at is None) == lived:
+            self.orders.pop(0)
+
+    def _they_talk(self, call: Call) -> None:
+        """The resident hears somebody, and nothing else."""
+        asterisk = self.driver.asterisk
+        channel = asterisk.channels[call.channel]
+        assert channel.state == "Up"
+        assert not channel.music
+        assert call.channel not in asterisk.playing.values()
+        assert len(self.driver.together(call)) >= 2
+        self.talks += 1
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a resident dials, and what everybody does."""
+
+    dialed: str
+    keys: tuple[tuple[CallState, str], ...] = ()
+    orders: tuple[tuple[CallVerb, str], ...] = ()
+    busy: tuple[str, ...] = ()
+    queue: QueueSpec | None = None
+
+    def rules(self) -> Rulebook:
+        queues = (self.queue,) if self.queue is not None else ()
+        staff = (agent("kim", DESK, BELL), agent("lee", NIGHT, BELL))
+        return replace(rulebook(*staff, queues=queues), speech_s=dict.fromkeys(PROMPTS, LASTS_S))
+
+
+RECORDS = QueueSpec(DESK, "창원시", recording=TapeRule(PromptName("notice"), 86_400.0))
+STORIES = {
+    "a queue": Story("120"),
+    "a welcome and a queue": Story("121"),
+    "a closed office": Story("122"),
+    "ring-all": Story("124", busy=("PJSIP/lee",)),
+    "hand-over": Story("125"),
+    "a busy tone": Story("126"),
+    "a menu": Story("127", keys=((CallState.ASKING, "1"),)),
+    "a menu that nobody answers": Story("127"),
+    "a duty phone that asks for a key": Story("129", keys=((CallState.CONFIRMING, "1"),)),
+    "the second duty phone": Story("130", busy=("PJSIP/duty",)),
+    "a message": Story("140"),
+    "a callback": Story("144", queue=CALLS_BACK),
+    "a callback to another number": Story("145", queue=CALLS_BACK, keys=((CallState.DICTATING, "1"),)),
+    "a recorded talk": Story("120", queue=RECORDS),
+    "holding": Story("120", orders=((CallVerb.HOLD, ""), (CallVerb.RESUME, ""))),
+    "a transfer": Story("120", orders=((CallVerb.TRANSFER, "lee"),)),
+    "a transfer to a queue": Story("120", orders=((CallVerb.TRANSFER, NIGHT),)),
+    "a transfer after a consultation": Story("120", orders=((CallVerb.CONSULT, "lee"), (CallVerb.COMPLETE, ""))),
+    "a conference": Story("120", orders=((CallVerb.CONFERENCE, "lee"),)),
+    "dismissing": Story("120", orders=((CallVerb.DISMISS, ""),)),
+    "a recorded talk on hold": Story("120", queue=RECORDS, orders=((CallVerb.HOLD, ""), (CallVerb.RESUME, ""))),
+}
+
+
+NEVER = 10_000
+
+
+def told(story: Story, dies_at: int, *, sends_it: bool = False, meanwhile: Callable[[Mortal], None] = nothing) -> World:
+    """The story, with a daemon that dies at that order."""
+    world = World(Mortal(story, dies_at, sends_it=sends_it, meanwhile=meanwhile), story)
+    world.go_on()
+    return world
+
+
+def left_over(driver: Mortal) -> list[str]:
+    """What ought not to be there when all have hung up."""
+    asterisk = driver.asterisk
+    called = {fact.channel for _, fact in driver.log if isinstance(fact, CALLS_A_PHONE)}
+    what: dict[str, object] = {
+        "bridges": asterisk.bridges,
+        "playbacks": [one for one, channel in asterisk.playing.items() if channel in asterisk.channels],
+        "recordings": asterisk.recording,
+        "recorded conversations": asterisk.taped,
+        "legs in no record": {channel for channel in asterisk.endpoints if naming.parse_leg_channel(channel)} - called,
+        "busy counselors": [each for each in driver.exchange.floor.staff.agents.values() if each.leg is not None],
+        "seizures": driver.exchange.floor.trunks.seizures,
+        "second records": len(driver.cdrs) - len({cdr.call_id for cdr in driver.cdrs}),
+        "calls without a record": driver.journal.keys() - {cdr.call_id for cdr in driver.cdrs},
+    }
+    return [f"{name}: {found}" for name, found in what.items() if found]
+
+
+def noticed(wanted: World, world: World) -> list[str]:
+    """What the resident or a counselor would notice."""
+    driver = world.driver
+    pairs: dict[str, tuple[object, object]] = {
+        "conversations": (world.talks, wanted.talks),
+        "never heard": (wanted.driver.heard.keys() - driver.heard.keys(), set()),
+        "messages and recorded conversations": (len(driver.asterisk.stored), len(wanted.driver.asterisk.stored)),
+        "records": (_records(driver), _records(wanted.driver)),
+    }
+    return [f"{name}: {found}, not {should_be}" for name, (found, should_be) in pairs.items() if found != should_be]
+
+
+def _records(driver: Driver) -> list[tuple[object, ...]]:
+    return sorted(
+        (cdr.call_id, cdr.outcome, str(cdr.agent), str(cdr.destination), "is an estimate" in cdr.explanation)
+        for cdr in driver.cdrs
+    )
+
+
+@pytest.mark.parametrize("sends_it", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("meanwhile", [nothing, sounds_end, phones_are_answered])
+@pytest.mark.parametrize("name", STORIES)
+def test_nobody_notices_but_for_a_pause(name: str, meanwhile: Callable[[Mortal], None], sends_it: bool) -> None:
+    story = STORIES[name]
+    wanted = told(story, NEVER)
+    for number in range(wanted.driver.sent):
+        world = told(story, number, sends_it=sends_it, meanwhile=meanwhile)
+        assert world.driver.died_at is not None
+        assert not noticed(wanted, world) + left_over(world.driver), (number, world.driver.died_at)
+
+
+@pytest.mark.parametrize("sends_it", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("name", STORIES)
+def test_nothing_is_left_of_who_hangs_up_meanwhile(name: str, sends_it: bool) -> None:
+    story = STORIES[name]
+    for number in range(told(story, NEVER).driver.sent):
+        world = told(story, number, sends_it=sends_it, meanwhile=residents_hang_up)
+        assert not left_over(world.driver), (number, world.driver.died_at)
