@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from callrouter.core import adopting
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import resync
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
 from callrouter.core.cue import Cue
@@ -103,7 +103,7 @@ class Absence:
 
     def _put_aside(self, call: Call, since: datetime, at: datetime, out: Output) -> None:
         conduct, floor = self._exchange.conduct, self._exchange.floor
-        remembered = resync.remember(call.history)
+        remembered = adopting.remember(call.history)
         if remembered is None:
             return
         for kind in tuple(call.timers):

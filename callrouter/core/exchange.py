@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from callrouter.core import adopting, facts, loops, naming, relaying, relays, resync, standing
 from callrouter.core import events as ev
-from callrouter.core import facts, loops, naming, relaying, relays, resync, standing
 from callrouter.core.absence import Absence
 from callrouter.core.admission import Admission
 from callrouter.core.agent import AgentState
@@ -173,7 +173,7 @@ class Exchange:
         contradicts itself, is left out; the ids of those that were taken are returned. Of those ``in_doubt`` it may not
         have come to send to Asterisk what followed from their last facts.
         """
-        known = [call for call in map(resync.remember, histories) if call is not None and self.conduct.take(call)]
+        known = [call for call in map(adopting.remember, histories) if call is not None and self.conduct.take(call)]
         for call in known:
             call.in_doubt = call.id in in_doubt
         return tuple(call.id for call in known)

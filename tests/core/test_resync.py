@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 
 from callrouter.ari.transport import TIMEOUT_S
+from callrouter.core import adopting, facts, naming
 from callrouter.core import commands as cmd
 from callrouter.core import events as ev
-from callrouter.core import facts, naming, resync
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.causes import Cause
@@ -211,6 +211,20 @@ def test_an_offer_that_the_journal_lost_is_ended_and_its_id_not_used_again(hall:
     hall.hang_up(again)
     assert [leg.attempt for leg in hall.cdr(call).legs] == [2]
     assert hall.agent("kim").misses == 0
+
+
+def test_nor_is_it_where_the_offer_before_it_is_found_over_only_now() -> None:
+    hall = Driver(rulebook(agent("kim"), agent("lee")))
+    call = hall.dial()
+    hall.asterisk.hang_up(hall.leg(call), Cause.USER_BUSY)
+    hall.settle()
+    lost = hall.leg(call)
+    known = [isinstance(record, facts.OfferClosed) for _, record in hall.log].index(True)
+    hall.restart(lost=len(hall.log) - known)
+    hall.sync()
+    again = hall.exchange.calls[call.id]
+    assert lost not in hall.asterisk.channels
+    assert hall.leg(again) == own_leg(call, 3)
 
 
 def test_the_dead_mans_switch_stands_right_after_a_reconnect(hall: Driver) -> None:
@@ -507,7 +521,7 @@ def test_a_history_that_makes_no_sense_is_left_out(hall: Driver) -> None:
         [opened, facts.Connected(START)],
         [opened, facts.Released(START, ReleaseReason.DEFECT, 16), facts.Released(START, ReleaseReason.DEFECT, 16)],
     ]
-    assert [resync.remember(history) for history in nonsense] == [None] * len(nonsense)
+    assert [adopting.remember(history) for history in nonsense] == [None] * len(nonsense)
 
 
 def test_a_call_that_is_known_is_not_restored_twice(hall: Driver) -> None:
