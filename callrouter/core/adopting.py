@@ -27,17 +27,8 @@ from callrouter.core.states import CallState, Signal
 if TYPE_CHECKING:
     from callrouter.core.exchange import Exchange
 
-_PLAYING = frozenset(
-    {
-        CallState.ANNOUNCING,
-        CallState.ASKING,
-        CallState.DICTATING,
-        CallState.RECORDING,
-        CallState.CONFIRMING,
-        CallState.BRIEFING,
-        CallState.CALLING,
-    }
-)
+_WAITS_FOR_NOBODY = frozenset({CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING})
+_PLAYING = _WAITS_FOR_NOBODY | {CallState.CONFIRMING, CallState.BRIEFING, CallState.CALLING}
 """States in which the last playback may be heard rightly."""
 
 
@@ -64,7 +55,7 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
     call.to_be_adopted = False
     conduct.hold_arrival(call, at)  # which was given back if the site was away for long
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
-    _say_what_was_not_heard(call, event, out)
+    _say_what_was_not_heard(exchange, call, event, out)
     # First of all: over HTTP alone, what waits behind a sound holds up the command that ends it.
     was_told = conduct.comforting.recall(call, out)
     conduct.reset_dead_man(call, at, out)
@@ -92,16 +83,34 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
 
 
-def _say_what_was_not_heard(call: Call, event: ev.SiteUp, out: Output) -> None:
-    """What the earlier daemon may not have come to say to Asterisk, whatever comes next: the answer, and silence."""
+def _say_what_was_not_heard(exchange: "Exchange", call: Call, event: ev.SiteUp, out: Output) -> None:
+    """What the earlier daemon did not come to say, whatever comes next: that he is answered, and what was to end."""
     if call.answered and call.request is None and event.channels[call.channel].state != "Up":
         out.commands.append(cmd.Answer(call.site, call.id, call.channel))
-    if not call.in_doubt or call.state is CallState.GREETING:
+    if call.in_doubt:
+        _end_old_sounds(exchange, call, out)
+
+
+def _end_old_sounds(exchange: "Exchange", call: Call, out: Output) -> None:
+    if call.state in _WAITS_FOR_NOBODY:  # who waited before heard music, or ringing
+        call.music = call.ring_tone = True
+        exchange.conduct.waiting.quiet(call, out)
+    if call.state is CallState.GREETING:
         return  # two hear something: a resident who is called back, and the counselor
     is_called_in = call.invited is not None and call.invited.bridge is None
     last = call.playbacks - 1 if call.state in _PLAYING or is_called_in else call.playbacks
     for number in range(max(1, last - 1), last + 1):
         out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
+
+
+def say_again(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
+    """The call is ours, and its site, which was away, may not have heard what was said last."""
+    if call.comforting:
+        return  # all that he heard is ended, and music begins: see `Comforting.after_silence`
+    _end_old_sounds(exchange, call, out)
+    exchange.conduct.waiting.after_silence(call, out)
+    if call.state is CallState.CONNECTED:
+        exchange.conduct.parties.after_silence(call, event.members, at, out)
 
 
 def _adopt_waiting(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:

@@ -46,6 +46,8 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
         case CallState.CLEARING:
             conduct.finish(call, Cue(Signal.CLEARING_OVER), at, out)
         case _:
+            if call.resident is not None:  # and here, where the counselor had hung up, or somebody withdrew it
+                _let_resident_go(exchange, call, at, out)
             conduct.calling_back.stand(call, at, out)
 
 
@@ -111,15 +113,20 @@ def _give_up_attempt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dat
     conduct, was_calling = exchange.conduct, call.state is not CallState.OFFERED
     _leg_of(exchange, call, call.offer, event, at)
     if was_calling:
-        conduct.calling_back.let_resident_go(call, OfferResult.FAILED, at, out)
-        if call.resident is not None:
-            conduct.record(call, facts.NotReached(at, OfferResult.FAILED, Cause.NOT_DEFINED, counts=False), out)
+        _let_resident_go(exchange, call, at, out)
     result = OfferResult.CALLER_GONE if was_calling else OfferResult.FAILED
     conduct.offering.drop(call, result, at, out, Cause.NOT_DEFINED)
     if was_calling:
         conduct.calling_back.try_later(call, Cause.NOT_DEFINED, at, out)
     else:
         conduct.calling_back.stand(call, at, out)
+
+
+def _let_resident_go(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
+    """Whoever was being called is called no more."""
+    exchange.conduct.calling_back.let_resident_go(call, OfferResult.FAILED, at, out)
+    if call.resident is not None:
+        exchange.conduct.record(call, facts.NotReached(at, OfferResult.FAILED, Cause.NOT_DEFINED, counts=False), out)
 
 
 def _leg_of(exchange: "Exchange", call: Call, offer: Offer | None, event: ev.SiteUp, at: datetime) -> Leg | None:

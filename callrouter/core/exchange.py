@@ -8,8 +8,8 @@ then, in :class:`callrouter.core.conduct.Conduct`; what happens when a site come
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 
@@ -50,6 +50,9 @@ _TIMER_SIGNALS: Mapping[TimerKind, Signal] = {
     TimerKind.RESIDENT: Signal.RESIDENT_OVER,
     TimerKind.CALLBACK: Signal.CALLBACK_DUE,
 }
+
+_ON_ITS_WAY: Final = timedelta(seconds=1)
+"""So long before a site is known to be lost may what is said to it be lost already."""
 
 _OF_INVITED: Mapping[Signal, Signal] = {
     Signal.LEG_RANG: Signal.INVITED_RANG,
@@ -521,6 +524,7 @@ class Exchange:
 
     def _site_up(self, event: ev.SiteUp, at: datetime, out: Output) -> None:
         was_away = event.site not in self.floor.ways.sites
+        unsure = self._may_not_have_been_heard(event.site)
         self.floor.ways.sites.add(event.site)
         self.floor.phones_seen(event.site, event.phones, event.requested_at, at)
         resync.compare(self, event, at, out)
@@ -532,12 +536,24 @@ class Exchange:
             self.conduct.attendance.watch(event.site, out)
         for call in [call for call in self.calls.values() if call.site == event.site]:
             if was_away:
+                if call.id in unsure:
+                    adopting.say_again(self, call, event, at, out)
                 self.conduct.comforting.after_silence(call, at, out)
                 self.conduct.taping.after_silence(call, at, out)
                 self.conduct.following.after_silence(call, out)
             # What we said of the switch meanwhile was not heard; and who is found waiting has waited for some time.
             if was_away or not call.guarded:
                 self.conduct.reset_dead_man(call, at, out)
+
+    def _may_not_have_been_heard(self, site: SiteName) -> set[CallId]:
+        """The calls, but for those of an earlier daemon, of which a site that was lost may not have heard all."""
+        since = self.absence.since(site)
+        return {
+            call.id
+            for call in self.calls.values()
+            if since is not None and call.site == site and not call.to_be_adopted
+            if call.history[-1].at >= since - _ON_ITS_WAY
+        }
 
     def _site_down(self, event: ev.SiteDown, at: datetime, out: Output) -> None:
         self.floor.ways.sites.discard(event.site)

@@ -249,10 +249,21 @@ class Parties:
             if call.held:
                 self._conduct.record(call, facts.Resumed(at), out)
         self._adopt_invited(call, members, at, out)
-        if not any(leg.channel in inside for inside in members.values()):
-            out.commands.append(cmd.JoinBridge(call.site, call.id, self._bridge(call), leg.channel))
-        self._adopt_caller(call, present, out)
+        self._adopt_counselor(call, leg, members, out)
+        self._adopt_caller(call, present, at, out)
         self._conduct.length.watch(call, at, out)
+
+    def after_silence(self, call: Call, members: Members, at: datetime, out: Output) -> None:
+        """The site was away, and may not have heard who is to be in the bridge of a conversation."""
+        leg = self._conduct.floor.legs.get(call.offer.channel) if call.offer is not None else None
+        if leg is None or call.line is not None:
+            return
+        present = members.get(self._bridge(call), frozenset())
+        call.music = call.channel not in present
+        if call.invited is not None and call.invited.bridge is not None:
+            self._adopt_invited(call, members, at, out)
+        self._adopt_counselor(call, leg, members, out)
+        self._adopt_caller(call, present, at, out)
 
     def note_invited_gone(self, call: Call, at: datetime, out: Output) -> None:
         """Whoever was called in hung up while nobody looked."""
@@ -275,7 +286,7 @@ class Parties:
         if call.state is CallState.CONNECTED:
             self._conduct.length.watch(call, at, out)
             if not was_held:
-                self._adopt_caller(call, present, out)
+                self._adopt_caller(call, present, at, out)
 
     def _adopt_invited(self, call: Call, members: Members, at: datetime, out: Output) -> None:
         invited = call.invited
@@ -300,8 +311,16 @@ class Parties:
         else:
             self._conduct.following.hear_out(call, out)
 
-    def _adopt_caller(self, call: Call, present: frozenset[ChannelId], out: Output) -> None:
-        if call.held:
+    def _adopt_counselor(self, call: Call, leg: Leg, members: Members, out: Output) -> None:
+        if not any(leg.channel in inside for inside in members.values()):  # else it is there, or on its second line
+            out.commands.append(cmd.JoinBridge(call.site, call.id, self._bridge(call), leg.channel))
+
+    def _adopt_caller(self, call: Call, present: frozenset[ChannelId], at: datetime, out: Output) -> None:
+        if call.held and call.channel in present:
+            self.take_out(call, at, out)
+        elif call.held:
             self._conduct.floor.bridges.leave(call.id, call.channel, out)
+            call.music = not call.in_doubt
+            self._conduct.waiting.play_music(call, self._music(call), at, out)
         elif call.channel not in present:
             self.bring_back(call, out)

@@ -72,6 +72,8 @@ def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: date
         adopting.adopt(exchange, call, event, at, out)
     elif call.is_hung_up_on:  # Asterisk has not heard that, or not come to it
         out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
+    elif call.answered and seen.state != "Up":  # nor that
+        out.commands.append(cmd.Answer(call.site, call.id, call.channel))
 
 
 def _take_up_request(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:

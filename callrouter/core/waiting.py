@@ -15,7 +15,7 @@ from callrouter.core.facts import LeaveReason, ReleaseReason
 from callrouter.core.groups import Place
 from callrouter.core.ids import CallId, QueueName, TrunkName
 from callrouter.core.output import Output
-from callrouter.core.plan import EnterQueue, Plan
+from callrouter.core.plan import Dial, EnterQueue, Plan
 from callrouter.core.regaining import LostPlaces
 from callrouter.core.rulebook import QueueSpec, Rulebook, WaitingSound
 from callrouter.core.skills import Demand
@@ -270,6 +270,19 @@ class Waiting:
         if call.ring_tone:
             call.ring_tone = False
             out.commands.append(cmd.StopRinging(call.site, call.id, call.channel))
+
+    def after_silence(self, call: Call, out: Output) -> None:
+        """The site was away, and may not have heard of it: let who waits hear what he is to hear."""
+        if call.music:
+            out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, self._music_class(call)))
+        elif call.ring_tone or (call.ringing and not call.answered):
+            out.commands.append(cmd.Ring(call.site, call.id, call.channel))
+
+    def _music_class(self, call: Call) -> str:
+        step, queue = call.steps[call.step], self.queue_of(call)
+        if isinstance(step, Dial) and step.music_class is not None:
+            return step.music_class
+        return queue.music_class if queue is not None else self._conduct.floor.rulebook.transfers.music_class
 
     def let_ring(self, call: Call, out: Output) -> None:
         """Let a caller who was not answered hear ringing, once."""

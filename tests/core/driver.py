@@ -530,6 +530,10 @@ _Command = TypeVar("_Command", bound=cmd.Command)
 _DECLINED = frozenset({Cause.USER_BUSY, Cause.NO_ANSWER, Cause.CALL_REJECTED})
 
 
+class DiedError(Exception):
+    """The daemon is no more."""
+
+
 class Driver:
     """An exchange with time, timers, one Asterisk, and a journal of all that came out."""
 
@@ -547,6 +551,9 @@ class Driver:
         self.cdrs: list[Cdr] = []
         self.notices: list[Notice] = []
         self.audit: list[AuditEntry] = []
+        self.orders_left: int | None = None
+        """After so many orders the daemon dies, before it sends the next; None: it lives."""
+        self._followed_from: set[CallId] = set()
         self._calls = 0
         if connected:
             self.sync()
@@ -556,8 +563,16 @@ class Driver:
     def handle(self, event: ev.Event) -> Output:
         """Hand one event in and carry out what comes of it; what Asterisk answers waits in the inbox."""
         out = self.exchange.handle(event, self.now)
-        self.carry_out(out)
+        try:
+            self.carry_out(out)
+        except DiedError:
+            out = self.come_after()
         return out
+
+    def come_after(self) -> Output:
+        """Another daemon comes after one that died before it had sent all its orders."""
+        self.restart(in_doubt=self._followed_from)
+        return self.handle(self.snapshot()) if self.asterisk.connected else Output()
 
     def carry_out(self, out: Output) -> None:
         for call, fact in out.facts:
@@ -569,6 +584,7 @@ class Driver:
         self.notices += out.notices
         self.audit += out.audit
         self.commands += out.commands
+        self._followed_from = {call for call, _ in out.facts}
         for command in out.commands:
             match command:
                 case cmd.SetTimer(key=key, after_s=after_s):
@@ -583,7 +599,16 @@ class Driver:
                     self.give(command)
 
     def give(self, command: cmd.AriCommand) -> None:
-        """Have an order carried out at its site."""
+        """Have an order carried out at its site.
+
+        Raises:
+            DiedError: the daemon died before.
+        """
+        if self.orders_left is not None:
+            self.orders_left -= 1
+            if self.orders_left < 0:
+                self.orders_left = None
+                raise DiedError
         self.site(command.site).do(command)
 
     def site(self, name: SiteName) -> Asterisk:

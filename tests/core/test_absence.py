@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from callrouter.core import adopting
 from callrouter.core import events as ev
-from callrouter.core import resync
 from callrouter.core.agent import AgentState
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallVerb
@@ -352,7 +352,7 @@ def test_calls_of_an_earlier_daemon_hold_nothing_at_a_site_that_does_not_come_up
 def test_a_history_that_makes_no_sense_keeps_what_it_has(hall: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     talk(hall)
     hall.lose_site()
-    monkeypatch.setattr(resync, "remember", lambda history: None)
+    monkeypatch.setattr(adopting, "remember", lambda history: None)
     hall.advance(AWAY_S)
     assert hall.exchange.floor.trunks.in_use(CITY) == 1
 

@@ -354,8 +354,9 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 12))
     def deliver(self, count: int) -> None:
-        for _ in range(min(count, len(self.driver.inbox))):
-            self.hand_in(self.driver.inbox.pop(0))
+        for _ in range(count):
+            if self.driver.inbox:  # what is on its way is lost with a daemon that dies
+                self.hand_in(self.driver.inbox.pop(0))
 
     @rule(seconds=SOON)
     def time_passes(self, seconds: float) -> None:
@@ -447,6 +448,11 @@ class ExchangeMachine(RuleBasedStateMachine):
         if self.driver.asterisk.connected:
             self.hand_in(self.driver.snapshot())
 
+    @rule(orders=st.integers(0, 4))
+    def the_daemon_is_to_die_before_an_order(self, orders: int) -> None:
+        """Its facts are on disk."""
+        self.driver.orders_left = orders
+
     # How events go in, and what is looked at each time.
 
     def hand_in(self, event: ev.Event) -> None:
@@ -456,7 +462,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         for command in out.commands:
             if isinstance(command, cmd.AriCommand) and command.call in self.ended:
                 assert isinstance(command, CLEAN_UP), f"{command} after the call had ended"
-        self.ended |= {cdr.call_id for cdr in out.cdrs}
+        self.ended = {cdr.call_id for cdr in self.driver.cdrs}
 
     def callers_are_served_in_order(self, out: Output) -> None:
         exchange = self.driver.exchange
@@ -645,6 +651,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """All hang up; after the timers, nothing is left but one CDR for each call, and one end of each request."""
         driver = self.driver
+        driver.orders_left = None
         driver.asterisk.connected = True
         if driver.exchange.draining:  # those who have no phone wait for the next daemon
             driver.restart()

@@ -1,6 +1,7 @@
-"""The daemon dies when a fact is on disk, and the order that follows from it is not sent: before every order there is.
+"""An order is not heard by Asterisk, though the fact that it follows from is on disk: each order that there is.
 
-The next daemon knows only the facts, and what Asterisk has. Residents and counselors notice nothing but a pause.
+The daemon dies, and the next one knows only the facts, and what Asterisk has; or it lives, and its way to Asterisk is
+cut. Residents and counselors notice nothing but a pause.
 """
 
 from collections import Counter
@@ -16,12 +17,12 @@ from callrouter.core import facts, naming
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
 from callrouter.core.causes import Cause
-from callrouter.core.ids import CallId, ChannelId, PromptName
+from callrouter.core.ids import ChannelId, PromptName
 from callrouter.core.output import Output
 from callrouter.core.rulebook import QueueSpec, Rulebook
 from callrouter.core.states import CallState
 from callrouter.core.tapes import TapeRule
-from tests.core.driver import BELL, CALLS_BACK, DESK, NIGHT, Driver, agent, rulebook
+from tests.core.driver import BELL, CALLS_BACK, DESK, HALL, NIGHT, DiedError, Driver, agent, rulebook
 
 PATIENCE_S = 900.0
 PROMPTS = [*map(PromptName, ("welcome", "sorry", "ask", "may", "greeting", "thanks", "right", "enter", "wrong"))]
@@ -30,10 +31,6 @@ LASTS_S = 8.0
 GAP = timedelta(seconds=1.5)
 """How long there is no daemon."""
 CALLS_A_PHONE = facts.Offered | facts.AlsoOffered | facts.Invited | facts.CallingBack
-
-
-class DiedError(Exception):
-    """The daemon is no more."""
 
 
 class Mortal(Driver):
@@ -47,32 +44,56 @@ class Mortal(Driver):
         self.meanwhile = meanwhile
         self.died_at: cmd.AriCommand | None = None
         self.heard: Counter[str] = Counter()
-        self.in_doubt: set[CallId] = set()
         super().__init__(story.rules())
-
-    def carry_out(self, out: Output) -> None:
-        self.in_doubt = {call for call, _ in out.facts}
-        super().carry_out(out)
 
     def give(self, command: cmd.AriCommand) -> None:
         dies = self.sent == self.dies_at and self.died_at is None
-        if not dies or self.sends_it:
-            self.sent += 1
-            super().give(command)
-            if isinstance(command, cmd.Play) and command.channel in self.asterisk.channels:
-                self.heard.update(command.media)
         if dies:
             self.died_at = command
+            if not self.sends_it:
+                raise DiedError
+        self.sent += 1
+        super().give(command)
+        if isinstance(command, cmd.Play) and command.channel in self.asterisk.channels:
+            self.heard.update(command.media)
+        if dies:
             raise DiedError
 
+    def come_after(self) -> Output:
+        self.meanwhile(self)
+        self.now += GAP
+        return super().come_after()
+
+
+class Cut(Mortal):
+    """Lives, but its way to the site is cut at that order: it and those that follow are not heard."""
+
+    def give(self, command: cmd.AriCommand) -> None:
+        if self.sent == self.dies_at and self.died_at is None:
+            self.died_at = command
+            self.asterisk.connected = False
+        super(Mortal, self).give(command)
+        if self.asterisk.connected:
+            self.sent += 1
+            if isinstance(command, cmd.Play) and command.channel in self.asterisk.channels:
+                self.heard.update(command.media)
+
     def handle(self, event: ev.Event) -> Output:
-        try:
-            return super().handle(event)
-        except DiedError:
+        out = super().handle(event)
+        if not self.asterisk.connected:
+            self.lose_site()
             self.meanwhile(self)
             self.now += GAP
-            self.restart(in_doubt=self.in_doubt)
-            return super().handle(self.snapshot())
+            self.sync()
+        return out
+
+    def lose_site(self) -> None:
+        self.inbox.clear()
+        super(Mortal, self).handle(ev.SiteDown(HALL))
+
+    def sync(self) -> None:
+        self.asterisk.connected = True
+        super(Mortal, self).handle(self.snapshot())
 
 
 def nothing(driver: Mortal) -> None:
@@ -152,13 +173,20 @@ class World:
             return True
         if call.state is not CallState.CONNECTED:
             return False
+        self._who_is_on_hold_is_alone(call)
         if self.orders:
             verb, target = self.orders[0]
             self._orders(call, verb, target)
             return True
+        if call.held:  # somebody is still being called
+            return False
         self._they_talk(call)
         self.driver.hang_up(call)
         return True
+
+    def _who_is_on_hold_is_alone(self, call: Call) -> None:
+        assert not call.held or not self.driver.together(call)
+        assert not call.held or self.driver.channel(call).music
 
     def _orders(self, call: Call, verb: CallVerb, target: str) -> None:
         """An order that was not answered is given again."""
@@ -222,6 +250,8 @@ STORIES = {
 
 
 NEVER = 10_000
+BEFORE_THE_CALL = 3
+"""So many orders are given before the resident dials: for lamps and phones."""
 
 
 def told(story: Story, dies_at: int, *, sends_it: bool = False, meanwhile: Callable[[Mortal], None] = nothing) -> World:
@@ -287,3 +317,22 @@ def test_nothing_is_left_of_who_hangs_up_meanwhile(name: str, sends_it: bool) ->
     for number in range(told(story, NEVER).driver.sent):
         world = told(story, number, sends_it=sends_it, meanwhile=residents_hang_up)
         assert not left_over(world.driver), (number, world.driver.died_at)
+
+
+@pytest.mark.parametrize("meanwhile", [nothing, residents_hang_up])
+@pytest.mark.parametrize("name", STORIES)
+def test_whoever_is_to_talk_does_although_the_way_to_the_site_was_cut(
+    name: str, meanwhile: Callable[[Mortal], None]
+) -> None:
+    story = STORIES[name]
+    wanted = told(story, NEVER)
+    for number in range(BEFORE_THE_CALL, wanted.driver.sent):
+        driver = Cut(story, number, sends_it=False, meanwhile=meanwhile)
+        world = World(driver, story)
+        world.go_on()
+        driver.advance(10.0)
+        driver.sync()
+        assert not left_over(driver), (number, driver.died_at)
+        # A trunk that gives no sign of life for its phone is not tried again.
+        is_trunk = isinstance(driver.died_at, cmd.Originate) and driver.died_at.endpoint == "PJSIP/010@city"
+        assert world.talks == wanted.talks or meanwhile is residents_hang_up or is_trunk, (number, driver.died_at)
