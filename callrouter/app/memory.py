@@ -30,7 +30,7 @@ async def remember(dispatcher: Dispatcher, journal: Journal, sites: Collection[S
     Raises:
         JournalError: the journal cannot be read.
     """
-    open_calls, sent_until = await journal.open_calls(), await journal.sent_until()
+    open_calls, settled_until = await journal.open_calls(), await journal.settled_until()
     restored = 0
     for call_id, records in open_calls.items():
         history = decoded(records)
@@ -41,7 +41,7 @@ async def remember(dispatcher: Dispatcher, journal: Journal, sites: Collection[S
             await close_history(
                 journal, call_id, history, f"its site {opened.site} is not in the configuration any more"
             )
-        elif dispatcher.restore([history], [call_id] if _is_in_doubt(records, sent_until) else []):
+        elif dispatcher.restore([history], [call_id] if _is_in_doubt(records, settled_until) else []):
             restored += 1
         else:
             await close_history(journal, call_id, history, "its history contradicts itself")
@@ -50,9 +50,9 @@ async def remember(dispatcher: Dispatcher, journal: Journal, sites: Collection[S
     await _try_again(journal)
 
 
-def _is_in_doubt(records: Sequence[Fact], sent_until: float | None) -> bool:
-    """Whether the earlier daemon may not have sent what followed from the last fact."""
-    return sent_until is not None and records[-1].at.timestamp() > sent_until
+def _is_in_doubt(records: Sequence[Fact], settled_until: float | None) -> bool:
+    """Whether Asterisk may not have heard what followed from the last fact."""
+    return settled_until is not None and records[-1].at.timestamp() > settled_until
 
 
 def decoded(records: Iterable[Fact]) -> list[facts.Fact]:

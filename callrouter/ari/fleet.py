@@ -58,6 +58,26 @@ class SiteState:
     """What tells its channels from those of other sites."""
 
 
+def _nobody_asks() -> None:
+    """When an order is settled is of no interest."""
+
+
+class _Countdown:
+    """Tells when so many have come; at once, if none is to."""
+
+    def __init__(self, left: int, over: Callable[[], None]) -> None:
+        self._left = left
+        self._over = over
+        if not left:
+            over()
+
+    def less(self) -> None:
+        """One has come."""
+        self._left -= 1
+        if not self._left:
+            self._over()
+
+
 class Fleet:
     """The sessions of all sites. ``inbox`` is set before :meth:`run`."""
 
@@ -134,12 +154,17 @@ class Fleet:
 
     # Commands.
 
-    def carry_out(self, command: cmd.AriCommand) -> None:
-        """Send what the command asks for; what its replies mean comes back as events."""
+    def carry_out(self, command: cmd.AriCommand, settled: Callable[[], None] = _nobody_asks) -> None:
+        """Send what the command asks for; what its replies mean comes back as events.
+
+        ``settled`` is called once, when all of it was answered, or given up.
+        """
         if isinstance(command, cmd.WatchPhones):
             self._sessions[command.site].phones.watch(command.phones)
-        for order in orders(command, self._applications[command.site]):
-            on_reply = partial(self._replied, command, order)
+        todo = orders(command, self._applications[command.site])
+        unsettled = _Countdown(len(todo), settled)
+        for order in todo:
+            on_reply = partial(self._replied, command, order, unsettled)
             self._sessions[command.site].commands.send(command.call, order.request, on_reply)
 
     def resync(self, site: SiteName) -> None:
@@ -156,7 +181,8 @@ class Fleet:
             site, lambda request, within_s: commands.request("recordings", request, timeout_s=within_s)
         )
 
-    def _replied(self, command: cmd.AriCommand, order: Order, reply: Reply) -> None:
+    def _replied(self, command: cmd.AriCommand, order: Order, unsettled: "_Countdown", reply: Reply) -> None:
+        unsettled.less()
         self.outcomes[command.site, reply.outcome] += 1
         if reply.outcome not in _QUIET:
             # A phone that is off is refused at every offer, and the offer's own record says so.

@@ -70,8 +70,8 @@ ANSWERED_WITHIN_S: Final = 5.0
 class Commander(Protocol):
     """Carries out commands at the sites. Must not wait; replies come back as events, by :meth:`Dispatcher.post`."""
 
-    def carry_out(self, command: cmd.AriCommand) -> None:
-        """Send what the command asks for."""
+    def carry_out(self, command: cmd.AriCommand, settled: Callable[[], None]) -> None:
+        """Send what the command asks for; ``settled`` is called once, when that was answered, or given up."""
 
     def resync(self, site: SiteName) -> None:
         """Have the site's snapshot taken soon: events of it were lost."""
@@ -289,7 +289,7 @@ class Dispatcher:
     def restore(self, histories: Iterable[Sequence[facts.Fact]], in_doubt: Iterable[CallId] = ()) -> tuple[CallId, ...]:
         """Let the exchange remember the calls of an earlier daemon; before :meth:`run`.
 
-        Those ``in_doubt`` have facts of which it may not have sent to Asterisk what followed.
+        Those ``in_doubt`` have facts of which Asterisk may not have heard what followed.
         """
         told = ([list(history) for history in histories], list(in_doubt))
         known = self.exchange.restore(*told)
@@ -436,7 +436,7 @@ class Dispatcher:
             else:
                 orders.append(command)
         if orders or out.answers:
-            self._held.send(partial(self._send, orders, out.answers))
+            self._held.send(partial(self._send, orders, out.answers), len(orders))
         elif out.facts:
             self._held.send_nothing()
         for notice in out.notices:
@@ -456,10 +456,12 @@ class Dispatcher:
             case cmd.Forget(number=number):
                 self._memory.forget(number)
 
-    def _send(self, orders: Sequence[cmd.AriCommand], answers: Sequence[tuple[int, Answer]]) -> None:
+    def _send(
+        self, orders: Sequence[cmd.AriCommand], answers: Sequence[tuple[int, Answer]], settled: Callable[[], None]
+    ) -> None:
         """Have orders carried out at the sites, and tell those who asked for something what has become of it."""
         for order in orders:
-            self._commander.carry_out(order)
+            self._commander.carry_out(order, settled)
         for ticket, answer in answers:
             awaited = self._awaited.get(ticket)
             if awaited is not None and not awaited.done():

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -31,22 +32,31 @@ class Keeping(Protocol):
     def kept(self) -> int:
         """How many of them need not be waited for any more: they are on disk, or the disk is known to take none."""
 
-    def sent(self, at: float) -> None:
-        """All has been sent that followed from records handed over up to ``at`` (seconds since 1970)."""
-
     def keep_now(self, tell: Callable[[], None]) -> None:
         """Have what was handed over written at once; ``tell`` is called in the event loop when ``kept`` has grown."""
+
+    def settled(self, until: float) -> None:
+        """Asterisk has answered all that followed from records handed over up to then (seconds since 1970)."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What followed from one event."""
+
+    at: float
+    """When it was decided, in seconds since 1970."""
+    unsettled: int
+    """How many orders of it Asterisk has not answered yet, and one more until they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
+    batch: _Batch
     mark: int
     """How many records must have been kept."""
-    at: float
-    """When that was decided, in seconds since 1970."""
     due: float
     """How long it may wait, by the loop's clock."""
-    send: Callable[[], None]
+    send: Callable[[Callable[[], None]], None]
 
 
 class HeldOrders:
@@ -57,6 +67,7 @@ class HeldOrders:
         self._may_act = may_act
         self._on_empty = on_empty
         self._held: deque[_Held] = deque()
+        self._unsettled: deque[_Batch] = deque()
         self.hastened = 0
         """Orders that were sent before their facts were on disk."""
         self._alarm: asyncio.TimerHandle | None = None
@@ -66,19 +77,23 @@ class HeldOrders:
     def __len__(self) -> int:
         return len(self._held)
 
-    def send(self, send: Callable[[], None]) -> None:
-        """Call ``send`` once all that was handed over so far is kept; now, if it is."""
+    def send(self, send: Callable[[Callable[[], None]], None], orders: int) -> None:
+        """Call ``send`` once all that was handed over so far is kept; now, if it is.
+
+        It is given what to call for each of its ``orders`` when that was answered, or given up.
+        """
         keeping = self._keeping
-        mark, at = keeping.handed, time.time()
+        mark, batch = keeping.handed, _Batch(time.time(), orders + 1)
+        self._unsettled.append(batch)
         if not self._held and self._need_not_wait_for(mark) and self._may_act():
-            send()
-            keeping.sent(at)
-            if keeping.kept < mark:
-                self.hastened += 1
+            self.hastened += mark > keeping.kept
+            send(partial(self._settle, batch))
+            self._settle(batch)
+            if mark > keeping.kept:
                 keeping.keep_now(self.go_on)
             return
         loop = asyncio.get_running_loop()
-        self._held.append(_Held(mark, at, loop.time() + HELD_AT_MOST_S, send))
+        self._held.append(_Held(batch, mark, loop.time() + HELD_AT_MOST_S, send))
         keeping.keep_now(self.go_on)
         if self._alarm is None:
             self._alarm = loop.call_later(HELD_AT_MOST_S, self._ring)
@@ -87,8 +102,8 @@ class HeldOrders:
 
     def send_nothing(self) -> None:
         """From what was handed over last, nothing followed."""
-        if not self._held:
-            self._keeping.sent(time.time())
+        self._unsettled.append(_Batch(time.time(), 0))
+        self._tell_settled()
 
     def go_on(self) -> None:
         """Send what need not wait any more."""
@@ -98,8 +113,8 @@ class HeldOrders:
         while self._held and self._need_not_wait_for(self._held[0].mark) and self._may_act():
             held = self._held.popleft()
             self.hastened += held.mark > self._keeping.kept
-            held.send()
-            self._keeping.sent(held.at)
+            held.send(partial(self._settle, held.batch))
+            self._settle(held.batch)
         if not self._held:
             self._on_empty()
 
@@ -111,6 +126,19 @@ class HeldOrders:
 
     def _need_not_wait_for(self, mark: int) -> bool:
         return self._late_for is not None or self._keeping.kept >= mark
+
+    def _settle(self, batch: _Batch) -> None:
+        batch.unsettled -= 1
+        if not batch.unsettled:
+            self._tell_settled()
+
+    def _tell_settled(self) -> None:
+        """Tell how far all is settled, if that is farther than before."""
+        last = None
+        while self._unsettled and not self._unsettled[0].unsettled:
+            last = self._unsettled.popleft()
+        if last is not None:
+            self._keeping.settled(last.at)
 
     def _ring(self) -> None:
         self._alarm = None

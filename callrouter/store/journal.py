@@ -25,7 +25,7 @@ from callrouter.core.audit import AuditEntry, AuditKind
 from callrouter.core.cdr import Cdr
 from callrouter.core.ids import CallId
 from callrouter.errors import JournalError, JournalFencedError, StoreError
-from callrouter.store import audit_journal, copied, journal_file, rules_journal, sent_journal, term_journal
+from callrouter.store import audit_journal, copied, journal_file, rules_journal, settled_journal, term_journal
 from callrouter.store.audit_journal import AuditRecord
 from callrouter.store.copied import Copied, encode
 from callrouter.store.journal_feed import JournalFeed
@@ -230,9 +230,9 @@ class Journal:
         self._writer.on_written = partial(self._tell_from_thread, tell)
         self._writer.hurry()
 
-    def sent(self, at: float) -> None:
-        """All has been sent to Asterisk that followed from facts handed over up to ``at`` (seconds since 1970)."""
-        self._writer.sent_at = at
+    def settled(self, until: float) -> None:
+        """Asterisk has answered all that followed from facts handed over up to then (seconds since 1970)."""
+        self._writer.settled_until = until
         self._wake.set()
 
     async def flush(self, timeout_s: float = 5.0) -> bool:
@@ -255,9 +255,9 @@ class Journal:
         """
         return await self._ask(_open_calls)
 
-    async def sent_until(self) -> float | None:
-        """Up to when (seconds since 1970) an earlier daemon has sent all that followed from its facts, if it said."""
-        return await self._ask(sent_journal.read)
+    async def settled_until(self) -> float | None:
+        """Up to when (seconds since 1970) Asterisk has answered what followed from facts, if a daemon ever said so."""
+        return await self._ask(settled_journal.read)
 
     async def calls_closed_within(self, seconds: float) -> dict[CallId, list[Fact]]:
         """The facts, in order, of every call whose CDR was handed over in the last ``seconds``."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callrouter.errors import JournalError
-from callrouter.store import audit_journal, rules_journal, sent_journal, term_journal
+from callrouter.store import audit_journal, rules_journal, settled_journal, term_journal
 
 _MIGRATIONS = (
     """
@@ -41,7 +41,7 @@ _MIGRATIONS = (
     rules_journal.MIGRATION,
     audit_journal.MIGRATION,
     term_journal.MIGRATION,
-    sent_journal.MIGRATION,
+    settled_journal.MIGRATION,
 )
 """One script for each schema version; ``PRAGMA user_version`` says how many have run."""
 VERSION = len(_MIGRATIONS)
@@ -152,7 +152,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(rules_journal.CHECK)
     connection.execute(audit_journal.CHECK)
     connection.execute(term_journal.CHECK)
-    connection.execute(sent_journal.CHECK)
+    connection.execute(settled_journal.CHECK)
 
 
 def is_damage(exc: sqlite3.Error) -> bool:

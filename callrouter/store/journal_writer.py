@@ -19,7 +19,7 @@ from typing import Final, Protocol, TypeVar
 import structlog
 
 from callrouter.errors import JournalError, JournalFencedError
-from callrouter.store import sent_journal, term_journal
+from callrouter.store import settled_journal, term_journal
 from callrouter.store.copied import FactRow
 from callrouter.store.journal_file import JournalDamagedError, JournalTooNewError, is_damage, open_file, set_file_aside
 
@@ -121,9 +121,9 @@ class JournalWriter:
         """Set once opening has been tried."""
         self.on_written: Callable[[], None] | None = None
         """Called once, after the next batch: it is on disk, or given up."""
-        self.sent_at: float | None = None
-        """Up to when (seconds since 1970) all that followed from facts has been sent; see `sent_journal`."""
-        self._written_sent_at: float | None = None
+        self.settled_until: float | None = None
+        """Up to when (seconds since 1970) all that followed from facts is settled; see `settled_journal`."""
+        self._written_settled: float | None = None
         self.term: int | None = None
         """Ours, once the file has been opened; nobody writes under an older one."""
         self._linger_s = linger_s
@@ -157,7 +157,7 @@ class JournalWriter:
                 self._hurry.clear()
                 self._drain()
                 self._rested_at = time.monotonic() + self._linger_s
-            self._write_what_was_sent()
+            self._write_what_was_settled()
         except Exception as exc:
             log.exception("journal.defect", path=str(self.path))
             self.fatal = JournalError(f"{self.path}: the writer failed: {exc!r}")
@@ -174,7 +174,7 @@ class JournalWriter:
             job = self._write_batch()
             if job is not None:
                 self._run_job(job)
-        self._write_what_was_sent()
+        self._write_what_was_settled()
 
     def _write_batch(self) -> Job | None:
         """Commit the records up to the next job, and return that job, if one follows."""
@@ -211,11 +211,11 @@ class JournalWriter:
             self._rest(pause_s)
 
     def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]) -> bool:
-        sent_at = self.sent_at
+        settled = self.settled_until
         try:
             with self._transaction(connection):
-                if sent_at is not None:
-                    sent_journal.write(connection, sent_at)
+                if settled is not None:
+                    settled_journal.write(connection, settled)
                 for facts_now in _in_statements(facts):
                     connection.execute(_insert_facts(len(facts_now)), tuple(chain.from_iterable(facts_now)))
                 for rows in _in_statements([row for row in finished if isinstance(row, FinishedRow)]):
@@ -232,20 +232,20 @@ class JournalWriter:
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
-        self._written_sent_at = sent_at
+        self._written_settled = settled
         self._committed(facts, finished)
         return True
 
-    def _write_what_was_sent(self) -> None:
+    def _write_what_was_settled(self) -> None:
         """Where no record comes that this could be written with."""
-        sent_at, connection = self.sent_at, self._connection
-        if sent_at is None or sent_at == self._written_sent_at or connection is None or self.error is not None:
+        settled, connection = self.settled_until, self._connection
+        if settled is None or settled == self._written_settled or connection is None or self.error is not None:
             return
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
             try:
                 with self._transaction(connection):
-                    sent_journal.write(connection, sent_at)
+                    settled_journal.write(connection, settled)
             finally:
                 connection.execute("PRAGMA synchronous = FULL")
         except JournalFencedError as exc:
@@ -253,7 +253,7 @@ class JournalWriter:
         except sqlite3.Error as exc:
             self._broken(exc)
         else:
-            self._written_sent_at = sent_at
+            self._written_settled = settled
 
     def _committed(self, facts: list[FactRow], finished: list[OutboxRow]) -> None:
         self.commits += 1

@@ -20,7 +20,7 @@ class Meddling:
     """What becomes of orders such as ``POST channels/[^/]+/answer``.
 
     ``status`` is answered in Asterisk's place; or it is done ``late_s`` seconds later; or the answer is lost
-    (``untold``), or comes ``twice``. So often at the most: ``times``.
+    (``untold``), or comes ``twice``. So often at the most: ``times``. From a ``last`` one on no order gets through.
     """
 
     orders: str
@@ -28,6 +28,7 @@ class Meddling:
     late_s: float = 0.0
     untold: bool = False
     twice: bool = False
+    last: bool = False
     times: int = 1_000_000
 
 
@@ -40,6 +41,8 @@ class Meddler:
         self.meddling: Meddling | None = None
         self.met: Counter[str] = Counter()
         """How many orders each meddling has met."""
+        self.shut = asyncio.Event()
+        """Set by a ``last`` order; until it is cleared nothing gets through."""
         self._late: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -63,6 +66,8 @@ class Meddler:
         if meddling is None or re.fullmatch(meddling.orders, f"{method} {path}") is None:
             return None
         self.met[meddling.orders] += 1
+        if meddling.last:
+            self.shut.set()
         return meddling if self.met[meddling.orders] <= meddling.times else None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -70,6 +75,8 @@ class Meddler:
         if path == "events":
             return await self._websocket(request)
         meddling = self._of(request.method, path)
+        if self.shut.is_set():
+            await asyncio.Event().wait()
         if meddling is not None and meddling.status is not None:
             return web.Response(status=meddling.status)
         await asyncio.sleep(meddling.late_s if meddling is not None else 0)
@@ -107,6 +114,8 @@ class Meddler:
                 continue
             order: dict[str, Any] = json.loads(message.data)
             meddling = self._of(order["method"], order["uri"])
+            if self.shut.is_set():
+                continue
             if meddling is None:
                 await there.send_str(message.data)
             elif meddling.status is not None:

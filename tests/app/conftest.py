@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +65,7 @@ async def parts(tmp_path: Path) -> Parts:
 class Nobody(KeepsAtOnce):
     """Carries nothing out and keeps nothing."""
 
-    def carry_out(self, command: cmd.AriCommand) -> None:
+    def carry_out(self, command: cmd.AriCommand, settled: Callable[[], None]) -> None:
         """Not at all."""
 
     def resync(self, site: SiteName) -> None:

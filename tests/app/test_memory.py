@@ -60,12 +60,14 @@ async def test_a_call_that_can_be_taken_up_is(parts: Parts) -> None:
         assert await journal.undelivered(10) == []
 
 
-@pytest.mark.parametrize(("sent_s", "in_doubt"), [(None, False), (1.0, False), (-1.0, True)])
-async def test_what_may_not_have_been_sent_is_in_doubt(parts: Parts, sent_s: float | None, in_doubt: bool) -> None:
+@pytest.mark.parametrize(("settled_s", "in_doubt"), [(None, False), (1.0, False), (-1.0, True)])
+async def test_what_asterisk_may_not_have_heard_is_in_doubt(
+    parts: Parts, settled_s: float | None, in_doubt: bool
+) -> None:
     async with parts.journal as journal:
         await left(journal, [opened()])
-        if sent_s is not None:
-            journal.sent(time.time() + sent_s)
+        if settled_s is not None:
+            journal.settled(time.time() + settled_s)
         await remember(parts.dispatcher, journal, [HALL])
         assert parts.dispatcher.exchange.calls[CALL].in_doubt is in_doubt
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,7 @@ class Daemon(KeepsAtOnce):
         self.dispatcher = Dispatcher(Exchange(self.rulebook, NOW), self, self, lambda: self.at, memory=remembered)
         self._calls = 0
 
-    def carry_out(self, command: cmd.AriCommand) -> None:
+    def carry_out(self, command: cmd.AriCommand, settled: Callable[[], None]) -> None:
         """Not at all."""
 
     def resync(self, site: SiteName) -> None:

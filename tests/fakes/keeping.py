@@ -13,7 +13,7 @@ class KeepsAtOnce:
     def keep_now(self, tell: Callable[[], None]) -> None:
         """Nothing waits."""
 
-    def sent(self, at: float) -> None:
+    def settled(self, until: float) -> None:
         """Not of interest."""
 
 
@@ -24,7 +24,7 @@ class SlowDisk:
     handed: int = 0
     kept: int = 0
     asked: list[Callable[[], None]] = field(default_factory=list)
-    sent_until: list[float] = field(default_factory=list)
+    settled_until: list[float] = field(default_factory=list)
 
     def hand_over(self, records: int = 1) -> None:
         """Somebody decides something."""
@@ -34,9 +34,9 @@ class SlowDisk:
         """See the Protocol."""
         self.asked.append(tell)
 
-    def sent(self, at: float) -> None:
+    def settled(self, until: float) -> None:
         """See the Protocol."""
-        self.sent_until.append(at)
+        self.settled_until.append(until)
 
     def write(self, records: int | None = None) -> None:
         """So many records get to the disk; all, if it is not said."""

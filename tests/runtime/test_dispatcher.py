@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -84,7 +84,7 @@ class Commander:
     resynced: list[SiteName] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def carry_out(self, command: cmd.AriCommand) -> None:
+    def carry_out(self, command: cmd.AriCommand, settled: Callable[[], None]) -> None:
         self.commands.append(command)
         self.changed.set()
 

@@ -20,10 +20,15 @@ class Scene:
         self.may_act = True
         self.emptied = asyncio.Event()
         self.orders = HeldOrders(self.disk, lambda: self.may_act, self.emptied.set)
+        self.answers: list[Callable[[], None]] = []
 
-    def decides(self, order: str, facts: int = 1) -> None:
+    def decides(self, order: str, facts: int = 1, orders: int = 1) -> None:
         self.disk.hand_over(facts)
-        self.orders.send(partial(self.sent.append, order))
+        self.orders.send(partial(self._send, order), orders)
+
+    def _send(self, order: str, settled: Callable[[], None]) -> None:
+        self.sent.append(order)
+        self.answers.append(settled)
 
     async def until_empty(self) -> None:
         self.emptied.clear()
@@ -75,19 +80,26 @@ async def test_what_got_to_the_disk_while_it_was_asked_for_is_not_waited_for(sce
     assert scene.sent == ["ring"]
 
 
-async def test_it_is_said_how_far_all_was_sent(scene: Scene) -> None:
-    scene.decides("ring")
-    assert scene.disk.sent_until == []
+async def test_it_is_said_how_far_asterisk_has_answered_all(scene: Scene) -> None:
+    scene.decides("first", orders=2)
+    scene.decides("second")
     scene.disk.write()
-    (first,) = scene.disk.sent_until
+    first, second = scene.answers
+    second()
+    first()
+    assert scene.disk.settled_until == []
+    first()
+    (until,) = scene.disk.settled_until
     scene.orders.send_nothing()
-    assert scene.disk.sent_until[-1] >= first
+    assert scene.disk.settled_until[-1] >= until
 
 
-async def test_a_fact_without_orders_is_not_said_to_be_done_with_before_what_came_before_it(scene: Scene) -> None:
-    scene.decides("ring")
+async def test_what_nobody_has_to_answer_is_settled_when_it_is_sent(scene: Scene) -> None:
+    scene.decides("an answer of the API", orders=0)
     scene.orders.send_nothing()
-    assert scene.disk.sent_until == []
+    assert scene.disk.settled_until == []
+    scene.disk.write()
+    assert len(scene.disk.settled_until) == 1
 
 
 async def test_a_disk_that_takes_too_long_holds_nothing_up_any_more_until_it_has_caught_up(

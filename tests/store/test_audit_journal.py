@@ -116,7 +116,7 @@ async def test_a_journal_of_before_there_was_an_audit_log_is_taken_on(path: Path
         journal.finish(cdrs.handled())
     connection = sqlite3.connect(path)
     with connection:
-        connection.executescript("DROP TABLE audit; DROP TABLE term; DROP TABLE sent")
+        connection.executescript("DROP TABLE audit; DROP TABLE term; DROP TABLE settled")
         connection.execute("PRAGMA user_version = 2")
     connection.close()
     async with Journal(path) as journal:

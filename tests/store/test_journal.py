@@ -481,15 +481,15 @@ async def test_nobody_waits_for_a_disk_that_is_known_to_take_nothing(path: Path)
             assert journal.kept == journal.handed
 
 
-async def test_how_far_all_was_sent_outlives_the_daemon_with_the_next_record_or_without(path: Path) -> None:
+async def test_how_far_all_is_settled_outlives_the_daemon_with_the_next_record_or_without(path: Path) -> None:
     async with Journal(path) as journal:
-        assert await journal.sent_until() is None
-        journal.sent(10.0)
+        assert await journal.settled_until() is None
+        journal.settled(10.0)
         journal.append_facts(CALL, "step", b"a record")
     async with Journal(path) as journal:
-        assert await journal.sent_until() == 10.0
+        assert await journal.settled_until() == 10.0
         commits = journal.health.commits
-        journal.sent(20.0)
+        journal.settled(20.0)
     async with Journal(path) as journal:
-        assert await journal.sent_until() == 20.0
+        assert await journal.settled_until() == 20.0
         assert commits == 0
