@@ -232,8 +232,10 @@ class Journal:
 
     def settled(self, until: float) -> None:
         """Asterisk has answered all that followed from facts handed over up to then (seconds since 1970)."""
+        is_awaited = not self._writer.is_settled_written
         self._writer.settled_until = until
-        self._wake.set()
+        if not is_awaited:
+            self._wake.set()
 
     async def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all that was handed over is on disk. False if it is not, within the time, or some was dropped."""

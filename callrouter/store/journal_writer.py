@@ -124,6 +124,7 @@ class JournalWriter:
         self.settled_until: float | None = None
         """Up to when (seconds since 1970) all that followed from facts is settled; see `settled_journal`."""
         self._written_settled: float | None = None
+        self._settled_due_at = 0.0
         self.term: int | None = None
         """Ours, once the file has been opened; nobody writes under an older one."""
         self._linger_s = linger_s
@@ -151,12 +152,13 @@ class JournalWriter:
             self._try_open()
             self.opened.set()
             while self.fatal is None and (self._give_up_at is None or self.pending):
-                self.wake.wait()
+                self.wake.wait(self._until_settled_due_s())
                 self._hurry.wait(max(0.0, self._rested_at - time.monotonic()))
                 self.wake.clear()
                 self._hurry.clear()
                 self._drain()
                 self._rested_at = time.monotonic() + self._linger_s
+            self._settled_due_at = 0.0
             self._write_what_was_settled()
         except Exception as exc:
             log.exception("journal.defect", path=str(self.path))
@@ -211,7 +213,7 @@ class JournalWriter:
             self._rest(pause_s)
 
     def _try_commit(self, connection: sqlite3.Connection, facts: list[FactRow], finished: list[OutboxRow]) -> bool:
-        settled = self.settled_until
+        settled = self._settled_due()
         try:
             with self._transaction(connection):
                 if settled is not None:
@@ -232,14 +234,32 @@ class JournalWriter:
         except sqlite3.Error as exc:
             self._broken(exc)
             return False
-        self._written_settled = settled
+        self._note_settled(settled)
         self._committed(facts, finished)
         return True
 
+    @property
+    def is_settled_written(self) -> bool:
+        """Whether it is on disk how far all is settled."""
+        return self.settled_until == self._written_settled
+
+    def _until_settled_due_s(self) -> float | None:
+        return None if self.is_settled_written else max(0.0, self._settled_due_at - time.monotonic())
+
+    def _settled_due(self) -> float | None:
+        """How far all is settled, if that is to be written now: not with each of many commits."""
+        is_due = not self.is_settled_written and time.monotonic() >= self._settled_due_at
+        return self.settled_until if is_due else None
+
+    def _note_settled(self, settled: float | None) -> None:
+        if settled is not None:
+            self._written_settled = settled
+            self._settled_due_at = time.monotonic() + self._linger_s
+
     def _write_what_was_settled(self) -> None:
         """Where no record comes that this could be written with."""
-        settled, connection = self.settled_until, self._connection
-        if settled is None or settled == self._written_settled or connection is None or self.error is not None:
+        settled, connection = self._settled_due(), self._connection
+        if settled is None or connection is None or self.error is not None:
             return
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -253,7 +273,7 @@ class JournalWriter:
         except sqlite3.Error as exc:
             self._broken(exc)
         else:
-            self._written_settled = settled
+            self._note_settled(settled)
 
     def _committed(self, facts: list[FactRow], finished: list[OutboxRow]) -> None:
         self.commits += 1

@@ -493,3 +493,16 @@ async def test_how_far_all_is_settled_outlives_the_daemon_with_the_next_record_o
     async with Journal(path) as journal:
         assert await journal.settled_until() == 20.0
         assert commits == 0
+
+
+async def test_that_is_on_disk_soon_also_when_it_grows_right_after_it_was_written(path: Path) -> None:
+    def on_disk() -> float | None:
+        with sqlite3.connect(path) as connection:
+            found = connection.execute("SELECT until FROM settled").fetchone()
+        connection.close()
+        return found[0] if found is not None else None
+
+    async with Journal(path) as journal:
+        for until in (10.0, 20.0, 30.0):
+            journal.settled(until)
+            await _until(lambda until=until: on_disk() == until)  # type: ignore[misc]
