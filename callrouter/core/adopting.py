@@ -92,13 +92,18 @@ def _say_what_was_not_heard(exchange: "Exchange", call: Call, event: ev.SiteUp, 
 
 
 def _end_old_sounds(exchange: "Exchange", call: Call, out: Output) -> None:
+    """End what was heard before what is to be heard now."""
     if call.state in _WAITS_FOR_NOBODY:  # who waited before heard music, or ringing
         call.music = call.ring_tone = True
         exchange.conduct.waiting.quiet(call, out)
     if call.state is CallState.GREETING:
         return  # two hear something: a resident who is called back, and the counselor
     is_called_in = call.invited is not None and call.invited.bridge is None
-    last = call.playbacks - 1 if call.state in _PLAYING or is_called_in else call.playbacks
+    _stop_two(call, call.playbacks - 1 if call.state in _PLAYING or is_called_in else call.playbacks, out)
+
+
+def _stop_two(call: Call, last: int, out: Output) -> None:
+    """End the playback with the number ``last``, and the one before it: each of two people may hear one."""
     for number in range(max(1, last - 1), last + 1):
         out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
 
@@ -192,8 +197,7 @@ def _quieten(exchange: "Exchange", call: Call, queue: QueueSpec, out: Output) ->
 
     They cannot be while something plays. Each may hear a playback: the last two.
     """
-    for number in range(max(1, call.playbacks - 1), call.playbacks + 1):
-        out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, number)))
+    _stop_two(call, call.playbacks, out)
     _recall_sound(call, queue)
     exchange.conduct.waiting.quiet(call, out)
 

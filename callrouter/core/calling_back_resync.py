@@ -56,17 +56,17 @@ def adopt_greeted(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dateti
     call.to_be_adopted = False
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"called back, taken up in state {call.state}"))
     conduct = exchange.conduct
-    rule, in_doubt = conduct.calling_back.rule_of(call), call.in_doubt
-    if not in_doubt:
-        out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
+    rule, leg = conduct.calling_back.rule_of(call), _leg_of(exchange, call, call.offer, event, at)
     conduct.guard(call, at, out, playing=False)
-    if _leg_of(exchange, call, call.offer, event, at) is None:
+    if leg is not None and call.taped.notice is not None:
+        return  # it is told anew: see Taping.after_silence
+    if leg is not None and call.in_doubt and rule is not None and rule.to_resident is not None:
+        conduct.following.play(call, (rule.to_resident,), at, out)
+        return
+    out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
+    if leg is None:
         conduct.record(call, facts.OfferClosed(at, OfferResult.LOST, Cause.NOT_DEFINED), out)
         conduct.waiting.wait(call, at, out)
-    elif call.taped.notice is not None:
-        pass  # it is told anew: see Taping.after_silence
-    elif in_doubt and rule is not None and rule.to_resident is not None:
-        conduct.following.play(call, (rule.to_resident,), at, out)
     else:
         conduct.offering.join(call, at, out)
 

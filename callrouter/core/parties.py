@@ -48,7 +48,7 @@ class Parties:
     def take_out(self, call: Call, at: datetime, out: Output) -> None:
         """Take the caller out of the bridge, whatever is said of holding."""
         self.leave(call, out)
-        self._conduct.waiting.play_music(call, self._music(call), at, out)
+        self._conduct.waiting.play_music(call, self._conduct.waiting.music_class(call), at, out)
 
     def leave(self, call: Call, out: Output) -> None:
         """Take the caller out of the bridge, into silence."""
@@ -224,10 +224,6 @@ class Parties:
             raise ImpossibleEventError(f"call {call.id} in state {call.state} has no bridge")
         return call.offer.bridge
 
-    def _music(self, call: Call) -> str:
-        queue = self._conduct.waiting.queue_of(call)
-        return queue.music_class if queue is not None else self._conduct.floor.rulebook.transfers.music_class
-
     def let_go_of_invited(self, call: Call, at: datetime, out: Output) -> None:
         """Whoever was called in is needed no more."""
         if call.invited is not None:
@@ -321,6 +317,6 @@ class Parties:
         elif call.held:
             self._conduct.floor.bridges.leave(call.id, call.channel, out)
             call.music = not call.in_doubt
-            self._conduct.waiting.play_music(call, self._music(call), at, out)
+            self._conduct.waiting.play_music(call, self._conduct.waiting.music_class(call), at, out)
         elif call.channel not in present:
             self.bring_back(call, out)

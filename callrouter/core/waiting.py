@@ -274,13 +274,14 @@ class Waiting:
     def after_silence(self, call: Call, out: Output) -> None:
         """The site was away, and may not have heard of it: let who waits hear what he is to hear."""
         if call.music:
-            out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, self._music_class(call)))
+            out.commands.append(cmd.StartMusic(call.site, call.id, call.channel, self.music_class(call)))
         elif call.ring_tone or (call.ringing and not call.answered):
             out.commands.append(cmd.Ring(call.site, call.id, call.channel))
 
-    def _music_class(self, call: Call) -> str:
+    def music_class(self, call: Call) -> str:
+        """What the caller hears who waits, or is on hold."""
         step, queue = call.steps[call.step], self.queue_of(call)
-        if isinstance(step, Dial) and step.music_class is not None:
+        if isinstance(step, Dial) and step.music_class is not None and call.state is not CallState.CONNECTED:
             return step.music_class
         return queue.music_class if queue is not None else self._conduct.floor.rulebook.transfers.music_class
 
