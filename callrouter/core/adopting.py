@@ -27,8 +27,17 @@ from callrouter.core.states import CallState, Signal
 if TYPE_CHECKING:
     from callrouter.core.exchange import Exchange
 
-_WAITS_FOR_NOBODY = frozenset({CallState.ANNOUNCING, CallState.ASKING, CallState.DICTATING, CallState.RECORDING})
-_PLAYING = _WAITS_FOR_NOBODY | {CallState.CONFIRMING, CallState.BRIEFING, CallState.CALLING}
+_PLAYING = frozenset(
+    {
+        CallState.ANNOUNCING,
+        CallState.ASKING,
+        CallState.DICTATING,
+        CallState.RECORDING,
+        CallState.CONFIRMING,
+        CallState.BRIEFING,
+        CallState.CALLING,
+    }
+)
 """States in which the last playback may be heard rightly."""
 
 
@@ -55,7 +64,7 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
     call.to_be_adopted = False
     conduct.hold_arrival(call, at)  # which was given back if the site was away for long
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
-    _say_what_was_not_heard(exchange, call, event, out)
+    _say_what_was_not_heard(call, event, out)
     # First of all: over HTTP alone, what waits behind a sound holds up the command that ends it.
     was_told = conduct.comforting.recall(call, out)
     conduct.reset_dead_man(call, at, out)
@@ -83,19 +92,16 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
 
 
-def _say_what_was_not_heard(exchange: "Exchange", call: Call, event: ev.SiteUp, out: Output) -> None:
+def _say_what_was_not_heard(call: Call, event: ev.SiteUp, out: Output) -> None:
     """What the earlier daemon did not come to say, whatever comes next: that he is answered, and what was to end."""
     if call.answered and call.request is None and event.channels[call.channel].state != "Up":
         out.commands.append(cmd.Answer(call.site, call.id, call.channel))
     if call.in_doubt:
-        _end_old_sounds(exchange, call, out)
+        _end_old_sounds(call, out)
 
 
-def _end_old_sounds(exchange: "Exchange", call: Call, out: Output) -> None:
+def _end_old_sounds(call: Call, out: Output) -> None:
     """End what was heard before what is to be heard now."""
-    if call.state in _WAITS_FOR_NOBODY:  # who waited before heard music, or ringing
-        call.music = call.ring_tone = True
-        exchange.conduct.waiting.quiet(call, out)
     if call.state is CallState.GREETING:
         return  # two hear something: a resident who is called back, and the counselor
     is_called_in = call.invited is not None and call.invited.bridge is None
@@ -112,7 +118,7 @@ def say_again(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, 
     """The call is ours, and its site, which was away, may not have heard what was said last."""
     if call.comforting:
         return  # all that he heard is ended, and music begins: see `Comforting.after_silence`
-    _end_old_sounds(exchange, call, out)
+    _end_old_sounds(call, out)
     exchange.conduct.waiting.after_silence(call, out)
     if call.state is CallState.CONNECTED:
         exchange.conduct.parties.after_silence(call, event.members, at, out)
@@ -230,9 +236,13 @@ def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) 
         out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
         conduct.set_timer(call, TimerKind.CLEARING, exchange.rulebook.limits.clearing_s, out)
     else:
+        was_not_called = call.in_doubt and call.state is CallState.OFFERED
         conduct.record(call, facts.OfferClosed(at, OfferResult.FAILED, Cause.NOT_DEFINED), out)
         if call.queue is not None:
             _adopt_waiting(exchange, call, at, out)
+            return
+        _recall_sound(call, _lost_queue(call))
+        if was_not_called:
+            conduct.dialing.call_again(call, at, out)
         else:
-            _recall_sound(call, _lost_queue(call))
             conduct.dialing.go_on(call, at, out)

@@ -33,6 +33,7 @@ class Asking:
     def ask_again(self, call: Call, at: datetime, out: Output) -> None:
         """Play the prompt anew without holding it against the caller: an earlier daemon left it unanswered."""
         self._conduct.following.playback_over(call, out)  # it may still be heard
+        self._conduct.waiting.quiet_in_doubt(call, out)
         self._conduct.record(call, facts.AskedAgain(at, missed=False), out)
         self.ask(call, self._menu(call), at, out)
 

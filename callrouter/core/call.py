@@ -90,7 +90,7 @@ _FOLLOWS: Mapping[type[facts.Fact], frozenset[CallState]] = {
     facts.CallingBack: frozenset({_S.OFFERED}),
     facts.ResidentRang: frozenset({_S.CALLING}),
     facts.ResidentAnswered: frozenset({_S.CALLING}),
-    facts.NotReached: frozenset({_S.CALLING, _S.GREETING}),
+    facts.NotReached: frozenset({_S.CALLING, _S.GREETING, _S.QUEUED}),
     facts.Postponed: frozenset({_S.QUEUED}),
     facts.BackInLine: frozenset({_S.POSTPONED}),
     facts.LeftToRing: frozenset({_S.CONNECTED}),

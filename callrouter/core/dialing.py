@@ -45,6 +45,15 @@ class Dialing:
         self._conduct.waiting.quiet(call, out)
         self._conduct.following.next_step(call, at, out)
 
+    def call_again(self, call: Call, at: datetime, out: Output) -> None:
+        """The destination was to be called, and Asterisk has not heard of it: call it, if it can be called still."""
+        step = self._step(call)
+        destination = step.destination(call.tried - 1)
+        if destination is not None and self._conduct.floor.can_call(call, destination, at):
+            self._call(call, step, destination, at, out, again=True)
+        else:
+            self.go_on(call, at, out)
+
     def ring_timeout_s(self, call: Call) -> float:
         """How long the destination that is being called may ring."""
         destination = self._step(call).destination(call.tried - 1)
@@ -94,8 +103,10 @@ class Dialing:
         at: datetime,
         out: Output,
         without: frozenset[str] = frozenset(),
+        *,
+        again: bool = False,
     ) -> None:
-        """``without`` are the endpoints of the trunk group that have failed this very call."""
+        """``without`` are the endpoints of the trunk group that have failed this very call, which is made ``again``."""
         self._let_hear(call, step, at, out)
         leg = self._conduct.floor.call_destination(call, destination, at, out, without)
         offered = facts.Offered(
@@ -107,7 +118,7 @@ class Dialing:
             destination.name,
             member=leg.member,
             marked=leg.marked,
-            again=bool(without),
+            again=again or bool(without),
         )
         self._conduct.record(call, offered, out)
         self._conduct.set_timer(call, TimerKind.RING, leg.waits_s + destination.ring_timeout_s, out)

@@ -51,6 +51,7 @@ class Dictating:
     def ask_again(self, call: Call, at: datetime, out: Output) -> None:
         """An earlier daemon left it unanswered: once more, without holding it against the caller."""
         self._conduct.following.playback_over(call, out)  # it may still be heard
+        self._conduct.waiting.quiet_in_doubt(call, out)
         if call.dictated is None:
             self._ask(call, at, out)
         else:

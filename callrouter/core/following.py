@@ -45,6 +45,7 @@ class Following:
 
     def _say_again(self, call: Call, at: datetime, out: Output) -> None:
         """What the caller was to hear he has not: the earlier daemon died before it said so to Asterisk."""
+        self._conduct.waiting.quiet_in_doubt(call, out)
         call.in_doubt = False
         if isinstance(call.steps[call.step], Voicemail):
             self._conduct.recording.tell(call, at, out)

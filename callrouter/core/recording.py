@@ -53,6 +53,7 @@ class Recording:
             return
         step = self._step(call)
         if cue.unknown and call.in_doubt:  # the earlier daemon died before it said to Asterisk that it be played
+            self._conduct.waiting.quiet_in_doubt(call, out)
             call.in_doubt = False
             self.greet(call, step, at, out)
             return

@@ -64,6 +64,7 @@ class Waiting:
             self._conduct.taping.give_notice(call, owed, at, out)
             return
         queued = self._place_of(call, step.queue, at)
+        call.wait_over, call.key_wanted = False, ""  # that was in another queue
         self._conduct.record(call, queued, out)
         if queued.instead_of is not None:
             self._conduct.calling_back.hold(queued.instead_of, at, out)
@@ -260,6 +261,15 @@ class Waiting:
         if not call.ring_tone:
             call.ring_tone = True
             out.commands.append(cmd.Ring(call.site, call.id, call.channel))
+
+    def quiet_in_doubt(self, call: Call, out: Output) -> None:
+        """End what a caller heard who waited before, if an earlier daemon may not have come to that.
+
+        Nothing may play or be recorded now: behind that the order would wait, and others behind it.
+        """
+        if call.in_doubt:
+            call.music = call.ring_tone = True
+            self.quiet(call, out)
 
     def quiet(self, call: Call, out: Output) -> None:
         """End what plays, whatever it is: two sounds on one channel make it deaf to the other party."""

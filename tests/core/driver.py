@@ -300,6 +300,8 @@ class Asterisk:
     can_tape: bool = True
     can_mute: bool = True
     connected: bool = True
+    delayed: list[cmd.AriCommand] = field(default_factory=list)
+    """Those that would have waited behind a sound, and others of other calls behind them."""
 
     def tell(self, event: ev.Event) -> None:
         if self.connected:
@@ -308,6 +310,7 @@ class Asterisk:
     def do(self, command: cmd.AriCommand) -> None:
         if not self.connected:
             return
+        self._note_delay(command)
         match command:
             case cmd.Originate():
                 self._originate(command)
@@ -327,6 +330,11 @@ class Asterisk:
                 self._destroy(bridge)
             case _:
                 self._let_hear(command)
+
+    def _note_delay(self, command: cmd.AriCommand) -> None:
+        sounding = {*self.playing.values(), *self.recording.values()}
+        if isinstance(command, _WAITS_BEHIND_SOUNDS) and command.channel in sounding:
+            self.delayed.append(command)
 
     def _destroy(self, bridge: BridgeId) -> None:
         self.bridges.pop(bridge, None)
@@ -527,6 +535,7 @@ class Asterisk:
 _Command = TypeVar("_Command", bound=cmd.Command)
 
 
+_WAITS_BEHIND_SOUNDS = cmd.Answer | cmd.Ring | cmd.StopRinging | cmd.StartMusic | cmd.StopMusic | cmd.JoinBridge
 _DECLINED = frozenset({Cause.USER_BUSY, Cause.NO_ANSWER, Cause.CALL_REJECTED})
 
 

@@ -893,6 +893,18 @@ def test_a_request_that_was_closed_when_the_daemon_died_is_closed_by_the_next(ha
     assert hall.cdrs[-1].returns is not None
 
 
+def test_one_whose_counselor_was_let_go_of_when_the_daemon_died_calls_the_resident_no_more(hall: Driver) -> None:
+    call = hall.reached(CallState.CALLING)
+    order(hall, call.id, CallbackVerb.CANCEL)
+    hall.restart(lost=2)  # that it was closed; the end of the offer is known
+    assert hall.exchange.calls[call.id].resident is not None
+    hall.sync()
+    assert hall.exchange.counters.defects == 0
+    again = hall.exchange.calls[call.id]
+    assert (again.resident, again.state) == (None, CallState.OFFERED)
+    assert hall.called() == ["kim", "0552251234@city", "kim"]
+
+
 def test_a_defect_costs_the_request_and_nobody_else(hall: Driver) -> None:
     call = hall.reached(CallState.CALLING)
     hall.carry_out(hall.exchange.give_up(call.id, hall.now, "tried"))

@@ -269,6 +269,25 @@ def test_a_caller_is_sent_to_another_queue_at_once(hall: Driver, call: Call) -> 
     assert "transfer to night" in cdr.explanation
 
 
+def test_what_was_wanted_in_the_queue_before_does_not_count_in_the_next_one() -> None:
+    hall = Driver(rulebook(agent("kim", wrap_up_s=0.0), agent("park", NIGHT)))
+    other = hall.dial("120")
+    hall.pick_up(other)
+    call = hall.dial("123")  # 30 s, and then another queue
+    hall.advance(20.0)
+    hall.hang_up(other)
+    assert call.state is CallState.OFFERED
+    hall.advance(11.0)
+    assert (call.state, call.wait_over) == (CallState.OFFERED, True)
+    hall.pick_up(call)
+    ordered(hall, call, CallVerb.TRANSFER, NIGHT)
+    assert call.state is CallState.OFFERED
+    hall.leg_ends(call, Cause.USER_BUSY)
+    assert call.queue == NIGHT
+    assert hall.exchange.counters.defects == 0
+    assert call.state in (CallState.QUEUED, CallState.OFFERED)
+
+
 def test_a_caller_on_hold_is_sent_to_a_queue_and_may_give_up_there(hall: Driver, call: Call) -> None:
     hall.tell(ev.RulebookReplaced(rulebook(agent("kim"), agent("lee"))))  # nobody serves the night
     ordered(hall, call, CallVerb.HOLD)

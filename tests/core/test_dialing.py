@@ -324,6 +324,23 @@ def test_the_next_daemon_goes_on_with_the_list_where_the_last_one_was_between_tw
     assert hall.called() == ["duty", "010@city", "010@city"]
 
 
+def test_the_next_daemon_calls_whom_the_last_one_did_not_come_to_call(hall: Driver) -> None:
+    call = hall.dial("129")
+    hall.asterisk.channels.pop(own_leg(call, 1))
+    hall.restart(in_doubt=[call.id])
+    hall.sync()
+    assert hall.called() == ["duty", "duty"]
+
+
+def test_or_the_next_one_where_he_cannot_be_called_any_more(hall: Driver) -> None:
+    call = hall.dial("131")
+    hall.asterisk.channels.pop(own_leg(call, 1))
+    full = rulebook(agent("kim"), trunk_channels=0)
+    hall.restart(full, in_doubt=[call.id])
+    hall.sync()
+    assert hall.called() == ["010@city", "kim"]
+
+
 def test_the_next_daemon_goes_on_with_those_who_talk(hall: Driver) -> None:
     call = hall.dial("131")
     hall.pick_up(call)

@@ -235,6 +235,7 @@ STORIES = {
     "a menu that nobody answers": Story("127"),
     "a duty phone that asks for a key": Story("129", keys=((CallState.CONFIRMING, "1"),)),
     "the second duty phone": Story("130", busy=("PJSIP/duty",)),
+    "a duty phone with music": Story("131"),
     "a message": Story("140"),
     "a callback": Story("144", queue=CALLS_BACK),
     "a callback to another number": Story("145", queue=CALLS_BACK, keys=((CallState.DICTATING, "1"),)),
@@ -266,6 +267,7 @@ def left_over(driver: Mortal) -> list[str]:
     asterisk = driver.asterisk
     called = {fact.channel for _, fact in driver.log if isinstance(fact, CALLS_A_PHONE)}
     what: dict[str, object] = {
+        "orders that waited behind a sound": asterisk.delayed,
         "bridges": asterisk.bridges,
         "playbacks": [one for one, channel in asterisk.playing.items() if channel in asterisk.channels],
         "recordings": asterisk.recording,

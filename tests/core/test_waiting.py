@@ -291,6 +291,17 @@ class TestAnInterruption:
             order = [type(command) for command in hall.commands]
             assert order.index(cmd.StopPlayback) < order.index(cmd.SetDeadMan)
 
+    def test_of_the_connection_just_when_an_announcement_was_to_begin_leaves_music(self) -> None:
+        hall = hall_with(QueueCare(COMFORT))
+        call = hall.dial()
+        hall.advance(9.9)
+        hall.asterisk.connected = False
+        hall.advance(0.2)
+        hall.lose_site()
+        hall.sync()
+        assert hall.channel(call).music
+        assert not hall.asterisk.playing
+
     def test_of_the_daemon_while_a_phone_rings_leaves_music(self) -> None:
         hall = hall_with(QueueCare(COMFORT), "kim")
         call = hall.dial()
