@@ -20,7 +20,8 @@ from callrouter.core.facts import ReleaseReason
 from callrouter.core.ids import QueueName
 from callrouter.core.legs import Leg
 from callrouter.core.output import Notice, NoticeKind, Output
-from callrouter.core.plan import Dial, EnterQueue
+from callrouter.core.parties import RING_TONE
+from callrouter.core.plan import Dial, EnterQueue, Voicemail
 from callrouter.core.rulebook import QueueSpec, WaitingSound
 from callrouter.core.states import CallState, Signal
 
@@ -106,6 +107,38 @@ def _end_old_sounds(call: Call, out: Output) -> None:
         return  # two hear something: a resident who is called back, and the counselor
     is_called_in = call.invited is not None and call.invited.bridge is None
     _stop_two(call, call.playbacks - 1 if call.state in _PLAYING or is_called_in else call.playbacks, out)
+
+
+def is_played_again(exchange: "Exchange", call: Call, at: datetime, out: Output) -> bool:
+    """Asterisk knows no such playback: it has ended meanwhile, or the earlier daemon did not come to say that it begin.
+
+    Where that is in doubt it is played: twice is better than never.
+    """
+    if not call.in_doubt:
+        return False
+    conduct, step = exchange.conduct, call.steps[call.step] if call.steps else None
+    rule, leg = conduct.calling_back.rule_of(call), None
+    if call.offer is not None:
+        leg = exchange.floor.legs.get(call.offer.channel)
+    if call.state in (CallState.ANNOUNCING, CallState.RECORDING):
+        conduct.waiting.quiet_in_doubt(call, out)
+    call.in_doubt = False
+    match call.state:
+        case CallState.ANNOUNCING if isinstance(step, Voicemail):
+            conduct.recording.tell(call, at, out)
+        case CallState.ANNOUNCING:
+            conduct.following.carry_out_step(call, at, out)
+        case CallState.RECORDING if isinstance(step, Voicemail):
+            conduct.recording.greet(call, step, at, out)
+        case CallState.CALLING if rule is not None and leg is not None:
+            conduct.calling_back.tell_counselor(call, rule, leg, out)
+        case CallState.GREETING if rule is not None and rule.to_resident is not None:
+            conduct.following.play(call, (rule.to_resident,), at, out)
+        case CallState.CONNECTED if leg is not None and call.invited is not None:
+            conduct.following.play_on(call, leg.channel, (RING_TONE,), out)
+        case _:
+            return False
+    return True
 
 
 def _stop_two(call: Call, last: int, out: Output) -> None:

@@ -61,7 +61,7 @@ def adopt_greeted(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dateti
     if leg is not None and call.taped.notice is not None:
         return  # it is told anew: see Taping.after_silence
     if leg is not None and call.in_doubt and rule is not None and rule.to_resident is not None:
-        conduct.following.play(call, (rule.to_resident,), at, out)
+        conduct.following.hear_out(call, out)
         return
     out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
     if leg is None:
@@ -97,8 +97,8 @@ def _adopt_calling(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datet
         ring_timeout_s = rule.ring_timeout_s if rule is not None else 0.0
         left_s = ring_timeout_s - (at - resident.at).total_seconds()
         conduct.set_timer(call, TimerKind.RESIDENT, max(1.0, left_s), out)
-        if call.in_doubt and rule is not None:
-            conduct.calling_back.tell_counselor(call, rule, leg, out)
+        if call.in_doubt:
+            conduct.following.hear_out(call, out)
     elif seen.state == "Up":  # he answered, and the counselor is gone: he waits on, like any caller
         conduct.record_moved(call, facts.ResidentAnswered(at), out)
         conduct.record(call, facts.OfferClosed(at, OfferResult.LOST, Cause.NOT_DEFINED), out)

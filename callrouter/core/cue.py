@@ -31,5 +31,3 @@ class Cue(msgspec.Struct, frozen=True, gc=False):
     """The time is that of our finding out, not of its happening."""
     failed: bool = False
     """The announcement was not heard to its end."""
-    unknown: bool = False
-    """Asterisk knows no such announcement (any more)."""

@@ -359,10 +359,12 @@ class Exchange:
         call = self.calls.get(call_id) if call_id is not None else None
         if call is None:
             self.counters.unknown_channel += 1
+        elif event.unknown and event.playback == call.playback and adopting.is_played_again(self, call, at, out):
+            return
         elif call.playback != event.playback or (call.queue is not None and not _listens(call)):
             self.counters.stale[call.state, Signal.ANNOUNCEMENT_OVER] += 1
         else:
-            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, failed=event.failed, unknown=event.unknown), at, out)
+            self.signal(call, Cue(Signal.ANNOUNCEMENT_OVER, failed=event.failed), at, out)
 
     def _digit_pressed(self, event: ev.DigitPressed, at: datetime, out: Output) -> None:
         conduct = self.conduct

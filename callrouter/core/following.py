@@ -37,20 +37,8 @@ class Following:
         if call.taped.notice is not None:
             self._conduct.taping.notice_over(call, cue, at, out)
             return
-        if cue.unknown and call.in_doubt:
-            self._say_again(call, at, out)
-            return
         self.playback_over(call, out)
         self.next_step(call, at, out)
-
-    def _say_again(self, call: Call, at: datetime, out: Output) -> None:
-        """What the caller was to hear he has not: the earlier daemon died before it said so to Asterisk."""
-        self._conduct.waiting.quiet_in_doubt(call, out)
-        call.in_doubt = False
-        if isinstance(call.steps[call.step], Voicemail):
-            self._conduct.recording.tell(call, at, out)
-        else:
-            self.carry_out_step(call, at, out)
 
     def route(self, call: Call, at: datetime, out: Output) -> None:
         """Decide, and begin the plan."""

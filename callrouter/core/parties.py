@@ -291,21 +291,13 @@ class Parties:
         if invited.bridge is None:
             left_s = self.ring_timeout_s(call) - (at - invited.at).total_seconds()
             self._conduct.set_timer(call, TimerKind.INVITE, max(1.0, left_s), out)
-            if call.line is None:
-                self._adopt_tone(call, out)
+            self._conduct.following.hear_out(call, out)  # the counselor hears how it rings
         elif call.line is not None and not call.passes_on:
             self._conduct.lines.adopt(call, call.line, invited, members, out)
         elif invited.channel in members.get(invited.bridge, frozenset()):
             self._conduct.floor.bridges.enter(call, invited.bridge, invited.channel)
         else:
             self.join(call, invited.bridge, invited, out)
-
-    def _adopt_tone(self, call: Call, out: Output) -> None:
-        """The counselor is to hear how it rings, and has heard that if it was said to Asterisk."""
-        if call.in_doubt and call.offer is not None:
-            self._conduct.following.play_on(call, call.offer.channel, (RING_TONE,), out)
-        else:
-            self._conduct.following.hear_out(call, out)
 
     def _adopt_counselor(self, call: Call, leg: Leg, members: Members, out: Output) -> None:
         if not any(leg.channel in inside for inside in members.values()):  # else it is there, or on its second line

@@ -52,11 +52,6 @@ class Recording:
         if call.recording is not None:  # told once more: we stopped the greeting ourselves
             return
         step = self._step(call)
-        if cue.unknown and call.in_doubt:  # the earlier daemon died before it said to Asterisk that it be played
-            self._conduct.waiting.quiet_in_doubt(call, out)
-            call.in_doubt = False
-            self.greet(call, step, at, out)
-            return
         self._conduct.following.playback_over(call, out)
         recording = naming.recording(call.id, call.recordings + 1)
         self._conduct.record(call, facts.RecordingBegun(at, recording, step.box, step.min_s), out)
@@ -65,7 +60,7 @@ class Recording:
         self._conduct.set_timer(call, TimerKind.RECORDING, step.max_s + OVERDUE_S, out)
 
     def _speak(self, call: Call, recording: RecordingId, out: Output) -> None:
-        """Record; said twice, Asterisk goes on with the first."""
+        """Record, with the dead man's switch set for as long as that may last."""
         step = self._step(call)
         after_s = step.max_s + OVERDUE_S + self._conduct.floor.rulebook.limits.dead_man_s
         out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing=False))
@@ -125,7 +120,7 @@ class Recording:
             else:
                 self.begin(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
             return
-        if call.in_doubt:
+        if call.in_doubt:  # said twice, Asterisk goes on with the first; or adds to it, if that is over
             self._speak(call, call.recording, out)
         left_s = self._step(call).max_s + OVERDUE_S - (at - call.recording_at).total_seconds()
         self._conduct.set_timer(call, TimerKind.RECORDING, max(0.0, left_s), out)

@@ -85,20 +85,14 @@ class HeldOrders:
         keeping = self._keeping
         mark, batch = keeping.handed, _Batch(time.time(), orders + 1)
         self._unsettled.append(batch)
-        if not self._held and self._need_not_wait_for(mark) and self._may_act():
-            self.hastened += mark > keeping.kept
-            send(partial(self._settle, batch))
-            self._settle(batch)
-            if mark > keeping.kept:
-                keeping.keep_now(self.go_on)
-            return
         loop = asyncio.get_running_loop()
         self._held.append(_Held(batch, mark, loop.time() + HELD_AT_MOST_S, send))
-        keeping.keep_now(self.go_on)
-        if self._alarm is None:
-            self._alarm = loop.call_later(HELD_AT_MOST_S, self._ring)
-        if keeping.kept >= mark:  # by now: who is not told of that would wait in vain
+        if len(self._held) == 1:
             self.go_on()
+            if self._late_for is not None:
+                keeping.keep_now(self.go_on)
+        if self._held and self._alarm is None:
+            self._alarm = loop.call_later(HELD_AT_MOST_S, self._ring)
 
     def send_nothing(self) -> None:
         """From what was handed over last, nothing followed."""
@@ -106,17 +100,25 @@ class HeldOrders:
         self._tell_settled()
 
     def go_on(self) -> None:
-        """Send what need not wait any more."""
+        """Send what need not wait any more, and ask to be told of the rest."""
         if self._late_for is not None and self._keeping.kept >= self._late_for:
             self._late_for = None
             log.info("journal.in_time_again", hastened=self.hastened)
-        while self._held and self._need_not_wait_for(self._held[0].mark) and self._may_act():
-            held = self._held.popleft()
-            self.hastened += held.mark > self._keeping.kept
-            held.send(partial(self._settle, held.batch))
-            self._settle(held.batch)
+        while self._held and self._may_act():
+            if self._need_not_wait_for(self._held[0].mark):
+                self._send_first()
+                continue
+            self._keeping.keep_now(self.go_on)
+            if not self._need_not_wait_for(self._held[0].mark):  # by now: who is not told of that would wait in vain
+                return
         if not self._held:
             self._on_empty()
+
+    def _send_first(self) -> None:
+        held = self._held.popleft()
+        self.hastened += held.mark > self._keeping.kept
+        held.send(partial(self._settle, held.batch))
+        self._settle(held.batch)
 
     def drop(self) -> None:
         """Send nothing of what waits: another daemon is in charge."""

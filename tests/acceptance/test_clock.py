@@ -65,7 +65,7 @@ async def test_who_waits_while_the_hours_end_is_served_and_who_comes_then_hears_
     await late.established()
     await late.closed(timeout_s=PROMPT_S + 3)
     phone = await counselor("201", tone_hz=FIRST_HZ)
-    await office.until_call("offered")
+    await office.until_agent("201", "ringing")
     await phone.accept()
     await phone.established()
     await people_talk()

@@ -905,6 +905,16 @@ def test_one_whose_counselor_was_let_go_of_when_the_daemon_died_calls_the_reside
     assert hall.called() == ["kim", "0552251234@city", "kim"]
 
 
+def test_a_counselor_is_told_nothing_more_where_the_rules_call_nobody_back_any_more(hall: Driver) -> None:
+    call = hall.reached(CallState.CALLING)
+    hall.asterisk.playing.clear()
+    hall.commands.clear()
+    hall.restart(rulebook(agent("kim")), in_doubt=[call.id])
+    hall.sync()
+    assert hall.given(cmd.AskPlayback)
+    assert not hall.given(cmd.Play)
+
+
 def test_a_defect_costs_the_request_and_nobody_else(hall: Driver) -> None:
     call = hall.reached(CallState.CALLING)
     hall.carry_out(hall.exchange.give_up(call.id, hall.now, "tried"))

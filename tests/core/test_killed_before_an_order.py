@@ -30,6 +30,7 @@ LASTS_S = 8.0
 """How long each prompt lasts."""
 GAP = timedelta(seconds=1.5)
 """How long there is no daemon."""
+HEARD_WHILE_IT_RINGS = {"tone:ring", "sound:callrouter/to-agent"}
 CALLS_A_PHONE = facts.Offered | facts.AlsoOffered | facts.Invited | facts.CallingBack
 
 
@@ -284,9 +285,11 @@ def left_over(driver: Mortal) -> list[str]:
 def noticed(wanted: World, world: World) -> list[str]:
     """What the resident or a counselor would notice."""
     driver = world.driver
+    # Where the other phone is answered meanwhile, nobody needs to hear how it rings.
+    needless = HEARD_WHILE_IT_RINGS if driver.meanwhile is phones_are_answered else set()
     pairs: dict[str, tuple[object, object]] = {
         "conversations": (world.talks, wanted.talks),
-        "never heard": (wanted.driver.heard.keys() - driver.heard.keys(), set()),
+        "never heard": (wanted.driver.heard.keys() - driver.heard.keys() - needless, set()),
         "messages and recorded conversations": (len(driver.asterisk.stored), len(wanted.driver.asterisk.stored)),
         "records": (_records(driver), _records(wanted.driver)),
     }

@@ -41,6 +41,6 @@ class SlowDisk:
     def write(self, records: int | None = None) -> None:
         """So many records get to the disk; all, if it is not said."""
         self.kept = self.handed if records is None else self.kept + records
-        if self.asked:
-            self.asked.pop()()
-        self.asked.clear()
+        asked, self.asked = self.asked, []
+        for tell in asked[-1:]:
+            tell()

@@ -71,6 +71,14 @@ async def test_only_those_go_out_whose_facts_are_there(scene: Scene) -> None:
     assert len(scene.orders) == 1
 
 
+async def test_who_was_told_of_others_facts_is_told_of_his_own_too(scene: Scene) -> None:
+    scene.decides("first")
+    scene.decides("second", facts=2)
+    for _ in range(3):
+        scene.disk.write(1)
+    assert scene.sent == ["first", "second"]
+
+
 async def test_what_got_to_the_disk_while_it_was_asked_for_is_not_waited_for(scene: Scene) -> None:
     def writes_at_once(tell: Callable[[], None]) -> None:
         scene.disk.kept = scene.disk.handed
