@@ -163,7 +163,7 @@ async def test_the_expected_wait_is_told_once_it_is_known(
         target=lab_asterisk.sip_address,
         caller=SECOND,
         count=7,
-        rate_per_s=50,
+        rate_per_s=10,
         pause_ms=2000,
     )
     async with phone_that(lab_asterisk, "uas_answer", count=20):
