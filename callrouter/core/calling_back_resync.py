@@ -57,17 +57,17 @@ def adopt_greeted(exchange: "Exchange", call: Call, event: ev.SiteUp, at: dateti
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"called back, taken up in state {call.state}"))
     conduct = exchange.conduct
     rule, leg = conduct.calling_back.rule_of(call), _leg_of(exchange, call, call.offer, event, at)
-    conduct.guard(call, at, out, playing=False)
-    if leg is not None and call.taped.notice is not None:
-        return  # it is told anew: see Taping.after_silence
-    if leg is not None and call.in_doubt and rule is not None and rule.to_resident is not None:
+    is_greeted = call.taped.notice is None and rule is not None and rule.to_resident is not None
+    if leg is not None and call.in_doubt and is_greeted:
+        conduct.guard(call, at, out, playing=True)
         conduct.following.hear_out(call, out)
         return
     out.commands.append(cmd.StopPlayback(call.site, call.id, naming.playback(call.id, call.playbacks)))
+    conduct.guard(call, at, out, playing=False)
     if leg is None:
         conduct.record(call, facts.OfferClosed(at, OfferResult.LOST, Cause.NOT_DEFINED), out)
         conduct.waiting.wait(call, at, out)
-    else:
+    elif call.taped.notice is None:  # else it is told anew: see Taping.after_silence
         conduct.offering.join(call, at, out)
 
 

@@ -59,11 +59,14 @@ class Recording:
         self._speak(call, recording, out)
         self._conduct.set_timer(call, TimerKind.RECORDING, step.max_s + OVERDUE_S, out)
 
-    def _speak(self, call: Call, recording: RecordingId, out: Output) -> None:
-        """Record, with the dead man's switch set for as long as that may last."""
+    def _speak(self, call: Call, recording: RecordingId, out: Output, *, playing: bool = False) -> None:
+        """Record, with the dead man's switch set for as long as that may last.
+
+        ``playing``: he may be speaking already, and the switch waits for the end of that.
+        """
         step = self._step(call)
         after_s = step.max_s + OVERDUE_S + self._conduct.floor.rulebook.limits.dead_man_s
-        out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing=False))
+        out.commands.append(cmd.SetDeadMan(call.site, call.id, call.channel, after_s, playing=playing))
         out.commands.append(
             cmd.Record(call.site, call.id, call.channel, recording, step.max_s, step.silence_s, step.end_key)
         )
@@ -121,7 +124,7 @@ class Recording:
                 self.begin(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
             return
         if call.in_doubt:  # said twice, Asterisk goes on with the first; or adds to it, if that is over
-            self._speak(call, call.recording, out)
+            self._speak(call, call.recording, out, playing=True)
         left_s = self._step(call).max_s + OVERDUE_S - (at - call.recording_at).total_seconds()
         self._conduct.set_timer(call, TimerKind.RECORDING, max(0.0, left_s), out)
 

@@ -335,6 +335,8 @@ class Asterisk:
         sounding = {*self.playing.values(), *self.recording.values()}
         if isinstance(command, _WAITS_BEHIND_SOUNDS) and command.channel in sounding:
             self.delayed.append(command)
+        if isinstance(command, cmd.SetDeadMan) and command.channel in sounding and not command.playing:
+            self.delayed.append(command)
 
     def _destroy(self, bridge: BridgeId) -> None:
         self.bridges.pop(bridge, None)
