@@ -65,7 +65,7 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
     call.to_be_adopted = False
     conduct.hold_arrival(call, at)  # which was given back if the site was away for long
     out.notices.append(Notice(NoticeKind.ADOPTED, call.id, f"taken up in state {call.state}"))
-    _say_what_was_not_heard(call, event, out)
+    _end_old_sounds_in_doubt(call, out)
     # First of all: over HTTP alone, what waits behind a sound holds up the command that ends it.
     was_told = conduct.comforting.recall(call, out)
     conduct.reset_dead_man(call, at, out)
@@ -93,10 +93,8 @@ def adopt(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out:
             conduct.set_timer(call, TimerKind.CLEARING, 0.0, out)
 
 
-def _say_what_was_not_heard(call: Call, event: ev.SiteUp, out: Output) -> None:
-    """What the earlier daemon did not come to say, whatever comes next: that he is answered, and what was to end."""
-    if call.answered and call.request is None and event.channels[call.channel].state != "Up":
-        out.commands.append(cmd.Answer(call.site, call.id, call.channel))
+def _end_old_sounds_in_doubt(call: Call, out: Output) -> None:
+    """The earlier daemon may not have come to end what was heard before its last fact."""
     if call.in_doubt:
         _end_old_sounds(call, out)
 

@@ -69,10 +69,17 @@ def _compare_caller(exchange: "Exchange", call: Call, event: ev.SiteUp, at: date
         if call.to_be_adopted or call.opened_at < event.requested_at:
             _vanished(exchange, call, at, out)
     elif call.to_be_adopted:
+        _answer_unheard(call, seen, out)
         adopting.adopt(exchange, call, event, at, out)
     elif call.is_hung_up_on:  # Asterisk has not heard that, or not come to it
         out.commands.append(cmd.Hangup(call.site, call.id, call.channel, Cause.NORMAL_CLEARING))
-    elif call.answered and seen.state != "Up":  # nor that
+    else:
+        _answer_unheard(call, seen, out)
+
+
+def _answer_unheard(call: Call, seen: ev.ChannelSeen, out: Output) -> None:
+    """Answer a caller of whom Asterisk has not heard, or not come to it, that he is answered."""
+    if call.answered and seen.state != "Up":
         out.commands.append(cmd.Answer(call.site, call.id, call.channel))
 
 

@@ -162,7 +162,7 @@ class Dispatcher:
         self._inputs = inputs or KeepsNothing()
         self._capacity = capacity
         self._may_act = may_act
-        self._held = HeldOrders(ledger, self._is_to_act, self._see_whether_idle)
+        self._held = HeldOrders(ledger, lambda: self.acts, self._see_whether_idle)
         self._inbox: deque[tuple[ev.Event, datetime]] = deque()
         self._is_due = False
         self._defect: asyncio.Future[None] | None = None
@@ -209,9 +209,6 @@ class Dispatcher:
     @property
     def acts(self) -> bool:
         """Whether this daemon may command anything now: it leads, and is sure of it."""
-        return self._is_to_act()
-
-    def _is_to_act(self) -> bool:
         return not self._stood_down and self._may_act()
 
     def go_on(self) -> None:
