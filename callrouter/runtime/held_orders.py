@@ -35,6 +35,9 @@ class Keeping(Protocol):
     def keep_now(self, tell: Callable[[], None]) -> None:
         """Have what was handed over written at once; ``tell`` is called in the event loop when ``kept`` has grown."""
 
+    def followed(self, records: int) -> None:
+        """What follows from so many of the records handed over is done now, whether they are on disk or not."""
+
     def settled(self, until: float) -> None:
         """Asterisk has answered all that followed from records handed over up to then (seconds since 1970)."""
 
@@ -117,6 +120,7 @@ class HeldOrders:
     def _send_first(self) -> None:
         held = self._held.popleft()
         self.hastened += held.mark > self._keeping.kept
+        self._keeping.followed(held.mark)
         held.send(partial(self._settle, held.batch))
         self._settle(held.batch)
 
@@ -147,6 +151,9 @@ class HeldOrders:
         if not self._held:
             return
         loop = asyncio.get_running_loop()
+        if not self._may_act():  # it is not the disk that keeps them waiting
+            self._alarm = loop.call_later(HELD_AT_MOST_S, self._ring)
+            return
         if self._held[0].due <= loop.time():
             self._late_for = self._held[0].mark
             log.warning("journal.late", held_s=HELD_AT_MOST_S, remedy="see what keeps the state folder's disk busy")

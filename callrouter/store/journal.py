@@ -230,6 +230,10 @@ class Journal:
         self._writer.on_written = partial(self._tell_from_thread, tell)
         self._writer.hurry()
 
+    def followed(self, records: int) -> None:
+        """What follows from the first so many of all records handed over is done: they count, kept or not."""
+        self._writer.followed_rows = records
+
     def settled(self, until: float) -> None:
         """Asterisk has answered all that followed from facts handed over up to then (seconds since 1970)."""
         is_awaited = not self._writer.is_settled_written

@@ -121,6 +121,8 @@ class JournalWriter:
         """Set once opening has been tried."""
         self.on_written: Callable[[], None] | None = None
         """Called once, after the next batch: it is on disk, or given up."""
+        self.followed_rows = 0
+        """So many of all records have had consequences by now."""
         self.settled_until: float | None = None
         """Up to when (seconds since 1970) all that followed from facts is settled; see `settled_journal`."""
         self._written_settled: float | None = None
@@ -208,7 +210,7 @@ class JournalWriter:
             if connection is not None and self._try_commit(connection, facts, finished):
                 return
             if self._gives_up() or self.fatal is not None:
-                self._say_lost(f"{_counted(facts, finished)}: {self.error}")
+                self._say_not_kept(_counted(facts, finished))
                 return
             self._rest(pause_s)
 
@@ -432,6 +434,17 @@ class JournalWriter:
         del self.lost[:-100]
         self._on_change()
 
+    def _say_not_kept(self, what: str) -> None:
+        """That records were given up. Such as another daemon's term kept out, and nothing followed from, are no loss.
+
+        It has taken over by then what they tell of, as it found it at Asterisk.
+        """
+        is_theirs = isinstance(self.fatal, JournalFencedError) and self.followed_rows <= self.written_rows
+        if is_theirs:
+            log.warning("journal.in_vain", path=str(self.path), what=what, why=str(self.fatal))
+        else:
+            self._say_lost(f"{what}: {self.fatal or self.error}")
+
     def _gives_up(self) -> bool:
         return self._give_up_at is not None and time.monotonic() >= self._give_up_at
 
@@ -452,7 +465,7 @@ class JournalWriter:
             else:
                 left += 1
         if left:
-            self._say_lost(f"{left} records that were never written: {self.fatal or self.error}")
+            self._say_not_kept(f"{left} records that were never written")
 
 
 def _is_without_room(exc: Exception) -> bool:

@@ -13,6 +13,9 @@ class KeepsAtOnce:
     def keep_now(self, tell: Callable[[], None]) -> None:
         """Nothing waits."""
 
+    def followed(self, records: int) -> None:
+        """Not of interest."""
+
     def settled(self, until: float) -> None:
         """Not of interest."""
 
@@ -25,6 +28,7 @@ class SlowDisk:
     kept: int = 0
     asked: list[Callable[[], None]] = field(default_factory=list)
     settled_until: list[float] = field(default_factory=list)
+    followed_by_orders: int = 0
 
     def hand_over(self, records: int = 1) -> None:
         """Somebody decides something."""
@@ -33,6 +37,10 @@ class SlowDisk:
     def keep_now(self, tell: Callable[[], None]) -> None:
         """See the Protocol."""
         self.asked.append(tell)
+
+    def followed(self, records: int) -> None:
+        """See the Protocol."""
+        self.followed_by_orders = records
 
     def settled(self, until: float) -> None:
         """See the Protocol."""

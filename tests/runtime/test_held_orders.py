@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from callrouter.runtime import held_orders
 from callrouter.runtime.held_orders import HeldOrders
@@ -135,6 +136,28 @@ async def test_what_is_decided_later_waits_for_no_longer_than_the_first(
     scene.decides("second")
     await scene.until_empty()
     assert scene.sent == ["first", "second"]
+
+
+async def test_it_is_known_of_how_many_records_something_has_followed(scene: Scene) -> None:
+    scene.decides("first")
+    scene.decides("second", facts=2)
+    assert scene.disk.followed_by_orders == 0
+    scene.disk.write(1)
+    assert scene.disk.followed_by_orders == 1
+    scene.disk.write()
+    assert scene.disk.followed_by_orders == 3
+
+
+async def test_who_may_not_act_does_not_blame_the_disk(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_orders, "HELD_AT_MOST_S", 0.01)
+    scene.may_act = False
+    with capture_logs() as logs:
+        scene.decides("ring")
+        await asyncio.sleep(0.05)  # he sleeps; nothing may come of it
+    assert (logs, scene.orders.hastened) == ([], 0)
+    scene.may_act = True
+    await scene.until_empty()
+    assert (scene.sent, scene.orders.hastened) == (["ring"], 1)
 
 
 async def test_who_may_not_act_sends_nothing_until_he_may(scene: Scene) -> None:

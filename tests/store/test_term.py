@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from callrouter.errors import JournalError, JournalFencedError
 from callrouter.store.journal import Journal
@@ -67,6 +68,25 @@ async def test_what_the_older_of_two_daemons_hands_over_is_not_kept(path: Path) 
         LATER: [b"new"],
     }
     assert rows(path, "SELECT count(*) FROM outbox") == [(0,)]
+
+
+@pytest.mark.parametrize(("followed", "is_lost"), [(1, False), (2, True)])
+async def test_what_the_older_hands_over_is_lost_only_if_something_has_followed_from_it(
+    path: Path, followed: int, is_lost: bool
+) -> None:
+    async with AsyncExitStack() as stack:
+        older = await stack.enter_async_context(Journal(path))
+        older.append_facts(CALL, "opened", b"before")
+        assert await older.flush()
+        await stack.enter_async_context(Journal(path, steal=True))
+        older.followed(followed)
+        with capture_logs() as logs:
+            older.append_facts(CALL, "late", b"after")
+            assert not await older.flush()
+        assert older.handed == 2
+        assert [bool(older.health.lost), older.health.well] == [is_lost, False]
+        told = [entry["event"] for entry in logs if entry["event"] in ("journal.in_vain", "journal.lost")]
+        assert told == ["journal.lost" if is_lost else "journal.in_vain"]
 
 
 async def test_the_older_of_two_daemons_cannot_mark_a_record_as_delivered(path: Path) -> None:
