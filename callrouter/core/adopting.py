@@ -17,7 +17,6 @@ from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
 from callrouter.core.facts import ReleaseReason
-from callrouter.core.ids import QueueName
 from callrouter.core.legs import Leg
 from callrouter.core.output import Notice, NoticeKind, Output
 from callrouter.core.parties import RING_TONE
@@ -169,7 +168,7 @@ def _limit_wait(exchange: "Exchange", call: Call, at: datetime, out: Output) -> 
 
 
 def _adopt_offer(exchange: "Exchange", call: Call, event: ev.SiteUp, at: datetime, out: Output) -> None:
-    offer, queue = call.offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call)
+    offer, queue = call.offer, exchange.conduct.waiting.rules_for(call)
     other = _adopt_leg(exchange, call, call.invited, event, at)
     leg = _adopt_leg(exchange, call, offer, event, at)
     if call.others:
@@ -216,7 +215,7 @@ def _adopt_leg(exchange: "Exchange", call: Call, offer: Offer | None, event: ev.
     """The leg of an offer that is still there."""
     if offer is None or offer.channel not in event.channels:
         return None
-    return exchange.floor.adopt_leg(call, offer, exchange.conduct.waiting.queue_of(call) or _lost_queue(call), at)
+    return exchange.floor.adopt_leg(call, offer, exchange.conduct.waiting.rules_for(call), at)
 
 
 def _recall_sound(call: Call, queue: QueueSpec) -> None:
@@ -250,12 +249,6 @@ def _is_dialing(call: Call) -> bool:
     return call.step >= 0 and isinstance(call.steps[call.step], Dial)
 
 
-def _lost_queue(call: Call) -> QueueSpec:
-    """Stands for a queue that is not in the rules any more, so that a phone may go on ringing or talking."""
-    name = call.queue or QueueName("")
-    return QueueSpec(name, name)
-
-
 def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) -> None:
     """The counselor's leg ended while nobody looked."""
     conduct = exchange.conduct
@@ -272,7 +265,7 @@ def _offer_is_gone(exchange: "Exchange", call: Call, at: datetime, out: Output) 
         if call.queue is not None:
             _adopt_waiting(exchange, call, at, out)
             return
-        _recall_sound(call, _lost_queue(call))
+        _recall_sound(call, conduct.waiting.rules_for(call))
         if was_not_called:
             conduct.dialing.call_again(call, at, out)
         else:

@@ -16,10 +16,8 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.cue import Cue
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import QueueName
 from callrouter.core.legs import Leg
 from callrouter.core.output import Notice, NoticeKind, Output
-from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState, Signal
 
 if TYPE_CHECKING:
@@ -136,6 +134,4 @@ def _leg_of(exchange: "Exchange", call: Call, offer: Offer | None, event: ev.Sit
         return known
     if offer is None or offer.channel not in event.channels:
         return None
-    name = call.queue or QueueName("")
-    queue = exchange.conduct.waiting.queue_of(call) or QueueSpec(name, name)
-    return exchange.floor.adopt_leg(call, offer, queue, at)
+    return exchange.floor.adopt_leg(call, offer, exchange.conduct.waiting.rules_for(call), at)

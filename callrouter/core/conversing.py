@@ -145,7 +145,7 @@ class Conversing:
         name = rules.short.get(written.strip(), written.strip())
         agent = floor.staff.agents.get(AgentId(name))
         if agent is not None and not agent.retired:
-            if not floor.can_be_called_in(agent, call, at):
+            if not floor.can_be_called_in(agent, call, self._conduct.waiting.rules_for(call), at):
                 raise TargetError(f"agent {agent.spec.id} cannot be called: {agent.state}", Cause.USER_BUSY)
             return agent
         queue = floor.rulebook.queues.get(QueueName(name))

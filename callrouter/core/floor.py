@@ -40,7 +40,6 @@ from callrouter.core.ways import Ways
 
 RELAY_EXTENSION = "relay"
 """What is dialled at another site of ours; what for, the header says."""
-_NO_QUEUE = QueueName("")
 """Stands for a queue where a counselor is called for none."""
 
 
@@ -134,7 +133,7 @@ class Floor:
         spec = self.staff.spec(offer.agent) if offer.agent is not None else None
         if offer.site is None or spec is None:
             return
-        ring_s = QueueSpec(_NO_QUEUE, "").ring_timeout_s
+        ring_s = QueueSpec(QueueName(""), "").ring_timeout_s
         relay = Relay(
             offer.channel, call.id, offer.attempt, spec.id, call.site, offer.site, spec.endpoint, "", ring_s, offer.at
         )
@@ -243,16 +242,16 @@ class Floor:
         leg.is_residents, leg.rang = True, resident.rang
         return self._known_outward(leg, call, resident)
 
-    def can_be_called_in(self, agent: Agent, call: Call, at: datetime) -> bool:
+    def can_be_called_in(self, agent: Agent, call: Call, queue: QueueSpec, at: datetime) -> bool:
         """Whether a colleague may call the counselor into a conversation: he is at work, and not on a call."""
-        has_room = self.ways.has_room(call.tenant, False, at, way_to(agent, call.site))
+        has_room = self.ways.has_room(call.tenant, queue.emergency, at, way_to(agent, call.site))
         can_ring = self.staff.can_ring(agent) and has_room
         return agent.leg is None and agent.duty is not Duty.OFF and not agent.retired and can_ring
 
-    def call_in_agent(self, call: Call, agent: Agent, ring_timeout_s: float, at: datetime, out: Output) -> Leg:
+    def call_in_agent(self, call: Call, agent: Agent, queue: QueueSpec, at: datetime, out: Output) -> Leg:
         """As :meth:`call_agent`, for a conversation; wrap-up and pause end for it."""
         out.commands.append(cmd.CancelTimer((TimerKind.AGENT, agent.spec.id)))
-        return self.call_agent(call, agent, QueueSpec(_NO_QUEUE, "", ring_timeout_s=ring_timeout_s), at, out)
+        return self.call_agent(call, agent, queue, at, out)
 
     def _originate(self, call: Call, leg: Leg, endpoint: str, number: str, ring_timeout_s: float) -> cmd.Originate:
         return cmd.Originate(

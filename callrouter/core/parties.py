@@ -13,11 +13,10 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import CallMark, OfferResult
 from callrouter.core.events import TimerKind
 from callrouter.core.far_end import FarEnd
-from callrouter.core.ids import BridgeId, ChannelId, QueueName
+from callrouter.core.ids import BridgeId, ChannelId
 from callrouter.core.legs import Leg
 from callrouter.core.output import Output
 from callrouter.core.plan import Destination, Plan
-from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.errors import ImpossibleEventError
 
@@ -90,8 +89,9 @@ class Parties:
         """
         floor = self._conduct.floor
         if isinstance(whom, Agent):
-            ring_s = self.ring_timeout_s(call)
-            leg = floor.call_in_agent(call, whom, ring_s, at, out)
+            queue = self._conduct.waiting.rules_for(call)
+            ring_s = queue.ring_timeout_s
+            leg = floor.call_in_agent(call, whom, queue, at, out)
             agent, destination = whom.spec.id, None
         else:
             leg = floor.call_destination(call, whom, at, out, without)
@@ -119,11 +119,6 @@ class Parties:
         self._conduct.set_timer(call, TimerKind.INVITE, ring_s, out)
         if line is None:  # else the phone that rings is heard there
             self._conduct.following.play_on(call, self.leg_of(call, call.offer).channel, (RING_TONE,), out)
-
-    def ring_timeout_s(self, call: Call) -> float:
-        """How long a counselor who is called in may ring."""
-        queue = self._conduct.waiting.queue_of(call)
-        return queue.ring_timeout_s if queue is not None else QueueSpec(QueueName(""), "").ring_timeout_s
 
     def let_counselor_go(self, call: Call, at: datetime, out: Output) -> None:
         """The counselor is done: pass the call on, and hang his phone up."""
@@ -182,7 +177,7 @@ class Parties:
             if comes_back:
                 self.bring_back(call, out)
             return
-        self._conduct.set_timer(call, TimerKind.RING, self.ring_timeout_s(call), out)
+        self._conduct.set_timer(call, TimerKind.RING, self._conduct.waiting.rules_for(call).ring_timeout_s, out)
         self._conduct.guard(call, at, out)
 
     def join(self, call: Call, bridge: BridgeId, invited: Offer, out: Output) -> None:
@@ -289,7 +284,7 @@ class Parties:
         if invited is None:
             return
         if invited.bridge is None:
-            left_s = self.ring_timeout_s(call) - (at - invited.at).total_seconds()
+            left_s = self._conduct.waiting.rules_for(call).ring_timeout_s - (at - invited.at).total_seconds()
             self._conduct.set_timer(call, TimerKind.INVITE, max(1.0, left_s), out)
             self._conduct.following.hear_out(call, out)  # the counselor hears how it rings
         elif call.line is not None and not call.passes_on:

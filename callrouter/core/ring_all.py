@@ -152,7 +152,7 @@ class RingAll:
 
     def _left_s(self, call: Call, offer: Offer, at: datetime) -> float:
         """How long that phone may ring yet; never longer than a whole time, whatever was done to the clock."""
-        whole_s = self._conduct.parties.ring_timeout_s(call)
+        whole_s = self._conduct.waiting.rules_for(call).ring_timeout_s
         return min(whole_s, whole_s - (at - offer.at).total_seconds())
 
     def _all(self, call: Call) -> list[Offer]:

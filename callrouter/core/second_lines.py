@@ -328,9 +328,10 @@ class SecondLines:
         whom = self._conduct.conversing.find(call, number, at, out)
         if not isinstance(whom, QueueSpec):
             return whom
-        floor = self._conduct.floor
+        floor, rules = self._conduct.floor, self._conduct.waiting.rules_for(call)
         serving = (one for one in floor.staff.agents.values() if whom.name in one.spec.queues and one.duty is Duty.ON)
-        free = [one for one in serving if one.state is AgentState.AVAILABLE and floor.can_be_called_in(one, call, at)]
+        idle = (one for one in serving if one.state is AgentState.AVAILABLE)
+        free = [one for one in idle if floor.can_be_called_in(one, call, rules, at)]
         if not free:
             raise TargetError(f"no counselor of the queue {whom.name} is free", Cause.USER_BUSY)
         return min(free, key=lambda one: one.idle_since)
@@ -347,7 +348,7 @@ class SecondLines:
 
         def has_room() -> bool:
             if isinstance(whom, Agent):
-                return floor.can_be_called_in(whom, call, at)
+                return floor.can_be_called_in(whom, call, self._conduct.waiting.rules_for(call), at)
             return floor.can_call(call, whom, at)
 
         why = crossing.why_not(call, event.site, at)
@@ -369,7 +370,8 @@ class SecondLines:
         parties = self._conduct.parties
         line = naming.line_leg(call.id, call.attempts + 1) if far is not None else event.channel
         self._lines[line] = _Line(call.id, at, is_up=far is None)
-        ring_s = parties.ring_timeout_s(call) if isinstance(whom, Agent) else whom.ring_timeout_s
+        rules = self._conduct.waiting.rules_for(call)
+        ring_s = rules.ring_timeout_s if isinstance(whom, Agent) else whom.ring_timeout_s
         # Should we die: when nobody can ring any more, the line goes on by itself.
         after_s = ring_s + 2 * self._conduct.floor.rulebook.limits.clearing_s
         out.commands.append(cmd.SetDeadMan(event.site, call.id, event.channel, after_s, playing=False))

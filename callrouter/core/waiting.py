@@ -305,6 +305,11 @@ class Waiting:
         """The queue that the call waits in, if it still exists."""
         return self._queues.get(call.queue) if call.queue is not None else None
 
+    def rules_for(self, call: Call) -> QueueSpec:
+        """What counts for whoever is called for the call: the rules of its queue, or the usual ones if it has none."""
+        name = call.queue or QueueName("")
+        return self.queue_of(call) or QueueSpec(name, name)
+
     def queue_states(self, at: datetime) -> QueueStates:
         """The queues as conditions see them at ``at``, each looked at when it is asked for."""
         return partial(self._queue_state, at)

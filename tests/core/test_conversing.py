@@ -20,6 +20,7 @@ from callrouter.core.plan import Announce, Dial, HangUp, Plan
 from callrouter.core.rulebook import QueueSpec
 from callrouter.core.states import CallState
 from callrouter.core.transfers import party
+from callrouter.core.trunk_spec import MemberSpec, TrunkSpec
 from callrouter.core.waiting_spec import QueueCare
 from callrouter.errors import ImpossibleEventError
 from tests.core.driver import (
@@ -421,6 +422,41 @@ def test_whoever_is_called_in_comes_out_of_his_wrap_up_or_pause_and_goes_back_to
         hall.advance(40)
     lee = hall.agent("lee")
     assert (lee.state, lee.misses) == (AgentState.PAUSED, 0)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_whoever_was_called_in_has_the_time_after_it_that_the_queue_of_the_call_says(killed: bool) -> None:
+    rules = rulebook(agent("kim"), agent("lee", NIGHT), queues=[QueueSpec(DESK, "창원시", wrap_up_s=60.0)])
+    hall = Driver(rules)
+    call = hall.dial("120")
+    hall.pick_up(call)
+    ordered(hall, call, CallVerb.TRANSFER, "lee")
+    answers(hall, call)
+    if killed:
+        hall.restart(rules)
+        hall.sync()
+        (call,) = hall.exchange.calls.values()
+    hall.hang_up(call)
+    hall.advance(59.0)
+    assert hall.agent("lee").state is AgentState.WRAP_UP
+    hall.advance(1.0)
+    assert hall.agent("lee").state is AgentState.AVAILABLE
+
+
+@pytest.mark.parametrize("emergency", [False, True])
+def test_only_a_call_of_an_emergency_may_be_passed_on_over_a_channel_kept_in_reserve(emergency: bool) -> None:
+    desk = QueueSpec(DESK, "창원시", emergency=emergency)
+    rules = rulebook(agent("kim"), agent("lee", NIGHT, trunk=CITY), queues=[desk])
+    hall = Driver(replace(rules, trunks={CITY: TrunkSpec(CITY, 1, (MemberSpec("kt", 1),), reserve=1)}))
+    call = hall.dial("120")
+    hall.pick_up(call)
+    answer = hall.order_call(call.id, CallVerb.TRANSFER, "lee")
+    assert (answer.ok, call.invited is not None) == (emergency, emergency)
+    if emergency:
+        answers(hall, call)
+    hall.hang_up(call)
+    hall.settle()
+    assert len(hall.cdr(call).legs) == 1 + emergency
 
 
 def test_a_key_of_who_was_called_in_means_nothing(hall: Driver, call: Call) -> None:

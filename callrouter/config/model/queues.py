@@ -188,7 +188,7 @@ class Queue(Section):
     agent_prompt: Name | None = None
     """The prompt that a counselor hears who picks up, before the caller is connected; left out: none."""
     wrap_up: Seconds = 10.0
-    """How long a counselor is left in peace after a call."""
+    """How long a counselor is left in peace after a call, also after one that he was called into."""
     wrap_up_codes: dict[Annotated[str, BeforeValidator(parse_code)], Name] = Field(default={})
     """What his phone dials meanwhile, to what the call was about."""
     code_ends_wrap_up: Flag = False

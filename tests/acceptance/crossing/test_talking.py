@@ -59,7 +59,7 @@ async def test_the_keys_and_codes_of_a_phone_at_the_other_site_do_what_they_do_h
     fire = await outside(FIRE)
     await hears(counselor, "*12", "agent-paused")
     await hears(counselor, "*12", "agent-ready")
-    await centre.until_agent("301", "available", timeout_s=20.0)  # who was called in has ten seconds
+    await centre.until_agent("301", "available")
     await centre.talk(resident, counselor)
 
     await press(counselor, "*3")
@@ -106,7 +106,7 @@ async def test_a_caller_is_passed_on_from_site_to_site_and_three_of_two_sites_ta
     await there.transfer("302")  # from there, over here, to there
     await accept(colleague)
     await there.closed()
-    await centre.until_agent("301", "available", timeout_s=20.0)  # who was called in has ten seconds
+    await centre.until_agent("301", "available")
     await press(colleague, "*4301#")  # asks the first again, while the caller hears music
     await accept(there)
     await asyncio.sleep(TALK_S)  # the two talk about the caller
