@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -17,7 +17,10 @@ from callrouter.ari.peer import Peer
 from callrouter.ari.pending import OnReply, deliver
 
 CONNECTIONS: Final = 10
-"""Asterisk takes 100 HTTP sessions in all (``sessionlimit``), other applications' included."""
+"""For what may block. Asterisk takes 100 HTTP sessions in all (``sessionlimit``), other applications' included."""
+
+QUICK_CONNECTIONS: Final = 4
+"""For all else, which is never behind what blocks."""
 
 KEEP_ALIVE_S: Final = 10.0
 """Less than Asterisk's 15 s: when both sides close at the same moment a POST is lost."""
@@ -38,7 +41,7 @@ async def http_session(peer: Peer, *, websockets: int) -> AsyncIterator[aiohttp.
     Raises:
         OSError: the file of those who vouch for its certificate cannot be used.
     """
-    limit = CONNECTIONS + websockets + 2
+    limit = CONNECTIONS + QUICK_CONNECTIONS + websockets + 2
     connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEP_ALIVE_S, ssl=peer.tls())
     async with aiohttp.ClientSession(connector=connector, headers=peer.headers) as session:
         yield session
@@ -51,20 +54,27 @@ class _Waiting:
     on_reply: OnReply
 
 
+class _Lane(NamedTuple):
+    name: str
+    may_block: bool
+
+
 class HttpChannel:
     """Requests over HTTP, those of one lane one after another, lanes beside one another.
 
-    At most ``connections`` requests run at a time and ``limit`` wait; beyond that a request is answered
-    :attr:`Doubt.TOO_MANY` at once and counted in ``refused``. Outside :meth:`run` nothing is sent.
+    What may block waits for nothing but what may block: a sound that is to be stopped must not be waited for. At most
+    ``connections`` such requests run at a time, and :data:`QUICK_CONNECTIONS` others; ``limit`` wait, and beyond that
+    a request is answered :attr:`Doubt.TOO_MANY` at once and counted in ``refused``. Outside :meth:`run` nothing is
+    sent.
     """
 
     def __init__(self, peer: Peer, *, connections: int = CONNECTIONS, limit: int = 1000) -> None:
         self._peer = peer
-        self._connections = connections
+        self._connections = {True: connections, False: QUICK_CONNECTIONS}
         self._limit = limit
         self._session: aiohttp.ClientSession | None = None
-        self._lanes: dict[str, deque[_Waiting]] = {}
-        self._ready: asyncio.Queue[str] = asyncio.Queue()
+        self._lanes: dict[_Lane, deque[_Waiting]] = {}
+        self._ready: dict[bool, asyncio.Queue[_Lane]] = {True: asyncio.Queue(), False: asyncio.Queue()}
         self._waiting = 0
         self.refused = 0
 
@@ -73,12 +83,13 @@ class HttpChannel:
         self._session = session
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(self._connections):
-                    workers.create_task(self._work())
+                for may_block, connections in self._connections.items():
+                    for _ in range(connections):
+                        workers.create_task(self._work(self._ready[may_block]))
         finally:
             self._session = None
             lanes, self._lanes, self._waiting = self._lanes, {}, 0
-            self._ready = asyncio.Queue()
+            self._ready = {True: asyncio.Queue(), False: asyncio.Queue()}
             for lane in lanes.values():
                 for waiting in lane:
                     deliver(waiting.on_reply, unanswered(Doubt.NOT_SENT))
@@ -94,17 +105,22 @@ class HttpChannel:
             return
         self._waiting += 1
         waiting = _Waiting(request, asyncio.get_running_loop().time() + timeout_s, on_reply)
-        queue = self._lanes.get(lane)
+        key = _Lane(lane, request.may_block)
+        queue = self._lanes.get(key)
         if queue is None:
-            self._lanes[lane] = deque((waiting,))
-            self._ready.put_nowait(lane)
+            self._lanes[key] = deque((waiting,))
+            self._ready[request.may_block].put_nowait(key)
         else:
             queue.append(waiting)
 
-    async def _work(self) -> None:
+    def is_behind(self, lane: str) -> bool:
+        """Whether something of a lane that cannot block is waiting yet, or on its way."""
+        return _Lane(lane, may_block=False) in self._lanes
+
+    async def _work(self, ready: "asyncio.Queue[_Lane]") -> None:
         loop = asyncio.get_running_loop()
         while True:
-            lane = await self._ready.get()
+            lane = await ready.get()
             queue = self._lanes[lane]
             waiting = queue.popleft()
             reply = unanswered(Doubt.CONNECTION_LOST)
@@ -114,7 +130,7 @@ class HttpChannel:
                 self._waiting -= 1
                 deliver(waiting.on_reply, reply)
             if queue:
-                self._ready.put_nowait(lane)
+                ready.put_nowait(lane)
             else:
                 del self._lanes[lane]
 

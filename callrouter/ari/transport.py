@@ -16,8 +16,9 @@ TIMEOUT_S: Final = 5.0
 class Commands:
     """Sends commands: over a command socket what cannot block, over HTTP the rest.
 
-    While a lane's socket is away (an older Asterisk, or a lost connection) all its commands go over HTTP. Commands of
-    one lane keep their order on either way, but not between the two: await what must come first.
+    While a lane's socket is away (an older Asterisk, or a lost connection) all its commands go over HTTP, and those
+    that come when it is there again do not overtake them. Commands of one lane that cannot block keep their order, and
+    so do those that may; but not the ones among the others: await what must come first.
     """
 
     def __init__(self, http: HttpChannel, sockets: CommandSockets) -> None:
@@ -26,7 +27,8 @@ class Commands:
 
     def send(self, lane: str, request: Request, on_reply: OnReply, timeout_s: float = TIMEOUT_S) -> None:
         """Send a request; ``on_reply`` is called exactly once, perhaps before this returns. Starts no task."""
-        socket = None if request.may_block else self._sockets.of_lane(lane)
+        is_for_http = request.may_block or self._http.is_behind(lane)
+        socket = None if is_for_http else self._sockets.of_lane(lane)
         if socket is not None:
             socket.send(request, on_reply, timeout_s)
         else:

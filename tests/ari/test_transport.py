@@ -146,6 +146,54 @@ async def test_a_command_that_hangs_over_http_holds_up_its_own_call_only(fake: F
 
 
 @pytest.mark.parametrize("applications", [TWO, ()], ids=["websocket", "http"])
+async def test_a_sound_can_be_stopped_while_something_waits_for_its_end(
+    fake: FakeAri, peer: Peer, applications: tuple[str, ...]
+) -> None:
+    the_end = asyncio.Event()
+    fake.on("POST channels/1/variable", Answer(after=the_end))
+    async with commands_of(fake, peer, applications=applications, connections=1) as commands:
+        waits = Replies()
+        commands.send("call", operations.set_variable("1", "TIMEOUT(absolute)", "20"), waits)
+        await fake.until(lambda: len(fake.requests("POST channels/1/variable")) == 1)
+        assert (await commands.request("call", operations.stop_playback("sound"))).outcome is Outcome.DONE
+        assert not waits.all
+        the_end.set()
+        await waits.until(1)
+
+
+async def test_what_goes_over_a_socket_that_is_there_again_does_not_overtake_what_went_over_http(
+    fake: FakeAri, peer: Peer
+) -> None:
+    done = asyncio.Event()
+    fake.on("DELETE channels/1", Answer(after=done))
+    http, sockets = HttpChannel(peer), CommandSockets(peer, TWO[:1])
+    commands, replies = Commands(http, sockets), Replies()
+    async with http_session(peer, websockets=2) as session:
+        over_http = asyncio.ensure_future(http.run(session))
+        await asyncio.sleep(0)
+        commands.send("call", operations.hang_up("1"), replies)
+        commands.send("call", operations.hang_up("2"), replies)
+        over_socket = asyncio.ensure_future(sockets.run(session))
+        await fake.until(lambda: len(fake.requests("GET asterisk/ping")) == 1)
+        async with asyncio.timeout(PATIENCE_S):
+            while sockets.of_lane("call") is None:  # noqa: ASYNC110 - the answer is on its way
+                await asyncio.sleep(0.001)
+        commands.send("call", operations.hang_up("3"), replies)
+        other = await commands.request("other", operations.hang_up("4"))
+        assert other.outcome is Outcome.DONE
+        done.set()
+        await replies.until(3)
+        await commands.request("call", operations.hang_up("5"))
+        for task in (over_http, over_socket):
+            task.cancel()
+        await asyncio.gather(over_http, over_socket, return_exceptions=True)
+
+    deleted = [seen for seen in fake.seen if seen.method == "DELETE"]
+    assert [seen.path for seen in deleted if seen.path != "channels/4"] == [f"channels/{n}" for n in (1, 2, 3, 5)]
+    assert [seen.path for seen in deleted if seen.way in TWO] == ["channels/4", "channels/5"]
+
+
+@pytest.mark.parametrize("applications", [TWO, ()], ids=["websocket", "http"])
 async def test_an_answer_that_does_not_come_in_time_is_unknown(
     fake: FakeAri, peer: Peer, applications: tuple[str, ...]
 ) -> None:
