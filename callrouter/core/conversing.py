@@ -41,11 +41,11 @@ Target = Agent | QueueSpec | Destination
 
 
 @dataclass(frozen=True, slots=True)
-class _Again:
+class Again:
     """Whom to call in once more, and as before, but not by these endpoints."""
 
     verb: CallVerb
-    whom: Destination
+    whom: Agent | Destination
     line: ChannelId | None
     far: FarEnd | None
     without: frozenset[str]
@@ -291,27 +291,50 @@ class Conversing:
         self._parties.drop_invited(call, result, at, out, goes_on=again is not None)
         self._go_on(call, again, at, out)
 
-    def _again(self, call: Call, invited: Offer, result: OfferResult, at: datetime) -> "_Again | None":
+    def _again(self, call: Call, invited: Offer, result: OfferResult, at: datetime) -> "Again | None":
         """By what other way of the trunk groups a destination can be called in whose call one has failed."""
-        if result is not OfferResult.CONGESTION or not invited.member or invited.destination is None:
+        if result is not OfferResult.CONGESTION or not invited.member:
             return None
-        rules = self._conduct.floor.rulebook.transfers
+        return self._anew(call, invited, call.not_invited_by | {invited.member}, at)
+
+    def unheard(self, call: Call, at: datetime) -> "Again | None":
+        """Whom an earlier daemon may not have come to call in, if they can be called still."""
+        invited = call.invited
+        if not call.in_doubt or invited is None or invited.bridge is not None:
+            return None
+        return self._anew(call, invited, call.not_invited_by, at)
+
+    def _anew(self, call: Call, invited: Offer, without: frozenset[str], at: datetime) -> "Again | None":
+        whom = self._who_can_come(call, invited, without, at)
+        if whom is None:
+            return None
+        verb = CallVerb.CONSULT if call.held or call.line is not None else CallVerb.CONFERENCE
+        return Again(CallVerb.TRANSFER if call.passes_on else verb, whom, call.line, call.far, without)
+
+    def _who_can_come(
+        self, call: Call, invited: Offer, without: frozenset[str], at: datetime
+    ) -> Agent | Destination | None:
+        floor, rules = self._conduct.floor, self._conduct.floor.rulebook.transfers
+        if invited.destination is None:
+            agent = floor.staff.agents.get(invited.agent or AgentId(""))
+            queue = self._conduct.waiting.rules_for(call)
+            return agent if agent is not None and floor.can_be_called_in(agent, call, queue, at) else None
         try:
             whom = rules.destinations.get(invited.destination) or number_outside(invited.destination, rules)
         except TargetError:  # the rules have changed
             return None
-        without = call.not_invited_by | {invited.member}
-        if not self._conduct.floor.can_call(call, whom, at, without):
-            return None
-        verb = CallVerb.CONSULT if call.held or call.line is not None else CallVerb.CONFERENCE
-        return _Again(CallVerb.TRANSFER if call.passes_on else verb, whom, call.line, call.far, without)
+        return whom if floor.can_call(call, whom, at, without) else None
 
-    def _go_on(self, call: Call, again: "_Again | None", at: datetime, out: Output) -> None:
+    def _go_on(self, call: Call, again: "Again | None", at: datetime, out: Output) -> None:
         """Nobody came: call them by another way, or give the counselor the caller back."""
         if again is None:
             self._parties.take_back(call, at, out)
         else:
-            self._parties.call_in(call, again.verb, again.whom, at, out, again.line, again.far, again.without)
+            self.call_again(call, again, at, out)
+
+    def call_again(self, call: Call, again: "Again", at: datetime, out: Output) -> None:
+        """Call in again who has not come."""
+        self._parties.call_in(call, again.verb, again.whom, at, out, again.line, again.far, again.without)
 
     def not_joined(self, call: Call, cue: Cue, at: datetime, out: Output) -> None:
         """Somebody could not be put into the bridge: what is left is not a conversation, so the caller goes on."""

@@ -176,10 +176,12 @@ class Exchange:
         contradicts itself, is left out; the ids of those that were taken are returned. Of those ``in_doubt`` it may not
         have come to send to Asterisk what followed from their last facts.
         """
-        known = [call for call in map(adopting.remember, histories) if call is not None and self.conduct.take(call)]
-        for call in known:
+        known = []
+        for call in filter(None, map(adopting.remember, histories)):
             call.in_doubt = call.id in in_doubt
-        return tuple(call.id for call in known)
+            if self.conduct.take(call):
+                known.append(call.id)
+        return tuple(known)
 
     def restore_outward(self, cdrs: Iterable[Cdr], since: datetime) -> None:
         """Count again the calls that went out since then (aware UTC), and are over; before the first event."""

@@ -235,20 +235,22 @@ class Parties:
         present = members.get(self._bridge(call), frozenset())
         call.music = call.channel not in present
         self._conduct.floor.bridges.make(call, self._bridge(call), leg.channel)
+        again = None
         if call.invited is not None and invited is None:
-            self.note_invited_gone(call, at, out)
-            if call.held:
+            again = self._conduct.conversing.unheard(call, at)
+            self.note_invited_gone(call, at, out, goes_on=again is not None)
+            if call.held and again is None:
                 self._conduct.record(call, facts.Resumed(at), out)
         self._adopt_invited(call, members, at, out)
         self._adopt_counselor(call, leg, members, out)
         self._adopt_caller(call, present, at, out)
+        if again is not None:
+            self._conduct.conversing.call_again(call, again, at, out)
         self._conduct.length.watch(call, at, out)
 
     def after_silence(self, call: Call, members: Members, at: datetime, out: Output) -> None:
         """The site was away, and may not have heard who is to be in the bridge of a conversation."""
-        leg = self._conduct.floor.legs.get(call.offer.channel) if call.offer is not None else None
-        if leg is None or call.line is not None:
-            return
+        leg = self.leg_of(call, call.offer)
         present = members.get(self._bridge(call), frozenset())
         call.music = call.channel not in present
         if call.invited is not None and call.invited.bridge is not None:
@@ -256,11 +258,11 @@ class Parties:
         self._adopt_counselor(call, leg, members, out)
         self._adopt_caller(call, present, at, out)
 
-    def note_invited_gone(self, call: Call, at: datetime, out: Output) -> None:
-        """Whoever was called in hung up while nobody looked."""
+    def note_invited_gone(self, call: Call, at: datetime, out: Output, *, goes_on: bool = False) -> None:
+        """Whoever was called in hung up while nobody looked; ``goes_on``: or was not called, and is now."""
         if call.invited is not None:
             result = OfferResult.FAILED if call.invited.bridge is None else OfferResult.ANSWERED
-            self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED), out)
+            self._conduct.record(call, facts.InviteClosed(at, result, Cause.NOT_DEFINED, goes_on), out)
 
     def adopt_without_counselor(self, call: Call, invited: Leg, members: Members, at: datetime, out: Output) -> None:
         """As :meth:`adopt`, where the counselor hung up while nobody looked: the call is theirs who were called in."""

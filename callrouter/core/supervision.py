@@ -200,6 +200,8 @@ class Supervision:
         """Know again who hears a call of an earlier daemon."""
         for hearing in call.hearings.values():
             self._at[hearing.channel] = (call.id, hearing.number)
+            is_called = naming.parse_supervisor_channel(hearing.channel) is not None
+            hearing.recalled, hearing.in_doubt = True, call.in_doubt and is_called and not hearing.turn
             if hearing.far is not None:
                 self._remember_far(call, hearing, hearing.far)
 
@@ -208,6 +210,12 @@ class Supervision:
         phone = FarPhone(far.site, spec.endpoint if spec is not None else "", far.dialed, ring_s=RING_S)
         relay = self._conduct.crossing.remember(call, hearing.channel, far, phone, hearing.at)
         relay.rang = relay.answered = hearing.turn > 0
+
+    def call_again(self, call: Call, hearing: Hearing, at: datetime, out: Output) -> None:
+        """The earlier daemon may not have come to call the supervisor's phone: see to it, if he may hear it still."""
+        self.end(call, hearing, "his phone may not have been called", at, out, is_there=False)
+        order = HearingOrder(call.id, hearing.supervisor, hearing.wanted, hearing.who, hearing.via)
+        self.order(order, at, out)
 
     # How it is done.
 

@@ -38,9 +38,14 @@ def _compare(
     supervision: "Supervision", call: Call, hearing: Hearing, event: ev.SiteUp, at: datetime, out: Output
 ) -> None:
     phone = event.channels.get(hearing.channel)
+    is_to_be_there = hearing.recalled or hearing.at < event.requested_at - ev.SNAPSHOT_MARGIN
+    in_doubt = hearing.in_doubt
+    hearing.recalled = hearing.in_doubt = False
     if phone is not None and phone.state == "Up":
         _compare_ear(supervision, call, hearing, event, at, out)
-    elif phone is None and hearing.at < event.requested_at - ev.SNAPSHOT_MARGIN:
+    elif phone is None and in_doubt:
+        supervision.call_again(call, hearing, at, out)
+    elif phone is None and is_to_be_there:
         supervision.end(call, hearing, "the supervisor's phone is gone", at, out, is_there=False)
 
 

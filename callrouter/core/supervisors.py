@@ -94,3 +94,7 @@ class Hearing:
     """The turn that was begun last."""
     entered: bool = False
     """The phone was answered."""
+    recalled: bool = False
+    """An earlier daemon began it, and it has not been looked for at Asterisk since."""
+    in_doubt: bool = False
+    """And that one may not have come to call the phone."""

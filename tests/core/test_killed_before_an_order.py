@@ -17,19 +17,25 @@ from callrouter.core import facts, naming
 from callrouter.core.call import Call
 from callrouter.core.call_orders import CallOrder, CallVerb, CallVia
 from callrouter.core.causes import Cause
-from callrouter.core.ids import ChannelId, PromptName
+from callrouter.core.ids import ChannelId, PromptName, SupervisorName
 from callrouter.core.output import Output
 from callrouter.core.rulebook import QueueSpec, Rulebook
 from callrouter.core.states import CallState
+from callrouter.core.supervisors import HearingMode, HearingOrder, HearingVia, SupervisorSpec
 from callrouter.core.tapes import TapeRule
-from tests.core.driver import BELL, CALLS_BACK, DESK, HALL, NIGHT, DiedError, Driver, agent, rulebook
+from tests.core.driver import BELL, CALLS_BACK, DESK, HALL, NIGHT, Channel, DiedError, Driver, agent, rulebook
 
 PATIENCE_S = 900.0
+LINE = ChannelId("line-1")
+"""The second line of a counselor's phone."""
+BOSS = SupervisorName("boss")
 PROMPTS = [*map(PromptName, ("welcome", "sorry", "ask", "may", "greeting", "thanks", "right", "enter", "wrong"))]
 LASTS_S = 8.0
 """How long each prompt lasts."""
 GAP = timedelta(seconds=1.5)
 """How long there is no daemon."""
+LOOKS_EVERY = timedelta(seconds=60.0)
+"""How often the daemon asks what there is."""
 HEARD_WHILE_IT_RINGS = {"tone:ring", "sound:callrouter/to-agent"}
 CALLS_A_PHONE = facts.Offered | facts.AlsoOffered | facts.Invited | facts.CallingBack
 
@@ -128,7 +134,7 @@ class World:
     def __init__(self, driver: Mortal, story: "Story") -> None:
         self.driver = driver
         self.story = story
-        self.orders = list(story.orders)
+        self.acts = list(story.acts)
         self.keys = dict(story.keys)
         self.caller = driver.arrive(story.dialed)
         self.talks = 0
@@ -136,11 +142,14 @@ class World:
 
     def go_on(self) -> None:
         """Until nobody is there any more."""
-        until = self.driver.now.timestamp() + PATIENCE_S
+        until, looks_at = self.driver.now.timestamp() + PATIENCE_S, self.driver.now + LOOKS_EVERY
         while self.driver.exchange.calls or any(one.in_app for one in self.driver.asterisk.channels.values()):
             if not self._does_something():
                 self.driver.advance(1.0)
             self.driver.settle()
+            if self.driver.now >= looks_at:
+                looks_at += LOOKS_EVERY
+                self.driver.sync()
             assert self.driver.now.timestamp() < until, (self.driver.exchange.calls, self.driver.asterisk)
 
     def _does_something(self) -> bool:
@@ -175,10 +184,8 @@ class World:
         if call.state is not CallState.CONNECTED:
             return False
         self._who_is_on_hold_is_alone(call)
-        if self.orders:
-            verb, target = self.orders[0]
-            self._orders(call, verb, target)
-            return True
+        if self.acts:
+            return self._act(call)
         if call.held:  # somebody is still being called
             return False
         self._they_talk(call)
@@ -189,13 +196,17 @@ class World:
         assert not call.held or not self.driver.together(call)
         assert not call.held or self.driver.channel(call).music
 
-    def _orders(self, call: Call, verb: CallVerb, target: str) -> None:
-        """An order that was not answered is given again."""
+    def _act(self, call: Call) -> bool:
+        """Whether it was time for what comes next. An order that was not answered is given again."""
         lived = self.driver.died_at is None
-        order = CallOrder(call.id, verb, "boss", CallVia.API, target)
-        self.driver.handle(ev.CallOrdered(order, 7))
-        if (self.driver.died_at is None) == lived:
-            self.orders.pop(0)
+        event = self.acts[0](self.driver, call)
+        if event is None:
+            return False
+        self.driver.handle(event)
+        is_answered = (self.driver.died_at is None) == lived
+        if is_answered or not isinstance(event, ev.CallOrdered | ev.HearingOrdered):
+            self.acts.pop(0)
+        return True
 
     def _they_talk(self, call: Call) -> None:
         """The resident hears somebody, and nothing else."""
@@ -208,20 +219,85 @@ class World:
         self.talks += 1
 
 
+Act = Callable[[Mortal, Call], ev.Event | None]
+"""What somebody does in a conversation; None while it is not the time for it."""
+
+
+def orders(verb: CallVerb, target: str = "") -> Act:
+    """A colleague gives an order."""
+    return lambda _, call: ev.CallOrdered(CallOrder(call.id, verb, "boss", CallVia.API, target), 7)
+
+
+def listens(driver: Mortal, call: Call) -> ev.Event:
+    """The supervisor wants to hear the call."""
+    return ev.HearingOrdered(HearingOrder(call.id, BOSS, HearingMode.LISTEN, BOSS, HearingVia.COMMAND), 7)
+
+
+def barges_in(driver: Mortal, call: Call) -> ev.Event | None:
+    """The supervisor wants to be heard, too; and wants it again if the next daemon took it back."""
+    if any(hearing.mode is not hearing.wanted for hearing in call.hearings.values()):
+        return None
+    return ev.HearingOrdered(HearingOrder(call.id, BOSS, HearingMode.BARGE, BOSS, HearingVia.COMMAND), 7)
+
+
+def has_it(driver: Mortal, call: Call) -> ev.Event | None:
+    """The supervisor hears what he wanted to, and presses some key."""
+    if any(one.mode is not one.wanted for one in call.hearings.values()):
+        return None
+    return ev.DigitPressed(next((one.channel for one in call.hearings.values()), call.channel), "#")
+
+
+def refers_to(target: str) -> Act:
+    """The counselor's phone has the caller passed on (REFER)."""
+    return lambda driver, call: ev.TransferAsked(driver.leg(call), target)
+
+
+def dials_on(number: str) -> Act:
+    """The counselor dials on his second line; Asterisk keeps the line whether a daemon hears of it or not."""
+
+    def dial(driver: Mortal, call: Call) -> ev.Event:
+        line = ev.LineDialed(HALL, LINE, "PJSIP/kim", number)
+        driver.asterisk.channels[LINE] = Channel(LINE, "Ring", line=line)
+        return line
+
+    return dial
+
+
+def _consults(driver: Mortal) -> bool:
+    """Whether counselor and colleague talk, or nothing will come of it any more."""
+    bridges = driver.asterisk.bridges.values()
+    return LINE not in driver.asterisk.channels or any(LINE in inside and len(inside) == 2 for inside in bridges)
+
+
+def passes_on(driver: Mortal, call: Call) -> ev.Event | None:
+    """The counselor, who talks with his colleague on the second line, has the phone pass the caller on to him."""
+    return ev.TransferAsked(driver.leg(call), "lee", replaced=LINE) if _consults(driver) else None
+
+
+def hangs_the_line_up(driver: Mortal, call: Call) -> ev.Event | None:
+    """The counselor has asked his colleague, and goes back to the caller."""
+    if not _consults(driver):
+        return None
+    driver.asterisk.hang_up(LINE)
+    return driver.inbox.pop() if driver.inbox else ev.CallerLeft(LINE)
+
+
 @dataclass(frozen=True)
 class Story:
     """What a resident dials, and what everybody does."""
 
     dialed: str
     keys: tuple[tuple[CallState, str], ...] = ()
-    orders: tuple[tuple[CallVerb, str], ...] = ()
+    acts: tuple[Act, ...] = ()
     busy: tuple[str, ...] = ()
     queue: QueueSpec | None = None
 
     def rules(self) -> Rulebook:
         queues = (self.queue,) if self.queue is not None else ()
         staff = (agent("kim", DESK, BELL), agent("lee", NIGHT, BELL))
-        return replace(rulebook(*staff, queues=queues), speech_s=dict.fromkeys(PROMPTS, LASTS_S))
+        supervisors = {BOSS: SupervisorSpec(BOSS, "이팀장", HALL, "PJSIP/boss", queues=(DESK,))}
+        rules = replace(rulebook(*staff, queues=queues), supervisors=supervisors)
+        return replace(rules, speech_s=dict.fromkeys(PROMPTS, LASTS_S))
 
 
 RECORDS = QueueSpec(DESK, "창원시", recording=TapeRule(PromptName("notice"), 86_400.0))
@@ -241,13 +317,20 @@ STORIES = {
     "a callback": Story("144", queue=CALLS_BACK),
     "a callback to another number": Story("145", queue=CALLS_BACK, keys=((CallState.DICTATING, "1"),)),
     "a recorded talk": Story("120", queue=RECORDS),
-    "holding": Story("120", orders=((CallVerb.HOLD, ""), (CallVerb.RESUME, ""))),
-    "a transfer": Story("120", orders=((CallVerb.TRANSFER, "lee"),)),
-    "a transfer to a queue": Story("120", orders=((CallVerb.TRANSFER, NIGHT),)),
-    "a transfer after a consultation": Story("120", orders=((CallVerb.CONSULT, "lee"), (CallVerb.COMPLETE, ""))),
-    "a conference": Story("120", orders=((CallVerb.CONFERENCE, "lee"),)),
-    "dismissing": Story("120", orders=((CallVerb.DISMISS, ""),)),
-    "a recorded talk on hold": Story("120", queue=RECORDS, orders=((CallVerb.HOLD, ""), (CallVerb.RESUME, ""))),
+    "holding": Story("120", acts=(orders(CallVerb.HOLD), orders(CallVerb.RESUME))),
+    "a transfer": Story("120", acts=(orders(CallVerb.TRANSFER, "lee"),)),
+    "a transfer to a queue": Story("120", acts=(orders(CallVerb.TRANSFER, NIGHT),)),
+    "a transfer after a consultation": Story("120", acts=(orders(CallVerb.CONSULT, "lee"), orders(CallVerb.COMPLETE))),
+    "a conference": Story("120", acts=(orders(CallVerb.CONFERENCE, "lee"),)),
+    "a transfer by the phone": Story("120", acts=(refers_to("lee"),)),
+    "a transfer by the phone to somebody outside": Story("120", acts=(refers_to("duty-mobile"),)),
+    "a transfer by the phone to who is busy": Story("120", acts=(refers_to("lee"),), busy=("PJSIP/lee",)),
+    "dismissing": Story("120", acts=(orders(CallVerb.DISMISS),)),
+    "a recorded talk on hold": Story("120", queue=RECORDS, acts=(orders(CallVerb.HOLD), orders(CallVerb.RESUME))),
+    "asking a colleague on a second line": Story("120", acts=(dials_on("lee"), hangs_the_line_up)),
+    "a transfer over a second line": Story("120", acts=(dials_on("lee"), passes_on)),
+    "a supervisor who listens": Story("120", acts=(listens, has_it)),
+    "a supervisor who joins": Story("120", acts=(listens, has_it, barges_in, barges_in, has_it)),
 }
 
 
@@ -298,7 +381,15 @@ def noticed(wanted: World, world: World) -> list[str]:
 
 def _records(driver: Driver) -> list[tuple[object, ...]]:
     return sorted(
-        (cdr.call_id, cdr.outcome, str(cdr.agent), str(cdr.destination), "is an estimate" in cdr.explanation)
+        (
+            cdr.call_id,
+            cdr.outcome,
+            str(cdr.agent),
+            str(cdr.destination),
+            "is an estimate" in cdr.explanation,
+            sorted({leg.agent or leg.destination or "" for leg in cdr.legs if leg.answered_at is not None}),
+            sorted({mode for hearing in cdr.hearings for mode in hearing.modes}),
+        )
         for cdr in driver.cdrs
     )
 
