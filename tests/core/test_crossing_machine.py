@@ -125,13 +125,9 @@ class CrossingMachine(TwoSiteMachine):
         for channel in codes[:1]:
             self.two.annex.hang_up(channel)
 
-    def a_trunk_channel_is_held_by_a_leg(self) -> None:
-        exchange = self.driver.exchange
-        held = sorted(seizure.leg for seizure in exchange.floor.trunks.held)
-        legs = [leg.channel for leg in exchange.floor.legs.values() if leg.seizure is not None]
-        callers = [call.channel for call in exchange.calls.values() if call.arrival.trunk and call.request is None]
-        crossing = [leg for leg in held if exchange.floor.relays.of(leg) is not None and is_crossing(leg)]
-        assert held == sorted([*legs, *callers, *exchange.conduct.calling_back.reserved, *crossing])
+    def held_besides(self, held: list[ChannelId]) -> list[ChannelId]:
+        relays = self.driver.exchange.floor.relays
+        return [leg for leg in held if relays.of(leg) is not None and is_crossing(leg)]
 
     def teardown(self) -> None:
         """The site is looked at again soon, and whoever was sent on into its dialplan hangs up."""

@@ -635,10 +635,14 @@ class ExchangeMachine(RuleBasedStateMachine):
         held = sorted(seizure.leg for seizure in exchange.floor.trunks.held)
         legs = [leg.channel for leg in exchange.floor.legs.values() if leg.seizure is not None]
         callers = [call for call in exchange.calls.values() if call.arrival.trunk and call.request is None]
-        sure = {*legs, *exchange.conduct.calling_back.reserved}
+        sure = {*legs, *exchange.conduct.calling_back.reserved, *self.held_besides(held)}
         sure |= {call.channel for call in callers if not call.to_be_adopted}  # others may have been put aside
         assert len(held) == len(set(held))
         assert sure <= set(held) <= sure | {call.channel for call in callers}
+
+    def held_besides(self, held: list[ChannelId]) -> list[ChannelId]:
+        """Those of them that are no leg to a phone."""
+        return []
 
     def the_call_is_what_its_facts_say(self) -> None:
         for call in self.driver.exchange.calls.values():
