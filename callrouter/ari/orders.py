@@ -169,8 +169,9 @@ def _of_recording(
         case cmd.StopRecording():
             return (Order(operations.stop_recording(name)),)
         case cmd.AskRecording():
-            stored, live = operations.get_stored_recording(name), operations.get_live_recording(name)
-            return (Order(stored, _not_stored(name)), Order(live, _not_live(name)))
+            asked = _RecordingAsked(name)
+            live, stored = operations.get_live_recording(name), operations.get_stored_recording(name)
+            return (Order(live, asked.live), Order(stored, asked.stored))
         case cmd.DeleteRecording():
             return (Order(operations.delete_recording(name)),)
         case _:
@@ -309,20 +310,26 @@ def _not_muted(recording: RecordingId, *, muted: bool) -> Callable[[Reply], ev.E
     return read
 
 
-def _not_stored(recording: RecordingId) -> Callable[[Reply], ev.Event | None]:
-    def read(reply: Reply) -> ev.Event | None:
-        if reply.outcome is not Outcome.GONE:
-            return None
-        return ev.RecordingFailed(recording, "Asterisk has no file of it")
+class _RecordingAsked:
+    """What the two answers about a recording mean together.
 
-    return read
+    It is known from the order to record on, but has a file only when the channel has come to it. So whether there is a
+    file says something of those alone that are not going on.
+    """
 
+    def __init__(self, recording: RecordingId) -> None:
+        self._recording = recording
+        self._is_over = False
 
-def _not_live(recording: RecordingId) -> Callable[[Reply], ev.Event | None]:
-    def read(reply: Reply) -> ev.Event | None:
-        return ev.RecordingEnded(recording) if reply.outcome is Outcome.GONE else None
+    def live(self, reply: Reply) -> None:
+        """The answer that comes first: whether it is going on."""
+        self._is_over = reply.outcome is Outcome.GONE
 
-    return read
+    def stored(self, reply: Reply) -> ev.Event | None:
+        """Whether there is a file."""
+        if self._is_over and reply.outcome is Outcome.GONE:
+            return ev.RecordingFailed(self._recording, "Asterisk has no file of it")
+        return ev.RecordingEnded(self._recording) if self._is_over and reply.outcome is Outcome.DONE else None
 
 
 def _caller_gone(channel: ChannelId) -> Callable[[Reply], ev.Event | None]:

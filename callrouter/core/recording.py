@@ -113,15 +113,12 @@ class Recording:
         out.commands.append(cmd.AskRecording(call.site, call.id, recording))
 
     def go_on_with(self, call: Call, at: datetime, out: Output) -> None:
-        """Take up a call of an earlier daemon: who was greeted may speak now, and who speaks goes on.
+        """Take up a call of an earlier daemon: who was greeted hears the rest of it, and who speaks goes on.
 
         That Asterisk is asked whether he still does comes with the dead man's switch.
         """
         if call.recording is None or call.recording_at is None:
-            if call.in_doubt:
-                self._conduct.following.hear_out(call, out)
-            else:
-                self.begin(call, Cue(Signal.ANNOUNCEMENT_OVER), at, out)
+            self._conduct.following.hear_out(call, out)
             return
         if call.in_doubt:  # said twice, Asterisk goes on with the first; or adds to it, if that is over
             self._speak(call, call.recording, out, playing=True)

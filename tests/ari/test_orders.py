@@ -145,17 +145,27 @@ def test_an_announcement_that_is_asked_for_is_over_only_if_asterisk_says_so() ->
     assert order.on_reply(unanswered(Doubt.TIMED_OUT)) is None
 
 
-def test_a_recording_that_is_asked_for_is_there_or_not_and_over_or_not() -> None:
-    stored, live = orders(cmd.AskRecording(SITE, CALL, RecordingId("m")), "callrouter")
-    assert stored.on_reply is not None
-    assert live.on_reply is not None
-
-    assert stored.on_reply(answered(404)) == ev.RecordingFailed(RecordingId("m"), "Asterisk has no file of it")
-    assert live.on_reply(answered(404)) == ev.RecordingEnded(RecordingId("m"))
-    for order in (stored, live):
-        assert order.on_reply is not None
-        assert order.on_reply(answered(200)) is None
-        assert order.on_reply(unanswered(Doubt.TIMED_OUT)) is None
+@pytest.mark.parametrize(
+    ("live", "stored", "wanted"),
+    [
+        (answered(200), answered(200), None),
+        (answered(200), answered(404), None),  # it has not begun
+        (answered(404), answered(200), ev.RecordingEnded(RecordingId("m"))),
+        (answered(404), answered(404), ev.RecordingFailed(RecordingId("m"), "Asterisk has no file of it")),
+        (unanswered(Doubt.TIMED_OUT), answered(200), None),
+        (unanswered(Doubt.TIMED_OUT), answered(404), None),
+        (answered(404), unanswered(Doubt.TIMED_OUT), None),
+    ],
+)
+def test_a_recording_that_is_asked_for_is_going_on_or_there_or_not(
+    live: Reply, stored: Reply, wanted: ev.Event | None
+) -> None:
+    first, second = orders(cmd.AskRecording(SITE, CALL, RecordingId("m")), "callrouter")
+    assert [first.request.path, second.request.path] == ["recordings/live/m", "recordings/stored/m"]
+    assert first.on_reply is not None
+    assert second.on_reply is not None
+    assert first.on_reply(live) is None
+    assert second.on_reply(stored) == wanted
 
 
 def test_what_is_no_message_is_ended_and_deleted() -> None:

@@ -398,10 +398,9 @@ class Asterisk:
                 self.end_recording(name)
                 self.end_tape(name)
             case cmd.AskRecording():
-                if name not in self.stored:
-                    self.tell(ev.RecordingFailed(name, "there is no file"))
                 if name not in self.recording and name not in self.taped:
-                    self.tell(ev.RecordingEnded(name))
+                    there = name in self.stored
+                    self.tell(ev.RecordingEnded(name) if there else ev.RecordingFailed(name, "there is no file"))
             case cmd.DeleteRecording():
                 self.stored.discard(name)
 

@@ -270,11 +270,28 @@ def test_a_message_of_which_asterisk_has_nothing_is_none(hall: Driver) -> None:
     assert (cdr.outcome, cdr.messages) == (Outcome.FAILED, ())
 
 
-def test_a_daemon_that_died_during_the_greeting_lets_the_caller_speak_when_it_is_back(hall: Driver) -> None:
+def recorded(hall: Driver) -> list[RecordingId]:
+    return [command.recording for command in hall.given(cmd.Record)]
+
+
+def test_a_greeting_is_heard_to_its_end_and_the_beep_although_the_daemon_died(hall: Driver) -> None:
     call = hall.dial("140")
     hall.restart()
     hall.sync()
-    assert [command.recording for command in hall.given(cmd.Record)] == [naming.recording(call.id, 1)]
+    hall.sync()
+    assert (recorded(hall), hall.given(cmd.StopPlayback), hall.given(cmd.AskRecording)) == ([], [], [])
+    hall.announcement_ends(call)
+    assert recorded(hall) == [naming.recording(call.id, 1)]
+
+
+def test_who_heard_the_greeting_to_its_end_while_there_was_no_daemon_may_speak(hall: Driver) -> None:
+    call = hall.dial("140")
+    hall.restart()
+    hall.asterisk.end_playback(naming.playback(call.id, 1))
+    hall.inbox.clear()
+    hall.sync()
+    assert recorded(hall) == [naming.recording(call.id, 1)]
+    assert hall.given(cmd.AskRecording) == []
 
 
 def test_a_message_that_ends_while_the_site_is_away_is_asked_for(hall: Driver) -> None:
