@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -17,6 +17,12 @@ SWEEP_S: Final = 0.05
 _log = structlog.get_logger(__name__)
 
 
+class _Waiting(NamedTuple):
+    since: float
+    deadline: float
+    on_reply: OnReply
+
+
 class PendingReplies:
     """Bounded table of requests by id, each with a deadline; every one of them is settled exactly once.
 
@@ -25,7 +31,7 @@ class PendingReplies:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: dict[str, tuple[float, OnReply]] = {}
+        self._waiting: dict[str, _Waiting] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self.late = 0
 
@@ -40,7 +46,8 @@ class PendingReplies:
     def add(self, request_id: str, timeout_s: float, on_reply: OnReply) -> None:
         """Wait for the answer to ``request_id`` for so many seconds (to within :data:`SWEEP_S`)."""
         loop = asyncio.get_running_loop()
-        self._waiting[request_id] = (loop.time() + timeout_s, on_reply)
+        now = loop.time()
+        self._waiting[request_id] = _Waiting(now, now + timeout_s, on_reply)
         if self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 
@@ -50,7 +57,12 @@ class PendingReplies:
         if waiting is None:
             self.late += 1
         else:
-            deliver(waiting[1], reply)
+            deliver(waiting.on_reply, reply)
+
+    def oldest_s(self) -> float:
+        """For how long (seconds) the first that waits has waited; 0 if none does."""
+        first = next(iter(self._waiting.values()), None)
+        return asyncio.get_running_loop().time() - first.since if first is not None else 0.0
 
     def abandon(self, doubt: Doubt) -> None:
         """No answer will come any more, to none of them."""
@@ -58,18 +70,18 @@ class PendingReplies:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-        for _, on_reply in waiting.values():
-            deliver(on_reply, unanswered(doubt))
+        for one in waiting.values():
+            deliver(one.on_reply, unanswered(doubt))
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        overdue = [request_id for request_id, (deadline, _) in self._waiting.items() if deadline <= now]
+        overdue = [request_id for request_id, waiting in self._waiting.items() if waiting.deadline <= now]
         self._sweeper = None
         for request_id in overdue:
             waiting = self._waiting.pop(request_id, None)
             if waiting is not None:
-                deliver(waiting[1], unanswered(Doubt.TIMED_OUT))
+                deliver(waiting.on_reply, unanswered(Doubt.TIMED_OUT))
         if self._waiting and self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_S, self._sweep)
 

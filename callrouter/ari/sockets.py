@@ -6,7 +6,9 @@ socket too, and a request that waits in Asterisk would hold up what comes behind
 
 import asyncio
 import zlib
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -15,7 +17,7 @@ import structlog
 from callrouter.ari import operations, wire
 from callrouter.ari.backoff import Backoff
 from callrouter.ari.operations import Request
-from callrouter.ari.outcome import Doubt, answered, unanswered
+from callrouter.ari.outcome import Doubt, Reply, answered, unanswered
 from callrouter.ari.peer import Peer
 from callrouter.ari.pending import OnReply, PendingReplies, deliver
 from callrouter.ari.websocket import UNREACHABLE, expected, open_websocket, read_text
@@ -26,6 +28,9 @@ TRY_TIMEOUT_S: Final = 2.0
 
 WRITE_TIMEOUT_S: Final = 5.0
 """How long Asterisk may refuse to read before the socket counts as lost."""
+
+STUCK_S: Final = 0.5
+"""How long a request may wait on a socket until calls that have nothing there go around it."""
 
 WATCH_S: Final = 1.0
 """How often that is looked at: one timer for all writes, since a timer for each costs more than the write."""
@@ -48,7 +53,8 @@ def can_carry_rest(version: str) -> bool:
 class CommandSocket:
     """One websocket for commands, which connects again by itself.
 
-    Requests run in the order they were sent. When the socket is lost, all that wait are answered as unknown.
+    Requests run in the order they were sent, one after another: one that waits in Asterisk holds up all behind it. When
+    the socket is lost, all that wait are answered as unknown.
     """
 
     def __init__(self, peer: Peer, application: str, *, limit: int, backoff: Backoff) -> None:
@@ -58,6 +64,8 @@ class CommandSocket:
         self._pending = PendingReplies(limit)
         self._limit = limit
         self._outbox: list[bytes] = []
+        self._lanes: Counter[str] = Counter()
+        """How many requests of each lane wait."""
         self._written = asyncio.Event()
         self._writing_since: float | None = None
         self._sent = 0
@@ -83,7 +91,11 @@ class CommandSocket:
                 self._trouble(error)
             await asyncio.sleep(self._backoff.next_s())
 
-    def send(self, request: Request, on_reply: OnReply, timeout_s: float) -> None:
+    def takes(self, lane: str) -> bool:
+        """Whether requests of a lane may be sent here: if the socket is stuck, only of those that wait here already."""
+        return self.is_ready and (lane in self._lanes or self._pending.oldest_s() <= STUCK_S)
+
+    def send(self, lane: str, request: Request, on_reply: OnReply, timeout_s: float) -> None:
         """Send a request behind those already sent."""
         if not self.is_ready:
             deliver(on_reply, unanswered(Doubt.NOT_SENT))
@@ -94,9 +106,16 @@ class CommandSocket:
             return
         self._sent += 1
         request_id = str(self._sent)
-        self._pending.add(request_id, timeout_s, on_reply)
+        self._lanes[lane] += 1
+        self._pending.add(request_id, timeout_s, partial(self._settle, lane, on_reply))
         self._outbox.append(wire.encode_request(request_id, request))
         self._written.set()
+
+    def _settle(self, lane: str, on_reply: OnReply, reply: Reply) -> None:
+        self._lanes[lane] -= 1
+        if not self._lanes[lane]:
+            del self._lanes[lane]
+        on_reply(reply)
 
     async def _serve(self, session: aiohttp.ClientSession) -> None:
         async with (
@@ -203,11 +222,11 @@ class CommandSockets:
         return len(self._sockets)
 
     def of_lane(self, lane: str) -> CommandSocket | None:
-        """The socket of this lane, or None while it is not connected."""
+        """The socket of this lane, or None while it is not connected, or stuck with what others sent."""
         if not self._sockets:
             return None
         socket = self._sockets[zlib.crc32(lane.encode()) % len(self._sockets)]
-        return socket if socket.is_ready else None
+        return socket if socket.takes(lane) else None
 
     @property
     def refused(self) -> int:

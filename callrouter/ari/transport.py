@@ -16,9 +16,10 @@ TIMEOUT_S: Final = 5.0
 class Commands:
     """Sends commands: over a command socket what cannot block, over HTTP the rest.
 
-    While a lane's socket is away (an older Asterisk, or a lost connection) all its commands go over HTTP, and those
-    that come when it is there again do not overtake them. Commands of one lane that cannot block keep their order, and
-    so do those that may; but not the ones among the others: await what must come first.
+    While a lane's socket is away (an older Asterisk, or a lost connection), or stuck with a request of another lane,
+    all its commands go over HTTP, and those that come when it is there again do not overtake them. Commands of one lane
+    that cannot block keep their order, and so do those that may; but not the ones among the others: await what must
+    come first.
     """
 
     def __init__(self, http: HttpChannel, sockets: CommandSockets) -> None:
@@ -30,7 +31,7 @@ class Commands:
         is_for_http = request.may_block or self._http.is_behind(lane)
         socket = None if is_for_http else self._sockets.of_lane(lane)
         if socket is not None:
-            socket.send(request, on_reply, timeout_s)
+            socket.send(lane, request, on_reply, timeout_s)
         else:
             self._http.send(lane, request, on_reply, timeout_s)
 

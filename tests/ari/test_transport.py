@@ -161,6 +161,31 @@ async def test_a_sound_can_be_stopped_while_something_waits_for_its_end(
         await waits.until(1)
 
 
+async def test_an_order_that_asterisk_does_not_come_to_holds_up_its_own_call_only(
+    fake: FakeAri, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "STUCK_S", 0.05)
+    done = asyncio.Event()
+    fake.on("DELETE channels/1", Answer(after=done))
+    async with commands_of(fake, peer, applications=TWO[:1]) as commands:
+        own, shortly_after = Replies(), Replies()
+        commands.send("call", operations.hang_up("1"), own)
+        commands.send("other", operations.hang_up("2"), shortly_after)
+        await asyncio.sleep(0.1)  # for so long, and longer, it is stuck
+        assert (await commands.request("third", operations.hang_up("3"))).outcome is Outcome.DONE
+        commands.send("call", operations.hang_up("4"), own)
+        commands.send("other", operations.hang_up("5"), shortly_after)
+        assert (own.all, shortly_after.all) == ([], [])
+        done.set()
+        await own.until(2)
+        await shortly_after.until(2)
+        assert (await commands.request("third", operations.hang_up("6"))).outcome is Outcome.DONE
+
+    deleted = [(seen.path.removeprefix("channels/"), seen.way) for seen in fake.seen if seen.method == "DELETE"]
+    assert [number for number, way in deleted if way == "http"] == ["3"]
+    assert [number for number, way in deleted if way != "http"] == ["1", "2", "4", "5", "6"]
+
+
 async def test_what_goes_over_a_socket_that_is_there_again_does_not_overtake_what_went_over_http(
     fake: FakeAri, peer: Peer
 ) -> None:
