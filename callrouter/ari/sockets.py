@@ -66,6 +66,8 @@ class CommandSocket:
         self._outbox: list[bytes] = []
         self._lanes: Counter[str] = Counter()
         """How many requests of each lane wait."""
+        self._owed: dict[int, str] = {}
+        """Requests that were given up, with their lanes: as far as we know, Asterisk has not come to them."""
         self._written = asyncio.Event()
         self._writing_since: float | None = None
         self._sent = 0
@@ -93,7 +95,9 @@ class CommandSocket:
 
     def takes(self, lane: str) -> bool:
         """Whether requests of a lane may be sent here: if the socket is stuck, only of those that wait here already."""
-        return self.is_ready and (lane in self._lanes or self._pending.oldest_s() <= STUCK_S)
+        if not self.is_ready or lane in self._lanes:
+            return self.is_ready
+        return lane in self._owed.values() if self._owed else self._pending.oldest_s() <= STUCK_S
 
     def send(self, lane: str, request: Request, on_reply: OnReply, timeout_s: float) -> None:
         """Send a request behind those already sent."""
@@ -107,15 +111,22 @@ class CommandSocket:
         self._sent += 1
         request_id = str(self._sent)
         self._lanes[lane] += 1
-        self._pending.add(request_id, timeout_s, partial(self._settle, lane, on_reply))
+        self._pending.add(request_id, timeout_s, partial(self._settle, self._sent, lane, on_reply))
         self._outbox.append(wire.encode_request(request_id, request))
         self._written.set()
 
-    def _settle(self, lane: str, on_reply: OnReply, reply: Reply) -> None:
+    def _settle(self, number: int, lane: str, on_reply: OnReply, reply: Reply) -> None:
         self._lanes[lane] -= 1
         if not self._lanes[lane]:
             del self._lanes[lane]
+        if reply.doubt is Doubt.TIMED_OUT:
+            self._owed[number] = lane
         on_reply(reply)
+
+    def _answered(self, request_id: str) -> None:
+        """With this request, all that were sent before it have had their turn."""
+        if self._owed and request_id.isdecimal():
+            self._owed = {number: lane for number, lane in self._owed.items() if number > int(request_id)}
 
     async def _serve(self, session: aiohttp.ClientSession) -> None:
         async with (
@@ -174,6 +185,7 @@ class CommandSocket:
             _log.warning("ari.message_unusable", site=self._peer.site, why=str(error))
             return
         if isinstance(message, wire.RESTResponse):
+            self._answered(message.request_id)
             self._pending.settle(message.request_id, answered(message.status_code, message.message_body))
         elif isinstance(message, wire.ApplicationReplaced):
             raise _ReplacedError
@@ -189,6 +201,7 @@ class CommandSocket:
         self._outbox.clear()
         self._written.clear()
         self._pending.abandon(Doubt.CONNECTION_LOST)
+        self._owed.clear()
 
     def _trouble(self, error: Exception) -> None:
         """Log why the socket is away, once for each new reason."""

@@ -186,6 +186,28 @@ async def test_an_order_that_asterisk_does_not_come_to_holds_up_its_own_call_onl
     assert [number for number, way in deleted if way != "http"] == ["1", "2", "4", "5", "6"]
 
 
+async def test_a_stuck_socket_is_gone_around_until_it_answers_also_when_nobody_waits_for_that_any_more(
+    fake: FakeAri, peer: Peer
+) -> None:
+    done = asyncio.Event()
+    fake.on("DELETE channels/1", Answer(after=done))
+    async with commands_of(fake, peer, applications=TWO[:1]) as commands:
+        given_up = Replies()
+        commands.send("call", operations.hang_up("1"), given_up, 0.05)
+        commands.send("other", operations.hang_up("2"), given_up, 0.05)
+        assert {reply.doubt for reply in await given_up.until(2)} == {Doubt.TIMED_OUT}
+        assert (await commands.request("third", operations.hang_up("3"))).outcome is Outcome.DONE
+        behind = Replies()
+        commands.send("call", operations.hang_up("4"), behind)
+        done.set()
+        await behind.until(1)
+        assert (await commands.request("third", operations.hang_up("5"))).outcome is Outcome.DONE
+
+    deleted = [(seen.path.removeprefix("channels/"), seen.way) for seen in fake.seen if seen.method == "DELETE"]
+    assert [number for number, way in deleted if way == "http"] == ["3"]
+    assert [number for number, way in deleted if way != "http"] == ["1", "2", "4", "5"]
+
+
 async def test_what_goes_over_a_socket_that_is_there_again_does_not_overtake_what_went_over_http(
     fake: FakeAri, peer: Peer
 ) -> None:
