@@ -10,7 +10,7 @@ import pytest
 from callrouter.core.cdr import OfferResult, Outcome
 from lab import audio
 from lab.asterisk import LabAsterisk
-from tests.acceptance.centre import PATIENCE_S, MakeCentre, People
+from tests.acceptance.centre import PATIENCE_S, Centre, MakeCentre, People
 from tests.acceptance.meddler import Meddler, Meddling
 from tests.acceptance.talks import FIRST_HZ, RESIDENT, RESIDENT_HZ, SECOND_HZ, TALK_S, answers, people_talk
 
@@ -28,6 +28,16 @@ LAST_ORDERS = (
 )
 
 
+async def dies(office: Centre, meddler: Meddler) -> None:
+    """The daemon comes to that order; and another begins."""
+    async with asyncio.timeout(PATIENCE_S):
+        await meddler.shut.wait()
+    await office.kill_in_the_act()
+    meddler.meddling = None
+    meddler.shut.clear()
+    await office.restart()
+
+
 async def test_a_caller_whose_daemon_dies_before_it_has_said_so_to_asterisk_talks_to_a_counselor(
     lab_asterisk: LabAsterisk, caller: People, counselor: People, centre: MakeCentre
 ) -> None:
@@ -43,12 +53,7 @@ async def test_a_caller_whose_daemon_dies_before_it_has_said_so_to_asterisk_talk
             is_bridge = orders.startswith("POST bridges")
             if is_bridge:
                 await answers(phone)
-            async with asyncio.timeout(PATIENCE_S):
-                await meddler.shut.wait()
-            await office.kill_in_the_act()
-            meddler.meddling = None
-            meddler.shut.clear()
-            await office.restart()
+            await dies(office, meddler)
             if not is_bridge:
                 await answers(phone)
             await resident.established()
@@ -73,12 +78,7 @@ async def test_a_colleague_whom_the_dead_daemon_did_not_come_to_call_is_called_b
         await office.until_agent("202", "available")
         meddler.meddling = Meddling(f"POST {CHANNEL}", last=True)
         await first.transfer("202")
-        async with asyncio.timeout(PATIENCE_S):
-            await meddler.shut.wait()
-        await office.kill_in_the_act()
-        meddler.meddling = None
-        meddler.shut.clear()
-        await office.restart()
+        await dies(office, meddler)
         await answers(second)
         await office.until_agent("202", "on-call")
         await office.until("201 is done", lambda now: [call["agent"] for call in now["calls"]] == ["202"])
