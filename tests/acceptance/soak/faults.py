@@ -73,10 +73,16 @@ class Two:
         await self._change(since_s)
 
     async def hang(self) -> None:
-        """The leader hangs until the other has taken over, and then waits."""
+        """The leader hangs until the other has taken over, and then waits.
+
+        If it held the journal's file in that moment, the other has ended it, and says so.
+        """
         hung, since_s = self.leader, time.monotonic()
         await hung.freeze()
         await self._change(since_s)
+        if f'"standby.leader_ended", "pid": {hung.daemon.pid},' in self.leader.daemon.log_text():
+            await self._duo.again(hung)
+            return
         hung.daemon.thaw()
         await self._duo.until_role(hung, "standby")
 

@@ -22,6 +22,8 @@ _TASKS = re.compile(r'^callrouter_tasks\{doing="([^"]+)"\} (\S+)$', re.MULTILINE
 _NUMBERED = re.compile(r"\d+")
 _DEFECT = re.compile(r'"level": "(?:error|critical)"|"event": "exchange\.(?:impossible-event|written-off)"|^Traceback')
 
+_HANGS = re.compile(r'"event": "(?:journal\.fenced|standby\.leader_ended)"|"error": "database is locked"')
+"""That another leads by now; that it ended the one that hung, and could not write before."""
 
 SPARE_FILES, SPARE_THREADS, SPARE_CONNECTIONS = 8, 8, 2
 """So many more there may be than before: connections that are kept alive, threads of pools that had not been needed."""
@@ -168,5 +170,5 @@ def state_bytes(folder: Path) -> int:
 
 
 def complaints(log: str) -> list[str]:
-    """What a daemon's log has that tells of a defect, a line each; that another leads by now is none."""
-    return [line for line in log.splitlines() if _DEFECT.search(line) and '"journal.fenced"' not in line]
+    """What a daemon's log has that tells of a defect, a line each; what a leader that hung has to do with is none."""
+    return [line for line in log.splitlines() if _DEFECT.search(line) and not _HANGS.search(line)]
