@@ -53,6 +53,8 @@ from callrouter.errors import ImpossibleEventError
 
 FALLBACK_EXTENSION = "s"
 
+_TELLS_OF_A_PHONE = facts.Rang | facts.Relayed
+"""Facts from which nothing follows for what is heard."""
 _ENDS_TALK = facts.OfferClosed | facts.PassedOn | facts.Redirected | facts.Released
 """The conversation with the counselor is over, whatever becomes of the caller: nobody hears more of it."""
 _ENDS_GREETING = facts.OfferClosed | facts.NotReached
@@ -318,7 +320,7 @@ class Conduct:
         goes_on = isinstance(fact, facts.InviteClosed) and fact.goes_on
         if call.line is not None and isinstance(fact, _ENDS_TALK | facts.InviteClosed) and not goes_on:
             self.lines.let_go(call, call.line, fact, out)
-        tenant, call.in_doubt = call.tenant, False
+        tenant, call.in_doubt = call.tenant, call.in_doubt and isinstance(fact, _TELLS_OF_A_PHONE)
         call.apply(fact)
         if call.tenant != tenant:
             self.floor.trunks.assign(call.channel, call.tenant, fact.at)

@@ -40,7 +40,9 @@ from callrouter.core.ways import Ways
 
 RELAY_EXTENSION = "relay"
 """What is dialled at another site of ours; what for, the header says."""
-"""Stands for a queue where a counselor is called for none."""
+
+ANONYMOUS = "anonymous"
+"""What phones are shown of a caller who withholds his number."""
 
 
 class Floor:
@@ -137,7 +139,10 @@ class Floor:
         relay = Relay(
             offer.channel, call.id, offer.attempt, spec.id, call.site, offer.site, spec.endpoint, "", ring_s, offer.at
         )
+        relay.caller_name, relay.caller_number = _shown_name(call), call.arrival.caller or ANONYMOUS
+        relay.hops = loops.header(offer.channel, call.arrival)
         relay.incoming, relay.rang, relay.answered = offer.incoming, offer.rang, offer.bridge is not None
+        relay.in_doubt = call.in_doubt and not (relay.rang or relay.answered)
         self.relays.expect(relay)
 
     def phone(self, site: SiteName, channel: ChannelId) -> tuple[SiteName, ChannelId]:
@@ -259,8 +264,8 @@ class Floor:
             call.id,
             leg.channel,
             endpoint,
-            caller_name=call.region.title if call.region else "",
-            caller_number=number or "anonymous",
+            caller_name=_shown_name(call),
+            caller_number=number or ANONYMOUS,
             timeout_s=ring_timeout_s + self.rulebook.limits.clearing_s,
             originator=ChannelId("") if call.is_absent else call.channel,
             hops=loops.header(leg.channel, call.arrival),
@@ -404,6 +409,11 @@ class Floor:
             if self.trunks.failed(leg.seizure, at, self.rulebook.limits.retry_after_congestion_s):
                 text = f"{leg.seizure.member} of the trunk group {leg.seizure.trunk} carries no calls; it is left alone"
                 out.notices.append(Notice(NoticeKind.TRUNK_STATE, leg.call, text))
+
+
+def _shown_name(call: Call) -> str:
+    """What a counselor's phone shows beside the caller's number."""
+    return call.region.title if call.region else ""
 
 
 def _asker(call: Call, destination: Destination) -> Asker:

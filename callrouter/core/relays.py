@@ -63,6 +63,8 @@ class Relay:
     member: str = ""
     left: bool = False
     """What came in is gone."""
+    in_doubt: bool = False
+    """An earlier daemon may not have come to call the phone."""
     by_caller: bool = False
     """It went before the phone's part was over: the caller let go, or his Asterisk died, or the trunk."""
 
@@ -133,20 +135,24 @@ class Relays:
         elif relay.own is not None:
             self._answers(relay, out)
         elif relay.far not in phones:
-            out.commands.append(
-                cmd.Originate(
-                    relay.site,
-                    relay.call,
-                    relay.far,
-                    relay.phone,
-                    relay.caller_name,
-                    relay.caller_number,
-                    relay.timeout_s,
-                    event.channel,
-                    hops=relay.hops,
-                )
-            )
+            self._call_phone(relay, event.channel, out)
         return relay
+
+    def _call_phone(self, relay: Relay, incoming: ChannelId, out: Output) -> None:
+        relay.in_doubt = False
+        out.commands.append(
+            cmd.Originate(
+                relay.site,
+                relay.call,
+                relay.far,
+                relay.phone,
+                relay.caller_name,
+                relay.caller_number,
+                relay.timeout_s,
+                incoming,
+                hops=relay.hops,
+            )
+        )
 
     def left(self, channel: ChannelId, out: Output) -> None:
         """Who came in from another site is gone: the caller, or the trunk, let go."""
@@ -247,11 +253,14 @@ class Relays:
 
     def _compare(self, relay: Relay, incoming: ChannelId, event: ev.SiteUp, out: Output) -> None:
         phone = event.channels.get(relay.far)
+        in_doubt, relay.in_doubt = relay.in_doubt, False
         if incoming not in event.channels:
             if relay.called_at < event.requested_at:  # it was there already when we heard of it
                 self._lose(relay, out)
         elif phone is None:
-            if relay.called_at < event.requested_at - ev.SNAPSHOT_MARGIN:
+            if in_doubt:
+                self._call_phone(relay, incoming, out)
+            elif relay.called_at < event.requested_at - ev.SNAPSHOT_MARGIN:
                 self._ends(relay, Cause.NOT_DEFINED, out)
         elif phone.state == "Up" or (relay.own is not None and not relay.waits):
             # What we said may not have been heard.

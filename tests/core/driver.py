@@ -582,6 +582,10 @@ class Driver:
     def come_after(self) -> Output:
         """Another daemon comes after one that died before it had sent all its orders."""
         self.restart(in_doubt=self._followed_from)
+        return self.connect_anew()
+
+    def connect_anew(self) -> Output:
+        """The new daemon hears what there is."""
         return self.handle(self.snapshot()) if self.asterisk.connected else Output()
 
     def carry_out(self, out: Output) -> None:

@@ -1,0 +1,161 @@
+"""The same as in test_killed_before_an_order, with counselors, supervisors and second lines at another site."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from callrouter.core import events as ev
+from callrouter.core.call import Call
+from callrouter.core.call_orders import CallVerb
+from callrouter.core.ids import ChannelId, SiteName
+from callrouter.core.output import Output
+from callrouter.core.rulebook import Rulebook
+from callrouter.core.supervisors import SupervisorSpec
+from tests.core.driver import DESK, HALL, NIGHT, Asterisk, Channel, agent
+from tests.core.mortal import (
+    BOSS,
+    LASTS_S,
+    LINE,
+    NEVER,
+    PROMPTS,
+    Act,
+    Mortal,
+    Story,
+    barges_in,
+    has_it,
+    left_over,
+    listens,
+    nothing,
+    noticed,
+    orders,
+    phones_are_answered,
+    refers_to,
+    residents_hang_up,
+    sounds_end,
+    told,
+)
+from tests.core.two_sites import ANNEX, TwoSites, at_annex, two_site_rules
+
+QUEUES = {"kim": DESK, "park": DESK, "lee": NIGHT}
+
+
+class MortalOfTwo(Mortal, TwoSites):
+    """Dies, and the next daemon hears of both sites, of that of the story first."""
+
+    def __init__(
+        self, story: Story, dies_at: int, *, sends_it: bool, meanwhile: Callable[[Mortal], None] = nothing
+    ) -> None:
+        self.first = story.first if isinstance(story, FarStory) else HALL
+        super().__init__(story, dies_at, sends_it=sends_it, meanwhile=meanwhile)
+
+    @property
+    def sites(self) -> Sequence[Asterisk]:
+        return [self.hall, self.annex]
+
+    def ringing(self) -> Iterator[tuple[Asterisk, ChannelId, str]]:
+        for site, channel, endpoint in super().ringing():
+            if "@line-to" not in endpoint:  # a leg that leads to the other site
+                yield site, channel, endpoint
+
+    def connect_anew(self) -> Output:
+        if self.first == ANNEX:
+            self.handle(self.annex_snapshot())
+        out = self.handle(self.snapshot())
+        if self.first == HALL:
+            self.handle(self.annex_snapshot())
+        return out
+
+    def sync(self) -> None:
+        super().sync()
+        if self.annex.connected:
+            self.handle(self.annex_snapshot())
+
+
+@dataclass(frozen=True)
+class FarStory(Story):
+    """Of a call centre at two sites: ``there`` are the counselors at the annex."""
+
+    there: tuple[str, ...] = ("kim",)
+    here: tuple[str, ...] = ("lee",)
+    boss_at: SiteName = HALL
+    first: SiteName = HALL
+    mortal: type[Mortal] = MortalOfTwo
+
+    def rules(self) -> Rulebook:
+        there = (at_annex(one, QUEUES[one]) for one in self.there)
+        here = (agent(one, QUEUES[one]) for one in self.here)
+        rules = two_site_rules(*there, *here, channels=5)
+        boss = SupervisorSpec(BOSS, "이팀장", self.boss_at, "PJSIP/boss", queues=(DESK,))
+        return replace(rules, supervisors={BOSS: boss}, speech_s=dict.fromkeys(PROMPTS, LASTS_S))
+
+
+def dials_on_there(number: str) -> Act:
+    """The counselor at the annex dials on his second line."""
+
+    def dial(driver: Mortal, call: Call) -> ev.Event:
+        assert isinstance(driver, MortalOfTwo)
+        line = ev.LineDialed(ANNEX, LINE, "PJSIP/kim", number)
+        driver.annex.channels[LINE] = Channel(LINE, "Ring", line=line)
+        return line
+
+    return dial
+
+
+def _consults(driver: MortalOfTwo) -> bool:
+    there = [inside for inside in driver.annex.bridges.values() if LINE in inside]
+    return LINE not in driver.annex.channels or any(len(inside) == 2 for inside in there)
+
+
+def hangs_the_line_up_there(driver: Mortal, call: Call) -> ev.Event | None:
+    assert isinstance(driver, MortalOfTwo)
+    if not _consults(driver):
+        return None
+    driver.annex.hang_up(LINE)
+    return driver.inbox.pop() if driver.inbox else ev.CallerLeft(LINE)
+
+
+STORIES: dict[str, FarStory] = {
+    "a counselor there": FarStory("120"),
+    "a counselor there, whose site is up first": FarStory("120", first=ANNEX),
+    "who is busy": FarStory("120", busy=("PJSIP/kim",), here=("park",)),
+    "a welcome before it": FarStory("121"),
+    "holding": FarStory("120", acts=(orders(CallVerb.HOLD), orders(CallVerb.RESUME))),
+    "a transfer to there": FarStory("120", acts=(orders(CallVerb.TRANSFER, "lee"),), there=("lee",), here=("kim",)),
+    "a transfer from there": FarStory("120", acts=(orders(CallVerb.TRANSFER, "lee"),)),
+    # A counselor whose site is not up yet cannot be called, and the caller goes back to who has him.
+    "a transfer there by the phone": FarStory(
+        "120", acts=(refers_to("lee"),), there=("lee",), here=("kim",), first=ANNEX
+    ),
+    "a transfer within there": FarStory("120", acts=(orders(CallVerb.TRANSFER, "lee"),), there=("kim", "lee"), here=()),
+    "a conference with there": FarStory(
+        "120", acts=(orders(CallVerb.CONFERENCE, "lee"),), there=("lee",), here=("kim",)
+    ),
+    "a supervisor there": FarStory("120", acts=(listens, has_it), there=(), here=("kim",), boss_at=ANNEX),
+    "a supervisor here who joins": FarStory("120", acts=(listens, has_it, barges_in, barges_in, has_it)),
+    "asking a colleague from there": FarStory("120", acts=(dials_on_there("lee"), hangs_the_line_up_there)),
+}
+
+
+@pytest.mark.parametrize("sends_it", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("meanwhile", [nothing, sounds_end, phones_are_answered])
+@pytest.mark.parametrize("name", STORIES)
+def test_nobody_notices_but_for_a_pause(name: str, meanwhile: Callable[[Mortal], None], sends_it: bool) -> None:
+    story = STORIES[name]
+    wanted = told(story, NEVER)
+    assert wanted.talks
+    for number in range(wanted.driver.sent):
+        world = told(story, number, sends_it=sends_it, meanwhile=meanwhile)
+        assert world.driver.died_at is not None
+        assert not noticed(wanted, world) + left_over(world.driver), (number, world.driver.died_at)
+
+
+@pytest.mark.parametrize("sends_it", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("name", STORIES)
+def test_nothing_is_left_of_who_hangs_up_meanwhile(name: str, sends_it: bool) -> None:
+    story = STORIES[name]
+    for number in range(told(story, NEVER).driver.sent):
+        world = told(story, number, sends_it=sends_it, meanwhile=residents_hang_up)
+        world.driver.advance(10.0)
+        world.driver.sync()
+        assert not left_over(world.driver), (number, world.driver.died_at)
