@@ -365,3 +365,24 @@ def _records(driver: Driver) -> list[tuple[object, ...]]:
         )
         for cdr in driver.cdrs
     )
+
+
+def nobody_notices(story: Story, meanwhile: Callable[[Mortal], None], *, sends_it: bool) -> None:
+    """That the story goes as it would have, at whichever order the daemon dies."""
+    wanted = told(story, NEVER)
+    assert wanted.talks or wanted.driver.cdrs
+    for number in range(wanted.driver.sent):
+        world = told(story, number, sends_it=sends_it, meanwhile=meanwhile)
+        assert world.driver.died_at is not None
+        found = noticed(wanted, world) + left_over(world.driver)
+        assert not found, (number, world.driver.died_at, found)
+
+
+def nothing_is_left_of_who_hangs_up(story: Story, *, sends_it: bool) -> None:
+    """That nothing is, when the daemon has looked once more, at whichever order it dies and the resident hangs up."""
+    for number in range(told(story, NEVER).driver.sent):
+        world = told(story, number, sends_it=sends_it, meanwhile=residents_hang_up)
+        world.driver.advance(10.0)
+        world.driver.sync()
+        found = left_over(world.driver)
+        assert not found, (number, world.driver.died_at, found)

@@ -28,8 +28,9 @@ from tests.core.mortal import (
     has_it,
     left_over,
     listens,
+    nobody_notices,
     nothing,
-    noticed,
+    nothing_is_left_of_who_hangs_up,
     orders,
     passes_on,
     phones_are_answered,
@@ -77,21 +78,13 @@ STORIES = {
 @pytest.mark.parametrize("meanwhile", [nothing, sounds_end, phones_are_answered])
 @pytest.mark.parametrize("name", STORIES)
 def test_nobody_notices_but_for_a_pause(name: str, meanwhile: Callable[[Mortal], None], sends_it: bool) -> None:
-    story = STORIES[name]
-    wanted = told(story, NEVER)
-    for number in range(wanted.driver.sent):
-        world = told(story, number, sends_it=sends_it, meanwhile=meanwhile)
-        assert world.driver.died_at is not None
-        assert not noticed(wanted, world) + left_over(world.driver), (number, world.driver.died_at)
+    nobody_notices(STORIES[name], meanwhile, sends_it=sends_it)
 
 
 @pytest.mark.parametrize("sends_it", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("name", STORIES)
 def test_nothing_is_left_of_who_hangs_up_meanwhile(name: str, sends_it: bool) -> None:
-    story = STORIES[name]
-    for number in range(told(story, NEVER).driver.sent):
-        world = told(story, number, sends_it=sends_it, meanwhile=residents_hang_up)
-        assert not left_over(world.driver), (number, world.driver.died_at)
+    nothing_is_left_of_who_hangs_up(STORIES[name], sends_it=sends_it)
 
 
 @pytest.mark.parametrize("meanwhile", [nothing, residents_hang_up])
