@@ -114,16 +114,16 @@ class Evidence:
         yield from self._compare(f"{where} began", one.began_at, leg.offered_at)
         yield from self._compare(f"{where} ended", one.ended_at, leg.ended_at)
         if leg.answered_at is not None:
-            yield from self._of_answer(where, one, cdr, leg.answered_at)
+            yield from self._of_answer(where, one, leg.answered_at, waited=_waited_for_resident(cdr, leg))
         elif leg.result is OfferResult.ANSWERED:
             yield f"{where} was answered, and the record does not say when"
 
-    def _of_answer(self, where: str, one: LegSeen, cdr: Cdr, recorded: datetime) -> Iterator[str]:
+    def _of_answer(self, where: str, one: LegSeen, recorded: datetime, *, waited: bool) -> Iterator[str]:
         if one.answered_at is None:
             yield f"{where} was not answered, the record says at {recorded:%T.%f}"
-        elif cdr.returns is None or recorded != cdr.answered_at:
+        elif not waited:
             yield from self._compare(f"{where} answered", one.answered_at, recorded)
-        elif recorded < one.answered_at - AGREES:  # the counselor waits while the resident is called
+        elif recorded < one.answered_at - AGREES:
             yield f"{where} answered at {one.answered_at:%T.%f}, the record says {recorded:%T.%f}"
 
     # --- requests to be called back
@@ -185,6 +185,12 @@ class Evidence:
 
     def _is_hidden(self, moment: datetime) -> bool:
         return any(True for _ in self._hiding(moment))
+
+
+def _waited_for_resident(cdr: Cdr, leg: CdrLeg) -> bool:
+    """Whether a counselor answered first, and waited while the resident was called back: both answered when he did."""
+    residents = [one for one in cdr.legs if one.agent is None] if cdr.returns is not None else []
+    return leg.agent is not None and any(one.answered_at == leg.answered_at for one in residents)
 
 
 def figures(cdrs: Iterable[Cdr]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from callrouter.core.cdr import Cdr, CdrCallback, CdrReturn, OfferResult, Outcome, ReturnResult
-from callrouter.core.ids import ChannelId, QueueName
+from callrouter.core.ids import ChannelId, DestinationName, QueueName
 from callrouter.core.loops import word_of
 from tests.acceptance.soak.records import Evidence
 from tests.acceptance.soak.seen import Away, LegSeen, Seen
@@ -142,12 +142,19 @@ def test_who_asked_to_be_called_back_is_called_back_once_and_answers_if_it_is_sa
     assert "2 calls were made" in disagreements((asked, made, again), phones=phones)
 
 
-def test_a_leg_of_who_waits_while_the_resident_is_called_is_answered_before_the_call_is() -> None:
+def test_a_leg_of_who_waits_while_the_resident_is_called_is_answered_when_he_answers() -> None:
     asked, made = asked_and_called_back(ReturnResult.REACHED)
-    first, last = legs(made)
-    early = replace(last, called=CDR.caller, answered_at=last.began_at)
-    assert not disagreements((asked, made), phones=(first, early))
-    assert made.legs[1].result is OfferResult.ANSWERED
+    *_, counselor = made.legs
+    resident = replace(counselor, channel=ChannelId("made-3"), agent=None, destination=DestinationName(CDR.caller))
+    made = replace(made, legs=(*made.legs, resident))
+    first, waits, answers = legs(made)
+    early = replace(waits, answered_at=waits.began_at)
+    assert not disagreements((asked, made), phones=(first, early, replace(answers, called=CDR.caller)))
+    late = replace(made, legs=(*made.legs[:2], replace(resident, answered_at=made.ended_at)))
+    first, waits, answers = legs(late)
+    early = replace(waits, answered_at=waits.began_at)
+    assert "leg 2 to agent2 answered at" in disagreements((asked, late), phones=(first, early, answers))
+    assert counselor.result is OfferResult.ANSWERED
 
 
 def test_parts_of_a_record_that_do_not_make_a_whole_disagree() -> None:
