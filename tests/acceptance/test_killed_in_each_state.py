@@ -511,6 +511,7 @@ async def is_being_hung_up_on(stage: Stage) -> Scene:
     """The next daemon hangs up."""
     resident = await stage.dials(OVER)
     await stage.until_call("announcing")
+    await resident.established()  # the announcement is ordered with that
     stage.wire.swallow_requests()
     await stage.until_call("clearing")
     assert not resident.seen(HUNG_UP)
