@@ -396,7 +396,7 @@ class JoinedIn(msgspec.Struct, frozen=True, tag="joined-in", gc=False):
 
 
 class InviteClosed(msgspec.Struct, frozen=True, tag="invite-closed", gc=False):
-    """Who was invited did not come, or (``ANSWERED``) has left; ``goes_on``: they are called by another endpoint."""
+    """Who was invited did not come, or (``ANSWERED``) has left; ``goes_on``: they are called anew, or another way."""
 
     at: datetime
     result: OfferResult
