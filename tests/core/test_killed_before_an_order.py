@@ -67,7 +67,7 @@ STORIES = {
     "a transfer by the phone to who is busy": Story("120", acts=(refers_to("lee"),), busy=("PJSIP/lee",)),
     "dismissing": Story("120", acts=(orders(CallVerb.DISMISS),)),
     "a recorded talk on hold": Story("120", queue=RECORDS, acts=(orders(CallVerb.HOLD), orders(CallVerb.RESUME))),
-    "asking a colleague on a second line": Story("120", acts=(dials_on("lee"), hangs_the_line_up)),
+    "asking a colleague on a second line": Story("120", acts=(dials_on("lee"), hangs_the_line_up())),
     "a transfer over a second line": Story("120", acts=(dials_on("lee"), passes_on)),
     "a supervisor who listens": Story("120", acts=(listens, has_it)),
     "a supervisor who joins": Story("120", acts=(listens, has_it, barges_in, barges_in, has_it)),

@@ -5,23 +5,22 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from callrouter.core import events as ev
-from callrouter.core.call import Call
 from callrouter.core.call_orders import CallVerb
 from callrouter.core.ids import ChannelId, SiteName
 from callrouter.core.output import Output
 from callrouter.core.rulebook import Rulebook
 from callrouter.core.supervisors import SupervisorSpec
-from tests.core.driver import DESK, HALL, NIGHT, Asterisk, Channel, agent
+from tests.core.driver import DESK, HALL, NIGHT, Asterisk, agent
 from tests.core.mortal import (
     BOSS,
     LASTS_S,
-    LINE,
+    NEVER,
     PROMPTS,
-    Act,
     Mortal,
     Story,
     barges_in,
+    dials_on,
+    hangs_the_line_up,
     has_it,
     listens,
     nobody_notices,
@@ -31,6 +30,7 @@ from tests.core.mortal import (
     phones_are_answered,
     refers_to,
     sounds_end,
+    told,
 )
 from tests.core.two_sites import ANNEX, TwoSites, at_annex, two_site_rules
 
@@ -87,31 +87,6 @@ class FarStory(Story):
         return replace(rules, supervisors={BOSS: boss}, speech_s=dict.fromkeys(PROMPTS, LASTS_S))
 
 
-def dials_on_there(number: str) -> Act:
-    """The counselor at the annex dials on his second line."""
-
-    def dial(driver: Mortal, call: Call) -> ev.Event:
-        assert isinstance(driver, MortalOfTwo)
-        line = ev.LineDialed(ANNEX, LINE, "PJSIP/kim", number)
-        driver.annex.channels[LINE] = Channel(LINE, "Ring", line=line)
-        return line
-
-    return dial
-
-
-def _consults(driver: MortalOfTwo) -> bool:
-    there = [inside for inside in driver.annex.bridges.values() if LINE in inside]
-    return LINE not in driver.annex.channels or any(len(inside) == 2 for inside in there)
-
-
-def hangs_the_line_up_there(driver: Mortal, call: Call) -> ev.Event | None:
-    assert isinstance(driver, MortalOfTwo)
-    if not _consults(driver):
-        return None
-    driver.annex.hang_up(LINE)
-    return driver.inbox.pop() if driver.inbox else ev.CallerLeft(LINE)
-
-
 STORIES: dict[str, FarStory] = {
     "a counselor there": FarStory("120"),
     "a counselor there, whose site is up first": FarStory("120", first=ANNEX),
@@ -130,7 +105,7 @@ STORIES: dict[str, FarStory] = {
     ),
     "a supervisor there": FarStory("120", acts=(listens, has_it), there=(), here=("kim",), boss_at=ANNEX),
     "a supervisor here who joins": FarStory("120", acts=(listens, has_it, barges_in, barges_in, has_it)),
-    "asking a colleague from there": FarStory("120", acts=(dials_on_there("lee"), hangs_the_line_up_there)),
+    "asking a colleague from there": FarStory("120", acts=(dials_on("lee", ANNEX), hangs_the_line_up(ANNEX))),
 }
 
 
@@ -138,10 +113,11 @@ STORIES: dict[str, FarStory] = {
 @pytest.mark.parametrize("meanwhile", [nothing, sounds_end, phones_are_answered])
 @pytest.mark.parametrize("name", STORIES)
 def test_nobody_notices_but_for_a_pause(name: str, meanwhile: Callable[[Mortal], None], sends_it: bool) -> None:
+    assert told(STORIES[name], NEVER).talks
     nobody_notices(STORIES[name], meanwhile, sends_it=sends_it)
 
 
 @pytest.mark.parametrize("sends_it", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("name", STORIES)
 def test_nothing_is_left_of_who_hangs_up_meanwhile(name: str, sends_it: bool) -> None:
-    nothing_is_left_of_who_hangs_up(STORIES[name], sends_it=sends_it)
+    nothing_is_left_of_who_hangs_up(STORIES[name], sends_it=sends_it, looks_again=True)
