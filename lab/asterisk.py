@@ -310,6 +310,11 @@ class LabAsterisk:
         found: list[dict[str, Any]] = self.get("channels")
         return found
 
+    def registered(self) -> list[str]:
+        """The phones that are registered now, by their extensions; not those that are called where they always are."""
+        online = {one["resource"] for one in self.get("endpoints/PJSIP") if one["state"] != "offline"}
+        return sorted(one.extension for one in self.phones if one.static_contact is None and one.extension in online)
+
     def log_text(self) -> str:
         """The whole log of this start."""
         return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""

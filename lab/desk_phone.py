@@ -4,6 +4,7 @@ It registers, is called, calls, holds, and sends REFER with Replaces. Its lines 
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,9 @@ from lab.sip import Message
 from lab.speech import Keypad, Speech
 
 PATIENCE_S = 10.0
+LEAVE_S = 1.0
+"""So long a phone that is switched off waits to hear that it is not registered any more."""
+REGISTRATION_S = 3600
 MOST_TRACED = 2000
 """So many messages are kept to be shown."""
 ALLOW = "INVITE, ACK, CANCEL, BYE, NOTIFY, OPTIONS"
@@ -216,7 +220,8 @@ class Line:
 class DeskPhone(asyncio.DatagramProtocol):
     """One phone: ``async with DeskPhone("201", "127.0.0.3", server=…, password=…) as phone``.
 
-    Without a password it does not register: it is one of the telephone network, which calls from its own address.
+    It is registered meanwhile, and not any more when the block is left, if Asterisk hears that. Without a password it
+    does not register: it is one of the telephone network, which calls from its own address.
     It takes calls at ``port``, or at any that is free. Without ``has_sound`` its lines say nothing but keys.
     """
 
@@ -260,7 +265,7 @@ class DeskPhone(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.address, self.port))
         if self.password:
-            await self._register(3600)
+            await self._register(REGISTRATION_S)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -268,6 +273,10 @@ class DeskPhone(asyncio.DatagramProtocol):
             await line.speech.close()
         for task in self._tasks:
             task.cancel()
+        if self.password:
+            with contextlib.suppress(LabError, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self._register(0)
         if self._transport is not None:
             self._transport.close()
 

@@ -40,8 +40,8 @@ def lab_asterisk(agi_port: int) -> Iterator[LabAsterisk]:
 
 
 @pytest.fixture(autouse=True)
-def asterisk_at_rest(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Leave no call of one test to the next, and note where in Asterisk's log each test begins."""
+async def asterisk_at_rest(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Leave no call and no phone of one test to the next, and note where in Asterisk's log each test begins."""
     if "lab_asterisk" not in request.fixturenames:
         yield
         return
@@ -49,11 +49,25 @@ def asterisk_at_rest(request: pytest.FixtureRequest) -> Iterator[None]:
     request.node.stash[log_start] = len(asterisk.log_text())
     yield
     if asterisk.is_running():
-        asterisk.cli("channel request hangup all")
-        deadline = time.monotonic() + REST_TIMEOUT_S
-        while asterisk.channels() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        end_calls(asterisk)
         assert asterisk.channels() == [], "calls of this test do not end"
+        await sign_off_phones(asterisk)
+        assert asterisk.registered() == [], "phones of this test are still registered"
+
+
+def end_calls(asterisk: LabAsterisk) -> None:
+    asterisk.cli("channel request hangup all")
+    deadline = time.monotonic() + REST_TIMEOUT_S
+    while asterisk.channels() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+async def sign_off_phones(asterisk: LabAsterisk) -> None:
+    """Have a phone register in the place of each that could not say that it goes (a killed one), and then say so."""
+    for extension in asterisk.registered():
+        password = asterisk.credentials.phone_passwords[extension]
+        async with DeskPhone(extension, PHONES_ADDRESS, server=asterisk.sip_address, password=password):
+            pass
 
 
 @pytest.hookimpl(wrapper=True)

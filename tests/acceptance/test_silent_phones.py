@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lab.asterisk import LabAsterisk
+from lab.desk_phone import DeskPhone
 from lab.sipp import Sipp, registered
 from lab.testing import FALLBACK_RINGS_S
 
@@ -81,6 +82,13 @@ async def test_a_phone_that_has_gone_is_not_rung(lab_asterisk: LabAsterisk) -> N
     contacts = await asyncio.to_thread(lab_asterisk.cli, "pjsip show contacts")
 
     assert f":{called.port}" not in contacts
+
+
+async def test_a_desk_phone_is_registered_until_it_is_switched_off(lab_asterisk: LabAsterisk) -> None:
+    password = lab_asterisk.credentials.phone_passwords["205"]
+    async with DeskPhone("205", PHONES, server=lab_asterisk.sip_address, password=password):
+        assert lab_asterisk.registered() == ["205"]
+    assert lab_asterisk.registered() == []
 
 
 async def test_a_caller_gives_up_before_any_answer() -> None:

@@ -199,7 +199,6 @@ async def test_a_caller_whom_the_fallback_took_takes_room_too(
 async def test_a_member_that_asterisk_cannot_reach_is_not_tried_and_comes_back_by_itself(
     lab_asterisk: LabAsterisk, caller: People, outside: People, centre: MakeCentre
 ) -> None:
-    # No other test has this one registered: a registration may outlive the phone.
     there = "{endpoint: '302', channels: 9}, {endpoint: carrier, channels: 9}"
     office = await centre(edit=duty(there))
     resident, mobile = await caller(RESIDENT), await outside(MOBILE)
