@@ -251,7 +251,7 @@ class Conduct:
         self._by_channel[call.channel] = call.id
         self.hold_arrival(call, call.opened_at)
         for offer in call.phones:
-            self.floor.remember_relay(call, offer)
+            self.floor.remember_relay(call, offer, self.waiting.rules_for(call).ring_timeout_s)
         self.waiting.take(call)
         self.calling_back.take(call)
         self.supervision.take(call)

@@ -20,7 +20,7 @@ from callrouter.core.causes import Cause
 from callrouter.core.cdr import OfferResult
 from callrouter.core.duty import Duty
 from callrouter.core.events import TimerKind
-from callrouter.core.ids import CallId, ChannelId, DestinationName, QueueName, SiteName
+from callrouter.core.ids import CallId, ChannelId, DestinationName, SiteName
 from callrouter.core.legs import Leg
 from callrouter.core.numbers import parse
 from callrouter.core.outbound import NumberClass, classify, number_in, written_in
@@ -130,12 +130,14 @@ class Floor:
             )
         )
 
-    def remember_relay(self, call: Call, offer: Offer) -> None:
-        """An earlier daemon called a phone at another site: what comes in there is known, and what is there already."""
+    def remember_relay(self, call: Call, offer: Offer, ring_s: float) -> None:
+        """An earlier daemon called a phone at another site: what comes in there is known, and what is there already.
+
+        If it is to be called once more, it rings for ``ring_s`` seconds.
+        """
         spec = self.staff.spec(offer.agent) if offer.agent is not None else None
         if offer.site is None or spec is None:
             return
-        ring_s = QueueSpec(QueueName(""), "").ring_timeout_s
         relay = Relay(
             offer.channel, call.id, offer.attempt, spec.id, call.site, offer.site, spec.endpoint, "", ring_s, offer.at
         )

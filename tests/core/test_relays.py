@@ -450,6 +450,21 @@ def test_a_leg_of_which_the_journal_lost_that_it_came_in_is_known_by_its_word(ce
     assert len([one for one in centre.given(cmd.Originate) if one.site == ANNEX]) == 1
 
 
+def test_a_phone_there_that_was_perhaps_not_called_is_called_again_and_rings_as_long_as_its_queue_says() -> None:
+    rules = two_site_rules(at_annex("kim"))
+    patient = replace(rules, queues={**rules.queues, DESK: replace(rules.queues[DESK], ring_timeout_s=45.0)})
+    centre = TwoSites(patient)
+    call = centre.dial()
+    del centre.annex.channels[centre.far(call)]
+    centre.restart(in_doubt=[call.id])
+    centre.commands.clear()
+    centre.sync()
+    centre.sync_annex()
+    assert [(one.endpoint, one.timeout_s) for one in centre.given(cmd.Originate)] == [("PJSIP/kim", 45.0)]
+    centre.advance(40.0)
+    pick_up(centre, centre.exchange.calls[call.id])
+
+
 def test_a_leg_that_comes_in_after_its_phone_was_lost_is_hung_up(centre: TwoSites) -> None:
     call = centre.dial()
     ring(centre, call)
