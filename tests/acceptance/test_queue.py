@@ -245,6 +245,19 @@ async def test_who_waited_as_long_as_the_plan_allows_is_told_that_all_are_busy(
     assert (cdr.outcome, cdr.released_by) == (Outcome.OVERFLOWED, ReleasedBy.SYSTEM)
 
 
+def six_who_stay(asterisk: LabAsterisk, pause_ms: int) -> Sipp:
+    """Six residents who call almost at once, and hang up so long after they were taken in."""
+    return Sipp(
+        "uac_talk",
+        address=CARRIER_ADDRESS,
+        target=asterisk.sip_address,
+        caller=FIRST,
+        count=6,
+        rate_per_s=50,
+        pause_ms=pause_ms,
+    )
+
+
 async def test_six_counselors_and_a_burst_of_twelve_residents_each_speak_once(
     lab_asterisk: LabAsterisk, centre: MakeCentre
 ) -> None:
@@ -253,20 +266,13 @@ async def test_six_counselors_and_a_burst_of_twelve_residents_each_speak_once(
     async with AsyncExitStack() as stack:
         for extension in extensions:
             await stack.enter_async_context(phone_that(lab_asterisk, "uas_answer", extension, count=12))
-        burst = Sipp(
-            "uac_talk",
-            address=CARRIER_ADDRESS,
-            target=lab_asterisk.sip_address,
-            caller=FIRST,
-            count=12,
-            rate_per_s=50,
-            pause_ms=2000,
-        )
-        async with burst:
-            outcome = (await burst.result()).check()
+        async with six_who_stay(lab_asterisk, 2000) as early:
+            await office.until("all counselors are taken", lambda now: len(now["calls"]) == 6)
+            async with six_who_stay(lab_asterisk, 5000) as late:  # they wait for those to go
+                outcomes = [(await burst.result()).check() for burst in (early, late)]
 
     cdrs = await office.cdrs(12)
-    assert outcome.successful == 12
+    assert [outcome.successful for outcome in outcomes] == [6, 6]
     assert [cdr.outcome for cdr in cdrs] == [Outcome.HANDLED] * 12
     for agent in extensions:
         spans = sorted((leg.offered_at, leg.ended_at) for cdr in cdrs for leg in cdr.legs if leg.agent == agent)
