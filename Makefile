@@ -16,6 +16,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Hundreds of daemons are started here: each compiles all of callrouter anew where compiled files are not kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv lab run call test check soak release-check bench deb clean
 

@@ -22,6 +22,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(ALSO)
 
 
+def said_by(report: pytest.TestReport) -> list[str]:
+    """What was wrong, in as many lines as it takes."""
+    return [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
+
+
+class ToldAtOnce:
+    """Says of what has failed what was wrong when it has, in case the run is ended before its end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and report.outcome in ("failed", "rerun"):
+            reporter.ensure_newline()
+            reporter.write_line("\n".join([f"{report.outcome}: {report.nodeid}", *said_by(report)]))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The one that tells, of all workers."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ToldAtOnce(config))
+
+
 def second_tries(session: pytest.Session) -> list[pytest.TestReport]:
     """The first tries that failed, of all workers."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -44,5 +68,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     allowed = "" if len(tried) <= MOST else f"; more than {MOST} is a failure"
     terminalreporter.section(f"{len(tried)} tried twice{allowed}", red=bool(allowed), yellow=not allowed)
     for report in tried:
-        said = [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
-        terminalreporter.write_line("\n".join([report.nodeid, *said]))
+        terminalreporter.write_line("\n".join([report.nodeid, *said_by(report)]))

@@ -45,6 +45,12 @@ def test_one_that_fails_twice_has_failed(pytester: pytest.Pytester) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+def test_what_fails_is_told_at_once(pytester: pytest.Pytester) -> None:
+    told = run(pytester, failures=2).stdout
+    failed = ("test_of_calls?0?", "E*AssertionError: too late*")
+    told.fnmatch_lines([f"rerun: *{failed[0]}", failed[1], f"failed: *{failed[0]}", failed[1], "*= FAILURES =*"])
+
+
 def test_where_five_need_it_the_run_fails(pytester: pytest.Pytester) -> None:
     assert run(pytester, tests=4, failures=1).ret == pytest.ExitCode.OK
     result = run(pytester, tests=5, failures=1)
