@@ -12,6 +12,7 @@ import click
 
 import callrouter
 from callrouter.errors import CallrouterError, UnreachableError
+from callrouter.uncollected import uncollected
 
 EXIT_FINE = 0
 EXIT_NO = 1
@@ -72,11 +73,8 @@ class LazyGroup(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
-        gc.disable()  # what is imported stays: to look for garbage in it meanwhile takes a tenth of the time
-        try:
+        with uncollected():  # what is imported stays: to look for garbage in it takes a tenth of the time
             command = getattr(importlib.import_module(module), attribute)
-        finally:
-            gc.enable()
         assert isinstance(command, click.Command), f"{COMMANDS[cmd_name]} is not a click command"  # noqa: S101
         return command
 

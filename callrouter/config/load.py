@@ -17,11 +17,11 @@ from callrouter.config.references import Context
 from callrouter.config.settings import DaemonSettings
 from callrouter.config.source import read
 from callrouter.config.today import today
-from callrouter.config.uncollected import uncollected
 from callrouter.config.validate import validate
 from callrouter.core.ids import PromptName
 from callrouter.core.rulebook import Rulebook
 from callrouter.errors import ConfigError
+from callrouter.uncollected import uncollected
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,9 +29,19 @@ MOBILE = "01022223333"
 AT_ONCE_S = 0.5
 
 
-def resident(asterisk: LabAsterisk, number: str, *, scenario: str = "uac_listen", talks_ms: int = 0) -> Sipp:
-    """A resident without sound who dials 120."""
-    return Sipp(scenario, address=CARRIER_ADDRESS, target=asterisk.sip_address, caller=number, pause_ms=talks_ms)
+def resident(
+    asterisk: LabAsterisk, number: str, *, scenario: str = "uac_listen", talks_ms: int = 0, count: int = 1
+) -> Sipp:
+    """A resident without sound who dials 120; or so many, almost at once."""
+    return Sipp(
+        scenario,
+        address=CARRIER_ADDRESS,
+        target=asterisk.sip_address,
+        caller=number,
+        count=count,
+        rate_per_s=50,
+        pause_ms=talks_ms,
+    )
 
 
 async def test_residents_are_served_in_the_order_in_which_they_came(
@@ -245,30 +256,18 @@ async def test_who_waited_as_long_as_the_plan_allows_is_told_that_all_are_busy(
     assert (cdr.outcome, cdr.released_by) == (Outcome.OVERFLOWED, ReleasedBy.SYSTEM)
 
 
-def six_who_stay(asterisk: LabAsterisk, pause_ms: int) -> Sipp:
-    """Six residents who call almost at once, and hang up so long after they were taken in."""
-    return Sipp(
-        "uac_talk",
-        address=CARRIER_ADDRESS,
-        target=asterisk.sip_address,
-        caller=FIRST,
-        count=6,
-        rate_per_s=50,
-        pause_ms=pause_ms,
-    )
-
-
 async def test_six_counselors_and_a_burst_of_twelve_residents_each_speak_once(
     lab_asterisk: LabAsterisk, centre: MakeCentre
 ) -> None:
     extensions = ("201", "202", "203", "204", "205", "206")
     office = await centre(agents=extensions, wrap_up="0s")
+    six = partial(resident, lab_asterisk, FIRST, scenario="uac_talk", count=6)
     async with AsyncExitStack() as stack:
         for extension in extensions:
             await stack.enter_async_context(phone_that(lab_asterisk, "uas_answer", extension, count=12))
-        async with six_who_stay(lab_asterisk, 2000) as early:
+        async with six(talks_ms=2000) as early:
             await office.until("all counselors are taken", lambda now: len(now["calls"]) == 6)
-            async with six_who_stay(lab_asterisk, 5000) as late:  # they wait for those to go
+            async with six(talks_ms=5000) as late:  # they wait for those to go
                 outcomes = [(await burst.result()).check() for burst in (early, late)]
 
     cdrs = await office.cdrs(12)

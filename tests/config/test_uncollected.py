@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callrouter.config import load
-from callrouter.config.uncollected import uncollected
+from callrouter.uncollected import uncollected
 
 SAMPLE = Path(__file__).resolve().parents[2] / "config"
 
