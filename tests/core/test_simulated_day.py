@@ -22,12 +22,12 @@ from tests.core.erlang import abandon_rate, service_level
 
 CALLS = 10_000
 TALK_S = 180.0
-DAYS = 6
+DAYS = 12
 """Each with its own chance; their means are independent of one another."""
 WARM_UP = 500
 """Calls at the beginning that find an emptier centre than the steady state of the theory."""
-STUDENT_99 = 4.032
-"""Of Student's distribution with 5 degrees of freedom, two-sided."""
+STUDENT_99 = 3.106
+"""Of Student's distribution with 11 degrees of freedom, two-sided."""
 
 
 class Day:
@@ -115,7 +115,7 @@ def was_in_time(call: Cdr) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.no_cover  # other tests reach the same lines, in a tenth of the time
-@pytest.mark.parametrize(("agents", "load"), [(26, 20.0), (12, 8.0)])
+@pytest.mark.parametrize(("agents", "load"), [(26, 22.0), (12, 9.0)])
 def test_the_service_level_is_that_of_erlang_c(agents: int, load: float) -> None:
     low, high = interval(shares(agents, load, None, was_in_time))
     assert low <= service_level(load, agents, TALK_S, 20.0) <= high
@@ -131,7 +131,7 @@ def was_abandoned(call: Cdr) -> bool:
 def test_as_many_give_up_as_erlang_a_says() -> None:
     low, high = interval(shares(10, 11.0, 90.0, was_abandoned))
     assert low <= abandon_rate(11.0, 10, TALK_S, 90.0) <= high
-    assert high - low < 0.04, "or it would agree with anything"
+    assert high - low < 0.03, "or it would agree with anything"
 
 
 def test_the_theory_is_that_of_the_tables() -> None:
