@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.second_try"]
+pytest_plugins = ["tests.counting", "tests.fixtures.postgres", "tests.second_try"]
 
 # How fast examples come says something of the machine and of what else it does, not of what is tested.
 settings.register_profile("callrouter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
