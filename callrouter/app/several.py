@@ -31,8 +31,8 @@ from callrouter.config import Loaded, load
 from callrouter.core.access import Account
 from callrouter.core.audit import AuditEntry
 from callrouter.core.ids import AccountName
-from callrouter.core.leading import LeadingNow, Role
-from callrouter.errors import ConfigError, JournalError, UnreachableError
+from callrouter.core.leading import LeadingNow, Role, Sign
+from callrouter.errors import ConfigError, JournalError, JournalFencedError, UnreachableError
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.runtime.systemd import ServiceManager
@@ -215,10 +215,13 @@ async def one_of_several(
                         manager.stopping("draining")
                         await end(running.dispatcher, running.writer, settings.drain_s, stop)
             except JournalError as error:
-                if standby.role is not Role.TAKING_OVER:
+                if standby.role is Role.TAKING_OVER:
+                    standby.failed(error)
+                    await asyncio.sleep(AGAIN_S)
+                elif isinstance(error, JournalFencedError):  # it slept as its term began, and another's has begun since
+                    standby.see(Sign.FENCED)
+                else:
                     raise
-                standby.failed(error)
-                await asyncio.sleep(AGAIN_S)
             telling = waiting
             web.attend(waiting)
             entrance.wait()

@@ -25,7 +25,7 @@ from callrouter.app.status import DaemonStatus
 from callrouter.ari.fleet import Fleet
 from callrouter.config import Loaded, load
 from callrouter.config.settings import StandbySettings, WebSettings
-from callrouter.errors import JournalError
+from callrouter.errors import JournalError, JournalFencedError
 from callrouter.runtime.clock import SteadyClock
 from callrouter.runtime.dispatcher import Dispatcher
 from callrouter.runtime.systemd import ServiceManager
@@ -47,7 +47,7 @@ class Process:
     stop: Stop = field(default_factory=Stop)
     diary: list[str] = field(default_factory=list)
     fleet: Fleet = field(default_factory=a_fleet)
-    breaks: str = ""
+    breaks: list[JournalError] = field(default_factory=list)
     shared: Shared | None = None
 
     @contextlib.asynccontextmanager
@@ -59,7 +59,7 @@ class Process:
         async with standby.around(self.fleet), journal_of(self.folder / FILE_NAME, shared) as journal:
             await standby.opened(journal)
             if self.breaks:
-                raise JournalError(self.breaks)
+                raise self.breaks.pop()
             dispatcher = a_dispatcher(loaded.rulebook, journal)
             self.fleet.inbox = dispatcher
             self.fleet.none_up.clear()
@@ -146,7 +146,7 @@ async def test_a_leader_that_is_stopped_and_that_nobody_relieves_leads_once_more
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callrouter.app.standby.TAKEN_WITHIN_S", 0.2)
-    one, other = Process(tmp_path), Process(tmp_path, breaks="the disk is broken")
+    one, other = Process(tmp_path), Process(tmp_path, breaks=[JournalError("the disk is broken")])
     async with started(one) as (task,):
         await until(lambda: one.diary == ["leads"])
         async with started(other) as (other_task,):
@@ -171,6 +171,15 @@ async def test_a_leader_that_is_relieved_waits_and_its_web_server_says_so(tmp_pa
                 client.get(f"http://127.0.0.1:{one.shared.web.port}/readyz") as answer,
             ):
                 assert answer.status == 503
+
+
+async def test_one_whose_term_is_over_before_its_parts_are_put_together_waits_for_its_next_turn(
+    tmp_path: Path,
+) -> None:
+    one = Process(tmp_path, breaks=[JournalFencedError("term 1 of the journal is over, 2 has begun")])
+    async with started(one) as (task,):
+        await until(lambda: one.diary == ["leads"] or task.done())
+        assert one.diary == ["leads"]
 
 
 async def test_a_journal_that_another_daemon_has_is_waited_for(tmp_path: Path) -> None:
