@@ -1,5 +1,6 @@
 """Daemons on one machine with one state folder: nothing need be copied, and who died or hangs is seen by the kernel."""
 
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -37,14 +38,20 @@ class OneFolder:
         self._beat_s = beat_s
         self._is_dialled = any(site.dials_in for site in settings.sites.values())
         """Whether an Asterisk dials the leader: of one that hangs it does not let go by itself."""
+        self._says: LeaderLine | None = None
         self._hears = WaitingLine(self._socket, silence_s=silence_s, beat_s=beat_s, reaches=reaches)
         self._lock = LeaderLock(
             settings.database_url, names_of(settings), lease_s=lease_s, beat_s=beat_s, on_sign=on_sign
         )
 
-    def watch(self) -> AsyncGenerator[Sign, None]:
+    async def watch(self) -> AsyncGenerator[Sign, None]:
         """See the Protocol, as for all below."""
-        return self._hears.watch()
+        if self._says is not None and self._says.is_found:  # our own
+            yield Sign.GONE
+            return
+        async with contextlib.aclosing(self._hears.watch()) as signs:
+            async for sign in signs:
+                yield sign
 
     def order(self) -> None:
         """Nobody need: who leads, or does not, is seen."""
@@ -66,7 +73,8 @@ class OneFolder:
 
     def line(self, journal: Journal) -> AbstractAsyncContextManager[LeadersLine]:
         """A socket in the folder."""
-        return LeaderLine(self._socket, lambda: (journal.term or 0, journal.proofs), beat_s=self._beat_s)
+        self._says = LeaderLine(self._socket, lambda: (journal.term or 0, journal.proofs), beat_s=self._beat_s)
+        return self._says
 
     async def keep(self) -> None:
         """The lock."""

@@ -126,7 +126,6 @@ class Standby:
 
     async def wait_to_lead(self) -> bool:
         """Wait until it is this daemon's turn; whether the journal must be taken from one that hangs."""
-        self._is_hung = False
         while True:
             if self.role in (Role.STANDBY, Role.RESTING):
                 self._is_hung = await self._watch() is Sign.SILENT
@@ -195,6 +194,7 @@ class Standby:
         self._term = journal.term
         self._changes += 1
         self._failure = ""
+        self._is_hung = False
         self.see(Sign.TAKEN)
 
     async def keep(self, journal: Journal, dispatcher: Dispatcher) -> None:
@@ -319,15 +319,40 @@ class Standby:
         await self._tie.release()
         fleet.let_go()
         if self._line is not None and self._line.hand_over():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TAKEN_WITHIN_S):
-                    await fleet.until_taken()
-                    await fleet.none_up.wait()
+            found = await self._until_relieved(fleet)
             if fleet.none_up.is_set():  # taken, or there is no Asterisk to take
                 self.see(Sign.REPLACED)
                 return
-        log.error("standby.nobody_took", within_s=TAKEN_WITHIN_S)
-        self.see(Sign.NOBODY_TOOK)
+        else:
+            found = Sign.NOBODY_TOOK
+        log.error("standby.nobody_took", because=found, within_s=TAKEN_WITHIN_S)
+        self._is_hung = found is Sign.SILENT
+        self.see(found)
+
+    async def _until_relieved(self, fleet: Fleet) -> Sign:
+        """Wait until another has the application everywhere; else what is wrong with it."""
+        relieved = asyncio.create_task(_relieved(fleet))
+        lost = asyncio.create_task(self._until_lost())
+        try:
+            await asyncio.wait((relieved, lost), timeout=TAKEN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if relieved.done():
+                return Sign.REPLACED
+            return lost.result() if lost.done() else Sign.NOBODY_TOOK
+        finally:
+            relieved.cancel()
+            lost.cancel()
+            await asyncio.gather(relieved, lost, return_exceptions=True)
+
+    async def _until_lost(self) -> Sign:
+        """Listen to whom it is handed over to: once it has begun, it may hang, or end, before it has connected."""
+        has_begun = False
+        while True:
+            async with contextlib.aclosing(self._tie.watch()) as signs:
+                async for sign in signs:
+                    has_begun = has_begun or sign is Sign.BEATS
+                    if sign is Sign.SILENT or (sign is Sign.GONE and has_begun):
+                        return sign
+            await asyncio.sleep(self._tie.look_every_s)
 
     def see(self, sign: Sign) -> None:
         """A sign came: change the role as the table says."""
@@ -361,3 +386,8 @@ class Standby:
             if sign is Sign.NO_ARBITER:
                 log.error("standby.nobody_leads", why=NO_ARBITER)
         self._lock_sign = sign
+
+
+async def _relieved(fleet: Fleet) -> None:
+    await fleet.until_taken()
+    await fleet.none_up.wait()

@@ -42,7 +42,10 @@ class Tie(Protocol):
     # Waiting.
 
     def watch(self) -> AsyncGenerator[Sign, None]:
-        """The signs of the leader: beats, and at last that it is gone, hangs or yields."""
+        """The signs of the leader: beats, and at last that it is gone, hangs or yields.
+
+        For one who hands over, of whom it hands over to: gone until that one has begun.
+        """
         ...
 
     @property

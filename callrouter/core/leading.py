@@ -108,6 +108,9 @@ _NEXT: Final[Mapping[tuple[Role, Sign], Role]] = MappingProxyType(
         (Role.HANDING_OVER, Sign.REPLACED): Role.STANDBY,
         (Role.HANDING_OVER, Sign.FENCED): Role.STANDBY,
         (Role.HANDING_OVER, Sign.NOBODY_TOOK): Role.CLAIMING,
+        # Who was to take it had begun, and hangs or has ended before it was connected.
+        (Role.HANDING_OVER, Sign.SILENT): Role.CLAIMING,
+        (Role.HANDING_OVER, Sign.GONE): Role.CLAIMING,
         (Role.RESTING, Sign.BEATS): Role.STANDBY,
         (Role.RESTING, Sign.ORDERED): Role.CLAIMING,
     }

@@ -88,11 +88,19 @@ class LeaderLine:
             self._beats.cancel()
         if self._server is not None:
             self._server.close()
-        with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:  # by now it may be the next leader's
-                self._path.unlink(missing_ok=True)
+        if self.is_found:  # by now it may be the next leader's
+            self._path.unlink(missing_ok=True)
+        self._inode = 0
         for one in self._waiting:
             one.writer.close()
+
+    @property
+    def is_found(self) -> bool:
+        """Whether who connects now comes to this line, and not to the next leader's or to none."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def hand_over(self) -> bool:
         """Tell one who waits to take over; False if nobody does."""

@@ -1,6 +1,7 @@
 """A second daemon takes over when the first dies, hangs or is told to hand over: no call notices, none is lost."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.asterisk
 RESIDENT, OTHER, THIRD = "0552251234", "0557421234", "0555551234"
 RESIDENT_HZ = 1100.0
 COUNSELOR_HZ = 1300.0
+LEADS = re.compile(r'^.*"standby.role".*"leading".*$', re.MULTILINE)
 
 MakeDuo = Callable[..., Awaitable[Duo]]
 
@@ -175,6 +177,35 @@ async def test_going_back_and_forth_fifty_times_with_calls_in_every_state_loses_
     assert records[2].wait_s > lasted_s - 1
     assert audio.tone_seconds(talker.heard(), COUNSELOR_HZ) > lasted_s - 1
     assert "journal.lost" not in two.a.daemon.log_text() + two.b.daemon.log_text()
+
+
+async def test_one_who_hands_over_is_in_charge_again_within_5_s_if_the_next_hangs_before_it_is_connected(
+    duo: MakeDuo, caller: People, counselor: People
+) -> None:
+    two = await duo(agents=("201",), wrap_up="0s")
+    talker, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
+    await two.a.talk(talker, phone)
+    await two.a.until("another waits", lambda status: bool(status["leading"]["waiting"]))
+
+    order = asyncio.create_task(two.order_to_hand_over(two.a))
+    while not LEADS.search(two.b.daemon.log_text()):  # noqa: ASYNC110 - it tells nobody else
+        await asyncio.sleep(0.001)
+    hung_s = time.monotonic()
+    await two.b.freeze()
+    was_connected = "ari.up" in two.b.daemon.log_text()
+    took_s = await two.until_in_charge(two.a, hung_s)
+    await two.a.until_call_states("connected")
+    with pytest.raises(AssertionError, match="nobody took over"):
+        await order
+    two.b.daemon.thaw()
+    await two.until_role(two.b, "standby")
+    await talker.hang_up()
+    await phone.closed()
+
+    print(f"in charge after {took_s:.2f} s")
+    assert not was_connected
+    assert (await two.a.cdr()).released_by is ReleasedBy.CALLER
+    assert audio.tone_seconds(phone.heard(), RESIDENT_HZ) > took_s
 
 
 async def test_two_daemons_by_mistake_do_not_fight(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,6 +152,47 @@ async def test_a_leader_that_nobody_relieves_in_time_leads_again(
         async with asyncio.timeout(PATIENCE_S):
             report = await answer
         assert (report.ok, report.message) == (False, "nobody took over in time; this daemon leads again")
+
+
+BEGIN_AND_SAY_SO = """
+import os, socket, time
+s = socket.socket(socket.AF_UNIX); s.bind("next"); s.listen(); os.replace("next", "leader.sock")
+s = s.accept()[0]; s.sendall(b"beat 2 0\\n"); print("heard", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+async def test_one_who_hands_over_leads_again_soon_if_the_next_began_and_hangs_or_dies_before_it_is_connected(
+    settings: DaemonSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr("callrouter.app.standby.TAKEN_WITHIN_S", 2 * PATIENCE_S)
+    first, second = one_of(settings), one_of(settings)
+
+    async def follow() -> "subprocess.Popen[bytes]":
+        assert await second._watch() is Sign.YIELDS
+        async with Journal(tmp_path / FILE_NAME) as journal:
+            assert journal.term == 2
+        command = [sys.executable, "-c", BEGIN_AND_SAY_SO]
+        process = await asyncio.to_thread(subprocess.Popen, command, cwd=tmp_path, stdout=subprocess.PIPE)
+        stack.callback(process.__exit__, None, None, None)
+        stack.callback(process.kill)
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"heard\n"
+        process.send_signal(number)
+        return process
+
+    with ExitStack() as stack:
+        async with asyncio.timeout(PATIENCE_S):
+            async with leading(first, tmp_path) as term:
+                following = asyncio.create_task(follow())
+                await until(lambda: first.now().waiting == 1)
+                assert first.ask_to_hand_over()
+                await term.over()
+            assert first._is(Role.CLAIMING)
+            await following
+        async with leading(first, tmp_path) as term:
+            assert term.journal.term == 3
 
 
 async def test_a_leader_that_was_not_connected_is_relieved_all_the_same(

@@ -70,9 +70,15 @@ def test_one_whose_application_was_taken_waits_again_behind_a_leader_on_its_own_
 
 @pytest.mark.parametrize(
     ("sign", "role"),
-    [(Sign.REPLACED, Role.STANDBY), (Sign.FENCED, Role.STANDBY), (Sign.NOBODY_TOOK, Role.CLAIMING)],
+    [
+        (Sign.REPLACED, Role.STANDBY),
+        (Sign.FENCED, Role.STANDBY),
+        (Sign.NOBODY_TOOK, Role.CLAIMING),
+        (Sign.SILENT, Role.CLAIMING),
+        (Sign.GONE, Role.CLAIMING),
+    ],
 )
-def test_one_who_hands_over_waits_or_leads_again_if_nobody_took(sign: Sign, role: Role) -> None:
+def test_one_who_hands_over_waits_or_leads_again_if_nobody_took_or_who_did_is_lost(sign: Sign, role: Role) -> None:
     assert after(Role.HANDING_OVER, sign) is role
 
 
