@@ -58,7 +58,8 @@ call: $(READY)
 # Tests with Asterisk wait more than they compute: four at a time, each worker with an Asterisk and a PostgreSQL of its
 # own, keep two cores busy.
 TEST_WORKERS ?= 4
-# Every branch of the core is tested, by the tests that count (tests/counting.py). Not asked of those who choose tests with PYTEST_OPTIONS.
+# Every branch of the core is tested, by the tests that count (tests/counting.py). Not asked of those who choose tests
+# with PYTEST_OPTIONS.
 PYTEST_OPTIONS ?= -n $(TEST_WORKERS) --cov=callrouter.core --cov-branch --cov-report= --cov-fail-under=100
 
 # One run of pytest, which takes the unit tests first, then PostgreSQL, then Asterisk (tests/conftest.py), each worker
