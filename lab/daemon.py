@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from callrouter.web.client import LOCAL_TOKEN_FILE
 from lab import processes
 from lab.asterisk import LabAsterisk
 from lab.errors import LabError, NotReadyError
+from lab.forks import Fork, Forks
 from lab.paths import PROJECT
 
 READY_TIMEOUT_S = 20.0
@@ -30,7 +31,8 @@ class Daemon:
     ``folder`` gets the state directory and the log. ``clock`` is the instant at which the daemon's day begins
     (``2026-11-24T10:00``), or, with ``clock_at_s`` (seconds of the machine's clock since 1970), the instant that it was
     then: so the next daemon has the clock of the one before. ``settings`` are more ``CALLROUTER_…`` variables, without
-    that prefix, ``surroundings`` other variables. All methods block.
+    that prefix, ``surroundings`` other variables. With ``forks`` it is forked off what has callrouter imported, unless
+    ``surroundings`` are to hold for the interpreter. All methods block.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Daemon:
         database_url: str | None = None,
         settings: Mapping[str, str] | None = None,
         surroundings: Mapping[str, str] | None = None,
+        forks: Forks | None = None,
     ) -> None:
         self.url = f"http://127.0.0.1:{web_port}"
         self.log_path = folder / "daemon.log"
@@ -53,7 +56,8 @@ class Daemon:
         self.config = config
         self.database_url = database_url
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Fork | None = None
+        self._forks = forks if not surroundings else None
         self._asterisk = asterisk
         self._own = {
             "CALLROUTER_WEB_PORT": str(web_port),
@@ -103,9 +107,17 @@ class Daemon:
             NotReadyError: it ended, or is not ready in time; with the end of its log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._process = self._begin(["run", "--config", str(self.config)])
+        processes.remember(self._folder / PID_FILE, self._process.pid)
+        if wait:
+            self.wait_ready()
+
+    def _begin(self, arguments: Sequence[str]) -> subprocess.Popen[bytes] | Fork:
+        if self._forks is not None:
+            return self._forks.run(arguments, self.environment, self.log_path)
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "callrouter", "run", "--config", str(self.config)],
+            return subprocess.Popen(
+                [sys.executable, "-m", "callrouter", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -113,9 +125,6 @@ class Daemon:
                 cwd=PROJECT,
                 start_new_session=True,
             )
-        processes.remember(self._folder / PID_FILE, self._process.pid)
-        if wait:
-            self.wait_ready()
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Wait until ``/readyz`` says yes."""

@@ -1,6 +1,7 @@
 """The whole call centre as residents and counselors meet it: the sample configuration, the daemon, its records."""
 
 import asyncio
+import atexit
 import re
 import shutil
 import time
@@ -21,12 +22,16 @@ from lab.baresip import Baresip
 from lab.daemon import Daemon
 from lab.desk_phone import DeskPhone
 from lab.errors import LabError
+from lab.forks import Forks
 from lab.paths import PROJECT
 
 TUESDAY_MORNING = "2026-11-24T10:00"
 TUESDAY_EVENING = "2026-11-24T19:30"
 PATIENCE_S = 10.0
 POLL_S = 0.02
+
+FORKS = Forks()
+atexit.register(FORKS.close)
 
 ONE_AGENT = re.compile(r'^  "(?P<extension>\d+)": .*\n', re.MULTILINE)
 
@@ -69,7 +74,8 @@ class Centre:
 
     ``clock`` is when its day begins, None: now. All its daemons have that clock, as have those of other centres with
     the same ``clock_at_s`` (:class:`~lab.daemon.Daemon`). ``settings`` are more ``CALLROUTER_…`` variables, without
-    that prefix, ``surroundings`` other variables; ``edit`` may change the configuration.
+    that prefix, ``surroundings`` other variables; ``edit`` may change the configuration. ``anew``: a start is to take
+    the time that it takes in a centre (:mod:`lab.forks`).
     """
 
     def __init__(
@@ -85,6 +91,7 @@ class Centre:
         settings: Mapping[str, str] | None = None,
         surroundings: Mapping[str, str] | None = None,
         edit: Callable[[Path], None] | None = None,
+        anew: bool = False,
         **times: str,
     ) -> None:
         self.database_url = database_url
@@ -100,6 +107,7 @@ class Centre:
             config=config,
             database_url=database_url,
             surroundings=surroundings,
+            forks=None if anew else FORKS,
         )
         self._settings = settings
         self._clock = (clock, clock_at_s or time.time())

@@ -70,6 +70,7 @@ class Duo:
                 },
                 edit=edit,
                 surroundings=None,
+                anew=True,
                 **times,
             )
 

@@ -559,6 +559,7 @@ def shared(
         database_url=module_database,
         agents=("201", "202"),
         edit=all_that_scenes_need,
+        anew=True,
     )
     yield office
     lab_asterisk.cli(f"dialplan set global CALLROUTER_DEADLINE {DEADLINE_S}")

@@ -59,7 +59,7 @@ def lab_asterisk(agi_port: int, port: int) -> Iterator[LabAsterisk]:
 @pytest.fixture
 def dialled(port: int) -> dict[str, Any]:
     """What a centre is told that is dialled."""
-    return {"settings": {"ARI_CONNECTION": "outbound", "DIAL_IN_PORT": str(port)}}
+    return {"settings": {"ARI_CONNECTION": "outbound", "DIAL_IN_PORT": str(port)}, "anew": True}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def other_asterisk(agi_port: int) -> Iterator[LabAsterisk]:
 
 @pytest.fixture
 async def other_centre(other_asterisk: LabAsterisk, tmp_path: Path) -> AsyncIterator[Centre]:
-    one = Centre(other_asterisk, tmp_path / "inbound", agi_port=ports.free_tcp(), database_url=None)
+    one = Centre(other_asterisk, tmp_path / "inbound", agi_port=ports.free_tcp(), database_url=None, anew=True)
     await one.start()
     yield one
     one.daemon.kill()

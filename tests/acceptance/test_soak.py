@@ -39,7 +39,7 @@ async def crew(
     wanted: dict[str, Any] = {"agents": AGENTS, "clock": None, "edit": open_all_day}
     wanted["settings"] = {"ARI_URL": wire.url, **run.SETTINGS}
     if DAEMONS == 1:
-        yield Solo(await centre(**wanted))
+        yield Solo(await centre(anew=True, **wanted))
         return
     duo = Duo(lab_asterisk, tmp_path / "duo", agi_port=agi_port, database_url=database, **wanted)
     try:
