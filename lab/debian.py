@@ -18,7 +18,7 @@ from typing import Final, Self
 from lab import tools
 from lab.errors import LabError, MissingToolError, NotReadyError
 from lab.paths import LAB, locked
-from lab.rootfs import BUILD_TIMEOUT_S, debian_mirror
+from lab.rootfs import BUILD_TIMEOUT_S, debian_mirror, with_own_mounts
 
 CLEAN: Final = LAB / "clean"
 """What each of them begins as a copy of: a Debian with nothing of ours."""
@@ -81,7 +81,7 @@ def _build() -> None:
     shutil.rmtree(draft, ignore_errors=True)
     mirror = debian_mirror()
     command = [
-        *("unshare", "--mount"),  # what it mounts goes with it, even if it is killed
+        *with_own_mounts(),
         "mmdebstrap",
         "--variant=minbase",
         f"--include={','.join(PACKAGES)}",

@@ -40,6 +40,7 @@ TAKEN_WITHIN_S: Final = 4.0
 TAKEN_OVER_WITHIN_S: Final = 10.0
 """How long it is waited that one leads who was ordered to."""
 _NEWS: Final = frozenset({Role.LEADING, Role.HANDING_OVER, Role.RESTING})
+_ITS_WORDS: Final = frozenset({Sign.YIELDS, Sign.ROBBED})
 _WORDS: Final = {
     Role.STANDBY: "another daemon leads, or soon will",
     Role.CLAIMING: "the leader is gone: asking for its lock",
@@ -320,37 +321,37 @@ class Standby:
         fleet.let_go()
         if self._line is not None and self._line.hand_over():
             found = await self._until_relieved(fleet)
-            if fleet.none_up.is_set():  # taken, or there is no Asterisk to take
-                self.see(Sign.REPLACED)
-                return
         else:
             found = Sign.NOBODY_TOOK
-        log.error("standby.nobody_took", because=found, within_s=TAKEN_WITHIN_S)
+        if found not in _ITS_WORDS and fleet.none_up.is_set():  # taken, or there is no Asterisk to take
+            found = Sign.REPLACED
+        if found is not Sign.REPLACED:
+            log.error("standby.nobody_took", because=found, within_s=TAKEN_WITHIN_S)
         self._is_hung = found is Sign.SILENT
         self.see(found)
 
     async def _until_relieved(self, fleet: Fleet) -> Sign:
-        """Wait until another has the application everywhere; else what is wrong with it."""
+        """Wait until another has the application everywhere; else why not."""
         relieved = asyncio.create_task(_relieved(fleet))
-        lost = asyncio.create_task(self._until_lost())
+        listening = asyncio.create_task(self._listen_to_next())
         try:
-            await asyncio.wait((relieved, lost), timeout=TAKEN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-            if relieved.done():
-                return Sign.REPLACED
-            return lost.result() if lost.done() else Sign.NOBODY_TOOK
+            await asyncio.wait((relieved, listening), timeout=TAKEN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
+                return listening.result()
+            return Sign.REPLACED if relieved.done() else Sign.NOBODY_TOOK
         finally:
             relieved.cancel()
-            lost.cancel()
-            await asyncio.gather(relieved, lost, return_exceptions=True)
+            listening.cancel()
+            await asyncio.gather(relieved, listening, return_exceptions=True)
 
-    async def _until_lost(self) -> Sign:
-        """Listen to whom it is handed over to: once it has begun, it may hang, or end, before it has connected."""
+    async def _listen_to_next(self) -> Sign:
+        """What is heard last of whom it is handed over to, once that one has begun: it may hang before it connects."""
         has_begun = False
         while True:
             async with contextlib.aclosing(self._tie.watch()) as signs:
                 async for sign in signs:
                     has_begun = has_begun or sign is Sign.BEATS
-                    if sign is Sign.SILENT or (sign is Sign.GONE and has_begun):
+                    if sign is not Sign.BEATS and (has_begun or sign is not Sign.GONE):
                         return sign
             await asyncio.sleep(self._tie.look_every_s)
 

@@ -108,9 +108,11 @@ _NEXT: Final[Mapping[tuple[Role, Sign], Role]] = MappingProxyType(
         (Role.HANDING_OVER, Sign.REPLACED): Role.STANDBY,
         (Role.HANDING_OVER, Sign.FENCED): Role.STANDBY,
         (Role.HANDING_OVER, Sign.NOBODY_TOOK): Role.CLAIMING,
-        # Who was to take it had begun, and hangs or has ended before it was connected.
+        # Who was to take it had begun, and hangs, has ended, or gives it back before it was connected.
         (Role.HANDING_OVER, Sign.SILENT): Role.CLAIMING,
         (Role.HANDING_OVER, Sign.GONE): Role.CLAIMING,
+        (Role.HANDING_OVER, Sign.YIELDS): Role.CLAIMING,
+        (Role.HANDING_OVER, Sign.ROBBED): Role.RESTING,
         (Role.RESTING, Sign.BEATS): Role.STANDBY,
         (Role.RESTING, Sign.ORDERED): Role.CLAIMING,
     }

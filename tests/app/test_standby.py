@@ -155,32 +155,40 @@ async def test_a_leader_that_nobody_relieves_in_time_leads_again(
 
 
 BEGIN_AND_SAY_SO = """
-import os, socket, time
+import os, socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.bind("next"); s.listen(); os.replace("next", "leader.sock")
-s = s.accept()[0]; s.sendall(b"beat 2 0\\n"); print("heard", flush=True)
+s = s.accept()[0]; s.sendall(sys.argv[1].encode()); print("heard", flush=True)
 time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-async def test_one_who_hands_over_leads_again_soon_if_the_next_began_and_hangs_or_dies_before_it_is_connected(
-    settings: DaemonSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        ("", signal.SIGSTOP),
+        ("beat 2 0\n", signal.SIGSTOP),
+        ("beat 2 0\n", signal.SIGKILL),
+        ("beat 2 0\nyours\n", signal.SIGCONT),
+    ],
+    ids=["hangs-unheard", "hangs", "dies", "hands-over"],
+)
+async def test_one_who_hands_over_leads_again_soon_if_the_next_began_and_is_lost_before_it_is_connected(
+    settings: DaemonSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, number: signal.Signals
 ) -> None:
     monkeypatch.setattr("callrouter.app.standby.TAKEN_WITHIN_S", 2 * PATIENCE_S)
     first, second = one_of(settings), one_of(settings)
 
-    async def follow() -> "subprocess.Popen[bytes]":
+    async def follow() -> None:
         assert await second._watch() is Sign.YIELDS
         async with Journal(tmp_path / FILE_NAME) as journal:
             assert journal.term == 2
-        command = [sys.executable, "-c", BEGIN_AND_SAY_SO]
+        command = [sys.executable, "-c", BEGIN_AND_SAY_SO, words]
         process = await asyncio.to_thread(subprocess.Popen, command, cwd=tmp_path, stdout=subprocess.PIPE)
         stack.callback(process.__exit__, None, None, None)
         stack.callback(process.kill)
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == b"heard\n"
         process.send_signal(number)
-        return process
 
     with ExitStack() as stack:
         async with asyncio.timeout(PATIENCE_S):

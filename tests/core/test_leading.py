@@ -76,9 +76,11 @@ def test_one_whose_application_was_taken_waits_again_behind_a_leader_on_its_own_
         (Sign.NOBODY_TOOK, Role.CLAIMING),
         (Sign.SILENT, Role.CLAIMING),
         (Sign.GONE, Role.CLAIMING),
+        (Sign.YIELDS, Role.CLAIMING),
+        (Sign.ROBBED, Role.RESTING),
     ],
 )
-def test_one_who_hands_over_waits_or_leads_again_if_nobody_took_or_who_did_is_lost(sign: Sign, role: Role) -> None:
+def test_one_who_hands_over_waits_or_leads_again_if_nobody_took_or_the_next_is_lost(sign: Sign, role: Role) -> None:
     assert after(Role.HANDING_OVER, sign) is role
 
 
