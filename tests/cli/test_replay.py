@@ -71,6 +71,7 @@ def test_all_kept_runs_are_run_again_where_none_is_named(kept: Path, tmp_path: P
     folder.mkdir(parents=True)
     shutil.copy(kept, folder)
     (folder / "20261125T000000.000000Z.inputs").write_bytes(MAGIC)
+    (folder / "20261125T000001.000000Z.inputs").touch()  # of a daemon that was killed before it had written anything
     output = run().output
     assert "the same was decided" in output
     assert "nothing was kept yet" in output
