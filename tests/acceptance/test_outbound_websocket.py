@@ -59,7 +59,7 @@ def lab_asterisk(agi_port: int, port: int) -> Iterator[LabAsterisk]:
 @pytest.fixture
 def dialled(port: int) -> dict[str, Any]:
     """What a centre is told that is dialled."""
-    return {"settings": {"ARI_CONNECTION": "outbound", "DIAL_IN_PORT": str(port)}, "anew": True}
+    return {"settings": {"ARI_CONNECTION": "outbound", "DIAL_IN_PORT": str(port)}}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ async def test_who_calls_during_a_restart_waits_and_is_served_where_asterisk_dia
     other_asterisk: LabAsterisk,
     other_centre: Centre,
 ) -> None:
-    outbound = await centre(agents=("201",), **dialled)
+    outbound = await centre(anew=True, agents=("201",), **dialled)
     resident, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
     at, password = other_asterisk.sip_address, other_asterisk.credentials.phone_passwords["201"]
     other = Baresip(OTHER, CARRIER_ADDRESS, server=at)
@@ -138,7 +138,7 @@ async def test_who_calls_during_a_restart_waits_and_is_served_where_asterisk_dia
 async def test_people_talk_on_over_a_restart_a_phone_answered_meanwhile_is_connected_and_who_gave_up_has_his_record(
     caller: People, counselor: People, centre: MakeCentre, dialled: dict[str, Any]
 ) -> None:
-    office = await centre(agents=("201", "202"), ring_timeout="30s", **dialled)
+    office = await centre(anew=True, agents=("201", "202"), ring_timeout="30s", **dialled)
     talker, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
     rung, other_phone = await caller(OTHER), await counselor("202", tone_hz=COUNSELOR_HZ)
     gives_up = await caller(THIRD)
@@ -178,7 +178,7 @@ async def test_people_talk_on_over_a_restart_a_phone_answered_meanwhile_is_conne
 async def test_a_wrong_password_is_told_once_with_its_remedy_and_who_waits_too_long_gets_the_fallback_and_a_record(
     caller: People, counselor: People, centre: MakeCentre, dialled: dict[str, Any], lab_asterisk: LabAsterisk
 ) -> None:
-    office = await centre(agents=("201",), **dialled)
+    office = await centre(anew=True, agents=("201",), **dialled)
     resident, phone = await caller(RESIDENT), await counselor("202")
     right, password = (
         (lab_asterisk.directory / CLIENT).read_text(encoding="utf-8"),
@@ -240,7 +240,7 @@ async def test_over_tls_asterisk_dials_whom_its_certificate_names_and_nobody_els
 
     await dial_with(lab_asterisk, trusting("own"))
     try:
-        office = await centre(agents=("201",), settings={**dialled["settings"], **paths})
+        office = await centre(anew=True, agents=("201",), settings={**dialled["settings"], **paths})
         resident, phone = await caller(RESIDENT), await counselor("201")
         await office.talk(resident, phone)
         await resident.hang_up()
@@ -257,7 +257,7 @@ async def test_over_tls_asterisk_dials_whom_its_certificate_names_and_nobody_els
 async def test_an_asterisk_that_is_restarted_dials_again_and_its_next_call_is_served(
     caller: People, counselor: People, centre: MakeCentre, dialled: dict[str, Any], lab_asterisk: LabAsterisk
 ) -> None:
-    office = await centre(agents=("201",), **dialled)
+    office = await centre(anew=True, agents=("201",), **dialled)
     await asyncio.to_thread(lab_asterisk.kill)
     await office.until("it has noticed", lambda status: not status["ready"])
     await asyncio.to_thread(lab_asterisk.restart)

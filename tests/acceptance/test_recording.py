@@ -451,13 +451,18 @@ async def test_who_is_passed_on_by_the_second_line_has_a_recording_with_each_and
 
 
 async def test_a_recording_goes_on_while_the_network_to_asterisk_is_away(
-    caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk
+    caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk, spool: Path
 ) -> None:
     """Twice: once both talk on, and nobody can pause; once the resident hangs up meanwhile."""
     async with Wire(lab_asterisk.http_port) as wire:
         office = await centre(agents=("201",), edit=recorded, settings={"ARI_URL": wire.url}, wrap_up="0s")
         resident, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
+        before = set(spool.iterdir())
         await office.talk(resident, phone)
+        async with asyncio.timeout(PATIENCE_S):
+            # They are connected a moment before Asterisk has been told to record them.
+            while not set(spool.iterdir()) - before:  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
         await wire.cut()
         await office.until("Asterisk is away", lambda now: not now["ready"])
         refused = await asyncio.to_thread(office.daemon.run, "call", "pause-recording", "201")
@@ -478,17 +483,17 @@ async def test_a_recording_goes_on_while_the_network_to_asterisk_is_away(
         await wire.mend()
         await phone.closed()
         talked_on, hung_up = await tapes(office, 2)
-        before, after = await office.cdrs(2)
+        first, second = await office.cdrs(2)
 
     assert refused.returncode == 1
     assert "cannot be reached" in refused.stdout + refused.stderr
-    assert [len(before.tapes), len(after.tapes)] == [1, 1]
+    assert [len(first.tapes), len(second.tapes)] == [1, 1]
     assert_as_recorded(office, talked_on, RESIDENT_HZ, COUNSELOR_HZ)
     assert talked_on.duration_s is not None
     assert talked_on.duration_s >= 2 * TALK_S
     assert seconds(file_of(office, hung_up), RESIDENT_HZ, COUNSELOR_HZ) >= TALK_S - TOLERANCE_S
     assert hashlib.sha256(file_of(office, hung_up).read_bytes()).hexdigest() == hung_up.sha256
-    assert "ended_at is an estimate" in after.explanation
+    assert "ended_at is an estimate" in second.explanation
 
 
 async def test_a_daemon_that_dies_as_a_recording_begins_leaves_one_that_is_whole(
