@@ -214,6 +214,7 @@ async def test_who_waits_keeps_the_place_over_a_kill_and_a_restart(
     served = [(await phone.incoming()).peer]
     await phone.accept()
     await phone.established()
+    await office.until_call_states("connected", "queued")  # or who hangs up has not taken the caller
     await phone.hang_up()
     served.append((await phone.incoming()).peer)
     await second.hang_up()
