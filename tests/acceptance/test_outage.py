@@ -12,7 +12,7 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING, Baresip
 from lab.testing import DEADLINE_S, MUSIC_HZ, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.centre import PATIENCE_S, POLL_S, Centre, MakeCentre, People
 from tests.acceptance.talks import answers
 
 pytestmark = pytest.mark.asterisk
@@ -25,12 +25,27 @@ COUNSELOR_HZ = 1300.0
 DEAD_MAN_S = 3
 QUICK_TO_GIVE_UP = {"LIMITS_DEAD_MAN": f"{DEAD_MAN_S}s"}
 FALLBACK_ANSWERS_S = PROMPT_S + 3.0
+MUSIC = "Started music on hold"
+
+WaitInLine = Callable[[Baresip, Centre], Awaitable[None]]
 
 
-async def wait_in_line(resident: Baresip, office: Centre) -> None:
-    """Have the resident hear music."""
-    await resident.dial("120")
-    await office.until_waiting(1)
+@pytest.fixture
+def wait_in_line(lab_asterisk: LabAsterisk) -> WaitInLine:
+    """Have a resident hear music, and the switch be as short as it is for one who waits.
+
+    That he waits is on the status page before Asterisk has been told, and the switch is long during an announcement.
+    """
+
+    async def wait(resident: Baresip, office: Centre) -> None:
+        began = len(lab_asterisk.log_text())
+        await resident.dial("120")
+        await office.until_waiting(1)
+        async with asyncio.timeout(PATIENCE_S):
+            while MUSIC not in lab_asterisk.log_text()[began:]:  # noqa: ASYNC110 - it tells nobody else
+                await asyncio.sleep(POLL_S)
+
+    return wait
 
 
 async def test_with_the_daemon_stopped_a_call_goes_to_the_fallback(
@@ -76,7 +91,11 @@ async def test_with_the_daemon_frozen_a_call_goes_to_the_fallback_within_seconds
 
 @pytest.mark.parametrize("end", [Centre.kill, Centre.freeze], ids=["killed", "frozen"])
 async def test_a_resident_who_waits_when_the_daemon_dies_gets_a_person_all_the_same(
-    caller: People, counselor: People, centre: MakeCentre, end: Callable[[Centre], Awaitable[None]]
+    caller: People,
+    counselor: People,
+    centre: MakeCentre,
+    end: Callable[[Centre], Awaitable[None]],
+    wait_in_line: WaitInLine,
 ) -> None:
     office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)  # nobody's phone is registered
     resident = await caller(RESIDENT, tone_hz=RESIDENT_HZ)
@@ -98,7 +117,7 @@ async def test_a_resident_who_waits_when_the_daemon_dies_gets_a_person_all_the_s
 
 
 async def test_a_daemon_that_wakes_after_a_resident_was_taken_from_it_does_not_take_him_for_one_who_hung_up(
-    caller: People, counselor: People, centre: MakeCentre
+    caller: People, counselor: People, centre: MakeCentre, wait_in_line: WaitInLine
 ) -> None:
     office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)  # whose phone is not registered
     resident, phone = await caller(RESIDENT), await counselor("202")
@@ -141,7 +160,7 @@ async def test_a_resident_who_was_handed_to_the_dialplan_is_not_cut_off_by_the_s
 
 
 async def test_who_waits_longer_than_the_switch_stays_while_the_daemon_lives(
-    caller: People, centre: MakeCentre
+    caller: People, centre: MakeCentre, wait_in_line: WaitInLine
 ) -> None:
     office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)
     resident = await caller(RESIDENT)
@@ -200,7 +219,7 @@ async def test_a_call_that_ended_while_the_daemon_was_dead_is_closed_by_the_next
 
 
 async def test_who_waits_keeps_the_place_over_a_kill_and_a_restart(
-    caller: People, counselor: People, centre: MakeCentre
+    caller: People, counselor: People, centre: MakeCentre, wait_in_line: WaitInLine
 ) -> None:
     office = await centre(agents=("201",), wrap_up="0s")
     first, second = await caller(RESIDENT), await caller(OTHER)
