@@ -325,7 +325,7 @@ class Standby:
             found = Sign.NOBODY_TOOK
         if found not in _ITS_WORDS and fleet.none_up.is_set():  # taken, or there is no Asterisk to take
             found = Sign.REPLACED
-        if found is not Sign.REPLACED:
+        if found not in _ITS_WORDS | {Sign.REPLACED}:
             log.error("standby.nobody_took", because=found, within_s=TAKEN_WITHIN_S)
         self._is_hung = found is Sign.SILENT
         self.see(found)

@@ -100,8 +100,8 @@ def replay(
 
 
 def kept_runs(state_dir: Path) -> tuple[Path, ...]:
-    """The kept runs, oldest first. Of a daemon that was killed at once nothing is kept, and its file is empty."""
-    return tuple(sorted(path for path in (state_dir / FOLDER).glob(f"*{SUFFIX}") if path.stat().st_size))
+    """The kept runs, oldest first."""
+    return tuple(sorted((state_dir / FOLDER).glob(f"*{SUFFIX}")))
 
 
 def rules_of(rules: Rules) -> Rulebook:

@@ -97,14 +97,14 @@ def pack(records: list[bytes]) -> bytes:
 
 
 def read(path: Path) -> Iterator[Record]:
-    """The records of a file, as far as it is whole: a run that was killed leaves the last block cut.
+    """The records of a file, as far as it is whole: a run that was killed leaves it cut, be it at its first byte.
 
     Raises:
         InputsError: the file cannot be read, or is no such file.
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
+            if not MAGIC.startswith(file.read(len(MAGIC))):
                 raise InputsError(f"{path} holds no inputs; name a file of the folder inputs of the state folder")
             while len(head := file.read(_HEAD.size)) == _HEAD.size:
                 length, checksum = _HEAD.unpack(head)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from callrouter.app.standby import Standby
 from callrouter.app.waiting_status import WaitingStatus
@@ -191,6 +192,7 @@ async def test_one_who_hands_over_leads_again_soon_if_the_next_began_and_is_lost
         process.send_signal(number)
 
     with ExitStack() as stack:
+        said = stack.enter_context(capture_logs())
         async with asyncio.timeout(PATIENCE_S):
             async with leading(first, tmp_path) as term:
                 following = asyncio.create_task(follow())
@@ -199,6 +201,8 @@ async def test_one_who_hands_over_leads_again_soon_if_the_next_began_and_is_lost
                 await term.over()
             assert first._is(Role.CLAIMING)
             await following
+        is_told = any(line["event"] == "standby.nobody_took" for line in said)
+        assert is_told is (number is not signal.SIGCONT), "who hands the lead back has had it"
         async with leading(first, tmp_path) as term:
             assert term.journal.term == 3
 

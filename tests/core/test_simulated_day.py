@@ -119,7 +119,6 @@ def was_in_time(call: Cdr) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.no_cover  # other tests reach the same lines, in a tenth of the time
 @pytest.mark.parametrize(("agents", "load"), [(26, 20.0), (12, 8.0)])
 def test_the_service_level_is_that_of_erlang_c(agents: int, load: float) -> None:
     low, high = interval(shares(6, agents, load, None, was_in_time))
@@ -132,7 +131,6 @@ def was_abandoned(call: Cdr) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.no_cover
 def test_as_many_give_up_as_erlang_a_says() -> None:
     low, high = interval(shares(12, 10, 11.0, 90.0, was_abandoned))
     assert low <= abandon_rate(11.0, 10, TALK_S, 90.0) <= high

@@ -9,8 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import structlog
-from hypothesis import given
-from hypothesis import strategies as st
 
 from callrouter.cli.replay import rules_of
 from callrouter.config import Loaded
@@ -182,17 +180,15 @@ def three_blocks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
 class TestFiles:
     """A file that is not as it was written."""
 
-    @given(share=st.floats(0, 1, exclude_max=True))
-    def test_one_that_is_cut_anywhere_reads_as_far_as_it_is_whole(
-        self, three_blocks: tuple[Path, int], share: float
-    ) -> None:
+    def test_one_that_is_cut_anywhere_reads_as_far_as_it_is_whole(self, three_blocks: tuple[Path, int]) -> None:
         path, records = three_blocks
-        whole = path.read_bytes()
+        whole, all_records = path.read_bytes(), list(read(path))
         cut = path.with_name("cut")
-        cut.write_bytes(MAGIC + whole[len(MAGIC) : len(MAGIC) + int(share * (len(whole) - len(MAGIC)))])
-        read_again = list(read(cut))
-        assert read_again == list(read(path))[: len(read_again)]
-        assert len(read_again) % (records // 3) == 0
+        for length in range(len(whole)):
+            cut.write_bytes(whole[:length])
+            read_again = list(read(cut))
+            assert read_again == all_records[: len(read_again)]
+            assert len(read_again) % (records // 3) == 0
 
     def test_one_that_was_altered_reads_as_far_as_it_is_sound(self, three_blocks: tuple[Path, int]) -> None:
         path, _ = three_blocks
