@@ -127,7 +127,7 @@ async def test_one_connection_too_many_is_turned_away(
     fake: FakeAri, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reception_module, "MOST_CONNECTIONS", 1)
-    async with listening(peer) as reception, fake.dialling(reception.port):
+    async with listening(peer) as reception, fake.dialling(reception.port), reception.received(SITE):
         with capture_logs() as logs, pytest.raises(aiohttp.ClientError):
             async with fake.dialling(reception.port):
                 pass

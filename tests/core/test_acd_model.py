@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -355,7 +356,7 @@ def _is_outside(shut: set[Way], way: Way) -> bool:
     return way not in shut
 
 
-TestBesideNaive = BesideNaive.TestCase
+TestBesideNaive = pytest.mark.no_cover(BesideNaive.TestCase)
 TestBesideNaive.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 
 CALLERS = st.tuples(st.sampled_from(QUEUES), st.sampled_from(TENANTS), demands)

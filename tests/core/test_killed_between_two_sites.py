@@ -34,6 +34,8 @@ from tests.core.mortal import (
 )
 from tests.core.two_sites import ANNEX, TwoSites, at_annex, two_site_rules
 
+pytestmark = pytest.mark.no_cover  # the same lines, of one site, are reached by the test named above
+
 QUEUES = {"kim": DESK, "park": DESK, "lee": NIGHT}
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 from itertools import product
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -270,5 +271,5 @@ class TrunkMachine(RuleBasedStateMachine):
         assert (self.trunks.seizures, self.trunks.in_use(CITY)) == (0, 0)
 
 
-TestTrunks = TrunkMachine.TestCase
+TestTrunks = pytest.mark.no_cover(TrunkMachine.TestCase)
 TestTrunks.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
