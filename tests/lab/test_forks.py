@@ -1,6 +1,7 @@
 """What is forked does what it would if it were started anew, and it is known how it ended."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_each_has_its_own_environment_and_its_own_session(forks: Forks, log: Pat
         assert os.getsid(waits.pid) == waits.pid
     finally:
         waits.kill()
-    assert waits.wait(END_S) == -9
+    assert waits.wait(END_S) == -signal.SIGKILL
 
 
 def test_that_there_is_nothing_to_fork_off_is_told(forks: Forks, log: Path) -> None:
