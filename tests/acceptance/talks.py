@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.asterisk import LabAsterisk
 from lab.baresip import Baresip
 from lab.desk_phone import DeskPhone, Line
-from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.centre import PATIENCE_S, POLL_S, Centre, MakeCentre, People
 
 RESIDENT = "0552251234"
 RESIDENT_HZ, FIRST_HZ, SECOND_HZ = 1100.0, 1300.0, 1500.0
@@ -26,6 +27,18 @@ async def answers(phone: Baresip, *, timeout_s: float = 10.0) -> None:
 async def people_talk(seconds: float = TALK_S) -> None:
     """Nothing is waited for: people talk, and their tones are heard."""
     await asyncio.sleep(seconds)
+
+
+async def dials_and_hears(resident: Baresip, asterisk: LabAsterisk, said: str) -> None:
+    """Have the resident dial 120, and wait until Asterisk's log has ``said``: that it plays what it was told to.
+
+    The status page may show what is decided some milliseconds before Asterisk has been told.
+    """
+    began = len(asterisk.log_text())
+    await resident.dial("120")
+    async with asyncio.timeout(PATIENCE_S):
+        while said not in asterisk.log_text()[began:]:  # noqa: ASYNC110 - it tells nobody else
+            await asyncio.sleep(POLL_S)
 
 
 async def a_talk(

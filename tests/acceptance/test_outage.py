@@ -12,8 +12,8 @@ from lab import audio
 from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING, Baresip
 from lab.testing import DEADLINE_S, MUSIC_HZ, PROMPT_HZ, PROMPT_S
-from tests.acceptance.centre import PATIENCE_S, POLL_S, Centre, MakeCentre, People
-from tests.acceptance.talks import answers
+from tests.acceptance.centre import Centre, MakeCentre, People
+from tests.acceptance.talks import answers, dials_and_hears
 
 pytestmark = pytest.mark.asterisk
 
@@ -25,27 +25,12 @@ COUNSELOR_HZ = 1300.0
 DEAD_MAN_S = 3
 QUICK_TO_GIVE_UP = {"LIMITS_DEAD_MAN": f"{DEAD_MAN_S}s"}
 FALLBACK_ANSWERS_S = PROMPT_S + 3.0
-MUSIC = "Started music on hold"
-
-WaitInLine = Callable[[Baresip, Centre], Awaitable[None]]
 
 
-@pytest.fixture
-def wait_in_line(lab_asterisk: LabAsterisk) -> WaitInLine:
-    """Have a resident hear music, and the switch be as short as it is for one who waits.
-
-    That he waits is on the status page before Asterisk has been told, and the switch is long during an announcement.
-    """
-
-    async def wait(resident: Baresip, office: Centre) -> None:
-        began = len(lab_asterisk.log_text())
-        await resident.dial("120")
-        await office.until_waiting(1)
-        async with asyncio.timeout(PATIENCE_S):
-            while MUSIC not in lab_asterisk.log_text()[began:]:  # noqa: ASYNC110 - it tells nobody else
-                await asyncio.sleep(POLL_S)
-
-    return wait
+async def wait_in_line(resident: Baresip, office: Centre, asterisk: LabAsterisk) -> None:
+    """Have the resident hear music, and the switch be as short as it is then: it is long during an announcement."""
+    await dials_and_hears(resident, asterisk, "Started music on hold")
+    await office.until_waiting(1)
 
 
 async def test_with_the_daemon_stopped_a_call_goes_to_the_fallback(
@@ -95,11 +80,11 @@ async def test_a_resident_who_waits_when_the_daemon_dies_gets_a_person_all_the_s
     counselor: People,
     centre: MakeCentre,
     end: Callable[[Centre], Awaitable[None]],
-    wait_in_line: WaitInLine,
+    lab_asterisk: LabAsterisk,
 ) -> None:
     office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)  # nobody's phone is registered
     resident = await caller(RESIDENT, tone_hz=RESIDENT_HZ)
-    await wait_in_line(resident, office)
+    await wait_in_line(resident, office, lab_asterisk)
     phone = await counselor("202", tone_hz=COUNSELOR_HZ)
 
     await end(office)
@@ -117,11 +102,11 @@ async def test_a_resident_who_waits_when_the_daemon_dies_gets_a_person_all_the_s
 
 
 async def test_a_daemon_that_wakes_after_a_resident_was_taken_from_it_does_not_take_him_for_one_who_hung_up(
-    caller: People, counselor: People, centre: MakeCentre, wait_in_line: WaitInLine
+    caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk
 ) -> None:
     office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)  # whose phone is not registered
     resident, phone = await caller(RESIDENT), await counselor("202")
-    await wait_in_line(resident, office)
+    await wait_in_line(resident, office, lab_asterisk)
 
     await office.freeze()
     await phone.incoming(timeout_s=DEAD_MAN_S + FALLBACK_ANSWERS_S)
@@ -160,11 +145,11 @@ async def test_a_resident_who_was_handed_to_the_dialplan_is_not_cut_off_by_the_s
 
 
 async def test_who_waits_longer_than_the_switch_stays_while_the_daemon_lives(
-    caller: People, centre: MakeCentre, wait_in_line: WaitInLine
+    caller: People, centre: MakeCentre, lab_asterisk: LabAsterisk
 ) -> None:
     office = await centre(agents=("201",), settings=QUICK_TO_GIVE_UP)
     resident = await caller(RESIDENT)
-    await wait_in_line(resident, office)
+    await wait_in_line(resident, office, lab_asterisk)
 
     await asyncio.sleep(2.5 * DEAD_MAN_S)  # waiting
     await office.until_waiting(1)
@@ -219,11 +204,11 @@ async def test_a_call_that_ended_while_the_daemon_was_dead_is_closed_by_the_next
 
 
 async def test_who_waits_keeps_the_place_over_a_kill_and_a_restart(
-    caller: People, counselor: People, centre: MakeCentre, wait_in_line: WaitInLine
+    caller: People, counselor: People, centre: MakeCentre, lab_asterisk: LabAsterisk
 ) -> None:
     office = await centre(agents=("201",), wrap_up="0s")
     first, second = await caller(RESIDENT), await caller(OTHER)
-    await wait_in_line(first, office)
+    await wait_in_line(first, office, lab_asterisk)
     await second.dial("120")
     await office.until_waiting(2)
 
@@ -281,6 +266,7 @@ async def test_a_phone_that_is_answered_while_no_daemon_is_there_is_hung_up_and_
     await office.kill()
     await phone.accept()
     await phone.closed(timeout_s=2)
+    await asyncio.sleep(1)  # listening to music: the next daemon may be there in less than half a second
     await office.restart()
     await answers(phone)
     await office.until_call("connected")
