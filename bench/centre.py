@@ -33,7 +33,7 @@ class Centre:
 
     def __init__(self, name: str = "bench") -> None:
         self.folder = LAB / name
-        self.phones_port = ports.free_udp(PHONES_ADDRESS)
+        self.phones_port = ports.kept_udp(PHONES_ADDRESS)
         self.phones = tuple(
             Phone(extension, static_contact=f"sip:{extension}@{PHONES_ADDRESS}:{self.phones_port}")
             for extension in map(str, range(1001, 1001 + COUNSELORS))
@@ -41,8 +41,8 @@ class Centre:
         extensions = [phone.extension for phone in self.phones]
         self.asterisk = LabAsterisk(
             name,
-            sip_port=ports.free_udp(),
-            http_port=ports.free_tcp(),
+            sip_port=ports.kept_udp(),
+            http_port=ports.kept_tcp(),
             rtp_range=RTP_PORTS,
             phones=self.phones,
             global_variables={NEXT_PHONE: "0"},
@@ -94,8 +94,8 @@ class Centre:
         self._daemon = Daemon(
             self.asterisk,
             self.folder / "daemon",
-            web_port=ports.free_tcp(),
-            agi_port=ports.free_tcp(),
+            web_port=ports.kept_tcp(),
+            agi_port=ports.kept_tcp(),
             config=write_rules(self.folder / "config", [phone.extension for phone in self.phones]),
             clock=WEEKDAY_MORNING,
             database_url=database_url,

@@ -98,13 +98,13 @@ async def _compare(
 @asynccontextmanager
 async def _running(project: Path, folder: Path, database_url: str) -> AsyncIterator[Version]:
     async with stage() as played:
-        port = ports.free_tcp()
+        port = ports.kept_tcp()
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CALLROUTER_")},
             "CALLROUTER_ARI_URL": played.url,
             "CALLROUTER_ARI_PASSWORD": "nobody asks",
             "CALLROUTER_WEB_PORT": str(port),
-            "CALLROUTER_AGI_PORT": str(ports.free_tcp()),
+            "CALLROUTER_AGI_PORT": str(ports.kept_tcp()),
             "CALLROUTER_STATE_DIR": str(folder / "state"),
             "CALLROUTER_DATABASE_URL": database_url,
             "CALLROUTER_LOGGING_LEVEL": "warning",

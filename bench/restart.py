@@ -40,13 +40,13 @@ PROMISED_S = 3.0
 def main(rounds: int, name: str) -> None:
     """Print seconds from the start of a process until it is in charge: median, 90 of 100, and the longest."""
     folder = LAB / name
-    answering, ringing = (ports.free_udp(PHONES_ADDRESS) for _ in range(2))
+    answering, ringing = (ports.kept_udp(PHONES_ADDRESS) for _ in range(2))
     phones = tuple(
         Phone(extension, static_contact=f"sip:{extension}@{PHONES_ADDRESS}:{port}")
         for extension, port in (("1001", answering), ("1002", ringing))
     )
     asterisk = LabAsterisk(
-        name, sip_port=ports.free_udp(), http_port=ports.free_tcp(), rtp_range=(12000, 12999), phones=phones, verbose=0
+        name, sip_port=ports.kept_udp(), http_port=ports.kept_tcp(), rtp_range=(12000, 12999), phones=phones, verbose=0
     )
     with ExitStack() as stack:
         asterisk.start()
@@ -59,8 +59,8 @@ def main(rounds: int, name: str) -> None:
         daemon = Daemon(
             asterisk,
             folder / "daemon",
-            web_port=ports.free_tcp(),
-            agi_port=ports.free_tcp(),
+            web_port=ports.kept_tcp(),
+            agi_port=ports.kept_tcp(),
             config=write_rules(folder / "config", [phone.extension for phone in phones]),
             clock=WEEKDAY_MORNING,
             database_url=database_url,

@@ -72,7 +72,7 @@ class LabKamailio:
         self, name: str, asterisks: Mapping[str, str] | None = None, *, sip_port: int | None = None, carrier_port: int
     ) -> None:
         self.name = name
-        self.sip_port = ports.free_udp(EDGE_ADDRESS) if sip_port is None else sip_port
+        self.sip_port = ports.kept_udp(EDGE_ADDRESS) if sip_port is None else sip_port
         self.carrier_port = carrier_port
         self.asterisks = dict(asterisks or {})
         self.state_dir = INSTANCES / name

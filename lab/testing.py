@@ -159,16 +159,16 @@ def asterisk_for_tests(
         "CALLROUTER_FALLBACK_S": str(FALLBACK_RINGS_S),
         **(global_variables or {}),
     }
-    sip_port = sip_port or ports.free_udp(address)
+    sip_port = sip_port or ports.kept_udp(address)
     instance = LabAsterisk(
         f"{PREFIX}{os.getpid()}-{agi_port}-{sip_port}",
         sip_port=sip_port,
-        http_port=ports.free_tcp(),
+        http_port=ports.kept_tcp(),
         rtp_range=(20000, 29999),
         phones=(*default_phones(), Phone(WATCHED_PHONE, rtp_timeout_s=SILENCE_S)) if phones is None else phones,
         global_variables=variables,
         queues=QUEUES,
-        carrier_port=ports.free_udp(CARRIER_ADDRESS) if carrier_port is None else carrier_port,
+        carrier_port=ports.kept_sip(CARRIER_ADDRESS) if carrier_port is None else carrier_port,
         address=address,
         peers=peers,
         proxy=proxy,

@@ -102,7 +102,7 @@ class Centre:
             Daemon,
             asterisk,
             folder,
-            web_port=ports.free_tcp(),
+            web_port=ports.kept_tcp(),
             agi_port=agi_port,
             config=config,
             database_url=database_url,

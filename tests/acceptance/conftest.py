@@ -24,7 +24,7 @@ log_start = pytest.StashKey[int]()
 @pytest.fixture(scope="session")
 def agi_port() -> int:
     """The port at which the tests' Asterisk asks for FastAGI: a daemon under test listens there."""
-    return ports.free_tcp()
+    return ports.kept_tcp()
 
 
 @pytest.fixture(scope="session")

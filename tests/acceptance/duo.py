@@ -43,7 +43,7 @@ class Duo:
         if one_folder:
             own = {name: {"STATE_DIR": str(self.state_dir), **settings} for name, settings in own.items()}
         else:
-            addresses = [f"127.0.0.1:{ports.free_tcp()}" for _ in own]
+            addresses = [f"127.0.0.1:{ports.kept_tcp()}" for _ in own]
             lines = zip(own, addresses, reversed(addresses), strict=True)
             for name, listen, peer in lines:
                 own[name] = {

@@ -75,7 +75,7 @@ class InstalledCentre(Centre):
         if len(self.units) > 1:
             kept["CALLROUTER_STANDBY_ENABLED"] = "yes"
             for unit in self.units[1:]:
-                self.urls[unit] = f"http://127.0.0.1:{ports.free_tcp()}"
+                self.urls[unit] = f"http://127.0.0.1:{ports.kept_tcp()}"
             del kept["CALLROUTER_WEB_PORT"]
             for unit, url in self.urls.items():
                 own = f"CALLROUTER_WEB_PORT={urlsplit(url).port}\n"

@@ -28,7 +28,7 @@ class Pair:
     """Asterisks ``a`` and ``b`` and the Kamailio before them."""
 
     def __init__(self, agi_port: int) -> None:
-        carrier_port = ports.free_udp(CARRIER_ADDRESS)
+        carrier_port = ports.kept_sip(CARRIER_ADDRESS)
         self.edge = LabKamailio(f"{testing.PREFIX}{agi_port}-edge", carrier_port=carrier_port)
         self.asterisks: dict[str, LabAsterisk] = {
             site: testing.asterisk_for_tests(agi_port, carrier_port=carrier_port, proxy=self.edge.sip_address)

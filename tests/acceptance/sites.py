@@ -34,7 +34,7 @@ def asterisks(
     have a second trunk, by a ``by_way``.
     """
     tools.ensure(["sipp", "baresip"])
-    sip_ports = {name: ports.free_udp(ADDRESSES[name]) for name in names}
+    sip_ports = {name: ports.kept_udp(ADDRESSES[name]) for name in names}
     with ExitStack() as stack:
         sites = {}
         for name in names:
@@ -94,7 +94,7 @@ class ByWay(asyncio.DatagramProtocol):
 
     def __init__(self, one: str, other: str) -> None:
         self.joins = (one, other)
-        self.port = ports.free_udp(BY_WAY_ADDRESS)
+        self.port = ports.kept_udp(BY_WAY_ADDRESS)
         self._ends: dict[str, tuple[str, int]] = {}
         self._transport: asyncio.DatagramTransport | None = None
 

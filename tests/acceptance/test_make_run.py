@@ -79,7 +79,7 @@ class Terminal:
         self.name = name
         self.folder = folder
         self.asterisk = LabAsterisk(name)
-        self._ports = {purpose: ports.free_sip() for purpose in ("sip", "http", "web", "agi")}
+        self._ports = {purpose: ports.kept_sip() for purpose in ("sip", "http", "web", "agi")}
         self.sip_address = f"127.0.0.1:{self._ports['sip']}"
         self._runs: list[Run] = []
 

@@ -40,7 +40,7 @@ AWAY_S = 2.0
 @pytest.fixture(scope="module")
 def port() -> int:
     """Where the daemon is dialled."""
-    return ports.free_tcp()
+    return ports.kept_tcp()
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def other_asterisk(agi_port: int) -> Iterator[LabAsterisk]:
 
 @pytest.fixture
 async def other_centre(other_asterisk: LabAsterisk, tmp_path: Path) -> AsyncIterator[Centre]:
-    one = Centre(other_asterisk, tmp_path / "inbound", agi_port=ports.free_tcp(), database_url=None, anew=True)
+    one = Centre(other_asterisk, tmp_path / "inbound", agi_port=ports.kept_tcp(), database_url=None, anew=True)
     await one.start()
     yield one
     one.daemon.kill()

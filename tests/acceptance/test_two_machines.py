@@ -164,7 +164,7 @@ class Network:
     """What lies between machine ``a`` and all else: the database, the other daemon, and Asterisk."""
 
     def __init__(self, database: str, asterisk: LabAsterisk) -> None:
-        self._listens = [ports.free_tcp(), ports.free_tcp()]
+        self._listens = [ports.kept_tcp(), ports.kept_tcp()]
         (folder,) = parse_qs(urlsplit(database).query)["host"]
         self.database = Wire(Path(folder) / ".s.PGSQL.5432")
         self._name = urlsplit(database).path

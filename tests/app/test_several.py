@@ -82,7 +82,7 @@ class Process:
             state_dir=self.folder,
             standby=StandbySettings(True, 1.0),
             database_url=None,
-            web=WebSettings("127.0.0.1", ports.free_tcp()),
+            web=WebSettings("127.0.0.1", ports.kept_tcp()),
         )
         loaded = replace(loaded, settings=settings)
         await one_of_several(BASE, loaded, SteadyClock(), self.stop, NO_MANAGER, self.daemon, self.end)

@@ -90,7 +90,7 @@ class Machine:
 
 @pytest.fixture
 def two(tmp_path: Path, database: str) -> tuple[Machine, Machine]:
-    ends = [("127.0.0.1", ports.free_tcp()) for _ in range(2)]
+    ends = [("127.0.0.1", ports.kept_tcp()) for _ in range(2)]
     base = replace(load(BASE, SECRETS).settings, database_url=database)
     machines = []
     for name, listen, other in (("a", ends[0], ends[1]), ("b", ends[1], ends[0])):
@@ -200,7 +200,7 @@ async def test_a_leader_hands_over_to_nobody_who_has_not_copied_all(
 async def test_an_order_is_refused_if_postgresql_says_that_the_other_leads(two: tuple[Machine, Machine]) -> None:
     a, b = two
     async with a.leading():
-        b.tie._hears._address = ("127.0.0.1", ports.free_tcp())  # the line is cut
+        b.tie._hears._address = ("127.0.0.1", ports.kept_tcp())  # the line is cut
         async with b.waiting():
             await until(lambda: b.standby.now().lock is Sign.LOCK_ELSEWHERE)
             told = await b.standby.take_over(TakeOverRequest(force=True))

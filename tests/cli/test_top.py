@@ -140,7 +140,7 @@ def test_a_person_scrolls_makes_the_window_smaller_and_ends_it_with_control_c(da
 
 
 def test_without_a_daemon_it_says_so_and_goes_on_asking() -> None:
-    port = ports.free_tcp()
+    port = ports.kept_tcp()
     person = Person(f"http://127.0.0.1:{port}", environ={"NO_COLOR": "1"})
     try:
         person.sees("! no answer for 0:0")

@@ -33,11 +33,3 @@ async def test_a_phone_that_is_to_have_that_port_says_that_it_is_taken(taken: in
     with pytest.raises(NotReadyError, match="Address already in use"):
         async with Baresip("0552251234", ADDRESS, server="127.0.0.1:9", port=taken):
             pass
-
-
-def test_the_port_of_a_phone_has_a_free_one_after_it_for_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server((ADDRESS, ports.free_sip(ADDRESS))) as other:
-        after = other.getsockname()[1]
-        looked_at = iter([after - 1, ports.free_udp(ADDRESS)])
-        monkeypatch.setattr(ports, "free_udp", lambda _address: next(looked_at))
-        assert ports.free_sip(ADDRESS) != after - 1

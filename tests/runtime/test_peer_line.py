@@ -119,7 +119,7 @@ class Ends:
     """Both ends, and what they copy."""
 
     def __init__(self, shown: Shown) -> None:
-        self.address = ("127.0.0.1", ports.free_tcp())
+        self.address = ("127.0.0.1", ports.kept_tcp())
         self.shown = shown
         self.journal = Journal()
         self.copy = Copy()
