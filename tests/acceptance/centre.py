@@ -18,7 +18,7 @@ from callrouter.replay.records import read
 from callrouter.store.postgres import CdrSearch, open_archive
 from lab import ports
 from lab.asterisk import LabAsterisk
-from lab.baresip import Baresip
+from lab.baresip import Baresip, PhoneEvent
 from lab.daemon import Daemon
 from lab.desk_phone import DeskPhone
 from lab.errors import LabError
@@ -180,10 +180,21 @@ class Centre:
     async def talk(self, resident: Baresip, phone: Baresip) -> None:
         """Have a resident dial 120 and talk to the counselor at ``phone``, who is to be rung."""
         await resident.dial("120")
-        await phone.incoming()
+        await self.taken(phone)
+
+    async def taken(self, phone: Baresip) -> PhoneEvent:
+        """Have the counselor at ``phone``, who is to be rung, take the call, while nobody else talks; what rang."""
+        rang = await phone.incoming()
         await phone.accept()
         await phone.established()
-        await self.until_call("connected")
+        await self.until_connected()
+        return rang
+
+    async def until_connected(self, calls: int = 1) -> None:
+        """Wait until so many callers can speak with whoever took their call: who hangs up before has not taken it."""
+        await self.until(
+            f"{calls} talk", lambda status: [c["state"] for c in status["calls"]].count("connected") == calls
+        )
 
     async def until_waiting(self, callers: int) -> None:
         """Wait until so many callers stand in line."""

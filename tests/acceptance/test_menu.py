@@ -66,9 +66,7 @@ async def test_a_key_pressed_during_the_question_ends_it_and_leads_to_its_queue(
     await asked(resident, office)
     pressed_s = time.monotonic()
     await resident.press("1")
-    ringing = await phone.incoming()
-    await phone.accept()
-    await phone.established()
+    ringing = await office.taken(phone)
     await resident.hang_up()
     await phone.closed()
 

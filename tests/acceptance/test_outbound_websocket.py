@@ -306,7 +306,7 @@ async def test_of_two_daemons_the_one_that_leads_is_dialled_whether_the_other_ha
         await two.b.until_call_states("connected", "queued")
         talked_s = time.monotonic() - began_s
         await talker.hang_up()
-        await answers(phone)
+        await two.b.taken(phone)
         await phone.hang_up()
         await newcomer.closed()
         records = {one.caller: one.outcome for one in await two.b.cdrs(2)}

@@ -113,9 +113,7 @@ async def test_an_upgrade_in_mid_call_is_not_heard_and_edited_rules_stay(
     await office.until_call_states("connected", "queued")
     await asyncio.sleep(0.5)  # people talking
     await resident.hang_up()
-    await phone.incoming()  # who waited kept the place
-    await phone.accept()
-    await phone.established()
+    await office.taken(phone)  # who waited kept the place
     await waiter.hang_up()
     records = await office.cdrs(2)
     machine.do("systemctl", "stop", "callrouter")

@@ -53,18 +53,14 @@ async def test_residents_are_served_in_the_order_in_which_they_came(
 
     served = []
     await first.dial("120")
-    served.append((await phone.incoming()).peer)
-    await phone.accept()
-    await phone.established()
+    served.append((await office.taken(phone)).peer)
     await second.dial("120")
     await office.until_waiting(1)
     await third.dial("120")
     await office.until_waiting(2)
     for _ in range(2):
         await phone.hang_up()
-        served.append((await phone.incoming()).peer)
-        await phone.accept()
-        await phone.established()
+        served.append((await office.taken(phone)).peer)
     await phone.hang_up()
 
     cdrs = await office.cdrs(3)
@@ -104,9 +100,7 @@ async def test_a_resident_whose_route_has_a_head_start_goes_before_one_who_came_
     served = []
     for _ in range(2):
         await phone.hang_up()
-        served.append((await phone.incoming()).peer)
-        await phone.accept()
-        await phone.established()
+        served.append((await office.taken(phone)).peer)
     await phone.hang_up()
 
     assert [MOBILE in served[0], FIRST in served[1]] == [True, True]
@@ -149,9 +143,7 @@ async def test_when_a_phone_does_not_take_the_call_the_next_one_rings(
     person, second = await caller(FIRST), await counselor("202")
     async with phone_that(lab_asterisk, scenario):
         await person.dial("120")
-        await second.incoming()
-        await second.accept()
-        await second.established()
+        await office.taken(second)
         await person.hang_up()
 
     cdr = await office.cdr()

@@ -75,13 +75,11 @@ async def test_who_chooses_english_is_answered_by_who_speaks_it_and_another_by_w
     korean, english = await counselor("201"), await counselor("202")
 
     await ask_for_english(foreigner, office)
-    await english.incoming()
-    await english.accept()
-    await english.established()
+    await office.taken(english)
     await resident.dial("120")
     await korean.incoming(timeout_s=PROMPT_S + 5)
     await korean.accept()
-    await korean.established()
+    await office.until_connected(2)
     await foreigner.hang_up()
     await resident.hang_up()
 
@@ -98,7 +96,7 @@ async def test_who_waits_for_a_skill_that_is_not_there_is_served_after_a_while_b
     asked_s = await ask_for_english(foreigner, office)
     ringing = await korean.incoming(timeout_s=EASED_AFTER_S + 3)
     await korean.accept()
-    await korean.established()
+    await office.until_call("connected")
     await foreigner.hang_up()
 
     assert ringing.at_s - asked_s == pytest.approx(EASED_AFTER_S, abs=0.5)
@@ -138,9 +136,7 @@ async def test_a_surge_of_one_tenant_does_not_keep_the_caller_of_another_waiting
     served = []
     for _ in range(3):
         await phone.hang_up()
-        served.append((await phone.incoming()).peer)
-        await phone.accept()
-        await phone.established()
+        served.append((await office.taken(phone)).peer)
     await phone.hang_up()
 
     assert [number for peer in served for number in (CHANGWON_TOO, JINJU, CHANGWON_LAST) if number in peer] == [

@@ -125,7 +125,7 @@ async def test_congestion_opens_the_breaker_and_the_call_goes_by_the_next_member
         await first.dial("120")
         await congested.saw("INVITE")
         await other.saw("INVITE")
-        await first.established()
+        await office.until_call("connected")
         await office.until("the carrier rests", lambda now: member(now, "carrier")["breaker"] == "open")
         await first.hang_up()
         await until_in_use(office, 0)
@@ -135,7 +135,7 @@ async def test_congestion_opens_the_breaker_and_the_call_goes_by_the_next_member
     await mobile.incoming()
     await office.until("it is used again", lambda now: member(now, "carrier")["breaker"] == "closed")
     await mobile.accept()
-    await second.established()
+    await office.until_call("connected")
     await second.hang_up()
     await until_in_use(office, 0)
 
@@ -207,7 +207,7 @@ async def test_a_member_that_asterisk_cannot_reach_is_not_tried_and_comes_back_b
     await resident.dial("120")
     await mobile.incoming()
     await mobile.accept()
-    await resident.established()
+    await office.until_call("connected")
     await resident.hang_up()
     cdr = await office.cdr()
     assert [leg.result for leg in cdr.legs] == [OfferResult.ANSWERED]

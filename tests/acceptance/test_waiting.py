@@ -331,9 +331,7 @@ async def test_who_dials_again_soon_is_served_before_who_came_meanwhile(
     await first.dial("120")
     await office.until_waiting(2)
     await phone.hang_up()
-    served = await phone.incoming()
-    await phone.accept()
-    await phone.established()
+    served = await office.taken(phone)
     await first.hang_up()
 
     assert RESIDENT in served.peer
