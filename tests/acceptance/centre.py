@@ -183,15 +183,22 @@ class Centre:
         await self.taken(phone)
 
     async def taken(self, phone: Baresip) -> PhoneEvent:
-        """Have the counselor at ``phone``, who is to be rung, take the call, while nobody else talks; what rang."""
+        """Have the counselor at ``phone``, who is to be rung, take the call; what rang."""
         rang = await phone.incoming()
-        await phone.accept()
-        await phone.established()
-        await self.until_connected()
+        await self.picked_up(phone)
         return rang
 
-    async def until_connected(self, calls: int = 1) -> None:
-        """Wait until so many callers can speak with whoever took their call: who hangs up before has not taken it."""
+    async def picked_up(self, phone: Baresip) -> None:
+        """Have the counselor at ``phone``, which rings, take the call: until he can speak to the caller, he has not."""
+        await phone.accept()
+        await phone.established()
+        await self.until(
+            f"counselor {phone.user} talks to a caller",
+            lambda status: any((c["agent"], c["state"]) == (phone.user, "connected") for c in status["calls"]),
+        )
+
+    async def until_connected(self, calls: int) -> None:
+        """Wait until so many callers can speak with whoever took their call."""
         await self.until(
             f"{calls} talk", lambda status: [c["state"] for c in status["calls"]].count("connected") == calls
         )

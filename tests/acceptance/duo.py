@@ -137,3 +137,13 @@ class Duo:
         """The same over HTTP, which is quicker than to start a program."""
         report = await ask_hand_over(leader.daemon.url, HandOverRequest("test"))
         assert report.ok, report.message + leader.daemon.log_tail()
+
+
+async def until_copied(leader: Centre) -> None:
+    """Wait until the other has all of the journal."""
+
+    def is_copied(status: dict[str, Any]) -> bool:
+        copy = status["leading"]["copy"]
+        return not status["journal"]["waiting"] and copy is not None and copy["is_whole"] and not copy["behind"]
+
+    await leader.until("the other has a copy", is_copied)

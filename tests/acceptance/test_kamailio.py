@@ -69,7 +69,7 @@ async def people() -> AsyncIterator[AsyncExitStack]:
         yield stack
 
 
-async def begin(resident: Baresip, phones: dict[str, Baresip]) -> str:
+async def begin(office: Centre, resident: Baresip, phones: dict[str, Baresip]) -> str:
     """Have a resident dial 120 and talk to whoever is rung; at which Asterisk."""
     await resident.dial("120")
     rings = {asyncio.create_task(phone.incoming(timeout_s=15)): site for site, phone in phones.items()}
@@ -79,8 +79,7 @@ async def begin(resident: Baresip, phones: dict[str, Baresip]) -> str:
     (rung,) = done
     await rung
     site = rings[rung]
-    await phones[site].accept()
-    await phones[site].established()
+    await office.picked_up(phones[site])
     return site
 
 
@@ -103,9 +102,9 @@ async def test_calls_go_to_the_asterisk_with_the_fewest_and_reach_its_counselors
         for site, names in COUNSELORS.items()
     }
 
-    first = await begin(residents[0], phones)
+    first = await begin(office, residents[0], phones)
     await pair.until_loads(**{first: 1, next(site for site in phones if site != first): 0})
-    second = await begin(residents[1], phones)
+    second = await begin(office, residents[1], phones)
     await pair.until_loads(a=1, b=1)
     await asyncio.sleep(TALK_S)  # people talking, not waiting for an event
     await residents[0].hang_up()
@@ -136,8 +135,8 @@ async def test_a_dead_asterisk_is_taken_out_of_rotation_and_comes_back(
         site: await people.enter_async_context(pair.counselor(site, names[0], tone_hz=COUNSELOR_HZ))
         for site, names in COUNSELORS.items()
     }
-    dead = await begin(residents[0], phones)
-    alive = await begin(residents[1], phones)
+    dead = await begin(office, residents[0], phones)
+    alive = await begin(office, residents[1], phones)
     assert {dead, alive} == {"a", "b"}
     await residents[1].hang_up()
     await phones[alive].closed()
@@ -148,18 +147,18 @@ async def test_a_dead_asterisk_is_taken_out_of_rotation_and_comes_back(
     await asyncio.to_thread(pair.asterisks[dead].kill)
     colleague = COUNSELORS[alive][1]
     second = await people.enter_async_context(pair.counselor(alive, colleague, tone_hz=COUNSELOR_HZ))
-    assert await begin(residents[2], {alive: second}) == alive
+    assert await begin(office, residents[2], {alive: second}) == alive
     await pair.until_rotation(dead, Rotation.INACTIVE)
     await residents[2].hang_up()
     await second.closed()
-    await begin(residents[3], {alive: second})
+    await begin(office, residents[3], {alive: second})
     assert not residents[0].seen(CLOSED), "the conversation on the other Asterisk is cut"
 
     await asyncio.to_thread(pair.asterisks[dead].start)
     await pair.until_rotation(dead, Rotation.ACTIVE)
     await office.until("both sites are up", lambda status: all(site["up"] for site in status["sites"]))
     back = await people.enter_async_context(pair.counselor(dead, COUNSELORS[dead][1]))
-    assert await begin(residents[4], {dead: back}) == dead
+    assert await begin(office, residents[4], {dead: back}) == dead
     for resident, phone in ((residents[4], back), (residents[3], second), (residents[0], phones[alive])):
         await resident.hang_up()
         await phone.closed()
@@ -184,7 +183,7 @@ async def test_who_talks_at_an_asterisk_that_dies_is_hung_up_on_and_not_left_in_
     phones = {
         site: await people.enter_async_context(pair.counselor(site, names[0])) for site, names in COUNSELORS.items()
     }
-    site = await begin(resident, phones)
+    site = await begin(office, resident, phones)
     await pair.until_loads(**{"a": 0, "b": 0, site: 1})
     await asyncio.to_thread(pair.asterisks[site].kill)
     await resident.closed(timeout_s=2 * KEEPALIVE_S + 10)
@@ -202,16 +201,16 @@ async def test_an_asterisk_in_maintenance_keeps_its_calls_and_gets_no_more(
     phones = {
         site: await people.enter_async_context(pair.counselor(site, names[0])) for site, names in COUNSELORS.items()
     }
-    first = await begin(residents[0], phones)
+    first = await begin(office, residents[0], phones)
     resting = next(site for site in COUNSELORS if site != first)
     await asyncio.to_thread(pair.edge.set_rotation, resting, "dp")
     second = await people.enter_async_context(pair.counselor(first, COUNSELORS[first][1]))
-    assert await begin(residents[1], {first: second, resting: phones[resting]}) == first
+    assert await begin(office, residents[1], {first: second, resting: phones[resting]}) == first
     assert (await asyncio.to_thread(pair.edge.destinations))[resting].rotation is Rotation.DISABLED
     assert not residents[0].seen(CLOSED)
 
     await asyncio.to_thread(pair.edge.set_rotation, resting, "ap")
-    assert await begin(residents[2], {resting: phones[resting]}) == resting
+    assert await begin(office, residents[2], {resting: phones[resting]}) == resting
     for resident in residents:
         await resident.hang_up()
         await resident.closed()

@@ -74,7 +74,9 @@ async def test_a_limit_holds_over_a_kill_and_a_reload_and_the_next_destination_i
     await office.restart()
     assert used(await office.status()) == [("changwon", 1, 1, 0)]
     await second.dial("120")
-    await office.taken(situation)
+    await situation.incoming()
+    await situation.accept()
+    await office.until_call("connected")
     await second.hang_up()
     shown = json.loads(await command(office, "trunk", "--json", "--limits"))
     assert [(one["limit"], one["used"], one["blocked"]) for one in shown] == [("mobiles", 1, 1)]

@@ -65,8 +65,7 @@ async def test_a_phone_with_do_not_disturb_is_unreachable_for_a_while_and_nobody
         await resident.dial("120")
         await second.incoming()
         refusing = (await office.status())["agents"][0]
-        await second.accept()
-        await office.until_call("connected")
+        await office.picked_up(second)
         await resident.hang_up()
         await office.until_agent(AGENT, "available")
 

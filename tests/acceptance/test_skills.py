@@ -78,8 +78,7 @@ async def test_who_chooses_english_is_answered_by_who_speaks_it_and_another_by_w
     await office.taken(english)
     await resident.dial("120")
     await korean.incoming(timeout_s=PROMPT_S + 5)
-    await korean.accept()
-    await office.until_connected(2)
+    await office.picked_up(korean)
     await foreigner.hang_up()
     await resident.hang_up()
 
@@ -95,8 +94,7 @@ async def test_who_waits_for_a_skill_that_is_not_there_is_served_after_a_while_b
 
     asked_s = await ask_for_english(foreigner, office)
     ringing = await korean.incoming(timeout_s=EASED_AFTER_S + 3)
-    await korean.accept()
-    await office.until_call("connected")
+    await office.picked_up(korean)
     await foreigner.hang_up()
 
     assert ringing.at_s - asked_s == pytest.approx(EASED_AFTER_S, abs=0.5)

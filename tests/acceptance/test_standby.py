@@ -15,7 +15,7 @@ from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING, Baresip
 from lab.errors import NotReadyError
 from tests.acceptance.centre import MakeCentre, People
-from tests.acceptance.duo import Duo
+from tests.acceptance.duo import Duo, until_copied
 from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
@@ -179,13 +179,16 @@ async def test_going_back_and_forth_fifty_times_with_calls_in_every_state_loses_
     assert "journal.lost" not in two.a.daemon.log_text() + two.b.daemon.log_text()
 
 
+@pytest.mark.parametrize("one_folder", [True, False], ids=["with-one-folder", "on-two-machines"])
 async def test_one_who_hands_over_is_in_charge_again_within_5_s_if_the_next_hangs_before_it_is_connected(
-    duo: MakeDuo, caller: People, counselor: People
+    one_folder: bool, duo: MakeDuo, caller: People, counselor: People
 ) -> None:
-    two = await duo(agents=("201",), wrap_up="0s")
+    two = await duo(agents=("201",), wrap_up="0s", one_folder=one_folder)
     talker, phone = await caller(RESIDENT, tone_hz=RESIDENT_HZ), await counselor("201", tone_hz=COUNSELOR_HZ)
     await two.a.talk(talker, phone)
     await two.a.until("another waits", lambda status: bool(status["leading"]["waiting"]))
+    if not one_folder:
+        await until_copied(two.a)
 
     order = asyncio.create_task(two.order_to_hand_over(two.a))
     while not LEADS.search(two.b.daemon.log_text()):  # noqa: ASYNC110 - it tells nobody else

@@ -18,7 +18,7 @@ from lab import audio, ports
 from lab.asterisk import LabAsterisk
 from lab.baresip import CLOSED, INCOMING
 from tests.acceptance.centre import Centre, People
-from tests.acceptance.duo import Duo
+from tests.acceptance.duo import Duo, until_copied
 from tests.acceptance.test_standby import (
     COUNSELOR_HZ,
     OTHER,
@@ -51,16 +51,6 @@ async def duo(lab_asterisk: LabAsterisk, agi_port: int, database: str, tmp_path:
     yield make
     for one in made:
         one.end()
-
-
-async def until_copied(leader: Centre) -> None:
-    """Wait until the other has all of the journal."""
-
-    def is_copied(status: dict[str, Any]) -> bool:
-        copy = status["leading"]["copy"]
-        return not status["journal"]["waiting"] and copy is not None and copy["is_whole"] and not copy["behind"]
-
-    await leader.until("the other has a copy", is_copied)
 
 
 async def duty_of(centre: Centre, agent: str) -> str:
