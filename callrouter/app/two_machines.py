@@ -36,6 +36,10 @@ STALE_S: Final = 10.0
 """A leader with a copy that was up to date so long ago is told of: calls that came since are strangers to it."""
 
 
+FIRST_TERM: Final = 1
+"""The one before which nobody has led."""
+
+
 class TwoMachines:
     """Implements :class:`callrouter.app.tie.Tie`.
 
@@ -118,13 +122,21 @@ class TwoMachines:
     async def opened(self, journal: Journal, hangs: bool) -> None:
         """A term that PostgreSQL does not know yet is made known to it when it is back."""
         self._lock.term = journal.term
-        copy = self.copy
-        if copy is not None and not (copy.is_whole and copy.behind_s < STALE_S):
+        copy = self._hears.copy
+        if copy.is_whole and copy.behind_s < STALE_S:
+            return
+        if self._hears.heard is not None:
             log.error(
                 "standby.old_copy",
                 is_whole=copy.is_whole,
                 age_s=round(copy.behind_s),
                 why="the line to the other daemon was cut before it died: calls that came since are not known",
+            )
+        elif journal.term != FIRST_TERM:
+            log.warning(
+                "standby.none_heard",
+                why="no other daemon was heard since this one started: if it led after this one did, it may have left"
+                " calls that are not known",
             )
 
     def line(self, journal: Journal) -> AbstractAsyncContextManager[LeadersLine]:
@@ -162,7 +174,8 @@ class TwoMachines:
         return self._is_given
 
     async def settle(self, line: LeadersLine, timeout_s: float) -> None:
-        """Wait until the copy is whole."""
+        """Wait until the copy is whole; ours is, too."""
+        self._hears.is_current()
         if isinstance(line, PeerLine) and not await line.settle(timeout_s):
             log.error("standby.not_settled", within_s=timeout_s, why="the other's disk, or the line, is too slow")
 

@@ -54,6 +54,9 @@ class Sign(StrEnum):
     """Its line is open, and it has said nothing for too long."""
     GONE = "gone"
     """Nobody is at the other end of the line: the leader has ended, or there is none."""
+    NO_ANSWER = "no-answer"
+    """Somebody listens at the other end of the line and does not say a word, or the way there swallows all: whether
+    there is a leader is not seen."""
     YIELDS = "yields"
     """The leader says: take over."""
     ROBBED = "robbed"
@@ -88,6 +91,7 @@ _NEXT: Final[Mapping[tuple[Role, Sign], Role]] = MappingProxyType(
     {
         (Role.STANDBY, Sign.SILENT): Role.CLAIMING,
         (Role.STANDBY, Sign.GONE): Role.CLAIMING,
+        (Role.STANDBY, Sign.NO_ANSWER): Role.CLAIMING,
         (Role.STANDBY, Sign.YIELDS): Role.CLAIMING,
         # Else those who wait would take it back one after another, and those of the stranger, too, for ever.
         (Role.STANDBY, Sign.ROBBED): Role.RESTING,
@@ -110,6 +114,7 @@ _NEXT: Final[Mapping[tuple[Role, Sign], Role]] = MappingProxyType(
         (Role.HANDING_OVER, Sign.NOBODY_TOOK): Role.CLAIMING,
         # Who was to take it had begun, and hangs, has ended, or gives it back before it was connected.
         (Role.HANDING_OVER, Sign.SILENT): Role.CLAIMING,
+        (Role.HANDING_OVER, Sign.NO_ANSWER): Role.CLAIMING,
         (Role.HANDING_OVER, Sign.GONE): Role.CLAIMING,
         (Role.HANDING_OVER, Sign.YIELDS): Role.CLAIMING,
         (Role.HANDING_OVER, Sign.ROBBED): Role.RESTING,

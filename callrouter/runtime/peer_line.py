@@ -142,12 +142,11 @@ class PeerLine:
         return copies[0] if copies else None
 
     async def __aenter__(self) -> Self:
-        """Listen, or try to."""
-        self._tasks = [
-            asyncio.create_task(self._listen(), name="peer-line-listens"),
-            asyncio.create_task(self._beat(), name="peer-line"),
-        ]
-        await asyncio.sleep(0)
+        """Listen; where that cannot be, try again and again."""
+        is_found = await self._listen()
+        self._tasks = [asyncio.create_task(self._beat(), name="peer-line")]
+        if not is_found:
+            self._tasks.append(asyncio.create_task(self._listen_later(), name="peer-line-listens"))
         return self
 
     async def __aexit__(
@@ -194,20 +193,24 @@ class PeerLine:
         since_s = time.monotonic() - 2 * self._beat_s
         return [one for one in self._waiting if one.heard_s >= since_s]
 
-    async def _listen(self) -> None:
+    async def _listen(self, *, tells: bool = True) -> bool:
         host, port = self._address
-        was_told = False
-        while self._server is None:
-            try:
-                self._server = await asyncio.start_server(
-                    self._come, host, port, ssl=self._context, ssl_handshake_timeout=SHAKE_S
-                )
-            except OSError as error:
-                if not was_told:
-                    remedy = "see to standby: listen; until then no daemon can take over with this one's calls"
-                    log.error("peer_line.not_listening", address=f"{host}:{port}", why=str(error), remedy=remedy)  # noqa: TRY400
-                was_told = True
-                await asyncio.sleep(LISTEN_AGAIN_S)
+        try:
+            self._server = await asyncio.start_server(
+                self._come, host, port, ssl=self._context, ssl_handshake_timeout=SHAKE_S
+            )
+        except OSError as error:
+            if tells:
+                remedy = "see to standby: listen; until then no daemon can take over with this one's calls"
+                log.error("peer_line.not_listening", address=f"{host}:{port}", why=str(error), remedy=remedy)  # noqa: TRY400
+            return False
+        return True
+
+    async def _listen_later(self) -> None:
+        is_found = False
+        while not is_found:
+            await asyncio.sleep(LISTEN_AGAIN_S)
+            is_found = await self._listen(tells=False)
 
     async def _beat(self) -> None:
         while True:

@@ -81,7 +81,7 @@ class PeerWaiting:
         self.has_whole = False
         """Whether the copy has had the whole over the last line."""
         self._current_s: float | None = None
-        """When (monotonic) the copy was last known to miss nothing; None: never since the start."""
+        """When (monotonic) the journal was last known to miss nothing; None: never since the start."""
         self.trouble = ""
         """Why there is no copy; empty while there is one."""
         self._copied = 0
@@ -95,17 +95,24 @@ class PeerWaiting:
         age_s = time.monotonic() - self._current_s if self._current_s is not None else 0.0
         return CopyNow(self._current_s is not None, 0, age_s)
 
+    def is_current(self) -> None:
+        """This daemon has led until now: what is in its journal is all there is."""
+        self._current_s = time.monotonic()
+
     async def watch(self) -> AsyncGenerator[Sign, None]:
         """The signs of one connection: beats, and at last that the leader is gone, hangs or yields."""
         try:
             async with asyncio.timeout(SHAKE_S):
                 reader, writer = await self._connect()
-        except (OSError, TimeoutError):
+        except TimeoutError:
+            yield Sign.NO_ANSWER
+            return
+        except OSError:
             yield Sign.GONE
             return
-        last = Sign.GONE
         try:
-            if await self._is_leader(reader, writer):
+            last = await self._shake(reader, writer)
+            if last is Sign.BEATS:
                 async with contextlib.AsyncExitStack() as stack:
                     line = _Line(reader, writer)
                     copy = await self._begin_copy(stack, line)
@@ -126,21 +133,24 @@ class PeerWaiting:
         host, port = self._address
         return await asyncio.open_connection(host, port, ssl=self._context)
 
-    async def _is_leader(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _shake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Sign:
+        """Prove who we are, and see who it is; beats: the other daemon."""
         certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         try:
             async with asyncio.timeout(SHAKE_S):
                 await self._secret.prove_as_waiting(reader, writer, certificate or b"")
         except NoFriendError as error:
             self._tell(f"who answers at {self._address[0]}:{self._address[1]} is not the other daemon: {error}")
-            return False
-        except (OSError, EOFError, TimeoutError):
+            return Sign.GONE
+        except TimeoutError:
+            return Sign.NO_ANSWER
+        except (OSError, EOFError):
             self._tell(
                 f"the other daemon at {self._address[0]}:{self._address[1]} closes the line: is its secret ours?"
             )
-            return False
+            return Sign.GONE
         self._told = ""
-        return True
+        return Sign.BEATS
 
     async def _begin_copy(self, stack: contextlib.AsyncExitStack, line: "_Line") -> Copy | None:
         self._copied, self.has_whole = 0, False

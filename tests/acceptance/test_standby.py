@@ -16,6 +16,7 @@ from lab.baresip import CLOSED, INCOMING, Baresip
 from lab.errors import NotReadyError
 from tests.acceptance.centre import MakeCentre, People
 from tests.acceptance.duo import Duo, until_copied
+from tests.acceptance.talks import people_talk
 from tests.acceptance.wire import Wire
 
 pytestmark = pytest.mark.asterisk
@@ -189,6 +190,7 @@ async def test_one_who_hands_over_is_in_charge_again_within_5_s_if_the_next_hang
     await two.a.until("another waits", lambda status: bool(status["leading"]["waiting"]))
     if not one_folder:
         await until_copied(two.a)
+    await people_talk(1.0)
 
     order = asyncio.create_task(two.order_to_hand_over(two.a))
     while not LEADS.search(two.b.daemon.log_text()):  # noqa: ASYNC110 - it tells nobody else

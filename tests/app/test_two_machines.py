@@ -1,6 +1,8 @@
 """Two daemons with a state folder each, in one process: who leads by whose word, and who does not."""
 
 import asyncio
+import re
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -31,6 +33,8 @@ PATIENCE_S = 15.0
 SILENCE_S = 1.0
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 SECRET = "a secret of the tests, and of nobody"
+NOT_KNOWN = re.compile(r"standby\.(?:old_copy|none_heard)")
+"""How it is told that calls may not be known."""
 
 
 class Machine:
@@ -41,6 +45,8 @@ class Machine:
         self.folder = folder
         self.standby = Standby(replace(settings, state_dir=folder), lambda: datetime.now(UTC), reaches)
         assert isinstance(self.standby._tie, TwoMachines)
+        assert settings.standby.peer is not None
+        self.listens = settings.standby.peer.listen
         self.tie = self.standby._tie
 
     def lose_database(self) -> None:
@@ -255,4 +261,34 @@ async def test_one_that_took_over_with_an_old_copy_says_so(
     async with a.leading(), b.waiting():
         await until(lambda: a.has_copy)
     async with b.leading():
-        assert "standby.old_copy" in capsys.readouterr().out
+        assert NOT_KNOWN.findall(capsys.readouterr().out) == ["standby.old_copy"]
+
+
+async def test_the_first_who_leads_misses_nothing_and_one_who_led_before_cannot_know(
+    two: tuple[Machine, Machine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = two
+    async with a.leading():
+        assert not NOT_KNOWN.search(capsys.readouterr().out)
+    async with b.leading():
+        assert NOT_KNOWN.findall(capsys.readouterr().out) == ["standby.none_heard"]
+
+
+async def test_one_who_hands_over_leads_again_soon_with_all_that_it_knew_if_the_next_does_not_say_a_word(
+    two: tuple[Machine, Machine], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("callrouter.app.standby.TAKEN_WITHIN_S", 2 * PATIENCE_S)
+    monkeypatch.setattr("callrouter.runtime.peer_waiting.SHAKE_S", SILENCE_S)
+    a, b = two
+    async with AsyncExitStack() as stack:
+        async with a.leading() as term:
+            waiting = await stack.enter_async_context(b.waiting())
+            await until(lambda: a.has_copy)
+            stack.enter_context(socket.create_server(b.listens))  # which nobody reads from, as of one that hangs
+            assert a.standby.ask_to_hand_over()
+            await term.over()
+        assert a.standby._is(Role.CLAIMING)
+        assert waiting.done(), "it was told to take over"
+        await b.tie.release()
+    async with asyncio.timeout(PATIENCE_S), a.leading():
+        assert not NOT_KNOWN.search(capsys.readouterr().out)

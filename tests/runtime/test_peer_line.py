@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import socket
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -351,6 +352,29 @@ async def test_a_leader_that_hangs_is_found_by_its_silence(ends: Ends) -> None:
         assert await until_end(waits) is Sign.SILENT
         assert time.monotonic() - began_s >= SILENCE_S
     assert waits.heard == (3, 1)
+
+
+async def test_one_that_listens_and_does_not_say_a_word_does_not_answer(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_waiting, "SHAKE_S", SILENCE_S)
+    with socket.create_server(ends.address):  # nobody reads from it
+        assert await until_end(ends.waits()) is Sign.NO_ANSWER
+
+
+async def test_one_that_encrypts_and_does_not_prove_itself_does_not_answer(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_waiting, "SHAKE_S", SILENCE_S)
+    done = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, *ends.address, ssl=ends.shown.context):
+        assert await until_end(ends.waits()) is Sign.NO_ANSWER
+        done.set()
 
 
 async def test_a_leader_that_says_what_only_who_waits_says_is_none(ends: Ends) -> None:
