@@ -36,6 +36,8 @@ POLL_S = 0.1
 ASK_TIMEOUT_S = 5.0
 OWN_FOLDERS = ("etc", "var/keys", "spool/recording", "run", "log", "data/sounds/callrouter", "moh/callrouter")
 LONGEST_SOCKET_PATH = 100
+NOT_TAKEN = ("Usage:", "No such command")
+"""How the answer to a command begins that was not understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,7 @@ class LabAsterisk:
         """The answer of Asterisk's command line to ``command``, such as ``core show channels concise``.
 
         Raises:
-            LabError: Asterisk does not take the command.
+            LabError: Asterisk does not take the command; for some it says so in the answer alone.
         """
         done = subprocess.run(
             self.home.command("-C", self._seen("etc/asterisk.conf"), "-rx", command),
@@ -279,7 +281,7 @@ class LabAsterisk:
             timeout=START_TIMEOUT_S,
             check=False,
         )
-        if done.returncode != 0:
+        if done.returncode != 0 or done.stdout.startswith(NOT_TAKEN):
             raise LabError(f"asterisk -rx {command!r}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 

@@ -433,7 +433,7 @@ async def test_a_phone_without_a_caller_and_without_a_daemon_calls_as_ever(
         await own.established()
         await own.hang_up()
     finally:
-        lab_asterisk.cli("dialplan set global CALLROUTER_OWN_CALLS ")
+        lab_asterisk.cli('dialplan set global CALLROUTER_OWN_CALLS ""')
 
 
 async def test_a_transfer_asked_for_while_no_daemon_is_there_does_nothing_and_can_be_asked_for_again(
