@@ -34,8 +34,6 @@ log = structlog.get_logger(__name__)
 
 STALE_S: Final = 10.0
 """A leader with a copy that was up to date so long ago is told of: calls that came since are strangers to it."""
-
-
 FIRST_TERM: Final = 1
 """The one before which nobody has led."""
 
@@ -175,7 +173,7 @@ class TwoMachines:
 
     async def settle(self, line: LeadersLine, timeout_s: float) -> None:
         """Wait until the copy is whole; ours is, too."""
-        self._hears.is_current()
+        self._hears.led()
         if isinstance(line, PeerLine) and not await line.settle(timeout_s):
             log.error("standby.not_settled", within_s=timeout_s, why="the other's disk, or the line, is too slow")
 

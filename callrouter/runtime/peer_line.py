@@ -143,9 +143,9 @@ class PeerLine:
 
     async def __aenter__(self) -> Self:
         """Listen; where that cannot be, try again and again."""
-        is_found = await self._listen()
+        listens = await self._listen()
         self._tasks = [asyncio.create_task(self._beat(), name="peer-line")]
-        if not is_found:
+        if not listens:
             self._tasks.append(asyncio.create_task(self._listen_later(), name="peer-line-listens"))
         return self
 
@@ -207,10 +207,10 @@ class PeerLine:
         return True
 
     async def _listen_later(self) -> None:
-        is_found = False
-        while not is_found:
+        listens = False
+        while not listens:
             await asyncio.sleep(LISTEN_AGAIN_S)
-            is_found = await self._listen(tells=False)
+            listens = await self._listen(tells=False)
 
     async def _beat(self) -> None:
         while True:

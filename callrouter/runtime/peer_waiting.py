@@ -95,7 +95,7 @@ class PeerWaiting:
         age_s = time.monotonic() - self._current_s if self._current_s is not None else 0.0
         return CopyNow(self._current_s is not None, 0, age_s)
 
-    def is_current(self) -> None:
+    def led(self) -> None:
         """This daemon has led until now: what is in its journal is all there is."""
         self._current_s = time.monotonic()
 

@@ -192,10 +192,12 @@ class Centre:
         """Have the counselor at ``phone``, which rings, take the call: until he can speak to the caller, he has not."""
         await phone.accept()
         await phone.established()
-        await self.until(
-            f"counselor {phone.user} talks to a caller",
-            lambda status: any((c["agent"], c["state"]) == (phone.user, "connected") for c in status["calls"]),
-        )
+
+        def talks(status: dict[str, Any]) -> bool:
+            there = {agent["agent"] for agent in status["agents"] if agent["phone"] == f"PJSIP/{phone.user}"}
+            return any(call["agent"] in there and call["state"] == "connected" for call in status["calls"])
+
+        await self.until(f"the counselor at {phone.user} talks to a caller", talks)
 
     async def until_connected(self, calls: int) -> None:
         """Wait until so many callers can speak with whoever took their call."""
