@@ -160,6 +160,7 @@ async def test_a_destination_behind_a_full_trunk_group_is_passed_over(
     await second.dial("120")
     await situation.incoming()
     await situation.accept()
+    await situation.established()
     await office.until_connected(2)
     await second.hang_up()
     await first.hang_up()

@@ -65,6 +65,7 @@ async def test_a_leg_that_comes_back_is_given_up_and_its_caller_goes_on(
         await mobile.saw("CANCEL")
         await situation.incoming()
         await situation.accept()
+        await resident.established()
         await office.until_call("connected")
         assert 'callrouter_loops_total{sign="leg"} 1.0' in await read(office, "/metrics")
         await resident.hang_up()

@@ -88,6 +88,8 @@ async def test_calls_for_which_the_first_group_has_no_channel_go_by_the_second_o
         await one.dial("120")
         await two.dial("120")
         await mobile.saw("INVITE", times=2)
+        await one.established()
+        await two.established()
         await office.until_connected(2)
         await one.hang_up()
         await two.hang_up()

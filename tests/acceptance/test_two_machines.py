@@ -85,8 +85,9 @@ async def test_the_other_machine_takes_over_from_one_that_dies_and_all_calls_go_
     await talker.closed()
     await phone.incoming()
     await phone.accept()
+    await waiter.established()  # he came before the last
     await two.b.until_connected(2)
-    await waiter.hang_up()  # he came before the last
+    await waiter.hang_up()
     await phone.closed()
     await last.hang_up()
     await other_phone.hang_up()
