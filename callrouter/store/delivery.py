@@ -126,6 +126,8 @@ class CdrWriter:
         self._set_aside = 0
         self._last_error: str | None = None
         self._empty = asyncio.Event()
+        self._asked = 0
+        """How often somebody has wanted to know when nothing waits any more."""
 
     @property
     def health(self) -> DatabaseHealth:
@@ -159,6 +161,7 @@ class CdrWriter:
     async def drain(self, timeout_s: float) -> bool:
         """Wait until nothing waits any more; False if that takes longer. ``run`` must be running."""
         self._empty.clear()
+        self._asked += 1
         self._outbox.cdr_waiting.set()
         try:
             async with asyncio.timeout(timeout_s):
@@ -174,12 +177,12 @@ class CdrWriter:
             await migrate(connection)
             while True:
                 self._outbox.cdr_waiting.clear()
-                delivered = self._delivered
+                delivered, asked = self._delivered, self._asked
                 while await self._deliver_batch(connection):
                     pass
                 for errand in self._errands:
                     await errand.deliver(connection)
-                if not self._backlog:
+                if not self._backlog and asked == self._asked:  # this look began after the last who asked
                     self._empty.set()
                 if self._delivered > delivered:
                     await asyncio.sleep(limits.rest_s)

@@ -59,6 +59,34 @@ async def test_a_cdr_is_delivered_at_once_and_not_at_the_next_poll(journal: Jour
         await until(lambda: writer.health.delivered == 1, 2)
 
 
+class Dawdles:
+    """An errand that takes until it may end, and says when it has begun."""
+
+    name, refused = "dawdling", 0
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def deliver(self, _: "Connection") -> None:
+        self.begun.set()
+        await self.may_end.wait()
+
+
+async def test_the_last_cdr_is_delivered_before_the_end_though_the_end_came_while_others_were_being_delivered(
+    journal: Journal, database: str
+) -> None:
+    errand = Dawdles()
+    async with running(CdrWriter(journal, database, QUICK, errands=[errand])) as writer:
+        await errand.begun.wait()  # it has looked, and found no CDR
+        calls = _finish(journal, 1)
+        draining = asyncio.create_task(writer.drain(10))
+        await asyncio.sleep(0)  # it is asked for
+        errand.may_end.set()
+        assert await draining
+        assert writer.health.delivered == 1
+    assert await stored(database) == calls
+
+
 async def test_cdrs_that_come_soon_after_another_share_a_trip_to_the_database(
     journal: Journal, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
