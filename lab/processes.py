@@ -28,12 +28,12 @@ def start_ticks(pid: int) -> int | None:
 
 
 def words(pid: int) -> frozenset[str]:
-    """The command line of ``pid``; empty if it is gone."""
+    """The command line of ``pid``; empty if it is gone, or began just now."""
     return _strings(pid, "cmdline")
 
 
 def environment(pid: int) -> frozenset[str]:
-    """The ``NAME=value`` with which ``pid`` was started; empty if it is gone or another user's."""
+    """The ``NAME=value`` with which ``pid`` was started; empty if it is gone, another user's, or began just now."""
     return _strings(pid, "environ")
 
 

@@ -19,10 +19,17 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def leftover(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A process with the environment of a daemon that works in ``folder``."""
-    process = subprocess.Popen(["sleep", "60"], env={**os.environ, "CALLROUTER_STATE_DIR": str(folder / "state")})
-    yield process
-    process.kill()
-    process.wait()
+    environment = {**os.environ, "CALLROUTER_STATE_DIR": str(folder / "state")}
+    with subprocess.Popen(
+        ["cat"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # A process that has only just begun shows no environment yet; one that answers does.
+        process.stdin.write(b"running\n")
+        assert process.stdout.readline() == b"running\n"
+        yield process
+        process.kill()
 
 
 def test_a_daemon_that_was_left_running_is_ended(folder: Path, leftover: "subprocess.Popen[bytes]") -> None:
