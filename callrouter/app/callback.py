@@ -65,8 +65,8 @@ class CallbackKeeper:
                 log.warning("callback.expired", deleted=gone.deleted, never_done=gone.open)
             elif gone.deleted:
                 log.info("callback.expired", deleted=gone.deleted, never_done=0)
-            self.counts = tuple(await archive.counts())
-            self.requests = tuple(await archive.find(limit=SHOWN))
+            # Shown together: whoever looks meanwhile must not see one waiting in an empty list.
+            self.counts, self.requests = tuple(await archive.counts()), tuple(await archive.find(limit=SHOWN))
             for call, who in await archive.closed(self._waiting()):
                 self._withdraw(call, who)
 

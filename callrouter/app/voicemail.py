@@ -79,8 +79,8 @@ class MessageKeeper:
             for box in self._boxes().values():
                 for message in await archive.expired(box.name, self._now() - timedelta(seconds=box.retention_s)):
                     await self._delete(archive, message)
-            self.counts = tuple(await archive.counts())
-            self.messages = tuple(await archive.find(limit=SHOWN))
+            # Shown together: whoever looks meanwhile must not see one waiting in an empty list.
+            self.counts, self.messages = tuple(await archive.counts()), tuple(await archive.find(limit=SHOWN))
 
     async def _see(self, archive: MessageArchive, message: Message) -> None:
         """Note what the file holds, or why that is not known."""

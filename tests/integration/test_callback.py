@@ -21,7 +21,7 @@ from callrouter.core.cdr import Cdr, CdrCallback, Outcome
 from callrouter.core.ids import QueueName
 from callrouter.core.rulebook import QueueSpec
 from callrouter.errors import DatabaseError, UnreachableError
-from callrouter.store.callback import CallbackArchive, CallbackResult, open_callbacks
+from callrouter.store.callback import CallbackArchive, CallbackRequest, CallbackResult, open_callbacks
 from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.store.postgres import CdrArchive, connect, insert_cdrs
@@ -219,6 +219,24 @@ async def test_requests_that_were_done_are_deleted_without_alarm(
     with capture_logs() as logs:
         await keeper(database, days_later=91).look_after(archive)
     assert [(e["log_level"], e["deleted"], e["never_done"]) for e in logs] == [("info", 1, 0)]
+
+
+async def test_who_looks_in_mid_pass_sees_list_and_count_of_the_pass_before(
+    database: str, connection: "Connection"
+) -> None:
+    await insert_cdrs(connection, [asked()])
+    looking, meanwhile = keeper(database), []
+
+    class Watched(CallbackArchive):
+        async def find(self, *args: Any, **options: Any) -> list[CallbackRequest]:
+            found = await super().find(*args, **options)
+            meanwhile.append((looking.counts, looking.requests))
+            return found
+
+    await looking.look_after(Watched(connection))
+
+    assert meanwhile == [((), ())]
+    assert (len(looking.counts), len(looking.requests)) == (1, 1)
 
 
 async def test_the_keeper_goes_on_when_the_database_comes_back(database: str, connection: "Connection") -> None:

@@ -26,7 +26,7 @@ from callrouter.store.delivery import CdrWriter
 from callrouter.store.journal import Journal
 from callrouter.store.postgres import CdrArchive, connect, insert_cdrs
 from callrouter.store.records import decode_cdr, encode_cdr
-from callrouter.store.voicemail import LARGEST_ID, MessageArchive, open_messages
+from callrouter.store.voicemail import LARGEST_ID, Message, MessageArchive, open_messages
 from tests.fakes import cdrs
 
 if TYPE_CHECKING:
@@ -245,6 +245,24 @@ async def test_what_was_kept_for_long_enough_is_deleted_with_its_file_heard_or_n
     assert {message.recording for message in await archive.find()} == set(store.files)
     rows = await connection.fetch("SELECT recording, deleted_by FROM callrouter.voicemail WHERE deleted_at IS NOT NULL")
     assert [tuple(row) for row in rows] == [(recording_of(old), "retention")]
+
+
+async def test_who_looks_in_mid_pass_sees_list_and_count_of_the_pass_before(
+    database: str, connection: "Connection"
+) -> None:
+    await insert_cdrs(connection, [left()])
+    looking, meanwhile = keeper(database, Store({})), []
+
+    class Watched(MessageArchive):
+        async def find(self, *args: Any, **options: Any) -> list[Message]:
+            found = await super().find(*args, **options)
+            meanwhile.append((looking.counts, looking.messages))
+            return found
+
+    await looking.look_after(Watched(connection))
+
+    assert meanwhile == [((), ())]
+    assert (len(looking.counts), len(looking.messages)) == (1, 1)
 
 
 async def test_the_keeper_goes_on_when_the_database_comes_back(
