@@ -6,10 +6,10 @@ import gc
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 
@@ -233,9 +233,11 @@ async def _daemon(
                 start(FolderWatch(directory, reloader).run())
             if writer is not None:
                 start(writer.run())
-            for looking in (keeper, tape_keeper, callbacks, surges, inputs):
+            if inputs is not None:
+                start(inputs.run())
+            for looking in (keeper, tape_keeper, callbacks, surges):
                 if looking is not None:
-                    start(looking.run())
+                    start(_when_tables_are_there(writer, looking.run))
             yield Running(dispatcher, status, writer, partial(standby.until_over, journal, fleet, dispatcher))
 
 
@@ -264,6 +266,13 @@ async def _keep_time(clock: SteadyClock, dispatcher: Dispatcher) -> None:
     while True:
         await asyncio.sleep(CLOCK_CHECK_S)
         clock.check(idle=not dispatcher.exchange.has_callers)
+
+
+async def _when_tables_are_there(writer: CdrWriter | None, look: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+    """``look`` when the writer has made the tables, or has told why it could not."""
+    if writer is not None:
+        await writer.has_tried.wait()
+    await look()
 
 
 async def _prune(journal: Journal, clock: SteadyClock) -> None:

@@ -47,7 +47,7 @@ class SurgeWatch:
         at = self._now()
         past = self._past_of(rule, at)
         if past is None:
-            return SurgesNow(unknown=self._why or "the past is being looked up")
+            return SurgesNow(unknown=self._why, is_asking=not self._why)
         if past.weeks == 0:
             return SurgesNow(unknown="there are no records of this hour in past weeks")
         on = self._exchange.conduct.switchboard.on(at)

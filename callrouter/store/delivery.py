@@ -128,6 +128,9 @@ class CdrWriter:
         self._empty = asyncio.Event()
         self._asked = 0
         """How often somebody has wanted to know when nothing waits any more."""
+        self.has_tried = asyncio.Event()
+        """Set when the schema is up to date, or could not be brought up to date at the first attempt. Who reads tables
+        waits for it: until then a new database has none, and that is no trouble to tell of."""
 
     @property
     def health(self) -> DatabaseHealth:
@@ -175,6 +178,7 @@ class CdrWriter:
         connection = await connect(self._url, timeout_s=limits.connect_s, statement_timeout_s=limits.statement_s)
         try:
             await migrate(connection)
+            self.has_tried.set()
             while True:
                 self._outbox.cdr_waiting.clear()
                 delivered, asked = self._delivered, self._asked
@@ -240,6 +244,7 @@ class CdrWriter:
             pass
 
     async def _note_failure(self, error: str) -> None:
+        self.has_tried.set()
         if self._connected or self._last_error is None:
             log.warning("database.unavailable", error=error, backlog=self._backlog)
         elif error != self._last_error:

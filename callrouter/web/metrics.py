@@ -162,7 +162,9 @@ def _of_topics(surges: SurgesNow) -> Iterator[Metric]:
     yield _gauge("topic_calls_usual", "What past weeks had in this hour.", ("topic",), usual)
     surging = {(one.topic,): float(one.surges) for one in surges.topics}
     yield _gauge("topic_surge", "1 while the topic has more calls than is usual.", ("topic",), surging)
-    yield _gauge("surge_known", "0 while nothing can be said of surges.", (), _one(not surges.unknown))
+    yield _gauge(
+        "surge_known", "0 while nothing can be said of surges.", (), _one(not (surges.unknown or surges.is_asking))
+    )
 
 
 def _name(group: QueueLive | GroupLive) -> str:

@@ -214,6 +214,8 @@ class SurgesNow:
 
     topics: tuple[TopicNow, ...] = ()
     unknown: str = ""
+    is_asking: bool = False
+    """For moments, at the start and in each new hour: what is usual is not known yet, and that is no trouble."""
 
 
 class StatusSource(Protocol):

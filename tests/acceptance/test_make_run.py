@@ -118,6 +118,9 @@ class Terminal:
                 found[entry.name] = " ".join(processes.words(pid))
         return found
 
+    def daemon_log(self) -> str:
+        return (INSTANCES / self.name / "daemon/daemon.log").read_text(encoding="utf-8")
+
     def daemon_pid(self) -> int:
         pid = processes.recall(INSTANCES / self.name / "daemon/daemon.pid")
         assert pid is not None
@@ -187,6 +190,8 @@ def test_a_person_starts_it_has_a_call_placed_and_stops_it(terminal: Terminal) -
     assert f"Register a phone at {terminal.sip_address} " in printed
     assert password(printed, "201") != password(printed, "resident")
     assert "and dial 120 as the resident" in printed
+    assert "no callrouter tables" not in printed
+    assert "not_looked_after" not in terminal.daemon_log(), "a new database is no trouble to tell of"
 
     second = terminal.run()
     assert second.ended() == 3

@@ -104,7 +104,7 @@ async def test_while_the_database_is_away_nothing_is_known_and_it_is_asked_again
 async def test_without_a_past_it_says_so(driver: Driver, archive: Archive, url: str | None, why: str) -> None:
     archive.answer = PastCalls(0, {})
     watch = watch_of(driver, url)
-    assert watch.surges == SurgesNow(unknown="the past is being looked up")
+    assert watch.surges == SurgesNow(is_asking=True)
     await watch.look()
     assert watch.surges == SurgesNow(unknown=why)
 

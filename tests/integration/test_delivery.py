@@ -19,6 +19,7 @@ from callrouter.store.delivery import CdrWriter, DeliveryLimits
 from callrouter.store.embedded import EmbeddedPostgres
 from callrouter.store.journal import Journal
 from callrouter.store.postgres import connect, insert_cdrs
+from callrouter.store.schema import Migration, migrate, migrations
 from callrouter.store.set_aside import records_set_aside
 from tests.fakes import cdrs
 from tests.integration.delivering import running, stored, until
@@ -140,6 +141,32 @@ async def test_an_empty_database_is_migrated_when_it_is_first_reached(journal: J
     async with running(CdrWriter(journal, empty_database, QUICK)) as writer:
         assert await writer.drain(10)
     assert await stored(empty_database) == calls
+
+
+async def test_who_reads_tables_waits_until_they_are_made(
+    journal: Journal, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Migration] = []
+    migrating, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(connection: "Connection") -> None:
+        migrating.set()
+        await go_on.wait()
+        made.extend(await migrate(connection))
+
+    monkeypatch.setattr(delivery, "migrate", slowly)
+    async with asyncio.timeout(10), running(CdrWriter(journal, empty_database, QUICK)) as writer:
+        await migrating.wait()
+        assert not writer.has_tried.is_set()
+        go_on.set()
+        await writer.has_tried.wait()
+    assert len(made) == len(migrations())
+
+
+async def test_who_reads_tables_does_not_wait_for_a_database_that_is_away(journal: Journal) -> None:
+    async with asyncio.timeout(10), running(CdrWriter(journal, "postgresql://x@127.0.0.1:1/x", QUICK)) as writer:
+        await writer.has_tried.wait()
+        assert writer.health.last_error is not None
 
 
 async def test_a_lost_acknowledgement_delivers_nothing_twice(

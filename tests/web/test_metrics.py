@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 
 from callrouter.core.cdr import Outcome
 from callrouter.web.metrics import Metrics
-from callrouter.web.sources import InboxHealth, JournalHealth
+from callrouter.web.sources import InboxHealth, JournalHealth, SurgesNow
 from tests.fakes.status import FakeStatus
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -122,6 +122,13 @@ def test_events_that_were_lost_or_failed_are_counted() -> None:
     counted = samples(source)
     assert (counted["inbox_dropped_total", ()], counted["event_failures_total", ()]) == (8, 9)
     assert counted["orders_hastened_total", ()] == 7
+
+
+@pytest.mark.parametrize("surges", [SurgesNow(unknown="PostgreSQL cannot be reached"), SurgesNow(is_asking=True)])
+def test_while_it_is_not_known_what_is_usual_no_surge_could_be_seen(surges: SurgesNow) -> None:
+    source = FakeStatus()
+    source.topics = surges
+    assert samples(source)["surge_known", ()] == 0
 
 
 def test_a_figure_of_nothing_is_no_sample() -> None:

@@ -141,6 +141,12 @@ def test_that_nothing_is_known_of_surges_is_said_and_is_no_alert() -> None:
     assert "문의 급증" not in text
 
 
+def test_that_what_is_usual_is_being_asked_is_no_news() -> None:
+    source = FakeStatus()
+    source.topics = SurgesNow(is_asking=True)
+    assert "whether topics surge" not in page(with_live(source), UTC)
+
+
 def test_the_day_so_far_is_a_table_of_queues_and_of_what_there_are_several_of() -> None:
     text = page(with_live(FakeStatus()), ZoneInfo("Asia/Seoul"))
     assert "<caption>오늘 11-24: 대기열</caption>" in text
