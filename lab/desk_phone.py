@@ -18,8 +18,8 @@ from lab.sip import Message
 from lab.speech import Keypad, Speech
 
 PATIENCE_S = 10.0
-LEAVE_S = 1.0
-"""So long a phone that is switched off waits to hear that it is not registered any more."""
+LEAVE_S = 5.0
+"""So long a phone that is switched off waits to hear that it is not registered any more, on a busy machine, too."""
 REGISTRATION_S = 3600
 MOST_TRACED = 2000
 """So many messages are kept to be shown."""

@@ -86,9 +86,9 @@ async def test_a_phone_that_has_gone_is_not_rung(lab_asterisk: LabAsterisk) -> N
 
 async def test_a_desk_phone_is_registered_until_it_is_switched_off(lab_asterisk: LabAsterisk) -> None:
     password = lab_asterisk.credentials.phone_passwords["205"]
-    async with DeskPhone("205", PHONES, server=lab_asterisk.sip_address, password=password):
+    async with DeskPhone("205", PHONES, server=lab_asterisk.sip_address, password=password) as left:
         assert lab_asterisk.registered() == ["205"]
-    assert lab_asterisk.registered() == []
+    assert lab_asterisk.registered() == [], left.trace()
 
 
 async def test_a_caller_gives_up_before_any_answer() -> None:
